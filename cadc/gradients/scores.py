@@ -1,0 +1,90 @@
+"""The scores of a finished study: every shard compacted once into memory-mapped arrays for the interactive half.
+
+N pool samples, T checkpoints, M target units, S single target samples. Plain `.npy` files (no pickle): they can be mapped
+column by column, which is what makes a move of one unit cost one column and not the whole matrix.
+"""
+
+import json
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from cadc.errors import JobError
+from cadc.study import Study, write_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """All that is kept per pool sample (METHOD §4, "What makes the app interactive")."""
+
+    index: np.ndarray
+    """int64 [N]: position in the pool file, ascending; the other arrays are in this order."""
+    eta: np.ndarray
+    """float32 [T]: mean learning rate η_t of each checkpoint's interval."""
+    dots: np.ndarray
+    """float32 [T, M, N]: ⟨Γ_t(z), ḡ_t(s)⟩ / ‖Γ_t(z)‖, ḡ the raw mean of the unit."""
+    dots_grounded: np.ndarray
+    """float32 [T, M, N]: the same with the grounded mean; shape [0, M, N] when it was not computed."""
+    near: np.ndarray
+    """float32 [M, N]: near(z, s), the mean of the q largest Inf(z, z') over the single samples of s."""
+    winner: np.ndarray
+    """int32 [M, N]: the target sample (0…S-1) with the largest Inf(z, z') in s."""
+    loss: np.ndarray
+    """float32 [N, T]: ℓ(z; θ_t)."""
+    gradient_norm: np.ndarray
+    """float32 [N, T]: ‖g_t(z)‖."""
+    feature_norm: np.ndarray
+    """float32 [N, T]: ‖Γ_t(z)‖."""
+    tokens: np.ndarray
+    """int32 [N]: answer tokens."""
+    best_index: np.ndarray
+    """int32 [S, L]: rows (0…N-1) of largest Inf(z, z') for each target sample, highest first; -1 pads."""
+    best_value: np.ndarray
+    """float32 [S, L]: their Inf(z, z')."""
+    gram: np.ndarray
+    """float32 [T, M, M]: ⟨ḡ_t(s), ḡ_t(s')⟩."""
+    gram_grounded: np.ndarray
+    """float32 [T, M, M] of the grounded means; shape [0, M, M] when not computed."""
+    sample_gram: np.ndarray
+    """float32 [T, S, S]: cosines between single target gradients."""
+    sample_unit: np.ndarray
+    """int32 [S]: unit (0…M-1) of each single target sample."""
+    sample_index: np.ndarray
+    """int64 [S]: its position in the target file."""
+    units: tuple[str, ...]
+    """M names."""
+    identity: str
+    """Identity of the study these scores belong to."""
+
+    @cached_property
+    def has_grounded(self) -> bool:
+        """Whether grounded target gradients were computed."""
+        return self.dots_grounded.shape[0] > 0
+
+    def save(self, folder: Path) -> None:
+        """Write all arrays, then `scores.json` last: without it the folder does not count as finished."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in _ARRAYS:
+            np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
+        write_json(folder / "scores.json", {"identity": self.identity, "units": list(self.units),
+                                            "rows": int(self.index.shape[0])})
+
+    @classmethod
+    def load(cls, study: Study) -> "Scores":
+        """Map the arrays of a study. Raises JobError when they are missing or belong to another question."""
+        folder = study.scores_folder
+        try:
+            head = json.loads((folder / "scores.json").read_text())
+        except FileNotFoundError:
+            raise JobError(f"study {study.name!r} has no scores yet. Run its jobs first "
+                           f"(`python -m cadc run {study.name}`, or the Trajectories page).") from None
+        if head["identity"] != study.identity:
+            raise JobError(f"scores of study {study.name!r} belong to another question ({head['identity']}). "
+                           "Delete its scores folder and run again.")
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS}
+        return cls(**arrays, units=tuple(head["units"]), identity=head["identity"])
+
+
+_ARRAYS = [f.name for f in fields(Scores) if f.type is np.ndarray]
