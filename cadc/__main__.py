@@ -1,0 +1,7 @@
+"""`python -m cadc`."""
+
+import sys
+
+from cadc.cli import main
+
+sys.exit(main())

@@ -1,0 +1,52 @@
+"""The whole study on the embedded default: what `make demo` runs."""
+
+import json
+import time
+from datetime import datetime
+from pathlib import Path
+
+from cadc.errors import JobError
+from cadc.study import Study, StudyConfig, cache_root
+
+BUDGET = "5%"
+
+
+def demo_study(root: Path | None = None, *, name: str = "demo", **settings) -> Study:
+    """Write the embedded pool and target (once) and register the study on them; settings are StudyConfig fields."""
+    from cadc.demo import MODEL_DIR, write_demo
+
+    files = write_demo(cache_root(root) / "demo")
+    config = StudyConfig(pool=str(files.pool), target=str(files.target), images=str(files.images),
+                         unit_column="task", model=str(MODEL_DIR), **settings)
+    return Study.create(name, config, created=datetime.now().isoformat(timespec="seconds"), root=root)
+
+
+def run_demo(*, workers: int | None = None) -> dict:
+    """Generate, run all jobs, export the 5 % curriculum; the summary that `make demo` prints.
+
+    Raises JobError when a job did not finish. What is already there is not computed again.
+    """
+    from cadc import jobs
+    from cadc.export import export
+    from cadc.watch import follow
+    from cadc.workbench import open_workbench, with_settings
+
+    began = time.perf_counter()
+    study = demo_study()
+    seconds = {"generate": round(time.perf_counter() - began, 1)}
+    if not jobs.finished(study):
+        if not jobs.is_running(study):
+            jobs.start(study, workers=workers)
+        if not follow(study):
+            raise JobError("the demo did not finish; run it again to go on from there, "
+                           f"or see `python -m cadc status {study.name}`.")
+    seconds |= {s.job: round(s.seconds, 1) for s in jobs.statuses(study) if s.job in jobs.CORE_JOBS}
+    began = time.perf_counter()
+    bench = with_settings(open_workbench(study), budget=BUDGET)
+    done = export(bench, cache_root() / "exports" / study.name, format="llava")
+    seconds["export"] = round(time.perf_counter() - began, 1)
+    report = json.loads(study.ingest_report.read_text())
+    return {"study": study.name, "pool": report["pool"]["accepted"],
+                      "set_aside": report["pool"]["set_aside_count"], "units": len(bench.scores.units),
+                      "capabilities": len(bench.capabilities.ids), "curriculum": done.rows,
+                      "file": str(done.files[0]), "seconds": seconds}

@@ -1,0 +1,101 @@
+"""The worker process of a study: runs its jobs in order, each idempotent. Started by `cadc.jobs.start`."""
+
+import argparse
+import importlib
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+from cadc.errors import BusyError, CadcError
+from cadc.jobs import CORE_JOBS, FileProgress, JobStatus, finished, up_to, worker_lock, write_status
+from cadc.progress import Cancelled
+from cadc.study import Study
+
+log = logging.getLogger(__name__)
+
+FUNCTIONS = {
+    "ingest": ("cadc.data", "run_ingest"),
+    "warmup": ("cadc.warmup", "run_warmup"),
+    "targets": ("cadc.gradients.targets", "run_targets"),
+    "attribute": ("cadc.gradients.attribute", "run_attribute"),
+    "evaluate": ("cadc.evaluation", "run_evaluation"),
+}
+"""Imported by name when their turn comes: a study that only evaluates does not wait for what it does not need."""
+
+
+def run(study: Study, until: str, workers: int) -> bool:
+    """Run all jobs up to `until`; True when they are done. Errors go to the status file and the log."""
+    jobs = up_to(until)
+    for place, job in enumerate(jobs):
+        if finished(study, job) and job in CORE_JOBS:
+            continue
+        if not _run_one(study, job, workers):
+            for later in jobs[place + 1:]:
+                if not finished(study, later):
+                    write_status(study, JobStatus(job=later))
+            return False
+    return True
+
+
+def _run_one(study: Study, job: str, workers: int) -> bool:
+    """Run one job with its own log file and status."""
+    folder = study.job_folder(job)
+    folder.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(folder / "log.txt", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.getLogger().addHandler(handler)
+    progress = FileProgress(study, job)
+    try:
+        log.info("job %s of study %s begins", job, study.identity)
+        module, function = FUNCTIONS[job]
+        options = {"workers": workers} if job == "attribute" else {}
+        getattr(importlib.import_module(module), function)(study, progress, **options)
+        progress.tell("done")
+        log.info("job %s is done", job)
+        return True
+    except Cancelled:
+        progress.tell("cancelled")
+        log.info("job %s was cancelled", job)
+        return False
+    except CadcError as error:
+        progress.tell("failed", str(error))
+        log.exception("job %s failed", job)
+        return False
+    except BaseException as error:
+        progress.tell("failed", f"{type(error).__name__}: {error}. The log of this job has the details.")
+        log.exception("job %s failed", job)
+        raise
+    finally:
+        (folder / "cancel").unlink(missing_ok=True)
+        logging.getLogger().removeHandler(handler)
+        handler.close()
+
+
+def _stop(signum: int, frame: object) -> None:
+    """SIGTERM asks like a cancel does: nothing half-written stays."""
+    raise Cancelled("signal")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry of `python -m cadc.worker FOLDER NAME --until JOB`."""
+    parser = argparse.ArgumentParser(prog="cadc.worker")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("name")
+    parser.add_argument("--until", default="attribute")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    chosen = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    signal.signal(signal.SIGTERM, _stop)
+    study = Study.open(chosen.name, root=chosen.folder.parent.parent)
+    try:
+        with worker_lock(study):
+            return 0 if run(study, chosen.until, chosen.workers) else 1
+    except BusyError as error:
+        log.error("%s", error)
+        return 3
+
+
+if __name__ == "__main__":
+    sys.exit(main())
