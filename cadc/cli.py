@@ -1,4 +1,4 @@
-"""`python -m cadc …`: everything the pages do, without a browser. This file lists the commands; the work is elsewhere."""
+"""`python -m cadc …`: everything the pages do, without a browser. A list of commands; the work is elsewhere."""
 
 import argparse
 import json
@@ -46,11 +46,13 @@ def _parser() -> argparse.ArgumentParser:
     new.add_argument("--unit-column", default="", metavar="COLUMN", help="column of the target that names its units")
     new.add_argument("--model", default="", metavar="PATH_OR_ID", help="default: the tiny embedded model")
     new.add_argument("--preset", default="studio", choices=("studio", "paper"))
-    new.add_argument("--set", nargs="*", action="extend", default=[], metavar="KEY=VALUE", help="docs/settings.md lists the keys")
+    new.add_argument("--set", nargs="*", action="extend", default=[], metavar="KEY=VALUE",
+                     help="docs/settings.md lists the keys")
 
     run = command("run", _run, "Run the jobs of a study and watch them; Ctrl-C asks them to stop.")
     run.add_argument("name")
-    run.add_argument("--until", default="attribute", metavar="JOB", help="ingest | warmup | targets | attribute | evaluate")
+    run.add_argument("--until", default="attribute", metavar="JOB",
+                     help="ingest | warmup | targets | attribute | evaluate")
     run.add_argument("--workers", type=int, metavar="N", help="processes for attribution; default: one per core")
     run.add_argument("--detach", action="store_true", help="start and return at once")
 
@@ -67,7 +69,8 @@ def _parser() -> argparse.ArgumentParser:
 
     export = command("export", _export, "Write the curriculum that the study's decisions (or defaults) make.")
     export.add_argument("name")
-    export.add_argument("--budget", default="", metavar="SHARE|ROWS", help="`5%%` or a number of rows; default: as decided, else 5%%")
+    export.add_argument("--budget", default="", metavar="SHARE|ROWS",
+                        help="`5%%` or a number of rows; default: as decided, else 5%%")
     export.add_argument("--preset", choices=("studio", "paper"), help="default: as decided, else the study's")
     export.add_argument("--format", default="llava", choices=("llava", "messages-tags", "messages-blocks", "input"))
     export.add_argument("--out", required=True, type=Path, metavar="DIR")
@@ -171,7 +174,8 @@ def _estimate(chosen: argparse.Namespace) -> None:
         print(json.dumps(found))
         return
     for job, cost in found["jobs"].items():
-        print(f"  {job:<10} {cost['seconds']:9.1f} s  {cost['memory_mb']:8.0f} MB memory  {cost['disk_mb']:8.1f} MB disk")
+        print(f"  {job:<10} {cost['seconds']:9.1f} s  {cost['memory_mb']:8.0f} MB memory  "
+              f"{cost['disk_mb']:8.1f} MB disk")
     print(f"  total      {found['total']['seconds']:9.1f} s   ({found['basis']})")
 
 

@@ -88,12 +88,7 @@ class StudyConfig:
         for name, ok in checks.items():
             if not ok:
                 raise DataError(f"setting {name}={getattr(self, name)!r} is not allowed. "
-                                f"{StudyConfig.explain(name)}")
-
-    @staticmethod
-    def explain(name: str) -> str:
-        """One line about a field, read from this file's own docstrings by `docs/settings.md`'s test."""
-        return f"See `{name}` in docs/settings.md."
+                                "docs/settings.md says what is.")
 
     @classmethod
     def from_settings(cls, base: dict[str, Any], settings: dict[str, str]) -> "StudyConfig":
@@ -147,14 +142,16 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def _model_digest(model: str) -> str:
-    """Digest of a local model folder (names, sizes, and bytes of its small files and weights); an id stands for itself."""
+    """Digest of a local model folder; an id stands for itself. Weights over 64 MiB count by size and change time."""
     folder = Path(model)
     if not folder.is_dir():
         return model
     digest = hashlib.sha256()
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in (".json", ".safetensors", ".jinja")):
-        digest.update(str(path.relative_to(folder)).encode())
-        digest.update(file_digest(path).encode() if path.stat().st_size < 64 << 20 else str(path.stat()[6:9:2]).encode())
+        about = path.stat()
+        large = f"{about.st_size} {about.st_mtime_ns}"
+        content = file_digest(path) if about.st_size < 64 << 20 else large
+        digest.update(f"{path.relative_to(folder)} {content}\n".encode())
     return digest.hexdigest()
 
 
@@ -208,9 +205,10 @@ class Study:
             raise DataError(f"study {name!r} already asks another question ({taken}). Choose another name, "
                             "or remove it first; changed settings make a new study.")
         folder = base / "studies" / identity
-        if not (folder / "study.json").exists():
-            write_json(folder / "study.json", {"identity": identity, "created": created, "inputs": inputs,
-                                               "config": dataclasses.asdict(config)})
+        about = folder / "study.json"
+        known = json.loads(about.read_text()) if about.exists() else {"created": created}
+        if known.get("config") != (asked := dataclasses.asdict(config)):  # new, or the same files at another place
+            write_json(about, {"identity": identity, "created": known["created"], "inputs": inputs, "config": asked})
         if not pointer.exists():
             write_json(pointer, {"identity": identity, "created": created})
         return cls.open(name, root=root)
@@ -223,12 +221,14 @@ class Study:
         identity = json.loads(pointer.read_text())["identity"] if pointer.exists() else name
         folder = base / "studies" / identity
         if not re.fullmatch(r"[0-9a-f]{16}", identity) or not (folder / "study.json").exists():
-            raise DataError(f"no study named {name!r}. `python -m cadc list` shows them, `python -m cadc new` makes one.")
+            raise DataError(f"no study named {name!r}. `python -m cadc list` shows them, "
+                            "`python -m cadc new` makes one.")
         try:
             text = json.loads((folder / "study.json").read_text())
             return cls(name, folder, StudyConfig(**text["config"]), text["inputs"], text["created"])
         except (KeyError, TypeError, ValueError) as error:
-            raise JobError(f"{folder.name}/study.json cannot be read ({error}). It was written by another version.") from error
+            raise JobError(f"{folder.name}/study.json cannot be read ({error}). "
+                           "It was written by another version.") from error
 
     @classmethod
     def names(cls, root: Path | None = None) -> list[str]:
