@@ -1,0 +1,82 @@
+"""What a comparison found: one row per arm, seed and unit, and the tables that a page shows.
+
+Accuracy is a share 0…1, loss is mean answer cross-entropy in nats per token, seconds are wall time.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cadc.evaluation.settings import EvaluationSettings
+
+COLUMNS = ("arm", "seed", "unit", "accuracy", "loss", "n", "rows", "samples_seen", "steps", "seconds")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationResult:
+    """One request and as much of it as is finished."""
+
+    id: str
+    """12 hex digits of the request."""
+    created: str
+    settings: EvaluationSettings
+    table: pd.DataFrame
+    """Columns `COLUMNS`, tidy: one row per arm, seed and unit."""
+    held_out: str
+    """`held out`, `means only` or `same samples`: how scored samples relate to the gradients (docs/evaluation.md)."""
+    done: int
+    """Finished (arm, seed) runs."""
+    total: int
+    """Runs asked for."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know, e.g. how many pool rows repeat a scored target sample."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every run is there."""
+        return self.done == self.total
+
+
+_SUMMARY = ["arm", "capability", "accuracy", "accuracy_sd", "loss", "loss_sd", "units", "seeds"]
+
+
+def cells(table: pd.DataFrame, arm: str, value: str, seeds: list[int], units: list[str]) -> np.ndarray:
+    """float [R, M] of one arm; an arm with a single run (base) keeps R = 1. nan where a unit was not scored."""
+    own = table[table["arm"] == arm]
+    grid = own.pivot(index="seed", columns="unit", values=value).reindex(columns=units)
+    return grid.to_numpy(float) if len(grid) == 1 else grid.reindex(index=seeds).to_numpy(float)
+
+
+def shared_seeds(table: pd.DataFrame, *arms: str) -> list[int]:
+    """Seeds that all these arms have, arms with a single run left aside."""
+    per_arm = [set(table.loc[table["arm"] == arm, "seed"]) for arm in arms]
+    several = [seeds for seeds in per_arm if len(seeds) > 1] or per_arm
+    return sorted(set.intersection(*several))
+
+
+def summary(table: pd.DataFrame, group_of: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Mean and s.d. over seeds per arm and capability, and overall.
+
+    group_of: capability name of each unit (units it leaves out count as "unassigned"); None: overall only.
+    Returns columns arm, capability ("overall" first), accuracy, accuracy_sd, loss, loss_sd, units, seeds, relative
+    (accuracy / full's, nan without a full arm). Inside a group the mean is over units, then over seeds.
+    """
+    parts = [table.assign(capability="overall")]
+    if group_of is not None:
+        parts.append(table.assign(capability=[group_of.get(unit, "unassigned") for unit in table["unit"]]))
+    rows: list[dict[str, Any]] = []
+    for part in parts:
+        for (capability, arm), own in part.groupby(["capability", "arm"], sort=False):
+            runs = own.groupby("seed")[["accuracy", "loss"]].mean()
+            spread = runs.std(ddof=1)
+            rows.append({"arm": arm, "capability": capability,
+                         "accuracy": runs["accuracy"].mean(), "accuracy_sd": spread["accuracy"],
+                         "loss": runs["loss"].mean(), "loss_sd": spread["loss"],
+                         "units": own["unit"].nunique(), "seeds": len(runs)})
+    found = pd.DataFrame(rows, columns=_SUMMARY)
+    full = found[found["arm"] == "full"].set_index("capability")["accuracy"]
+    base = found["capability"].map(full).replace(0.0, np.nan)
+    return found.assign(relative=found["accuracy"] / base)

@@ -1,0 +1,51 @@
+"""Which row is trained at which step: the same number of draws for every arm, whatever its rows and order.
+
+D = steps × batch draws; n rows in an arm.
+"""
+
+import numpy as np
+
+
+def largest_remainder(shares: np.ndarray, total: int) -> np.ndarray:
+    """int64 [k] summing to `total`, proportional to the non-negative `shares` [k] (sum > 0)."""
+    exact = np.asarray(shares, np.float64) / np.sum(shares) * total
+    parts = np.floor(exact).astype(np.int64)
+    order = np.argsort(-(exact - parts), kind="stable")
+    parts[order[: total - int(parts.sum())]] += 1
+    return parts
+
+
+def mixed(rows: int, draws: int, seed: int) -> np.ndarray:
+    """int64 [draws]: seeded passes over all rows, each pass a new shuffle; the last one may be cut short."""
+    rng = np.random.default_rng([seed, 31])
+    passes = -(-draws // rows)
+    return np.concatenate([rng.permutation(rows) for _ in range(passes)])[:draws]
+
+
+def sequenced(stages: np.ndarray, draws: int) -> np.ndarray:
+    """int64 [draws]: stage after stage, each with draws in proportion to its rows (METHOD §5).
+
+    A stage with more draws than rows repeats its rows in their order before the next stage begins, so that the order of
+    the curriculum survives several passes. A stage with fewer draws than rows takes evenly spaced rows, in order.
+    """
+    names, first, counts = np.unique(stages, return_index=True, return_counts=True)
+    order = np.argsort(first, kind="stable")
+    parts = largest_remainder(counts[order], draws)
+    pieces = []
+    for name, part in zip(names[order], parts, strict=True):
+        own = np.flatnonzero(stages == name)
+        step = np.arange(part)
+        pieces.append(own[step % len(own)] if part >= len(own) else own[step * len(own) // max(part, 1)])
+    return np.concatenate(pieces).astype(np.int64)
+
+
+def plan(rows: int, stages: np.ndarray | None, *, steps: int, batch: int, seed: int) -> np.ndarray:
+    """int64 [steps, batch]: positions into the arm's rows (n ≥ 1), for every optimiser step."""
+    draws = steps * batch
+    flat = mixed(rows, draws, seed) if stages is None else sequenced(stages, draws)
+    return flat.reshape(steps, batch)
+
+
+def rate(step: int, peak: float, rise: int) -> float:
+    """Learning rate of step 0, 1, …: a linear rise over `rise` steps, constant afterwards."""
+    return peak * min(1.0, (step + 1) / max(rise, 1))
