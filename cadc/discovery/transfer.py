@@ -1,0 +1,109 @@
+"""Whether a similarity or a labelling agrees with measured transfer between units (METHOD §3, intervention test).
+
+M units; Tr [M, M]: entry (s, s') is the loss drop on s' after training on s, relative to the drop after training on s'
+itself (`cadc.discovery.intervention` measures it). Pure.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferReport:
+    """How a similarity and a labelling relate to measured transfer. Every number is nan where it is undefined."""
+
+    spearman: float
+    """Rank correlation of S with Tr over unordered pairs (Tr averaged over its two directions)."""
+    spearman_p: float
+    """Mantel test, one-sided: share of unit permutations with a correlation as large."""
+    pairs: int
+    """Unordered pairs with a measured transfer."""
+    within: float
+    """Mean Tr of pairs inside one capability."""
+    between: float
+    """Mean Tr of pairs across capabilities; unassigned units are in neither."""
+    within_p: float
+    """One-sided: share of label permutations with as large a gap."""
+    auc: float
+    """Chance that a pair inside one capability transfers more than one across."""
+
+
+def symmetric(transfer: np.ndarray) -> np.ndarray:
+    """float [M, M]: mean of both directions; where one is nan, the other."""
+    both = np.stack([transfer, transfer.T])
+    counts = (~np.isnan(both)).sum(axis=0)
+    return np.where(counts > 0, np.nansum(both, axis=0) / np.maximum(counts, 1), np.nan)
+
+
+def spearman_with(similarity: np.ndarray, transfer: np.ndarray, *, rounds: int = 2000,
+                  seed: int = 0) -> tuple[float, float, int]:
+    """(ρ, one-sided Mantel p, pairs) of a similarity [M, M] with measured transfer [M, M] over unordered pairs."""
+    from scipy.stats import rankdata
+
+    pair = symmetric(transfer)
+    first, second = np.triu_indices(len(pair), 1)
+    known = ~np.isnan(pair[first, second]) & ~np.isnan(similarity[first, second])
+    if known.sum() < 3:
+        return float("nan"), float("nan"), int(known.sum())
+    first, second = first[known], second[known]
+    wanted = _standard(rankdata(pair[first, second]))
+    found = float(_standard(rankdata(similarity[first, second])) @ wanted)
+    ranks = np.full(similarity.shape, np.nan)
+    ranks[first, second] = ranks[second, first] = rankdata(similarity[first, second])
+    rng = np.random.default_rng(seed)
+    reached = 0
+    for _ in range(rounds):
+        order = rng.permutation(len(pair))
+        shuffled = ranks[order[first], order[second]]
+        shuffled = np.where(np.isnan(shuffled), np.nanmean(ranks), shuffled)
+        reached += float(_standard(shuffled) @ wanted) >= found - 1e-12
+    return found, (reached + 1) / (rounds + 1), int(known.sum())
+
+
+def _standard(values: np.ndarray) -> np.ndarray:
+    """Centred, unit norm; zeros for constant values."""
+    centred = values - values.mean()
+    norm = np.linalg.norm(centred)
+    return centred / norm if norm > 0 else centred
+
+
+def within_between(values: np.ndarray, labels: np.ndarray, *, rounds: int = 2000,
+                   seed: int = 0) -> tuple[float, float, float, float]:
+    """(within, between, one-sided permutation p, AUC) of pair values [M, M] for labels [M] (-1: unassigned)."""
+    pair = symmetric(values)
+    labels = np.asarray(labels)
+    first, second = np.triu_indices(len(labels), 1)
+    assigned = (labels[first] >= 0) & (labels[second] >= 0) & ~np.isnan(pair[first, second])
+    first, second = first[assigned], second[assigned]
+    found, own = pair[first, second], labels[first] == labels[second]
+    if own.all() or not own.any():
+        return (float(found[own].mean()) if own.any() else float("nan"),
+                float(found[~own].mean()) if (~own).any() else float("nan"), float("nan"), float("nan"))
+    gap = found[own].mean() - found[~own].mean()
+    rng = np.random.default_rng(seed)
+    places = np.flatnonzero(labels >= 0)
+    reached = 0
+    for _ in range(rounds):
+        shuffled = labels.copy()
+        shuffled[places] = labels[rng.permutation(places)]
+        same = shuffled[first] == shuffled[second]
+        reached += bool(same.any() and not same.all() and found[same].mean() - found[~same].mean() >= gap - 1e-12)
+    return float(found[own].mean()), float(found[~own].mean()), (reached + 1) / (rounds + 1), _auc(found, own)
+
+
+def _auc(values: np.ndarray, positive: np.ndarray) -> float:
+    """Chance that a positive value is above a negative one, ties half."""
+    from scipy.stats import rankdata
+
+    hits = int(positive.sum())
+    return float((rankdata(values)[positive].sum() - hits * (hits + 1) / 2) / (hits * (len(values) - hits)))
+
+
+def transfer_report(similarity: np.ndarray, transfer: np.ndarray, labels: np.ndarray, *, rounds: int = 2000,
+                    seed: int = 0) -> TransferReport:
+    """Judge a similarity S [M, M] and labels [M] (-1: unassigned) by measured transfer Tr [M, M] (METHOD §3)."""
+    rho, rho_p, pairs = spearman_with(similarity, transfer, rounds=rounds, seed=seed)
+    within, between, gap_p, area = within_between(transfer, labels, rounds=rounds, seed=seed)
+    return TransferReport(spearman=rho, spearman_p=rho_p, pairs=pairs, within=within, between=between, within_p=gap_p,
+                          auc=area)
