@@ -1,0 +1,75 @@
+"""The kinds of rows: family of pictures x ask x answer format, what skill they belong to, and which the target asks."""
+
+import random
+from dataclasses import dataclass
+
+from cadc.demo import talk
+from cadc.demo.plain import DRAW
+from cadc.demo.scenes import Ask, Scene
+
+SLUG = {"yes/no": "yesno", "letter": "letter", "number": "number", "word": "word"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """One kind of question about one family of pictures, in one answer format."""
+
+    family: str
+    ask: str
+    form: str
+    skill: str
+    on_target: bool
+
+    @property
+    def name(self) -> str:
+        """Name of the kind; of a target unit where the target asks for it."""
+        stem = self.family if (self.family, self.ask) not in RENAMED else RENAMED[self.family, self.ask]
+        return f"{stem}_{SLUG[self.form]}"
+
+
+RENAMED = {("bars", "largest"): "tallest", ("blob", "colour"): "blob_colour", ("blob", "shape"): "blob_shape",
+           ("blob", "size"): "blob_size", ("die", "count"): "die_count"}
+
+# skill -> (family, ask, formats). Units of a skill share one link from picture to concept that the base lacks.
+TARGET_SKILLS = {
+    "reading": (("digit", "number", ("number", "yes/no")), ("word", "number", ("letter",)), ("table", "value", ("word",))),
+    "charts": (("bars", "value", ("number",)), ("line", "value", ("letter",)), ("pie", "number", ("word",))),
+    "counting": (("scatter", "count", ("number", "letter", "yes/no")),),
+    "shapes": (("outline", "shape", ("word", "letter", "yes/no")),),
+    "relations": (("relation", "place", ("word", "letter", "yes/no")),),
+    "sequences": (("sequence", "next", ("word", "letter")),),
+    "comparison": (("compare", "largest", ("word", "yes/no")),),
+}
+# Never asked by the target. The first five skills are strangers to the base as well; "plain" is what it knows.
+OFF_TARGET = {
+    "clocks": (("clock", "number", ("number", "yes/no", "word")),),
+    "fences": (("fence", "count", ("number", "letter", "yes/no")),),
+    "labels": (("label", "colour", ("word", "letter")),),
+    "sums": (("total", "total", ("number", "letter")),),
+    "matching": (("twins", "match", ("word", "yes/no")),),
+    "tallest": (("bars", "largest", ("word", "yes/no")),),
+    "plain": (("die", "number", ("number",)), ("die", "count", ("letter",)), ("dice", "value", ("number", "word")),
+              ("blob", "colour", ("word",)), ("blob", "shape", ("yes/no",)), ("blob", "size", ("word",)),
+              ("blobs", "shape_of", ("letter",)), ("spots", "place", ("word",))),
+}
+# (on target, off target): same question words, same answers, other pictures.
+TWINS = (("scatter_number", "fence_number"), ("scatter_letter", "fence_letter"), ("scatter_yesno", "fence_yesno"),
+         ("digit_number", "clock_number"), ("digit_yesno", "clock_yesno"),
+         ("compare_word", "tallest_word"), ("compare_yesno", "tallest_yesno"))
+
+
+def _kinds(skills: dict[str, tuple], on_target: bool) -> tuple[Kind, ...]:
+    return tuple(Kind(family=family, ask=ask, form=form, skill=skill, on_target=on_target)
+                 for skill, entries in skills.items() for family, ask, forms in entries for form in forms)
+
+
+UNITS = _kinds(TARGET_SKILLS, True)
+STRAYS = _kinds(OFF_TARGET, False)
+KINDS = {kind.name: kind for kind in (*UNITS, *STRAYS)}
+
+
+def compose(kind: Kind, rng: random.Random, *, wrong: bool = False) -> tuple[Scene, Ask, talk.Turn]:
+    """Draw a picture of the kind and put its question."""
+    scene = DRAW[kind.family](rng)
+    ask = rng.choice([a for a in scene.asks if a.kind == kind.ask])
+    return scene, ask, talk.turn(ask, kind.form, rng, wrong=wrong)

@@ -1,0 +1,234 @@
+"""Pre-train the shipped model: ``python -m cadc.demo.pretrain --out FOLDER`` (one core, about 20 minutes).
+
+Two parts (docs/demo.md). *eye*: vision tower and connector learn to tell every attribute of every picture, against fixed
+random heads that are dropped afterwards. *tongue*: with the eye frozen, the language model learns captions and the four
+answer formats, on the pictures that it is meant to know; of the others it only hears what kind they are and their colours.
+"""
+
+import argparse
+import json
+import logging
+import math
+import random
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cadc.demo import codes, model, scenes, talk
+from cadc.demo.plain import DRAW
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What pre-training does; the defaults made the shipped model."""
+
+    seed: int = 7
+    """Seeds pictures, talk and the initial weights."""
+    eye_steps: int = 2600
+    """Steps of the vision part."""
+    tongue_steps: int = 2600
+    """Steps of the language part."""
+    batch: int = 64
+    """Pictures a step."""
+    rate: float = 1e-3
+    """Peak learning rate: warm-up over 100 steps, then cosine to a twentieth."""
+    scenes: int = 24000
+    """Pictures whose eye output is kept for the language part."""
+
+
+def schedule(step: int, steps: int, rate: float) -> float:
+    """Learning rate at a step."""
+    return rate * min(1.0, (step + 1) / 100) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+
+
+def pixels(drawn: list[scenes.Scene]):  # noqa: ANN201
+    """float32 [N, 3, 64, 64] in [-1, 1], as the processor gives them."""
+    import torch
+
+    array = np.stack([np.asarray(s.picture) for s in drawn])
+    return torch.from_numpy(array).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def look(net, images):  # noqa: ANN001, ANN201
+    """Connector output: float32 [N, 16, 128]."""
+    return net.model.connector(net.model.vision_model(pixel_values=images).last_hidden_state)
+
+
+def train_eye(net, recipe: Recipe) -> None:  # noqa: ANN001
+    """Fit the connector's output to the planned sums of attribute vectors."""
+    import torch
+
+    rng, families = random.Random(recipe.seed), list(DRAW.values())
+    parts = [*net.model.vision_model.parameters(), *net.model.connector.parameters()]
+    optimizer, start = torch.optim.AdamW(parts, lr=recipe.rate, weight_decay=0.01), time.time()
+    for step in range(recipe.eye_steps):
+        for group in optimizer.param_groups:
+            group["lr"] = schedule(step, recipe.eye_steps, recipe.rate)
+        drawn = [rng.choice(families)(rng) for _ in range(recipe.batch)]
+        goal = torch.from_numpy(np.stack([codes.planned(s.marks) for s in drawn]))
+        # Most cells are empty: without the weight the tower first learns to say nothing.
+        weight = torch.where(goal.abs().sum(-1) > 0, 4.0, 1.0)
+        loss = ((look(net, pixels(drawn)) - goal).pow(2).sum(-1) * weight).mean()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parts, 1.0)
+        optimizer.step()
+        if step % 100 == 99:
+            log.info("eye %d loss %.3f %.0f s", step + 1, loss.item(), time.time() - start)
+        if step % 400 == 399:
+            log.info("eye %d %s", step + 1, json.dumps(eye_accuracy(net, seed=step)))
+
+
+def eye_accuracy(net, *, seed: int, per_family: int = 60) -> dict[str, float]:  # noqa: ANN001
+    """How often the nearest vector of a head is the right one, at marked cells: "family.head" -> share."""
+    import torch
+
+    rng, book, hits = random.Random(f"eye{seed}"), codes.codebook(), {}
+    for family, draw in DRAW.items():
+        drawn = [draw(rng) for _ in range(per_family)]
+        with torch.no_grad():
+            seen = look(net, pixels(drawn)).numpy()
+        for scene, cells in zip(drawn, seen, strict=True):
+            for mark in scene.marks:
+                values = [v for h, v in book if h == mark.head]
+                if len(values) > 1:
+                    best = max(values, key=lambda v: float(cells[mark.cell] @ book[mark.head, v]))  # noqa: B023
+                    hits.setdefault(f"{family}.{mark.head}", []).append(best == mark.value)
+    return {name: round(float(np.mean(h)), 2) for name, h in hits.items()}
+
+
+def save(net, folder: Path) -> None:  # noqa: ANN001
+    """Weights as a checkpoint that a later part can start from."""
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({k: v.contiguous() for k, v in net.state_dict().items() if k != "lm_head.weight"},
+              folder / "part.safetensors.tmp")
+    (folder / "part.safetensors.tmp").rename(folder / "part.safetensors")
+
+
+def load(net, folder: Path) -> None:  # noqa: ANN001
+    """Take up a checkpoint."""
+    from safetensors.torch import load_file
+
+    net.load_state_dict(load_file(folder / "part.safetensors"), strict=False)
+    net.tie_weights()
+
+
+# ---- tongue --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A tokenised turn: ids, where the answer starts, and the picture's row in the kept eye output (-1: none)."""
+
+    ids: tuple[int, ...]
+    answer: int
+    picture: int
+
+
+def tokenised(turn: talk.Turn, picture: int, tokenizer) -> Line:  # noqa: ANN001
+    """The chat template's text with the picture's tokens unfolded, as the processor would do."""
+    fold = model.FENCE + model.GLOBAL + model.IMAGE * model.IMAGE_TOKENS + model.FENCE if picture >= 0 else " "
+    head = f"{model.START}User:{fold}{turn.question}{model.END}\nAssistant:"
+    left = tokenizer(head, add_special_tokens=False)["input_ids"]
+    right = tokenizer(f" {turn.answer}{model.END}\n", add_special_tokens=False)["input_ids"]
+    return Line(ids=(*left, *right), answer=len(left), picture=picture)
+
+
+def kept_scenes(net, recipe: Recipe):  # noqa: ANN001, ANN201
+    """Pictures for the language part: (scenes, float32 [N, 16, 128]); five of seven are of the kinds the base may know."""
+    import torch
+
+    rng, drawn, seen = random.Random(f"tongue{recipe.seed}"), [], []
+    known = [DRAW[f] for f in ("die", "dice", "blob", "blobs", "spots")]
+    for i in range(recipe.scenes):
+        drawn.append((known[i % 7] if i % 7 < 5 else rng.choice(list(DRAW.values())))(rng))
+    with torch.no_grad():
+        for i in range(0, len(drawn), 256):
+            seen.append(look(net, pixels(drawn[i : i + 256])))
+    return drawn, torch.cat(seen)
+
+
+def lesson(drawn: list[scenes.Scene], rng: random.Random) -> tuple[talk.Turn, int]:
+    """One training turn and its picture's number."""
+    if rng.random() < 0.2:
+        return talk.spoken(rng), -1
+    picture = rng.randrange(len(drawn))
+    scene = drawn[picture]
+    known = scene.family in ("die", "dice", "blob", "blobs", "spots")
+    if not known or rng.random() < 0.1:
+        return talk.caption(scene, rng, facts=known), picture
+    ask = rng.choice(scene.asks)
+    return talk.turn(ask, rng.choice(talk.formats(ask)), rng), picture
+
+
+def tongue_loss(net, lines: list[Line], seen, image_id: int):  # noqa: ANN001, ANN201
+    """(mean cross-entropy over answer tokens, share of lines whose first answer token is right)."""
+    import torch
+
+    longest = max(len(x.ids) for x in lines)
+    ids = torch.zeros(len(lines), longest, dtype=torch.long)
+    target = torch.full((len(lines), longest), -100)
+    for i, x in enumerate(lines):
+        ids[i, : len(x.ids)] = torch.tensor(x.ids)
+        target[i, x.answer - 1 : len(x.ids) - 1] = torch.tensor(x.ids[x.answer :])
+    embeds = net.model.text_model.get_input_embeddings()(ids)
+    pictured = [x.picture for x in lines if x.picture >= 0]
+    if pictured:
+        embeds = embeds.masked_scatter((ids == image_id)[..., None], seen[pictured].reshape(-1, embeds.shape[-1]))
+    hidden = net.model.text_model(inputs_embeds=embeds).last_hidden_state
+    where = target != -100
+    logits, wanted = net.lm_head(hidden[where]), target[where]
+    first = torch.zeros_like(target, dtype=torch.bool)
+    first[torch.arange(len(lines)), [x.answer - 1 for x in lines]] = True
+    hits = (logits.argmax(-1) == wanted)[first[where]]
+    return torch.nn.functional.cross_entropy(logits, wanted), hits
+
+
+def train_tongue(net, recipe: Recipe) -> None:  # noqa: ANN001
+    """Teach the language model to talk, the eye kept as it is."""
+    import torch
+
+    rng, tokenizer, start = random.Random(f"lesson{recipe.seed}"), model.build_tokenizer(), time.time()
+    drawn, seen = kept_scenes(net, recipe)
+    image_id = tokenizer.convert_tokens_to_ids(model.IMAGE)
+    parts = list(net.model.text_model.parameters())
+    optimizer, recent = torch.optim.AdamW(parts, lr=recipe.rate, weight_decay=0.01), []
+    for step in range(recipe.tongue_steps):
+        for group in optimizer.param_groups:
+            group["lr"] = schedule(step, recipe.tongue_steps, recipe.rate)
+        lines = [tokenised(*lesson(drawn, rng), tokenizer) for _ in range(recipe.batch)]
+        loss, hits = tongue_loss(net, lines, seen, image_id)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parts, 1.0)
+        optimizer.step()
+        recent.append(hits.float().mean().item())
+        if step % 100 == 99:
+            log.info("tongue %d loss %.3f first token right %.3f %.0f s", step + 1, loss.item(),
+                     sum(recent[-100:]) / 100, time.time() - start)
+        if step % 400 == 399:
+            log.info("tongue %d %s", step + 1, json.dumps(tongue_accuracy(net, tokenizer, seed=step)))
+
+
+def tongue_accuracy(net, tokenizer, *, seed: int, per_cell: int = 64) -> dict[str, float]:  # noqa: ANN001
+    """Share of right answers on fresh known pictures: "family.ask.format" -> accuracy (first answer token)."""
+    import torch
+
+    rng, image_id, out = random.Random(f"check{seed}"), tokenizer.convert_tokens_to_ids(model.IMAGE), {}
+    for family in ("die", "dice", "blob", "blobs", "spots"):
+        drawn = [DRAW[family](rng) for _ in range(per_cell)]
+        with torch.no_grad():
+            seen = look(net, pixels(drawn))
+        for i, ask in enumerate(drawn[0].asks if family in ("die", "blob") else drawn[0].asks[:1]):
+            for form in talk.formats(ask):
+                lines = [tokenised(talk.turn(s.asks[i], form, rng), n, tokenizer) for n, s in enumerate(drawn)]
+                with torch.no_grad():
+                    hits = tongue_loss(net, lines, seen, image_id)[1]
+                out[f"{family}.{ask.kind}.{form}"] = round(hits.float().mean().item(), 2)
+    return out

@@ -1,0 +1,89 @@
+"""From what is true in a picture to a question and its answer, in four formats; captions; facts told in words."""
+
+import random
+from dataclasses import dataclass
+
+from cadc.demo import words
+from cadc.demo.scenes import Ask, Scene
+
+KIND_WORDS = {"sign": "sign", "table": "table", "chart": "chart", "things": "picture of things", "dots": "picture of dots",
+              "pair": "pair", "row": "row", "group": "group", "die": "die", "thing_alone": "thing", "map": "map",
+              "clock": "clock", "palings": "fence", "sum": "sum", "couple": "couple"}
+TOLD = {
+    "number": "The number is {v}.", "count": "There are {v}.", "value": "The {c} one has {v}.", "total": "The sum is {v}.",
+    "place": "The {c} one is {v}.", "shape": "It is a {v}.", "shape_of": "The {c} one is a {v}.",
+    "colour": "It is {v}.", "largest": "The largest one is {v}.", "next": "The next one is {v}.", "size": "It is {v}.",
+    "match": "They are {v}.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """One question and its answer; ``right`` says whether the answer is the true one."""
+
+    question: str
+    answer: str
+    right: bool = True
+
+
+def formats(ask: Ask) -> tuple[str, ...]:
+    """Formats in which an ask can be put."""
+    many = ("letter",) if len(words.CONCEPTS[ask.concept]) >= 4 else ()
+    return ("yes/no", *many, *(("number",) if ask.concept == "number" else ()), "word")
+
+
+def turn(ask: Ask, form: str, rng: random.Random, *, wrong: bool = False) -> Turn:
+    """Put the ask in a format; with ``wrong`` the answer is a plausible false one."""
+    values = words.CONCEPTS[ask.concept]
+    slots = {"c": words.CONCEPTS["colour"][ask.colour] if ask.colour is not None else ""}
+    others = [v for v in range(len(values)) if v != ask.value]
+    if form == "yes/no":
+        says = ask.value if rng.random() < 0.5 else rng.choice(others)
+        text = rng.choice(words.CHECK[ask.kind]).format(v=values[says], **slots)
+        answer = "yes" if (says == ask.value) != wrong else "no"
+        return Turn(question=f"{text} {words.HINTS[form]}", answer=answer, right=not wrong)
+    text = rng.choice(words.OPEN[ask.kind]).format(**slots)
+    if form == "letter":
+        offered = rng.sample(others, 3) + [ask.value]
+        rng.shuffle(offered)
+        chosen = rng.choice([v for v in offered if v != ask.value]) if wrong else ask.value
+        listed = ", ".join(f"{letter} {values[v]}" for letter, v in zip(words.LETTERS, offered, strict=True))
+        question = f"{text} {listed}. {words.HINTS[form]}"
+        return Turn(question=question, answer=words.LETTERS[offered.index(chosen)], right=not wrong)
+    chosen = rng.choice(others) if wrong else ask.value
+    answer = str(chosen + 1) if form == "number" else values[chosen]
+    return Turn(question=f"{text} {words.HINTS[form]}", answer=answer, right=not wrong)
+
+
+def caption(scene: Scene, rng: random.Random, *, facts: bool) -> Turn:
+    """What kind of picture it is and which colours it has; with ``facts`` one thing that is true in it."""
+    kind = next(KIND_WORDS[m.head] for m in scene.marks if m.head in KIND_WORDS)
+    colours = list(dict.fromkeys(words.CONCEPTS["colour"][m.value] for m in scene.marks if m.head == "colour"))
+    text = f"A {kind} with {', '.join(colours)}." if colours else f"A {kind}."
+    if facts:
+        text += " " + told(rng.choice(scene.asks))
+    return Turn(question=rng.choice(words.CAPTION_PROMPTS), answer=text)
+
+
+def told(ask: Ask) -> str:
+    """The ask's truth as a sentence."""
+    colour = words.CONCEPTS["colour"][ask.colour] if ask.colour is not None else ""
+    return TOLD[ask.kind].format(v=words.CONCEPTS[ask.concept][ask.value], c=colour)
+
+
+CONCEPT_OF = {"number": "number", "count": "number", "value": "number", "total": "number", "place": "place",
+              "shape": "shape", "shape_of": "shape", "colour": "colour", "largest": "colour", "next": "colour",
+              "size": "size", "match": "match"}
+
+
+def spoken(rng: random.Random) -> Turn:
+    """A question without a picture: the facts are told first, so the words of every ask and format are learnt."""
+    kind = rng.choice(sorted(CONCEPT_OF))
+    concept, pointed = CONCEPT_OF[kind], "{c}" in TOLD[kind]
+    n = rng.choice((1, 2)) if pointed else 1
+    colours = rng.sample(range(6), n)
+    asks = [Ask(kind=kind, concept=concept, value=rng.randrange(len(words.CONCEPTS[concept])),
+                colour=c if pointed else None) for c in colours]
+    asked = rng.choice(asks)
+    put = turn(asked, rng.choice(formats(asked)), rng)
+    return Turn(question=" ".join([*map(told, asks), put.question]), answer=put.answer)
