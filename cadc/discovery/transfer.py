@@ -41,7 +41,7 @@ def spearman_with(similarity: np.ndarray, transfer: np.ndarray, *, rounds: int =
     """(ρ, one-sided Mantel p, pairs) of a similarity [M, M] with measured transfer [M, M] over unordered pairs."""
     from scipy.stats import rankdata
 
-    pair = symmetric(transfer)
+    pair, similarity = symmetric(transfer), symmetric(similarity)
     first, second = np.triu_indices(len(pair), 1)
     known = ~np.isnan(pair[first, second]) & ~np.isnan(similarity[first, second])
     if known.sum() < 3:
@@ -89,15 +89,21 @@ def within_between(values: np.ndarray, labels: np.ndarray, *, rounds: int = 2000
         shuffled[places] = labels[rng.permutation(places)]
         same = shuffled[first] == shuffled[second]
         reached += bool(same.any() and not same.all() and found[same].mean() - found[~same].mean() >= gap - 1e-12)
-    return float(found[own].mean()), float(found[~own].mean()), (reached + 1) / (rounds + 1), _auc(found, own)
+    return float(found[own].mean()), float(found[~own].mean()), (reached + 1) / (rounds + 1), auc(found, own)
 
 
-def _auc(values: np.ndarray, positive: np.ndarray) -> float:
-    """Chance that a positive value is above a negative one, ties half."""
+def auc(values: np.ndarray, positive: np.ndarray) -> float:
+    """Chance that a positive's value is above a negative's, ties counted half; nan when one class is empty.
+
+    values: float [n] without nan; positive: bool [n].
+    """
     from scipy.stats import rankdata
 
-    hits = int(positive.sum())
-    return float((rankdata(values)[positive].sum() - hits * (hits + 1) / 2) / (hits * (len(values) - hits)))
+    positive = np.asarray(positive, bool)
+    hits, misses = int(positive.sum()), int((~positive).sum())
+    if hits == 0 or misses == 0:
+        return float("nan")
+    return float((rankdata(values)[positive].sum() - hits * (hits + 1) / 2) / (hits * misses))
 
 
 def transfer_report(similarity: np.ndarray, transfer: np.ndarray, labels: np.ndarray, *, rounds: int = 2000,

@@ -87,18 +87,3 @@ def holm(p_values: list[float]) -> list[float]:
         running = max(running, min(1.0, p_values[position] * (len(p_values) - place)))
         corrected[position] = running
     return [float(p) for p in corrected]
-
-
-def auc(scores: np.ndarray, positive: np.ndarray) -> float:
-    """Chance that a positive scores above a negative, ties counted half; nan when one class is empty.
-
-    scores: float [n] without nan; positive: bool [n].
-    """
-    from scipy.stats import rankdata
-
-    positive = np.asarray(positive, bool)
-    hits, misses = int(positive.sum()), int((~positive).sum())
-    if hits == 0 or misses == 0:
-        return float("nan")
-    ranks = rankdata(scores)
-    return float((ranks[positive].sum() - hits * (hits + 1) / 2) / (hits * misses))

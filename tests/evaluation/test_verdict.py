@@ -9,7 +9,7 @@ from cadc.evaluation.verdict import verdict
 def table(levels: dict[str, float], *, noise: float = 0.03, seeds=(0, 1, 2), units: int = 16) -> pd.DataFrame:
     rng = np.random.default_rng(0)
     hardness = rng.normal(0, 0.1, units)
-    rows = [(arm, s, f"u{u:02d}", np.clip(level + hardness[u] + rng.normal(0, noise), 0, 1), 2 - level, 20, 400, 48, 9, 1.0)
+    rows = [(arm, s, f"u{u:02d}", level + hardness[u] + rng.normal(0, noise), 2 - level, 20, 400, 4800, 150, 1.0)
             for arm, level in levels.items() for s in (seeds[:1] if arm == "base" else seeds) for u in range(units)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+from sklearn.metrics import roc_auc_score
+
+from cadc.discovery.transfer import auc, spearman_with, symmetric, transfer_report, within_between
+
+
+def blocks(units: int, groups: int, noise: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    labels = np.arange(units) % groups
+    return (labels[:, None] == labels) + rng.normal(0, noise, (units, units)), labels
+
+
+def test_spearman_equals_scipy_over_unordered_pairs():
+    rng = np.random.default_rng(0)
+    transfer, similarity = rng.normal(size=(9, 9)), rng.normal(size=(9, 9))
+    similarity += similarity.T
+    first, second = np.triu_indices(9, 1)
+    wanted = spearmanr(similarity[first, second], symmetric(transfer)[first, second]).statistic
+    found, p, pairs = spearman_with(similarity, transfer, rounds=50)
+    assert found == pytest.approx(wanted)
+    assert pairs == 36 and 0 < p <= 1
+
+
+def test_one_missing_direction_uses_the_other():
+    transfer = np.array([[1.0, np.nan], [0.4, 1.0]])
+    assert symmetric(transfer)[0, 1] == symmetric(transfer)[1, 0] == 0.4
+
+
+def test_planted_groups_are_told_from_shuffled_ones():
+    transfer, labels = blocks(16, 4, 0.3)
+    report = transfer_report(transfer, transfer, labels, rounds=500)
+    assert report.auc > 0.9 and report.within_p < 0.01 and report.spearman == pytest.approx(1)
+    assert report.within > report.between
+    rng = np.random.default_rng(1)
+    shuffled = [within_between(transfer, rng.permutation(labels), rounds=200)[2] for _ in range(20)]
+    assert np.mean(np.array(shuffled) < 0.05) < 0.3
+
+
+def test_unassigned_units_are_in_no_pair():
+    transfer, labels = blocks(8, 2, 0.0)
+    labels[0] = -1
+    transfer[0, :] = transfer[:, 0] = 99.0
+    assert within_between(transfer, labels, rounds=10)[:2] == (1.0, 0.0)
+
+
+def test_one_group_alone_gives_no_comparison():
+    transfer, _ = blocks(6, 2, 0.1)
+    within, between, p, area = within_between(transfer, np.zeros(6, int), rounds=10)
+    assert np.isfinite(within) and np.isnan([between, p, area]).all()
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(5, 60), st.integers(0, 10_000))
+def test_auc_equals_scikit_learn_with_ties(n, seed):
+    rng = np.random.default_rng(seed)
+    values, positive = rng.integers(0, 6, n).astype(float), np.arange(n) < n // 2
+    assert auc(values, positive) == pytest.approx(roc_auc_score(positive, values))
+
+
+def test_auc_of_a_missing_class_is_not_a_number():
+    assert np.isnan(auc(np.arange(3.0), np.zeros(3, bool)))
