@@ -1,0 +1,19 @@
+"""CADC Studio: a table of its pages. Each page is one step of the method."""
+
+import streamlit as st
+
+from pages._ui import guarded
+
+st.set_page_config(page_title="CADC Studio", page_icon=":material/account_tree:", layout="wide")
+
+page = st.navigation([
+    st.Page("pages/1_data.py", title="Data", icon=":material/database:", default=True),
+    st.Page("pages/2_trajectories.py", title="Trajectories", icon=":material/timeline:"),
+    st.Page("pages/3_capabilities.py", title="Capabilities", icon=":material/hub:"),
+    st.Page("pages/4_influence.py", title="Influence", icon=":material/waterfall_chart:"),
+    st.Page("pages/5_curriculum.py", title="Curriculum", icon=":material/format_list_numbered:"),
+    st.Page("pages/6_evaluation.py", title="Evaluation", icon=":material/balance:"),
+])
+
+with guarded():
+    page.run()

@@ -1,0 +1,215 @@
+"""Make a finished study on disk with planted structure, without a model: for trials of the pages and of their speed.
+
+    python -m benchmarks.synthesise --name big --rows 665000 --units 162
+
+Every file is written by the code that writes it in a real study, or with its documented columns. The scores are random
+numbers around planted capabilities and answer formats; nothing about the method can be learnt from them.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cadc.gradients.scores import Scores
+from cadc.jobs import CORE_JOBS, JobStatus, write_status
+from cadc.study import Study, StudyConfig, cache_root, write_json
+
+SKILLS = ("read words", "count dots", "compare bars", "locate shapes", "name colours", "follow sequences")
+FORMATS = {"yes/no": ("yes", "no"), "letter": ("A", "B", "C", "D"), "number": tuple(map(str, range(1, 10))),
+           "word": ("red", "green", "blue", "left", "right", "square")}
+SOURCES = ("charts", "documents", "scenes", "tables", "chat")
+DIMENSIONS = 48
+HOSTILE = '<img src=x onerror=alert(1)> ![p](http://127.0.0.1:9/p.png) **bold** $x^2$ <b>no markup</b>'
+"""One question carries this: a page that renders dataset text shows it at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planted:
+    """The latent structure: unit vectors and pool features, all float32."""
+
+    unit: np.ndarray  # [T, M, D] plain unit means
+    grounded: np.ndarray  # [T, M, D]
+    sample: np.ndarray  # [T, S, D] single target samples, unit length
+    feature: np.ndarray  # [N, D] training-side features, unit length
+    family: np.ndarray  # [N] unit that a row is about; -1 off target
+
+
+def synthesise(root: Path, *, rows: int = 2000, units: int = 16, checkpoints: int = 4, samples_per_unit: int = 12,
+               seed: int = 0, name: str = "trial") -> Study:
+    """Write a finished study under `root` (a cache root) and return it. Raises DataError for a name already in use."""
+    rng = np.random.default_rng([seed, rows, units])
+    inputs = cache_root(root) / "inputs" / f"{name}-{seed}-{rows}"
+    _pictures(inputs, rng)
+    names = [f"{SKILLS[m % len(SKILLS)]} · {tuple(FORMATS)[m // 2 % len(FORMATS)]} · {m + 1}" for m in range(units)]
+    planted = _plant(rng, rows, units, checkpoints, samples_per_unit)
+    pool = _table(rng, planted.family, names, "pool")
+    target = _table(rng, np.repeat(np.arange(units), samples_per_unit), names, "target")
+    for role, table in (("pool", pool), ("target", target)):
+        with (inputs / f"{role}.jsonl").open("w", encoding="utf-8") as handle:
+            handle.writelines(line + "\n" for line in table.column("raw").to_pylist())
+    config = StudyConfig(pool=str(inputs / "pool.jsonl"), target=str(inputs / "target.jsonl"), images=str(inputs),
+                         unit_column="unit", model="synthetic-scores", checkpoints=checkpoints, seed=seed,
+                         near_samples=samples_per_unit)
+    study = Study.create(name, config, created=time.strftime("%Y-%m-%dT%H:%M:%S"), root=cache_root(root))
+    _write_ingest(study, pool, target)
+    _write_warmup(study, rng)
+    write_json(study.targets_folder / "targets.json", {
+        "units": names, "text_only": [], "samples": [
+            {"row": i, "index": i, "id": f"t{i}", "unit": names[i // samples_per_unit]}
+            for i in range(units * samples_per_unit)]})
+    scores = _scores(rng, planted, names, study, pool.column("index").to_numpy())
+    scores.save(study.scores_folder)
+    for place, job in enumerate(CORE_JOBS):
+        write_status(study, JobStatus(job=job, state="done", done=rows, total=rows, rate=100.0, seconds=3.0 + place,
+                                      started=time.time() - 60, updated=time.time()))
+    return study
+
+
+def _unit_length(x: np.ndarray) -> np.ndarray:
+    return (x / np.linalg.norm(x, axis=-1, keepdims=True)).astype(np.float32)
+
+
+def _plant(rng, rows: int, units: int, checkpoints: int, samples_per_unit: int) -> Planted:
+    """Units share a direction with their skill and with their answer format; rows lean to the unit they are about."""
+    skill = _unit_length(rng.normal(size=(len(SKILLS), DIMENSIONS)))
+    form = _unit_length(rng.normal(size=(len(FORMATS), DIMENSIONS)))
+    of_skill, of_form = np.arange(units) % len(SKILLS), np.arange(units) // 2 % len(FORMATS)
+    own = 0.45 * _unit_length(rng.normal(size=(units, DIMENSIONS)))
+    drift = 0.2 * rng.normal(size=(checkpoints, units, DIMENSIONS)) / np.sqrt(DIMENSIONS)
+    loud = rng.uniform(0.5, 3.0, size=(1, units, 1))
+    unit = loud * (0.8 * skill[of_skill] + 0.5 * form[of_form] + own + drift)
+    grounded = loud * (0.8 * skill[of_skill] + 0.1 * form[of_form] + own + drift)
+    of_sample = np.repeat(np.arange(units), samples_per_unit)
+    noise = rng.normal(size=(1, len(of_sample), DIMENSIONS)) / np.sqrt(DIMENSIONS)
+    sample = _unit_length(_unit_length(unit)[:, of_sample] + 0.9 * noise)
+    share = rng.dirichlet(np.full(units, 0.7)) * 0.66
+    family = rng.choice(np.arange(-1, units), size=rows, p=np.append(1 - share.sum(), share))
+    lean = np.where(family[:, None] >= 0, _unit_length(unit[0])[family], 0)
+    feature = _unit_length(lean + 1.2 * rng.normal(size=(rows, DIMENSIONS)) / np.sqrt(DIMENSIONS))
+    return Planted(unit=unit.astype(np.float32), grounded=grounded.astype(np.float32), sample=sample, feature=feature,
+                   family=family)
+
+
+def _scores(rng, planted: Planted, names: list[str], study: Study, index: np.ndarray) -> Scores:
+    """Scores with the shapes of a real run; near values and best rows are drawn around the unit's cosine."""
+    (checkpoints, units, _), rows = planted.unit.shape, len(planted.feature)
+    count = planted.sample.shape[1] // units
+    dots = np.stack([u @ planted.feature.T for u in planted.unit])
+    grounded = np.stack([u @ planted.feature.T for u in planted.grounded])
+    near = dots.mean(0) / np.linalg.norm(planted.unit, axis=-1).mean(0)[:, None]
+    near += rng.normal(0.1, 0.03, size=near.shape).astype(np.float32)
+    winner = rng.integers(0, count, size=near.shape, dtype=np.int32) + np.arange(units, dtype=np.int32)[:, None] * count
+    best = min(study.config.best_rows, rows)
+    best_index = np.full((units * count, best), -1, np.int32)
+    for m in range(units):
+        some = np.argpartition(-near[m], min(4 * best, rows - 1))[:4 * best]
+        for s in range(m * count, (m + 1) * count):
+            chosen = rng.choice(some, size=best, replace=False)
+            best_index[s] = chosen[np.argsort(-near[m, chosen])]
+    best_value = np.take_along_axis(np.repeat(near, count, axis=0), best_index, axis=1) if rows < 50_000 else \
+        np.stack([near[s // count, best_index[s]] for s in range(units * count)])
+    fall = np.linspace(1.5, 0.4, checkpoints)
+    loss = rng.gamma(2.0, 0.6, size=(rows, 1)) * np.where(planted.family[:, None] < 0, 1.0, fall)
+    norm = (3.0 + 4.0 * loss).astype(np.float32)
+    return Scores(
+        index=index.astype(np.int64), eta=np.linspace(3e-3, 1e-3, checkpoints, dtype=np.float32), dots=dots,
+        dots_grounded=grounded, near=near, winner=winner, loss=loss.astype(np.float32), gradient_norm=norm,
+        feature_norm=norm * 20, tokens=rng.integers(1, 20, size=rows, dtype=np.int32), best_index=best_index,
+        best_value=best_value.astype(np.float32), gram=np.stack([u @ u.T for u in planted.unit]),
+        gram_grounded=np.stack([u @ u.T for u in planted.grounded]),
+        sample_gram=np.stack([s @ s.T for s in planted.sample]),
+        sample_unit=np.repeat(np.arange(units, dtype=np.int32), count), sample_index=np.arange(units * count),
+        units=tuple(names), identity=study.identity)
+
+
+def _pictures(folder: Path, rng) -> None:
+    """A few small pictures per source."""
+    from PIL import Image, ImageDraw
+
+    for source in SOURCES[:-1]:
+        (folder / source).mkdir(parents=True, exist_ok=True)
+        for i in range(6):
+            picture = Image.new("RGB", (96, 96), "white")
+            draw = ImageDraw.Draw(picture)
+            for _ in range(i + 1):
+                x, y = (int(v) for v in rng.integers(4, 72, size=2))
+                draw.ellipse((x, y, x + 18, y + 18), fill=tuple(int(v) for v in rng.integers(0, 200, size=3)))
+            picture.save(folder / source / f"{i}.png")
+
+
+def _table(rng, family: np.ndarray, names: list[str], role: str) -> pa.Table:
+    """The columns of `cadc.data.read_table` for rows about the given units (-1: about none of them)."""
+    count = len(family)
+    forms = np.where(family >= 0, family // 2 % len(FORMATS), rng.integers(0, len(FORMATS), size=count))
+    kinds = np.array(tuple(FORMATS))[forms]
+    answers = [FORMATS[k][i % len(FORMATS[k])] for k, i in zip(kinds, rng.integers(0, 1000, size=count), strict=True)]
+    skills = [SKILLS[f % len(SKILLS)] if f >= 0 else "talk about the weather" for f in family]
+    sources = [SOURCES[f % (len(SOURCES) - 1)] if f >= 0 else SOURCES[-1] for f in family]
+    pictures = [[] if s == SOURCES[-1] else [f"{s}/{i}.png"] for s, i in zip(
+        sources, rng.integers(0, 6, size=count), strict=True)]
+    questions = [f"Question {i}: {s}, please." for i, s in enumerate(skills)]
+    if role == "pool":
+        questions[0] = HOSTILE
+    ids = [f"{role[0]}{i}" for i in range(count)]
+    units = [names[f] if role == "target" else "" for f in family]
+    raw = [json.dumps({"id": i, "source": s, "unit": u} | ({"image": p[0]} if p else {}) | {"conversations": [
+        {"from": "human", "value": ("<image>\n" if p else "") + q}, {"from": "gpt", "value": a}]}, ensure_ascii=False)
+        for i, s, u, p, q, a in zip(ids, sources, units, pictures, questions, answers, strict=True)]
+    group = np.arange(count)
+    group[count - count // 10:] = np.arange(count // 10)
+    return pa.table({"index": np.arange(count), "id": ids, "images": pa.array(pictures, pa.list_(pa.string())),
+                     "source": sources, "unit": units, "question": questions, "answer": answers,
+                     "answer_format": kinds.tolist(), "group": group, "raw": raw})
+
+
+def _write_ingest(study: Study, pool: pa.Table, target: pa.Table) -> None:
+    """Samples and report; some set-aside rows and warnings, so that their tables show something."""
+    report = {}
+    for role, table in (("pool", pool), ("target", target)):
+        study.samples_file(role).parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, study.samples_file(role))
+        aside = [{"index": table.num_rows + i, "id": f"{role[0]}{table.num_rows + i}",
+                  "reason": ("picture 'charts/missing.png' not found", "no answer")[i % 2]} for i in range(7)]
+        warned = [{"index": 3, "id": f"{role[0]}3", "reason": "the answer is the same as the question"}]
+        report[role] = {"samples": table.num_rows + 7, "accepted": table.num_rows, "set_aside": aside,
+                        "warnings": warned, "format": "llava-jsonl"}
+    write_json(study.ingest_report, report)
+
+
+def _write_warmup(study: Study, rng) -> None:
+    """A loss curve and its summary."""
+    study.warmup_folder.mkdir(parents=True, exist_ok=True)
+    with (study.warmup_folder / "log.jsonl").open("w", encoding="utf-8") as handle:
+        for step in range(1, 121):
+            loss = float(2.5 * np.exp(-step / 40) + 0.6 + rng.normal(0, 0.05))
+            line = {"step": step, "loss": loss, "lr": 3e-3 * (1 - step / 130), "samples_per_s": 90.0}
+            handle.write(json.dumps(line) + "\n")
+    eta = np.linspace(3e-3, 1e-3, study.config.checkpoints).tolist()
+    write_json(study.warmup_folder / "warmup.json", {"eta": eta, "steps": 120, "rows": 256, "seconds": 42.0})
+
+
+def main() -> None:
+    """Make a study and print what it took."""
+    parser = argparse.ArgumentParser(description="Make a finished study with planted random scores.")
+    parser.add_argument("--name", default="trial")
+    parser.add_argument("--root", type=Path, default=cache_root(), help="cache root; default: the app's")
+    for option, value in (("rows", 2000), ("units", 16), ("checkpoints", 4), ("samples-per-unit", 12), ("seed", 0)):
+        parser.add_argument(f"--{option}", type=int, default=value)
+    chosen = parser.parse_args()
+    began = time.perf_counter()
+    study = synthesise(chosen.root, rows=chosen.rows, units=chosen.units, checkpoints=chosen.checkpoints,
+                       samples_per_unit=chosen.samples_per_unit, seed=chosen.seed, name=chosen.name)
+    size = sum(p.stat().st_size for p in study.folder.rglob("*") if p.is_file()) / 1e6
+    print(f"{study.name} ({study.identity}): {chosen.rows} rows, {chosen.units} units, {size:.0f} MB")
+    print(json.dumps({"study": study.name, "rows": chosen.rows, "units": chosen.units, "megabytes": round(size, 1),
+                      "seconds": round(time.perf_counter() - began, 2)}))
+
+
+if __name__ == "__main__":
+    main()

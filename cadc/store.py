@@ -1,0 +1,336 @@
+"""The one owner of DuckDB: what the app loaded from finished jobs, and everything a person decided (docs/schema.md).
+
+Every decision is one committed transaction in an append-only log, then an atomic JSON copy beside the study. Values
+reach SQL as parameters only; no name or text is ever put into a statement.
+"""
+
+import json
+import logging
+import threading
+from collections.abc import Iterable
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from cadc import jobs
+from cadc.decisions import SCOPES, Decision, read_decisions, write_decisions
+from cadc.errors import BusyError, DataError, JobError
+from cadc.gradients.scores import Scores
+from cadc.study import Study, cache_root
+
+log = logging.getLogger(__name__)
+
+SCHEMA = """
+CREATE SEQUENCE IF NOT EXISTS decision_seq;
+CREATE TABLE IF NOT EXISTS studies (study VARCHAR PRIMARY KEY, name VARCHAR, config JSON, created VARCHAR,
+    ingested_at TIMESTAMP, scored_at TIMESTAMP);
+CREATE TABLE IF NOT EXISTS samples (study VARCHAR, role VARCHAR, "index" BIGINT, id VARCHAR, source VARCHAR,
+    unit VARCHAR, images VARCHAR[], question VARCHAR, answer VARCHAR, answer_format VARCHAR, duplicate_group BIGINT);
+CREATE TABLE IF NOT EXISTS units (study VARCHAR, position INTEGER, unit VARCHAR, samples INTEGER, pictures INTEGER,
+    answer_format VARCHAR);
+CREATE TABLE IF NOT EXISTS capabilities (study VARCHAR, capability VARCHAR, name VARCHAR, units INTEGER);
+CREATE TABLE IF NOT EXISTS labels (study VARCHAR, unit VARCHAR, capability VARCHAR);
+CREATE TABLE IF NOT EXISTS influence_summaries (study VARCHAR, source VARCHAR, capability VARCHAR, rows BIGINT,
+    influence DOUBLE);
+CREATE TABLE IF NOT EXISTS self_influence (study VARCHAR, "index" BIGINT, checkpoint INTEGER, loss FLOAT,
+    self_influence FLOAT);
+CREATE TABLE IF NOT EXISTS budgets (study VARCHAR, capability VARCHAR, stage INTEGER, share DOUBLE, rows BIGINT);
+CREATE TABLE IF NOT EXISTS exports (study VARCHAR, made_at TIMESTAMP, folder VARCHAR, format VARCHAR, rows BIGINT,
+    manifest JSON);
+CREATE TABLE IF NOT EXISTS jobs (study VARCHAR, job VARCHAR, state VARCHAR, done BIGINT, total BIGINT, seconds DOUBLE,
+    message VARCHAR, updated TIMESTAMP);
+CREATE TABLE IF NOT EXISTS decisions (seq BIGINT PRIMARY KEY, study VARCHAR, made_at TIMESTAMP, scope VARCHAR,
+    kind VARCHAR, payload JSON, undone_at TIMESTAMP);
+"""
+
+_WHERE = """study = $study AND role = $role AND ($source IS NULL OR source = $source)
+    AND ($format IS NULL OR answer_format = $format) AND ($unit IS NULL OR unit = $unit)
+    AND ($search IS NULL OR contains(lower(question || chr(10) || answer || chr(10) || id), lower($search)))"""
+
+
+class Store:
+    """The database of all studies under one cache root. One process at a time; any number of its threads."""
+
+    def __init__(self, root: str | Path | None = None) -> None:
+        """Open `cadc.duckdb` under the cache root, made when absent.
+
+        Raises BusyError when another process holds it, JobError when it is no database of this version.
+        """
+        self.path = cache_root(root) / "cadc.duckdb"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.RLock()
+        try:
+            self._db = duckdb.connect(str(self.path))
+            self._db.execute(SCHEMA)
+        except duckdb.IOException as error:
+            if "lock" in str(error).lower():
+                raise BusyError(f"the database {self.path} is held by another process, most likely the app. Use that "
+                                "app, or stop it first; the command line works beside it without it.") from error
+            raise JobError(f"the database {self.path} cannot be opened ({error}). Move it away: studies are read again "
+                           "from their folders, decisions from their JSON copies.") from error
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def _transaction(self):
+        """One writer at a time, everything or nothing, on disk when it returns."""
+        with self._lock:
+            cursor = self._db.cursor()
+            cursor.execute("BEGIN")
+            try:
+                yield cursor
+                cursor.execute("COMMIT")
+            except BaseException:
+                cursor.execute("ROLLBACK")
+                raise
+            finally:
+                cursor.close()
+
+    def _frame(self, query: str, parameters: dict[str, Any] | list[Any] | None = None) -> pd.DataFrame:
+        """Result of one query, on a cursor of its own so that threads do not share one."""
+        with self._lock:
+            cursor = self._db.cursor()
+        try:
+            return cursor.execute(query, parameters or []).df()
+        finally:
+            cursor.close()
+
+    # ---- decisions -------------------------------------------------------------------------------------------------
+    def decide(self, study: Study, kind: str, payload: dict[str, Any]) -> Decision:
+        """Append one decision and copy the log to the study. The same decision twice in a row is written once.
+
+        Raises DataError for an unknown kind or a payload that is no JSON.
+        """
+        if kind not in SCOPES:
+            raise DataError(f"unknown decision {kind!r}. Known: {', '.join(SCOPES)}")
+        try:
+            text = json.dumps(payload, sort_keys=True, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"decision {kind!r} cannot be kept: {error}") from error
+        with self._lock:
+            in_force = [d for d in self.decisions(study, SCOPES[kind]) if not d.undone]
+            if in_force and in_force[-1].kind == kind and json.dumps(in_force[-1].payload, sort_keys=True) == text:
+                return in_force[-1]
+            with self._transaction() as db:
+                db.execute("INSERT INTO decisions VALUES (nextval('decision_seq'), ?, ?, ?, ?, ?, NULL)",
+                           [study.identity, datetime.now(), SCOPES[kind], kind, text])
+            return self._copy(study)[-1]
+
+    def undo(self, study: Study, scope: str) -> Decision | None:
+        """Mark the newest decision in force of a scope as undone; None when there is none left."""
+        with self._lock:
+            in_force = [d for d in self.decisions(study, scope) if not d.undone]
+            return self._mark(study, in_force[-1], datetime.now()) if in_force else None
+
+    def redo(self, study: Study, scope: str) -> Decision | None:
+        """Put the last undone decision of a scope back in force; None when nothing was undone since the newest one."""
+        with self._lock:
+            waiting = self.redoable(study, scope)
+            return self._mark(study, waiting, None) if waiting else None
+
+    def redoable(self, study: Study, scope: str) -> Decision | None:
+        """What `redo` would put back."""
+        log_of_scope = self.decisions(study, scope)
+        newest = max((d.seq for d in log_of_scope if not d.undone), default=0)
+        return next((d for d in log_of_scope if d.undone and d.seq > newest), None)
+
+    def _mark(self, study: Study, decision: Decision, undone_at: datetime | None) -> Decision:
+        with self._transaction() as db:
+            db.execute("UPDATE decisions SET undone_at = ? WHERE seq = ?", [undone_at, decision.seq])
+        return next(d for d in self._copy(study) if d.seq == decision.seq)
+
+    def _copy(self, study: Study) -> list[Decision]:
+        """Write the JSON copy and return the log."""
+        found = self.decisions(study)
+        write_decisions(study, found)
+        return found
+
+    def decisions(self, study: Study, scope: str | None = None) -> list[Decision]:
+        """The log of a study, oldest first, undone ones included."""
+        rows = self._rows("SELECT seq, made_at, scope, kind, payload, undone_at FROM decisions WHERE study = ? "
+                          "AND (?::VARCHAR IS NULL OR scope = ?) ORDER BY seq", [study.identity, scope, scope])
+        return [Decision(seq=s, at=at.isoformat(timespec="seconds"), scope=sc, kind=k, payload=json.loads(p),
+                         undone=u is not None) for s, at, sc, k, p, u in rows]
+
+    def _rows(self, query: str, parameters: list[Any]) -> list[tuple]:
+        with self._lock:
+            return self._db.execute(query, parameters).fetchall()
+
+    @staticmethod
+    def read_decisions(study: Study) -> list[Decision]:
+        """The JSON copy, for a process beside the one that holds the database."""
+        return read_decisions(study)
+
+    # ---- loading what jobs finished --------------------------------------------------------------------------------
+    def load_study(self, study: Study) -> None:
+        """Load what the jobs of a study have finished: samples and units after `ingest`, scores after `attribute`.
+
+        What is loaded already is not loaded again: files of one identity never change.
+        """
+        with self._lock:
+            self._recover_decisions(study)
+            done = self._rows("SELECT ingested_at, scored_at FROM studies WHERE study = ?", [study.identity])
+            ingested, scored = done[0] if done else (None, None)
+            if not ingested and all(study.samples_file(role).exists() for role in ("pool", "target")):
+                self._load_samples(study)
+                ingested = True
+            if ingested and not scored and (study.scores_folder / "scores.json").exists():
+                self._load_scores(study)
+            self._load_jobs(study)
+
+    def _recover_decisions(self, study: Study) -> None:
+        """Take decisions from the JSON copy when this database knows none (it was moved away or is new)."""
+        known = self._rows("SELECT count(*) FROM decisions WHERE study = ?", [study.identity])[0][0]
+        kept = [] if known else read_decisions(study)
+        if kept:
+            log.warning("study %s: %d decisions restored from its JSON copy", study.identity, len(kept))
+            with self._transaction() as db:
+                for d in kept:
+                    at = datetime.fromisoformat(d.at)
+                    db.execute("INSERT INTO decisions VALUES (nextval('decision_seq'), ?, ?, ?, ?, ?, ?)",
+                               [study.identity, at, d.scope, d.kind, json.dumps(d.payload), at if d.undone else None])
+        elif known and len(read_decisions(study)) != known:
+            self._copy(study)
+
+    def _load_samples(self, study: Study) -> None:
+        with self._transaction() as db:
+            for table in ("studies", "samples", "units"):
+                db.execute(_DELETE[table], [study.identity])
+            for role in ("pool", "target"):
+                db.execute("""INSERT INTO samples SELECT ?, ?, "index", id, source, unit, images, question, answer,
+                    answer_format, "group" FROM read_parquet(?)""",
+                           [study.identity, role, str(study.samples_file(role))])
+            db.execute("""INSERT INTO units SELECT study, row_number() OVER (ORDER BY min("index")) - 1, unit, count(*),
+                sum(len(images)), mode(answer_format) FROM samples WHERE study = ? AND role = 'target'
+                GROUP BY study, unit""",
+                       [study.identity])
+            db.execute("INSERT INTO studies VALUES (?, ?, ?, ?, ?, NULL)",
+                       [study.identity, study.name, json.dumps(study.config.__dict__), study.created, datetime.now()])
+        log.info("study %s: samples loaded", study.identity)
+
+    def _load_scores(self, study: Study) -> None:
+        scores = Scores.load(study)
+        count, checkpoints = scores.loss.shape
+        table = pa.table({"index": np.repeat(scores.index, checkpoints),
+                          "checkpoint": np.tile(np.arange(1, checkpoints + 1, dtype=np.int32), count),
+                          "loss": scores.loss.reshape(-1),
+                          "value": (scores.eta * np.square(scores.gradient_norm)).astype(np.float32).reshape(-1)})
+        with self._transaction() as db:
+            db.execute(_DELETE["self_influence"], [study.identity])
+            db.register("finished_scores", table)
+            db.execute('INSERT INTO self_influence SELECT ?, "index", checkpoint, loss, value FROM finished_scores',
+                       [study.identity])
+            db.unregister("finished_scores")
+            db.execute("UPDATE studies SET scored_at = ? WHERE study = ?", [datetime.now(), study.identity])
+        log.info("study %s: scores of %d rows loaded", study.identity, count)
+
+    def _load_jobs(self, study: Study) -> None:
+        found = [(s.job, s.state, s.done, s.total, s.seconds, s.message,
+                  datetime.fromtimestamp(s.updated) if s.updated else None) for s in jobs.statuses(study)]
+        known = self._rows("SELECT job, state, done, total, seconds, message, updated FROM jobs WHERE study = ? "
+                           "ORDER BY list_position(?, job)", [study.identity, list(jobs.JOBS)])
+        if known != found:
+            with self._transaction() as db:
+                _replace(db, "jobs", study, [[study.identity, *row] for row in found])
+
+    # ---- what follows from decisions, kept for queries from outside ------------------------------------------------
+    def save_capabilities(self, study: Study, names: dict[str, str], of_unit: dict[str, str | None]) -> None:
+        """Replace the capabilities (id → name) and the label of every unit (unit → id, or None for unassigned)."""
+        sizes = [[study.identity, c, name, sum(v == c for v in of_unit.values())] for c, name in names.items()]
+        with self._transaction() as db:
+            _replace(db, "capabilities", study, sizes)
+            _replace(db, "labels", study, [[study.identity, unit, c] for unit, c in of_unit.items()])
+
+    def save_influence(self, study: Study, flows: pd.DataFrame) -> None:
+        """Replace the influence summary: columns source, capability, rows, influence."""
+        columns = ["source", "capability", "rows", "influence"]
+        with self._transaction() as db:
+            _replace(db, "influence_summaries", study, [[study.identity, *row] for row in _plain(flows[columns])])
+
+    def save_budgets(self, study: Study, budgets: pd.DataFrame) -> None:
+        """Replace the budgets: columns capability, stage, share, rows."""
+        columns = ["capability", "stage", "share", "rows"]
+        with self._transaction() as db:
+            _replace(db, "budgets", study, [[study.identity, *row] for row in _plain(budgets[columns])])
+
+    def record_export(self, study: Study, *, folder: str | Path, format: str, rows: int, manifest: dict) -> None:
+        """Add one line to the list of exports."""
+        with self._transaction() as db:
+            db.execute("INSERT INTO exports VALUES (?, ?, ?, ?, ?, ?)",
+                       [study.identity, datetime.now(), str(folder), format, rows, json.dumps(manifest)])
+
+    def exports(self, study: Study) -> pd.DataFrame:
+        """All exports of a study, newest first: made_at, folder, format, rows."""
+        return self._frame("SELECT made_at, folder, format, rows FROM exports WHERE study = ? ORDER BY made_at DESC",
+                           [study.identity])
+
+    # ---- reading ---------------------------------------------------------------------------------------------------
+    def counts(self, study: Study, role: str, by: str) -> pd.DataFrame:
+        """Rows per value of `source`, `answer_format` or `unit`, most frequent first: columns value, rows."""
+        if by not in _COUNTS:
+            raise DataError(f"cannot count samples by {by!r}. Known: {', '.join(_COUNTS)}")
+        return self._frame(_COUNTS[by], [study.identity, role])
+
+    def summary(self, study: Study, role: str) -> dict[str, Any]:
+        """`rows, with_pictures, several_pictures, duplicates` (rows beyond the first of their group)."""
+        found = self._frame("""SELECT count(*) AS rows, coalesce(sum((len(images) > 0)::INT), 0) AS with_pictures,
+            coalesce(sum((len(images) > 1)::INT), 0) AS several_pictures,
+            count(*) - count(DISTINCT duplicate_group) AS duplicates FROM samples WHERE study = ? AND role = ?""",
+                            [study.identity, role])
+        return {name: int(value) for name, value in found.iloc[0].items()}
+
+    def lengths(self, study: Study, role: str) -> pd.DataFrame:
+        """Histogram of text length in words: columns part ('question' | 'answer'), words (bin start), rows."""
+        return self._frame("""SELECT part, words, count(*) AS rows FROM (
+            SELECT unnest(['question', 'answer']) AS part,
+                unnest([len(string_split_regex(trim(question), '\\s+')),
+                        len(string_split_regex(trim(answer), '\\s+'))]) AS words
+            FROM samples WHERE study = ? AND role = ?) GROUP BY part, words ORDER BY part, words""",
+                           [study.identity, role])
+
+    def units(self, study: Study) -> pd.DataFrame:
+        """Target units in file order: position, unit, samples, pictures, answer_format."""
+        return self._frame("SELECT position, unit, samples, pictures, answer_format FROM units WHERE study = ? "
+                           "ORDER BY position", [study.identity])
+
+    def samples(self, study: Study, role: str, *, where: dict[str, str | None] | None = None, offset: int = 0,
+                limit: int = 25) -> tuple[pd.DataFrame, int]:
+        """One page of samples and how many there are in all. `where` may name source, format, unit, search (words)."""
+        chosen = {"source": None, "format": None, "unit": None, "search": None} | (where or {})
+        chosen |= {"study": study.identity, "role": role}
+        total = int(self._frame(f"SELECT count(*) AS n FROM samples WHERE {_WHERE}", chosen)["n"].iloc[0])
+        page = self._frame(f"""SELECT "index", id, source, unit, images, question, answer, answer_format,
+            duplicate_group FROM samples WHERE {_WHERE} ORDER BY "index" LIMIT $limit OFFSET $offset""",
+                           chosen | {"limit": int(limit), "offset": int(offset)})
+        return page, total
+
+
+_DELETE = {table: f"DELETE FROM {table} WHERE study = ?" for table in (
+    "studies", "samples", "units", "capabilities", "labels", "influence_summaries", "self_influence", "budgets",
+    "jobs")}
+_INSERT = {"capabilities": 4, "labels": 3, "influence_summaries": 5, "budgets": 5, "jobs": 8}
+_COUNTS = {column: f"""SELECT {column} AS value, count(*) AS rows FROM samples WHERE study = ? AND role = ?
+    GROUP BY {column} ORDER BY rows DESC, value""" for column in ("source", "answer_format", "unit")}
+
+
+def _replace(db: duckdb.DuckDBPyConnection, table: str, study: Study, rows: Iterable[list]) -> None:
+    """Delete a study's rows of one of our own tables and insert others."""
+    db.execute(_DELETE[table], [study.identity])
+    rows = list(rows)
+    if rows:
+        marks = ", ".join("?" * _INSERT[table])
+        db.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+
+
+def _plain(frame: pd.DataFrame) -> list[list]:
+    """Rows as python values (DuckDB takes no numpy scalars)."""
+    return frame.astype(object).where(frame.notna(), None).values.tolist()

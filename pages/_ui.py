@@ -1,0 +1,162 @@
+"""The few parts that several pages share: study picker, job panel, sample card, undo. Widgets only, no computing."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from cadc import jobs
+from cadc.data.sample import Sample
+from cadc.errors import CadcError
+from cadc.gradients.scores import Scores
+from cadc.store import Store
+from cadc.study import Study, cache_root
+
+log = logging.getLogger(__name__)
+
+STATES = {"waiting": ":material/hourglass_empty:", "queued": ":material/schedule:", "running": ":material/play_arrow:",
+          "done": ":material/check_circle:", "failed": ":material/error:", "cancelled": ":material/cancel:",
+          "interrupted": ":material/link_off:"}
+
+
+@contextmanager
+def guarded():
+    """Show what cadc says went wrong as one message; the log keeps the traceback. Fragments guard themselves."""
+    try:
+        yield
+    except CadcError as error:
+        log.exception("shown to the person")
+        st.error("This could not be done:", icon=":material/error:")
+        st.code(str(error), language=None, wrap_lines=True)
+
+
+@st.cache_resource(show_spinner=False)
+def _store(root: str) -> Store:
+    return Store(root)
+
+
+def open_store() -> Store:
+    """The process's one database. Raises BusyError when another process holds it."""
+    return _store(str(cache_root()))
+
+
+def pick_study() -> Study | None:
+    """Study picker in the sidebar; the choice is in the address, so a reload and a shared link keep it."""
+    names = Study.names()[::-1]
+    if not names:
+        return None
+    asked = st.query_params.get("study", st.session_state.get("study"))
+    chosen = st.sidebar.selectbox("Study", names, index=names.index(asked) if asked in names else 0,
+                                  help="Newest first. A study is one pool, one target, one model, one set of settings.")
+    st.session_state["study"] = st.query_params["study"] = chosen
+    return Study.open(chosen)
+
+
+def open_study() -> tuple[Study, Store]:
+    """The chosen study and the database, with all that its jobs have finished; stops the page when there is none."""
+    store, study = open_store(), pick_study()
+    if study is None:
+        st.info("There is no study yet. Make one on the **Data** page: the embedded example is one click.",
+                icon=":material/lightbulb:")
+        st.stop()
+    store.load_study(study)
+    return study, store
+
+
+@st.cache_resource(max_entries=4, show_spinner="Opening the scores…")
+def _scores(folder: str, _study: Study) -> Scores:
+    return Scores.load(_study)
+
+
+def require_scores(study: Study) -> Scores:
+    """The scores of a finished study, memory-mapped and shared; otherwise says what is missing and stops the page."""
+    if not (study.scores_folder / "scores.json").exists():
+        st.info("This page needs the study's scores, and they are not computed yet. Start the study on the "
+                "**Trajectories** page; this page fills itself when the jobs are done.",
+                icon=":material/hourglass_empty:")
+        job_panel(study, jobs.CORE_JOBS)
+        st.stop()
+    return _scores(str(study.folder), study)
+
+
+def duration(seconds: float | None) -> str:
+    """`42 s`, `3 min 20 s`, `2 h 05 min`; a dash when unknown."""
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, left = divmod(minutes, 60)
+    return f"{hours} h {left:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def job_panel(study: Study, names: Sequence[str] = jobs.CORE_JOBS) -> None:
+    """Live state of some jobs, read from their status files once a second while a worker lives."""
+    running = jobs.is_running(study)
+    st.fragment(_job_rows, run_every="1s" if running else None)(study, tuple(names), running)
+
+
+def _job_rows(study: Study, names: tuple[str, ...], was_running: bool) -> None:
+    with guarded():
+        for name in names:
+            _job_row(study, jobs.status(study, name))
+    if was_running and not jobs.is_running(study):
+        st.rerun()
+
+
+def _job_row(study: Study, status: jobs.JobStatus) -> None:
+    """One job: its bar, numbers, and the end of its log."""
+    active = status.state == "running"
+    with st.container(border=True):
+        left, right = st.columns([1, 3])
+        left.markdown(f"{STATES[status.state]} **{status.job}** · {status.state}")
+        share = min(1.0, status.done / status.total) if status.total else float(status.state == "done")
+        facts = [f"{status.done:,} of {status.total:,} {status.unit}"] if status.total else []
+        facts += [f"{status.rate:,.1f} {status.unit}/s", f"{duration(status.eta_s)} to go"] if active else []
+        facts += [f"{name} {value:.4g}" for name, value in status.readings.items()]
+        facts += [f"took {duration(status.seconds)}"] if status.state == "done" else []
+        right.progress(share)
+        right.text(" · ".join(facts) or "not started")
+        if status.note and active:
+            right.text(status.note)
+        if status.message and status.state in ("failed", "cancelled"):
+            right.code(status.message, language=None, wrap_lines=True)
+        tail = jobs.log_tail(study, status.job)
+        if tail:
+            with right.expander("Log"):
+                st.code(tail, language=None)
+
+
+def sample_card(study: Study, role: str, row: Mapping[str, Any]) -> None:
+    """One sample as the model sees it: pictures and words. `row` has `images`, `id`, `source`, `question`, `answer`."""
+    from cadc.data import open_images
+
+    pictures = tuple(row["images"])
+    if pictures:
+        sample = Sample(index=int(row["index"]), id=str(row["id"]), images=pictures, turns=())
+        with guarded():
+            loaded = open_images(sample, study.image_root(role), study.ingest_images(role))
+            st.image(loaded, width=min(260, max(96, loaded[0].width)))
+    st.text(row["question"], width="stretch")
+    st.text(f"→ {row['answer']}", width="stretch")
+    facts = [f"row {row['index']}", str(row["id"]), *(str(row[k]) for k in ("source", "unit") if row.get(k))]
+    st.code(" · ".join(facts), language=None, wrap_lines=True)
+
+
+def decision_buttons(study: Study, store: Store, scope: str) -> None:
+    """Undo and redo for one scope, with the history beside them."""
+    decisions = store.decisions(study, scope)
+    in_force, waiting = [d for d in decisions if not d.undone], store.redoable(study, scope)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button("Undo", icon=":material/undo:", disabled=not in_force, key=f"undo-{scope}",
+                  on_click=store.undo, args=(study, scope),
+                  help=f"Takes back: {in_force[-1].kind}" if in_force else "Nothing to take back")
+        st.button("Redo", icon=":material/redo:", disabled=waiting is None, key=f"redo-{scope}",
+                  on_click=store.redo, args=(study, scope),
+                  help=f"Puts back: {waiting.kind}" if waiting else "Nothing to put back")
+        with st.popover(f"History ({len(in_force)})", icon=":material/history:"):
+            st.dataframe(pd.DataFrame([
+                {"when": d.at.replace("T", " "), "what": d.kind, "undone": d.undone,
+                 "details": ", ".join(f"{k}: {v}" for k, v in d.payload.items())} for d in decisions[::-1][:200]],
+                columns=["when", "what", "undone", "details"]), hide_index=True)
