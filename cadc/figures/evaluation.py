@@ -1,0 +1,112 @@
+"""Evaluation page: retrained models side by side on the target.
+
+Inputs are the tables of `cadc.evaluation`: the tidy one (arm, seed, unit, accuracy 0…1, loss, n, rows, samples_seen,
+steps, seconds) and its `summary` (arm, capability, accuracy, accuracy_sd, seeds, relative …). Pure: DataFrames in,
+DataFrames and plotly figures out.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from cadc.figures.palette import plain
+
+ARM_COLOURS = {"base": "#c3c7cc", "random": "#8a9099", "full": "#5f6b7a", "curated": "#0b7a75",
+               "curated-mixed": "#6cc5bf"}
+"""Arms are greys and teals, so that they are never taken for a capability's colour."""
+_OTHERS = ("#b08968", "#7f5539", "#d4a373", "#a98467")
+
+
+def arm_colours(arms: Sequence[str]) -> dict[str, str]:
+    """A colour for each arm; arms without a fixed one get browns, in order."""
+    free = iter(_OTHERS * (1 + len(arms)))
+    return {arm: ARM_COLOURS.get(arm) or next(free) for arm in arms}
+
+
+def by_unit(table: pd.DataFrame) -> dict[str, str]:
+    """unit → itself: with it `summary` gives one group per unit."""
+    return {unit: unit for unit in table["unit"].unique()}
+
+
+def capability_order(summary: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """Groups of a summary in the order of a page: overall, the capabilities, then what belongs to none."""
+    present = list(dict.fromkeys(summary["capability"]))
+    known = [name for name in ["overall", *names] if name in present]
+    return known + [name for name in present if name not in known]
+
+
+def seed_table(table: pd.DataFrame, summary: pd.DataFrame, group_of: Mapping[str, str]) -> pd.DataFrame:
+    """capability, arm, one column per seed with accuracy in %, then mean, s.d., % of full.
+
+    table: the tidy result; summary and group_of: as in `cadc.evaluation.summary` (mean over units inside a group).
+    """
+    named = table.assign(capability=[group_of.get(unit, "unassigned") for unit in table["unit"]])
+    both = pd.concat([table.assign(capability="overall"), named], ignore_index=True)
+    wide = both.pivot_table(index=["capability", "arm"], columns="seed", values="accuracy", sort=False) * 100
+    wide.columns = [f"seed {seed}" for seed in wide.columns]
+    keyed = summary.set_index(["capability", "arm"])
+    found = wide.join(pd.DataFrame({"mean": 100 * keyed["accuracy"], "s.d.": 100 * keyed["accuracy_sd"],
+                                    "% of full": 100 * keyed["relative"], "loss": keyed["loss"],
+                                    "units": keyed["units"]}))
+    return found.reindex(keyed.index).round({"loss": 4}).round(1).reset_index()
+
+
+def effort_table(table: pd.DataFrame) -> pd.DataFrame:
+    """arm, rows, samples seen, steps, seconds per run: what each arm was trained on.
+
+    Numbers are means over the seeds.
+    """
+    runs = table.groupby(["arm", "seed"], sort=False)[["rows", "samples_seen", "steps", "seconds"]].first()
+    found = runs.groupby("arm", sort=False).mean().round(1).reset_index()
+    return found.rename(columns={"samples_seen": "samples seen", "seconds": "seconds per run"})
+
+
+def equal_effort(effort: pd.DataFrame) -> str:
+    """One sentence: whether every trained arm saw the same number of samples."""
+    seen = effort.loc[effort["samples seen"] > 0, "samples seen"]
+    if seen.empty:
+        return "No arm was trained."
+    if seen.nunique() == 1:
+        return f"Every trained arm saw the same number of samples: {seen.iloc[0]:,.0f}."
+    return f"The arms did not see the same number of samples: {seen.min():,.0f} to {seen.max():,.0f}."
+
+
+def arm_bars(summary: pd.DataFrame, arms: Sequence[str], groups: Sequence[str]) -> go.Figure:
+    """One group of bars per capability (and overall), one bar per arm, whiskers = s.d. over seeds."""
+    figure, colours = go.Figure(), arm_colours(arms)
+    for arm in arms:
+        part = summary[summary["arm"] == arm].set_index("capability").reindex(list(groups))
+        figure.add_bar(x=[plain(g) for g in groups], y=part["accuracy"], name=plain(arm), marker_color=colours[arm],
+                       error_y={"type": "data", "array": part["accuracy_sd"].fillna(0), "thickness": 1.2},
+                       customdata=part[["accuracy_sd", "seeds", "relative"]].to_numpy(float),
+                       hovertemplate="%{x}<br>accuracy %{y:.1%}, s.d. %{customdata[0]:.1%} over %{customdata[1]:.0f} "
+                                     "seeds<br>%{customdata[2]:.0%} of full")
+    figure.update_layout(barmode="group", bargap=0.25)
+    figure.update_xaxes(type="category")
+    figure.update_yaxes(title="accuracy", tickformat=".0%", rangemode="tozero")
+    return _finish(figure, 380)
+
+
+def unit_dots(summary: pd.DataFrame, arms: Sequence[str]) -> go.Figure:
+    """One line per target unit, one dot per arm with its s.d.: where an arm wins and where it loses.
+
+    summary: made with `by_unit`.
+    """
+    units = [u for u in dict.fromkeys(summary["capability"]) if u != "overall"]
+    figure, colours = go.Figure(), arm_colours(arms)
+    for arm in arms:
+        part = summary[summary["arm"] == arm].set_index("capability").reindex(units)
+        figure.add_scatter(x=part["accuracy"], y=[plain(u, 40) for u in units], name=plain(arm), mode="markers",
+                           marker={"color": colours[arm], "size": 9},
+                           error_x={"type": "data", "array": part["accuracy_sd"].fillna(0), "thickness": 1},
+                           hovertemplate="%{y}: %{x:.1%}")
+    figure.update_yaxes(type="category", autorange="reversed", automargin=True)
+    figure.update_xaxes(title="accuracy", tickformat=".0%", rangemode="tozero")
+    return _finish(figure, 120 + 24 * len(units))
+
+
+def _finish(figure: go.Figure, height: int) -> go.Figure:
+    figure.update_layout(height=height, margin={"l": 8, "r": 8, "t": 28, "b": 8},
+                         legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0})
+    return figure
