@@ -1,0 +1,156 @@
+"""File → samples, with every row that cannot be used set aside for a stated reason."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from cadc.data.files import open_rows
+from cadc.data.pictures import Fingerprint, PictureBox, relative
+from cadc.data.rawrow import Embedded, RawRow
+from cadc.data.reasons import Reason, SetAside, printable
+from cadc.data.rows import Draft, has_known_shape, read_row, row_id
+from cadc.data.sample import Sample
+from cadc.errors import DataError
+from cadc.progress import Progress, Silent
+
+log = logging.getLogger(__name__)
+
+CHUNK = 256
+"""Rows whose pictures are examined together."""
+
+
+@dataclass(frozen=True)
+class Ingest:
+    """What a file holds."""
+
+    samples: list[Sample]
+    """Accepted rows, in file order."""
+    raw: list[str]
+    """JSON text of the original row of each sample, in one line; embedded pictures as their file names."""
+    set_aside: list[Reason]
+    warnings: list[Reason]
+    format: str
+    """Shape and container, such as `llava json` or `messages-blocks jsonl`."""
+    rows: int
+    """Rows in the file: accepted plus set aside."""
+    prints: dict[str, Fingerprint] = field(default_factory=dict, repr=False, compare=False)
+    """Fingerprint of every accepted picture, by its name in `Sample.images`."""
+
+
+def ingest(path: Path | str, images_root: Path | str | None = None, *, unit_column: str = "",
+           embedded_to: Path | str | None = None, progress: Progress | None = None) -> Ingest:
+    """Read a pool or target file in any accepted format (docs/data.md).
+
+    `images_root`: folder that picture paths are relative to; none means the file's own folder. `unit_column`: column
+    that names the target unit of a row. `embedded_to`: folder for pictures embedded in parquet; without it they are
+    examined and named, but not kept. Raises DataError (one line) when the file as a whole cannot be read.
+    """
+    path = Path(path)
+    rows = open_rows(path)
+    root = Path(images_root) if images_root not in (None, "") else path.parent
+    if not root.is_dir():
+        raise DataError(f"image root {root} is not a folder. Give the folder that picture paths are relative to.")
+    reading = _Reading(PictureBox(root, Path(embedded_to) if embedded_to is not None else None), unit_column)
+    walk = iter(rows)
+    while chunk := list(islice(walk, CHUNK)):
+        reading.take(chunk)
+        if progress is not None:
+            progress.step(len(chunk))
+    return reading.finish(path, rows.container)
+
+
+def count_rows(path: Path | str) -> int:
+    """Rows in a file; the file is read through. Raises DataError as `ingest` does."""
+    return sum(1 for _ in open_rows(Path(path)))
+
+
+def check(path: Path | str, images_root: Path | str | None = None, unit_column: str = "") -> dict[str, Any]:
+    """`cadc check`: {"samples" (rows in the file), "accepted", "set_aside": [{index, id, reason}], "warnings"}."""
+    found = ingest(path, images_root, unit_column=unit_column, progress=Silent())
+    return {"samples": found.rows, "accepted": len(found.samples), "set_aside": listed(found.set_aside),
+            "warnings": listed(found.warnings)}
+
+
+def listed(reasons: list[Reason]) -> list[dict[str, Any]]:
+    """Reasons as JSON values."""
+    return [{"index": r.index, "id": r.id, "reason": r.reason} for r in reasons]
+
+
+class _Reading:
+    """What is known so far of one file."""
+
+    def __init__(self, box: PictureBox, unit_column: str) -> None:
+        self.box, self.unit_column = box, unit_column
+        self.samples: list[Sample] = []
+        self.raw: list[str] = []
+        self.set_aside: list[Reason] = []
+        self.warnings: list[Reason] = []
+        self.shapes: dict[str, int] = {}
+        self.ids: dict[str, int] = {}
+        self.columns: dict[str, None] = {}
+        self.rows = self.objects = 0
+        self.known_shape = self.unit_seen = False
+
+    def take(self, chunk: list[RawRow]) -> None:
+        """Read a few rows, then look at their pictures together."""
+        drafts = list(self._drafts(chunk))
+        self.box.examine(p for _, _, pictures in drafts for p in pictures)
+        for row, draft, pictures in drafts:
+            self._accept(row, draft, pictures)
+
+    def _drafts(self, chunk: list[RawRow]) -> Iterator[tuple[RawRow, Draft, list[str | Embedded]]]:
+        for row in chunk:
+            self.rows += 1
+            if isinstance(row.value, dict):
+                self.objects += 1
+                self.known_shape |= has_known_shape(row.value)
+                self.unit_seen |= self.unit_column in row.value
+                if len(self.columns) < 100:
+                    self.columns |= dict.fromkeys(printable(key, 60) for key in row.value)
+            try:
+                draft = read_row(row, self.unit_column)
+                pictures = [p if isinstance(p, Embedded) else relative(self.box.root, p) for p in draft.pictures]
+            except SetAside as reason:
+                self.set_aside.append(Reason(row.index, row_id(row.value), str(reason)))
+                continue
+            yield row, draft, pictures
+
+    def _accept(self, row: RawRow, draft: Draft, pictures: list[str | Embedded]) -> None:
+        """Keep a row whose pictures are all right."""
+        names = tuple(p.name if isinstance(p, Embedded) else p for p in pictures)
+        facts = [self.box.facts[name] for name in names]
+        problem = next((fact.problem for fact in facts if fact.problem), "")
+        if problem:
+            self.set_aside.append(Reason(row.index, draft.id, problem))
+            return
+        notes = [*draft.warnings, *dict.fromkeys(fact.warning for fact in facts if fact.warning)]
+        if draft.id and draft.id in self.ids:
+            notes.append(f"duplicate id: first in row {self.ids[draft.id]}")
+        self.ids.setdefault(draft.id, row.index)
+        self.warnings.extend(Reason(row.index, draft.id, note) for note in notes)
+        self.shapes[draft.shape] = self.shapes.get(draft.shape, 0) + 1
+        self.raw.append(row.raw)
+        self.samples.append(Sample(index=row.index, id=draft.id, images=names, turns=draft.turns, source=draft.source,
+                                   unit=draft.unit))
+
+    def finish(self, path: Path, container: str) -> Ingest:
+        """The result, or DataError when no row could ever have been accepted."""
+        columns = ", ".join(self.columns) or "none"
+        if self.rows == 0:
+            raise DataError(f"{path} holds no rows. Give a file with at least one row.")
+        if self.objects == self.rows and not self.known_shape:
+            raise DataError(f"{path}: no row is a conversation. Expected the column conversations, messages, or "
+                            f"question and answer; columns here: {columns}.")
+        if self.unit_column and self.objects and not self.unit_seen:
+            raise DataError(f"{path}: no row has the unit column {self.unit_column!r}. Columns here: {columns}.")
+        shape = max(self.shapes, key=lambda s: self.shapes[s], default="no accepted row:")
+        mixed = " (mixed)" if len(self.shapes) > 1 else ""
+        log.info("%s: %d rows, %d accepted, %d set aside, %d warnings", path.name, self.rows, len(self.samples),
+                 len(self.set_aside), len(self.warnings))
+        self.set_aside.sort(key=lambda reason: reason.index)
+        prints = {name: fact.fingerprint for name, fact in self.box.facts.items() if fact.fingerprint is not None}
+        return Ingest(self.samples, self.raw, self.set_aside, self.warnings, f"{shape} {container}{mixed}", self.rows,
+                      prints)

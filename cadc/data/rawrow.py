@@ -1,0 +1,29 @@
+"""What a file reader hands on for each row."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class RawRow:
+    """One row as it stands in the file, before anybody asked what it means."""
+
+    index: int
+    """Position among the rows of the file."""
+    value: Any = None
+    """The decoded JSON value; pictures embedded in parquet are `Embedded`."""
+    raw: str = ""
+    """Its JSON text in one line, embedded pictures replaced by the name of the file they are kept under."""
+    problem: str = ""
+    """Why it cannot be used, '' if it can be looked at."""
+    columns: tuple[str, ...] = field(default=())
+    """Columns with pictures (parquet), in order."""
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A picture whose bytes are part of the row."""
+
+    name: str
+    """`ingest/images/<content hash>.<extension>`."""
+    data: bytes = field(repr=False)

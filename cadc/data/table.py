@@ -1,0 +1,76 @@
+"""Samples of a study as parquet: written once by ingest, read by every later step."""
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cadc.data.answers import answer_format
+from cadc.data.ingestion import Ingest
+from cadc.data.sample import Sample, Turn
+from cadc.errors import JobError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = ("index", "id", "images", "source", "unit", "question", "answer", "answer_format", "group", "raw")
+"""Columns of `read_table`; the file has `turns` (JSON) besides."""
+_BLOCK = 8192
+
+
+def write_samples(path: Path, ingest: Ingest, groups: np.ndarray) -> None:
+    """Write accepted samples as parquet, in file order; `groups`: int64 [N] of `duplicate_groups`. Atomic."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = {"index": pa.int64(), "group": pa.int64(), "images": pa.list_(pa.string())}
+    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in (*COLUMNS, "turns")])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+        for start in range(0, len(ingest.samples), _BLOCK):
+            part = slice(start, start + _BLOCK)
+            rows = [_row(sample, raw, int(group)) for sample, raw, group
+                    in zip(ingest.samples[part], ingest.raw[part], groups[part], strict=True)]
+            writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+    with temporary.open("rb") as handle:
+        os.fsync(handle.fileno())
+    os.replace(temporary, path)
+
+
+def _row(sample: Sample, raw: str, group: int) -> dict:
+    turns = json.dumps([[turn.role, turn.parts] for turn in sample.turns], ensure_ascii=False)
+    return {"index": sample.index, "id": sample.id, "images": list(sample.images), "source": sample.source,
+            "unit": sample.unit, "question": sample.question, "answer": sample.answer,
+            "answer_format": answer_format(sample), "group": group, "raw": raw, "turns": turns}
+
+
+def _table(path: Path, columns: list[str]):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(path, columns=columns)
+    except (FileNotFoundError, pa.ArrowException, OSError) as error:
+        raise JobError(f"{path.name} of study {path.parent.parent.name} cannot be read ({type(error).__name__}). "
+                       "Run the ingest job again.") from error
+
+
+def read_samples(path: Path) -> list[Sample]:
+    """The samples that `write_samples` wrote, equal and in order. Raises JobError when the file is missing."""
+    table = _table(path, ["index", "id", "images", "source", "unit", "turns"])
+    samples = []
+    for row in table.to_pylist():
+        turns = tuple(Turn(role=role, parts=tuple(parts)) for role, parts in json.loads(row["turns"]))
+        samples.append(Sample(index=row["index"], id=row["id"], images=tuple(row["images"]), turns=turns,
+                              source=row["source"], unit=row["unit"]))
+    return samples
+
+
+def read_table(path: Path) -> "pd.DataFrame":
+    """The samples as a table with `COLUMNS`, one row per sample in file order; `images` holds lists of paths."""
+    frame = _table(path, list(COLUMNS)).to_pandas()
+    frame["images"] = [list(names) for names in frame["images"]]
+    return frame
