@@ -17,6 +17,7 @@ from cadc.figures.palette import UNASSIGNED, plain
 UNATTRIBUTED = "unattributed"
 """Label of the rows that no capability claims (pool -1): shown and counted, never dropped (METHOD §4)."""
 GREY = UNASSIGNED
+_MARK = "\u200b"
 NO_SOURCE = "(no source)"
 MEASURES = {"rows": "rows", "influence": "summed influence"}
 
@@ -60,16 +61,15 @@ def sankey(drawn: pd.DataFrame, capabilities: Sequence[str], colours: Mapping[st
     """ECharts spec: sources on the left, capabilities on the right, thickness = `value` (of `links`).
 
     Edge i is row i of `drawn`; nodes are the sources in order of appearance, then the capabilities (see `picked`).
-    Nodes carry ids, so that a source called like a capability stays its own node.
+    ECharts knows a node by its name: an invisible mark after each source keeps one called like a capability apart.
     """
     sources, targets = _ends(drawn, capabilities)
     clip = {"width": 190, "overflow": "truncate"}
-    nodes = [{"id": f"s{i}", "name": name, "itemStyle": {"color": GREY}, "label": {"position": "right", **clip}}
-             for i, name in enumerate(sources)]
-    nodes += [{"id": f"c{i}", "name": name, "itemStyle": {"color": colours.get(name, GREY)},
-               "label": {"position": "left", "fontWeight": "bold", **clip}} for i, name in enumerate(targets)]
-    edges = [{"source": f"s{sources.index(row.source)}", "target": f"c{targets.index(row.capability)}",
-              "value": round(float(row.value), 4),
+    nodes = [{"name": name + _MARK, "itemStyle": {"color": GREY}, "label": {"position": "right", **clip}}
+             for name in sources]
+    nodes += [{"name": name, "itemStyle": {"color": colours.get(name, GREY)},
+               "label": {"position": "left", "fontWeight": "bold", **clip}} for name in targets]
+    edges = [{"source": row.source + _MARK, "target": row.capability, "value": round(float(row.value), 4),
               "lineStyle": {"color": colours.get(row.capability, GREY)}} for row in drawn.itertuples()]
     series = {"type": "sankey", "selectedMode": "single", "emphasis": {"focus": "adjacency"}, "nodeAlign": "justify",
               "draggable": False, "left": 8, "right": 8, "top": 8, "bottom": 8, "nodeGap": 6, "layoutIterations": 0,
@@ -99,29 +99,19 @@ def picked(event: Mapping[str, Any] | None, drawn: pd.DataFrame, capabilities: S
     return None
 
 
-def behind(pick: Pick, sources: np.ndarray, pools: np.ndarray, names: Sequence[str],
-           influence: np.ndarray) -> np.ndarray:
-    """int64: positions of the rows behind a pick, strongest influence on their own capability first.
+def behind(pick: Pick, sources: np.ndarray, pools: np.ndarray, names: Sequence[str], own: np.ndarray) -> np.ndarray:
+    """int64: positions of the rows behind a pick, strongest influence first.
 
-    `sources` object [N] of `source_labels`; `pools` int [N], -1 unattributed; `influence` [N, K]. Unattributed rows are
-    ordered by their strongest influence on anything.
+    `sources` object [N] of `source_labels`; `pools` int [N], -1 unattributed; `own` float [N]: each row's influence on
+    the capability of its pool, on its best one where it has none (`cadc.influence.own_influence`).
     """
     keep = np.ones(len(pools), bool)
     if pick.source is not None:
         keep &= sources == pick.source
     if pick.capability is not None:
-        keep &= pools == (-1 if pick.capability == UNATTRIBUTED else list(names).index(pick.capability))
+        keep &= pools == (list(names).index(pick.capability) if pick.capability in names else -1)
     found = np.flatnonzero(keep)
-    return found[np.argsort(-own_influence(influence[found], pools[found]), kind="stable")]
-
-
-def own_influence(influence: np.ndarray, pools: np.ndarray) -> np.ndarray:
-    """float [n]: influence of each row on its own capability; on its best one where it belongs to none."""
-    if influence.shape[1] == 0:
-        return np.zeros(len(pools))
-    best = influence.max(axis=1)
-    own = influence[np.arange(len(pools)), np.maximum(pools, 0)]
-    return np.where(pools < 0, best, own)
+    return found[np.argsort(-own[found], kind="stable")]
 
 
 def pool_table(pools: np.ndarray, names: Sequence[str]) -> pd.DataFrame:
@@ -132,15 +122,15 @@ def pool_table(pools: np.ndarray, names: Sequence[str]) -> pd.DataFrame:
                          "share": np.asarray(rows) / max(len(pools), 1)})
 
 
-def self_influence_table(self_influence: np.ndarray, pools: np.ndarray, names: Sequence[str]) -> pd.DataFrame:
-    """capability, checkpoint 1…T, mean, rows: mean Inf^Self of each pool (METHOD §4). `self_influence` float [N, T]."""
-    parts = []
-    for k, name in [*enumerate(names), (-1, UNATTRIBUTED)]:
-        inside = pools == k
-        if inside.any():
-            means = np.asarray(self_influence[inside], np.float64).mean(axis=0)
-            parts.append(pd.DataFrame({"capability": name, "checkpoint": np.arange(1, len(means) + 1), "mean": means,
-                                       "rows": int(inside.sum())}))
+def self_influence_table(means: np.ndarray, pools: np.ndarray, names: Sequence[str]) -> pd.DataFrame:
+    """capability, checkpoint 1…T, mean, rows: `means` float [K, T] of `cadc.influence.self_by_capability` in long form.
+
+    Capabilities without a row are left out.
+    """
+    counts = np.bincount(np.asarray(pools, np.int64) + 1, minlength=len(names) + 1)[1:]
+    filled = [(k, name) for k, name in enumerate(names) if counts[k]]
+    parts = [pd.DataFrame({"capability": name, "checkpoint": np.arange(1, means.shape[1] + 1), "mean": means[k],
+                           "rows": int(counts[k])}) for k, name in filled]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(
         columns=["capability", "checkpoint", "mean", "rows"])
 
@@ -158,9 +148,8 @@ def self_influence_lines(table: pd.DataFrame, colours: Mapping[str, str]) -> go.
     """One line per capability over the checkpoints (`self_influence_table`)."""
     figure = go.Figure()
     for name, part in table.groupby("capability", sort=False):
-        dash = "dot" if name == UNATTRIBUTED else "solid"
         figure.add_scatter(x=part["checkpoint"], y=part["mean"], name=plain(name), mode="lines+markers",
-                           line={"color": colours.get(name, GREY), "dash": dash}, customdata=part["rows"],
+                           line={"color": colours.get(name, GREY)}, customdata=part["rows"],
                            hovertemplate="checkpoint %{x}<br>%{y:.4g}<br>mean of %{customdata:,} rows")
     figure.update_xaxes(title="checkpoint", dtick=1)
     figure.update_yaxes(title="mean self-influence η·‖g‖²", rangemode="tozero")
