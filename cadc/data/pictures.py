@@ -29,8 +29,8 @@ MAX_PIXELS = 64_000_000
 """Larger pictures are not decoded (decompression bombs)."""
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 """Decoders that may be used; others (EPS runs a program) are not."""
-THUMB = 16
-"""Fingerprints keep a THUMB × THUMB RGB miniature."""
+GREY, COLOUR = 32, 8
+"""Fingerprints keep a GREY × GREY grey and a COLOUR × COLOUR RGB miniature."""
 THREADS = 2
 
 _SUFFIXES = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".gif": "GIF", ".bmp": "BMP",
@@ -47,8 +47,10 @@ class Fingerprint:
     """16 bytes of the content's hash."""
     aspect: float
     """Width / height."""
-    thumb: bytes
-    """RGB miniature, THUMB × THUMB × 3 bytes."""
+    grey: bytes
+    """Miniature, GREY × GREY bytes."""
+    colour: bytes
+    """RGB miniature, COLOUR × COLOUR × 3 bytes."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ def examine(data: bytes, name: str) -> Fact:
             warning = f"extension does not match the content: {printable(name)} is {form}"
         if form != "MPO" and getattr(image, "is_animated", False):
             warning = f"animated picture, the first frame is used: {printable(name)}"
-        image.draft("RGB", (4 * THUMB, 4 * THUMB))
+        image.draft("RGB", (4 * GREY, 4 * GREY))
         upright = _decoded(image, name)
     except SetAside as reason:
         return Fact(problem=str(reason))
@@ -147,9 +149,10 @@ def examine(data: bytes, name: str) -> Fact:
         return Fact(problem=f"picture is broken: {printable(name)}")
     if (upright.width > upright.height) != (width > height):
         width, height = height, width
-    thumb = upright.resize((THUMB, THUMB), Image.Resampling.BOX).tobytes()
-    return Fact(warning=warning,
-                fingerprint=Fingerprint(hashlib.blake2b(data, digest_size=16).digest(), width / height, thumb))
+    small = upright.resize((GREY, GREY), Image.Resampling.BOX)
+    return Fact(warning=warning, fingerprint=Fingerprint(
+        digest=hashlib.blake2b(data, digest_size=16).digest(), aspect=width / height, grey=small.convert("L").tobytes(),
+        colour=small.resize((COLOUR, COLOUR), Image.Resampling.BOX).tobytes()))
 
 
 class PictureBox:
