@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from cadc.data import run_ingest
 from cadc.gradients.scores import Scores
 from cadc.jobs import CORE_JOBS, JobStatus, write_status
+from cadc.progress import Silent
 from cadc.study import Study, StudyConfig, cache_root, write_json
 
 SKILLS = ("read words", "count dots", "compare bars", "locate shapes", "name colours", "follow sequences")
@@ -48,22 +48,19 @@ def synthesise(root: Path, *, rows: int = 2000, units: int = 16, checkpoints: in
     _pictures(inputs, rng)
     names = [f"{SKILLS[m % len(SKILLS)]} · {tuple(FORMATS)[m // 2 % len(FORMATS)]} · {m + 1}" for m in range(units)]
     planted = _plant(rng, rows, units, checkpoints, samples_per_unit)
-    pool = _table(rng, planted.family, names, "pool")
-    target = _table(rng, np.repeat(np.arange(units), samples_per_unit), names, "target")
-    for role, table in (("pool", pool), ("target", target)):
-        with (inputs / f"{role}.jsonl").open("w", encoding="utf-8") as handle:
-            handle.writelines(line + "\n" for line in table.column("raw").to_pylist())
+    _write_rows(inputs / "pool.jsonl", rng, planted.family, names)
+    _write_rows(inputs / "target.jsonl", rng, np.repeat(np.arange(units), samples_per_unit), names)
     config = StudyConfig(pool=str(inputs / "pool.jsonl"), target=str(inputs / "target.jsonl"), images=str(inputs),
                          unit_column="unit", model="synthetic-scores", checkpoints=checkpoints, seed=seed,
                          near_samples=samples_per_unit)
     study = Study.create(name, config, created=time.strftime("%Y-%m-%dT%H:%M:%S"), root=cache_root(root))
-    _write_ingest(study, pool, target)
+    run_ingest(study, Silent())
     _write_warmup(study, rng)
     write_json(study.targets_folder / "targets.json", {
         "units": names, "text_only": [], "samples": [
             {"row": i, "index": i, "id": f"t{i}", "unit": names[i // samples_per_unit]}
             for i in range(units * samples_per_unit)]})
-    scores = _scores(rng, planted, names, study, pool.column("index").to_numpy())
+    scores = _scores(rng, planted, names, study, np.arange(rows))
     scores.save(study.scores_folder)
     for place, job in enumerate(CORE_JOBS):
         write_status(study, JobStatus(job=job, state="done", done=rows, total=rows, rate=100.0, seconds=3.0 + place,
@@ -143,43 +140,28 @@ def _pictures(folder: Path, rng) -> None:
             picture.save(folder / source / f"{i}.png")
 
 
-def _table(rng, family: np.ndarray, names: list[str], role: str) -> pa.Table:
-    """The columns of `cadc.data.read_table` for rows about the given units (-1: about none of them)."""
-    count = len(family)
-    forms = np.where(family >= 0, family // 2 % len(FORMATS), rng.integers(0, len(FORMATS), size=count))
-    kinds = np.array(tuple(FORMATS))[forms]
-    answers = [FORMATS[k][i % len(FORMATS[k])] for k, i in zip(kinds, rng.integers(0, 1000, size=count), strict=True)]
-    skills = [SKILLS[f % len(SKILLS)] if f >= 0 else "talk about the weather" for f in family]
-    sources = [SOURCES[f % (len(SOURCES) - 1)] if f >= 0 else SOURCES[-1] for f in family]
-    pictures = [[] if s == SOURCES[-1] else [f"{s}/{i}.png"] for s, i in zip(
-        sources, rng.integers(0, 6, size=count), strict=True)]
-    questions = [f"Question {i}: {s}, please." for i, s in enumerate(skills)]
-    if role == "pool":
-        questions[0] = HOSTILE
-    ids = [f"{role[0]}{i}" for i in range(count)]
-    units = [names[f] if role == "target" else "" for f in family]
-    raw = [json.dumps({"id": i, "source": s, "unit": u} | ({"image": p[0]} if p else {}) | {"conversations": [
-        {"from": "human", "value": ("<image>\n" if p else "") + q}, {"from": "gpt", "value": a}]}, ensure_ascii=False)
-        for i, s, u, p, q, a in zip(ids, sources, units, pictures, questions, answers, strict=True)]
-    group = np.arange(count)
-    group[count - count // 10:] = np.arange(count // 10)
-    return pa.table({"index": np.arange(count), "id": ids, "images": pa.array(pictures, pa.list_(pa.string())),
-                     "source": sources, "unit": units, "question": questions, "answer": answers,
-                     "answer_format": kinds.tolist(), "group": group, "raw": raw})
-
-
-def _write_ingest(study: Study, pool: pa.Table, target: pa.Table) -> None:
-    """Samples and report; some set-aside rows and warnings, so that their tables show something."""
-    report = {}
-    for role, table in (("pool", pool), ("target", target)):
-        study.samples_file(role).parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, study.samples_file(role))
-        aside = [{"index": table.num_rows + i, "id": f"{role[0]}{table.num_rows + i}",
-                  "reason": ("picture 'charts/missing.png' not found", "no answer")[i % 2]} for i in range(7)]
-        warned = [{"index": 3, "id": f"{role[0]}3", "reason": "the answer is the same as the question"}]
-        report[role] = {"samples": table.num_rows + 7, "accepted": table.num_rows, "set_aside": aside,
-                        "warnings": warned, "format": "llava-jsonl"}
-    write_json(study.ingest_report, report)
+def _write_rows(path: Path, rng, family: np.ndarray, names: list[str]) -> None:
+    """LLaVA rows about the given units (-1: none); a tenth of a pool are copies, the last seven rows are unusable."""
+    form = np.where(family >= 0, family // 2 % len(FORMATS), rng.integers(0, len(FORMATS), size=len(family)))
+    draws = rng.integers(0, 1000, size=(len(family), 2))
+    first = len(family) - len(family) // 10
+    with path.open("w", encoding="utf-8") as handle:
+        for i in range(len(family)):
+            like = i - first if i >= first and path.stem == "pool" else i
+            f, answers = family[like], tuple(FORMATS.values())[form[like]]
+            source = SOURCES[f % (len(SOURCES) - 1)] if f >= 0 else SOURCES[-1]
+            asks = SKILLS[f % len(SKILLS)] if f >= 0 else "talk about the weather"
+            question = HOSTILE if i == 0 and path.stem == "pool" else f"Number {like}: {asks}, please."
+            row = {"id": f"{path.stem[0]}{i}", "source": source}
+            row |= {"image": f"{source}/{draws[like, 1] % 6}.png"} if f >= 0 else {}
+            row |= {"unit": names[f]} if path.stem == "target" else {}
+            handle.write(json.dumps(row | {"conversations": [
+                {"from": "human", "value": ("<image>\n" if f >= 0 else "") + question},
+                {"from": "gpt", "value": answers[draws[like, 0] % len(answers)]}]}, ensure_ascii=False) + "\n")
+        for i in range(7):
+            row = {"id": f"broken-{i}", "unit": names[0]} | ({"image": "charts/missing.png"} if i % 2 else {})
+            handle.write(json.dumps(row | {"conversations": [{"from": "human", "value": "<image>\nWhat?"},
+                                                             {"from": "gpt", "value": "yes"}]}) + "\n")
 
 
 def _write_warmup(study: Study, rng) -> None:

@@ -9,6 +9,7 @@ import logging
 import threading
 from collections.abc import Iterable
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import pandas as pd
 import pyarrow as pa
 
 from cadc import jobs
+from cadc.data.job import is_ingested
 from cadc.decisions import SCOPES, Decision, read_decisions, write_decisions
 from cadc.errors import BusyError, DataError, JobError
 from cadc.gradients.scores import Scores
@@ -26,12 +28,16 @@ from cadc.study import Study, cache_root
 
 log = logging.getLogger(__name__)
 
+ROLES = ("pool", "target")
+
 SCHEMA = """
 CREATE SEQUENCE IF NOT EXISTS decision_seq;
-CREATE TABLE IF NOT EXISTS studies (study VARCHAR PRIMARY KEY, name VARCHAR, config JSON, created VARCHAR,
-    ingested_at TIMESTAMP, scored_at TIMESTAMP);
+CREATE TABLE IF NOT EXISTS studies (study VARCHAR PRIMARY KEY, name VARCHAR, config JSON, report JSON,
+    created VARCHAR, ingested_at TIMESTAMP, scored_at TIMESTAMP);
 CREATE TABLE IF NOT EXISTS samples (study VARCHAR, role VARCHAR, "index" BIGINT, id VARCHAR, source VARCHAR,
     unit VARCHAR, images VARCHAR[], question VARCHAR, answer VARCHAR, answer_format VARCHAR, duplicate_group BIGINT);
+CREATE TABLE IF NOT EXISTS set_aside (study VARCHAR, role VARCHAR, kind VARCHAR, "index" BIGINT, id VARCHAR,
+    reason VARCHAR);
 CREATE TABLE IF NOT EXISTS units (study VARCHAR, position INTEGER, unit VARCHAR, samples INTEGER, pictures INTEGER,
     answer_format VARCHAR);
 CREATE TABLE IF NOT EXISTS capabilities (study VARCHAR, capability VARCHAR, name VARCHAR, units INTEGER);
@@ -180,7 +186,7 @@ class Store:
             self._recover_decisions(study)
             done = self._rows("SELECT ingested_at, scored_at FROM studies WHERE study = ?", [study.identity])
             ingested, scored = done[0] if done else (None, None)
-            if not ingested and all(study.samples_file(role).exists() for role in ("pool", "target")):
+            if not ingested and is_ingested(study):
                 self._load_samples(study)
                 ingested = True
             if ingested and not scored and (study.scores_folder / "scores.json").exists():
@@ -202,19 +208,28 @@ class Store:
             self._copy(study)
 
     def _load_samples(self, study: Study) -> None:
+        report = json.loads(study.ingest_report.read_text(encoding="utf-8"))
+        listed = [(role, kind, r["index"], r["id"], r["reason"]) for role in ROLES for kind in ("set_aside", "warnings")
+                  for r in report[role].pop(kind, [])]
+        columns = list(zip(*listed, strict=True)) or [[], [], [], [], []]
+        reasons = pa.table(dict(zip(("role", "kind", "index", "id", "reason"), columns, strict=True)))
         with self._transaction() as db:
-            for table in ("studies", "samples", "units"):
+            for table in ("studies", "samples", "units", "set_aside"):
                 db.execute(_DELETE[table], [study.identity])
-            for role in ("pool", "target"):
+            for role in ROLES:
                 db.execute("""INSERT INTO samples SELECT ?, ?, "index", id, source, unit, images, question, answer,
                     answer_format, "group" FROM read_parquet(?)""",
                            [study.identity, role, str(study.samples_file(role))])
+            db.register("listed_reasons", reasons)
+            db.execute("INSERT INTO set_aside SELECT ?, * FROM listed_reasons", [study.identity])
+            db.unregister("listed_reasons")
             db.execute("""INSERT INTO units SELECT study, row_number() OVER (ORDER BY min("index")) - 1, unit, count(*),
                 sum(len(images)), mode(answer_format) FROM samples WHERE study = ? AND role = 'target'
                 GROUP BY study, unit""",
                        [study.identity])
-            db.execute("INSERT INTO studies VALUES (?, ?, ?, ?, ?, NULL)",
-                       [study.identity, study.name, json.dumps(study.config.__dict__), study.created, datetime.now()])
+            db.execute("INSERT INTO studies VALUES (?, ?, ?, ?, ?, ?, NULL)",
+                       [study.identity, study.name, json.dumps(asdict(study.config)), json.dumps(report), study.created,
+                        datetime.now()])
         log.info("study %s: samples loaded", study.identity)
 
     def _load_scores(self, study: Study) -> None:
@@ -274,19 +289,19 @@ class Store:
                            [study.identity])
 
     # ---- reading ---------------------------------------------------------------------------------------------------
-    def counts(self, study: Study, role: str, by: str) -> pd.DataFrame:
-        """Rows per value of `source`, `answer_format` or `unit`, most frequent first: columns value, rows."""
-        if by not in _COUNTS:
-            raise DataError(f"cannot count samples by {by!r}. Known: {', '.join(_COUNTS)}")
-        return self._frame(_COUNTS[by], [study.identity, role])
+    def report(self, study: Study) -> dict[str, Any] | None:
+        """What ingest found, per role, without the lists (those page by page in `reasons`); None before ingest."""
+        found = self._rows("SELECT report FROM studies WHERE study = ?", [study.identity])
+        return json.loads(found[0][0]) if found else None
 
-    def summary(self, study: Study, role: str) -> dict[str, Any]:
-        """`rows, with_pictures, several_pictures, duplicates` (rows beyond the first of their group)."""
-        found = self._frame("""SELECT count(*) AS rows, coalesce(sum((len(images) > 0)::INT), 0) AS with_pictures,
-            coalesce(sum((len(images) > 1)::INT), 0) AS several_pictures,
-            count(*) - count(DISTINCT duplicate_group) AS duplicates FROM samples WHERE study = ? AND role = ?""",
-                            [study.identity, role])
-        return {name: int(value) for name, value in found.iloc[0].items()}
+    def reasons(self, study: Study, role: str, kind: str, *, offset: int = 0,
+                limit: int = 25) -> tuple[pd.DataFrame, int]:
+        """One page of `set_aside` or `warnings` (columns index, id, reason), and how many are listed in all."""
+        total = self._rows("SELECT count(*) FROM set_aside WHERE study = ? AND role = ? AND kind = ?",
+                           [study.identity, role, kind])[0][0]
+        page = self._frame("""SELECT "index", id, reason FROM set_aside WHERE study = ? AND role = ? AND kind = ?
+            ORDER BY "index", reason LIMIT ? OFFSET ?""", [study.identity, role, kind, int(limit), int(offset)])
+        return page, total
 
     def lengths(self, study: Study, role: str) -> pd.DataFrame:
         """Histogram of text length in words: columns part ('question' | 'answer'), words (bin start), rows."""
@@ -315,11 +330,9 @@ class Store:
 
 
 _DELETE = {table: f"DELETE FROM {table} WHERE study = ?" for table in (
-    "studies", "samples", "units", "capabilities", "labels", "influence_summaries", "self_influence", "budgets",
-    "jobs")}
+    "studies", "samples", "set_aside", "units", "capabilities", "labels", "influence_summaries", "self_influence",
+    "budgets", "jobs")}
 _INSERT = {"capabilities": 4, "labels": 3, "influence_summaries": 5, "budgets": 5, "jobs": 8}
-_COUNTS = {column: f"""SELECT {column} AS value, count(*) AS rows FROM samples WHERE study = ? AND role = ?
-    GROUP BY {column} ORDER BY rows DESC, value""" for column in ("source", "answer_format", "unit")}
 
 
 def _replace(db: duckdb.DuckDBPyConnection, table: str, study: Study, rows: Iterable[list]) -> None:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -52,7 +53,15 @@ def pick_study() -> Study | None:
     chosen = st.sidebar.selectbox("Study", names, index=names.index(asked) if asked in names else 0,
                                   help="Newest first. A study is one pool, one target, one model, one set of settings.")
     st.session_state["study"] = st.query_params["study"] = chosen
-    return Study.open(chosen)
+    study = Study.open(chosen)
+    st.sidebar.caption(f"preset **{study.config.preset}** · made {study.created.replace('T', ' ')}")
+    if Path(study.config.pool).parent == cache_root() / "demo":
+        st.sidebar.info("This is the embedded example: drawn pictures, generated questions, a tiny model. It is "
+                        "synthetic; its numbers say nothing about real data.", icon=":material/science:")
+    if study.config.model == "synthetic-scores":
+        st.sidebar.warning("The scores of this study are random numbers, made to try the pages.",
+                           icon=":material/science:")
+    return study
 
 
 def open_study() -> tuple[Study, Store]:
@@ -126,6 +135,15 @@ def _job_row(study: Study, status: jobs.JobStatus) -> None:
         if tail:
             with right.expander("Log"):
                 st.code(tail, language=None)
+
+
+def pager(total: int, size: int, key: str) -> int:
+    """Which page of `size` rows of `total`; returns the offset of its first row."""
+    pages = max(1, -(-total // size))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        page = st.number_input(f"Page (of {pages:,})", 1, pages, 1, key=f"page-{key}", width=160)
+        st.text(f"{min(total, (page - 1) * size + 1):,}–{min(total, page * size):,} of {total:,}")
+    return (page - 1) * size
 
 
 def sample_card(study: Study, role: str, row: Mapping[str, Any]) -> None:
