@@ -1,0 +1,7 @@
+"""Budgets, selection and sequence: from pools to an ordered curriculum (CADC §5, METHOD §5)."""
+
+from cadc.curation.budgets import allocate, rescale
+from cadc.curation.curriculum import Curriculum, curate
+from cadc.curation.settings import INSIDE, RULES, STAGINGS, CurationSettings, read_budget
+
+__all__ = ["INSIDE", "RULES", "STAGINGS", "CurationSettings", "Curriculum", "allocate", "curate", "read_budget", "rescale"]

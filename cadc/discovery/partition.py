@@ -133,8 +133,8 @@ def automatic(similar: np.ndarray, gamma: float = 1.0, seed: int = 0) -> Partiti
     units = len(similar)
     values = np.asarray(similar)[np.triu_indices(units, 1)]
     values = values[values > 0]
-    # An edge needs S > τ, so step just below each quantile to keep the value itself.
-    taus = np.unique(np.nextafter(np.quantile(values, np.linspace(0.3, 0.9, 13)), -1)) if len(values) else np.empty(0)
+    # Four decimals: a τ that a person can read off, type again and get the same map.
+    taus = np.unique(np.round(np.quantile(values, np.linspace(0.3, 0.9, 13)) - 5e-5, 4)) if len(values) else np.empty(0)
     found = [leiden(similar, float(tau), gamma, seed) for tau in taus]
     merit = np.zeros(len(found))
     for i, part in enumerate(found):

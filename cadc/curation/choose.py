@@ -1,0 +1,107 @@
+"""Fill every capability's budget from its pool (METHOD §5)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cadc.curation.budgets import allocate
+from cadc.curation.ground import Ground
+from cadc.curation.select import Pick, Taken, at_random, by_influence, in_rounds
+from cadc.influence import served
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """Rows chosen for K capabilities."""
+
+    rows: pd.DataFrame
+    """One row per chosen sample: position, k, target (0…S-1), target_value, reason."""
+    asked: np.ndarray
+    """int64 [K]: what the shares ask for, before caps."""
+    available: np.ndarray
+    """int64 [K]: rows of the pool that passed every filter."""
+    got: np.ndarray
+    """int64 [K]: rows chosen."""
+    kept_left: int
+    """Rows tagged keep that did not fit into the budget."""
+
+
+def choose(ground: Ground, share: np.ndarray, total: int) -> Chosen:
+    """Choose `total` rows by the shares w_k (float [K]); capabilities draw in turns proportional to what they still want.
+
+    Pools are disjoint, so turns only matter for a source cap, which then falls on all capabilities alike. What a capability
+    cannot fill (pool too small, sources used up) goes to the others by the same shares until nobody can take more.
+    """
+    offer, settings, k = ground.offer, ground.settings, ground.capabilities.k
+    kept = offer.kept[:total]
+    available = np.bincount(offer.pool[offer.open], minlength=k)[:k]
+    asked = allocate(total, share, np.full(k, total))
+    source = pd.factorize(ground.table["source"])[0] if settings.source_cap else np.zeros(0, np.int64)
+    taken = Taken(offer.open, source, settings.source_cap)
+    picks: list[tuple[int, Pick]] = []
+    for position in kept.tolist():
+        taken.take(position)
+        picks.append((int(offer.pool[position]), (position, -1, 0.0, "keep")))
+    got = np.bincount(offer.pool[kept], minlength=k)[:k].astype(np.int64)
+    capacity = available.copy()
+    wanted = allocate(total, share, capacity, got)
+    drawn = np.floor(settings.random_share * (wanted - got) + 0.5).astype(int)
+    streams = [_stream(ground, c, taken, int(drawn[c])) for c in range(k)]
+    while (wanted > got).any():
+        for c in _turns(wanted - got):
+            pick = next(streams[c], None)
+            if pick is None:
+                capacity[c] = got[c]
+                continue
+            taken.take(pick[0])
+            picks.append((c, pick))
+            got[c] += 1
+        wanted = allocate(total, share, capacity, got)
+    return Chosen(rows=_named(ground, picks), asked=asked, available=available, got=got, kept_left=len(offer.kept) - len(kept))
+
+
+def _turns(missing: np.ndarray) -> list[int]:
+    """Capabilities in turns, each as often as it wants rows, evenly spread."""
+    missing = np.maximum(missing, 0)
+    who = np.repeat(np.arange(len(missing)), missing)
+    place = np.concatenate([(np.arange(n) + 0.5) / n for n in missing if n] or [np.empty(0)])
+    return who[np.argsort(place, kind="stable")].tolist()
+
+
+def _stream(ground: Ground, c: int, taken: Taken, drawn: int) -> Iterator[Pick]:
+    """Free rows of one capability in the order it takes them: `drawn` at random, then by the preset's rule."""
+    inside = ground.offer.open & (ground.offer.pool == c)
+    positions = np.flatnonzero(inside)
+    # Seeded by the id, not the place: the draw of c3 does not change when c2 is merged away.
+    rng = np.random.default_rng([ground.settings.seed, 1, int(ground.capabilities.ids[c][1:])])
+    for pick in at_random(positions, rng) if drawn else ():
+        if drawn and taken.free(pick[0]):
+            drawn -= 1
+            yield pick
+        if not drawn:
+            break
+    if ground.settings.preset == "paper":
+        rule = by_influence(ground.influence[:, c], positions)
+    else:
+        members = np.flatnonzero(np.asarray(ground.capabilities.of_unit) == c)
+        rule = in_rounds(ground.scores, members, inside, taken)
+    for pick in rule:
+        if taken.free(pick[0]):
+            yield pick
+
+
+def _named(ground: Ground, picks: list[tuple[int, Pick]]) -> pd.DataFrame:
+    """The picks as a table; a row that was not taken by a target sample is named after the one of its capability it serves
+    best, with near(z, s) as value."""
+    rows = pd.DataFrame([(position, c, target, value, reason) for c, (position, target, value, reason) in picks],
+                        columns=["position", "k", "target", "target_value", "reason"])
+    rows = rows.astype({"position": np.int64, "k": np.int64, "target": np.int64, "target_value": np.float64, "reason": str})
+    unnamed = np.flatnonzero(rows["target"].to_numpy() < 0)
+    if len(unnamed):
+        best = served(ground.columns, rows["position"].to_numpy()[unnamed], ground.capabilities.of_unit,
+                      capability=rows["k"].to_numpy()[unnamed])
+        rows.loc[unnamed, "target"] = best["target"].to_numpy()
+        rows.loc[unnamed, "target_value"] = best["value"].to_numpy()
+    return rows

@@ -1,0 +1,155 @@
+"""From scores, capabilities and settings to an ordered curriculum (CADC §5, METHOD §5)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cadc.curation.budgets import shares
+from cadc.curation.choose import Chosen, choose
+from cadc.curation.ground import Ground, aligned
+from cadc.curation.sequence import earliness, inside_order, sequence, stage_order
+from cadc.curation.settings import CurationSettings
+from cadc.discovery.capabilities import Capabilities
+from cadc.gradients.scores import Scores
+from cadc.influence import InfluenceColumns
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curriculum:
+    """An ordered selection of pool rows; every row once."""
+
+    rows: pd.DataFrame
+    """In training order: position (0…N-1), index (pool file), id, source, stage (from 1), capability (id), name, influence (on
+    that capability), self_influence (Σ_t), loss (last checkpoint), target (0…S-1), target_index, target_id, target_unit,
+    target_value, reason. `rounds`: taken by that target sample, value Inf(z, z'); `near`: by its unit, value near(z, s);
+    `influence`, `random`, `keep`: the target sample served best, value near(z, s)."""
+    stages: pd.DataFrame
+    """stage, capability, name (both '' when mixed), rows, first, last (places [first, last) in `rows`), self_influence (mean),
+    mixture ({capability id: rows})."""
+    budgets: pd.DataFrame
+    """capability, name, units, pool (rows), available (through every filter), share (w_k), asked (rows before caps), rows
+    (chosen), self_influence (mean of Σ_t over the pool), earliness (mean time of its decrease; NaN: never)."""
+    report: dict[str, Any]
+    """JSON value: budget, pool, rows, left_out {reason: rows}, reasons {reason: rows}, order [ids], unassigned [units],
+    sentences [str]. Sentences hold ids and numbers only, no dataset text."""
+
+
+def curate(scores: Scores, table: pd.DataFrame, capabilities: Capabilities, settings: CurationSettings, *,
+           targets: pd.DataFrame | None = None, columns: InfluenceColumns | None = None) -> Curriculum:
+    """The curriculum of these capabilities under these settings. Pure: the same call gives the same rows.
+
+    table: pool rows (columns index, id, source, group) holding every scored index; targets: target rows (index, id), for
+    `target_id`; columns: remembered influence columns of these scores. Raises DataError when they do not belong together.
+    """
+    ground = Ground(columns=columns or InfluenceColumns(scores), table=aligned(table, scores.index, "pool"), targets=targets,
+                    capabilities=capabilities, settings=settings)
+    return curate_on(ground)
+
+
+def curate_on(ground: Ground) -> Curriculum:
+    """`curate` where the ground is already laid (a workbench shares it with the pages)."""
+    settings, capabilities = ground.settings, ground.capabilities
+    share, sentences = shares(settings, capabilities, ground.pool, ground.self_total)
+    total = settings.rows(len(ground.table)) if capabilities.k else 0
+    chosen = choose(ground, share, total)
+    order = stage_order(ground.self_mean, capabilities.ids, settings.order) if capabilities.k else []
+    order = [k for k in order if chosen.got[k]]
+    rows = _rows(ground, chosen, order)
+    stages = _stages(ground, rows, order)
+    budgets = _budgets(ground, chosen, share)
+    report = {"budget": total, "pool": len(ground.table), "rows": len(rows), "left_out": ground.offer.left_out,
+              "reasons": {r: int(n) for r, n in rows["reason"].value_counts().sort_index().items()},
+              "order": [capabilities.ids[k] for k in order], "unassigned": list(capabilities.unassigned),
+              "sentences": sentences + _sentences(ground, chosen, order, total)}
+    return Curriculum(rows=rows, stages=stages, budgets=budgets, report=report)
+
+
+def _rows(ground: Ground, chosen: Chosen, order: list[int]) -> pd.DataFrame:
+    """Chosen rows in training order with everything that is known about them."""
+    settings, scores, picked = ground.settings, ground.scores, chosen.rows
+    by_capability = [np.empty(0, np.int64)] * ground.capabilities.k
+    for k in order:
+        rows = picked["position"].to_numpy()[picked["k"].to_numpy() == k]
+        rng = np.random.default_rng([settings.seed, 2, int(ground.capabilities.ids[k][1:])])
+        by_capability[k] = rows[inside_order(rows, ground.self_total[rows], ground.influence[rows, k], settings.inside, rng)]
+    positions, stage = sequence(by_capability, order, settings)
+    place = picked.set_index("position").loc[positions]
+    k, target = place["k"].to_numpy(np.int64), place["target"].to_numpy(np.int64)
+    ids, names = np.array([*ground.capabilities.ids, ""], object), np.array([*ground.capabilities.names, ""], object)
+    table, unit = ground.table.iloc[positions], np.asarray(scores.sample_unit)[target]
+    target_index = np.asarray(scores.sample_index)[target]
+    out = pd.DataFrame({
+        "position": positions, "index": np.asarray(scores.index)[positions], "id": table["id"].to_numpy(),
+        "source": table["source"].to_numpy(), "stage": stage, "capability": ids[k], "name": names[k],
+        "influence": ground.influence[positions, k] if len(positions) else np.empty(0, np.float32),
+        "self_influence": ground.self_total[positions], "loss": np.asarray(scores.loss[positions, -1]), "target": target,
+        "target_index": target_index, "target_id": _target_ids(ground, target_index),
+        "target_unit": np.array([*scores.units, ""], object)[unit], "target_value": place["target_value"].to_numpy(),
+        "reason": place["reason"].to_numpy()})
+    return out
+
+
+def _target_ids(ground: Ground, target_index: np.ndarray) -> np.ndarray:
+    if ground.targets is None:
+        return np.full(len(target_index), "", object)
+    return ground.targets.set_index("index")["id"].reindex(target_index).fillna("").to_numpy(object)
+
+
+def _stages(ground: Ground, rows: pd.DataFrame, order: list[int]) -> pd.DataFrame:
+    """One line per stage."""
+    mixed, out, first = ground.settings.staging == "mix", [], 0
+    for number, k in enumerate(order, 1):
+        part = rows[rows["stage"] == number]
+        mixture = part["capability"].value_counts().sort_index()
+        out.append({"stage": number, "capability": "" if mixed else ground.capabilities.ids[k],
+                    "name": "" if mixed else ground.capabilities.names[k], "rows": len(part), "first": first,
+                    "last": first + len(part), "self_influence": float(part["self_influence"].mean()),
+                    "mixture": {c: int(n) for c, n in mixture.items()}})
+        first += len(part)
+    return pd.DataFrame(out, columns=["stage", "capability", "name", "rows", "first", "last", "self_influence", "mixture"])
+
+
+def _budgets(ground: Ground, chosen: Chosen, share: np.ndarray) -> pd.DataFrame:
+    """One line per capability, in their own order."""
+    capabilities = ground.capabilities
+    size = np.bincount(ground.pool[ground.pool >= 0], minlength=capabilities.k)[:capabilities.k]
+    early = earliness(ground.self_mean) if capabilities.k else np.empty(0)
+    return pd.DataFrame({"capability": list(capabilities.ids), "name": list(capabilities.names),
+                         "units": [len(capabilities.members(c)) for c in capabilities.ids], "pool": size,
+                         "available": chosen.available, "share": share, "asked": chosen.asked, "rows": chosen.got,
+                         "self_influence": ground.self_mean.sum(1) if capabilities.k else np.empty(0),
+                         "earliness": np.where(np.isfinite(early), early, np.nan)})
+
+
+def _sentences(ground: Ground, chosen: Chosen, order: list[int], total: int) -> list[str]:
+    """What a person should know about this curriculum, in plain words."""
+    ids, settings, got = ground.capabilities.ids, ground.settings, int(chosen.got.sum())
+    out = [f"{got:,} of {len(ground.table):,} scored rows are chosen; the budget is {total:,}."]
+    for c in range(len(ids)):
+        if chosen.got[c] < chosen.asked[c]:
+            limit = f"{chosen.available[c]:,} rows pass the filters" + (" and source caps bind" if settings.source_cap else "")
+            out.append(f"{ids[c]} asked for {chosen.asked[c]:,} rows and got {chosen.got[c]:,} ({limit}); the rest went to the "
+                       "others by the same shares.")
+    if got < total:
+        out.append(f"The budget is not reached: {total - got:,} rows are missing because the filters leave no more.")
+    for reason, rows in ground.offer.left_out.items():
+        if rows:
+            out.append(f"Left out, {reason}: {rows:,} rows.")
+    if ground.capabilities.unassigned:
+        out.append(f"{len(ground.capabilities.unassigned)} target units are unassigned: no row is chosen for them.")
+    if chosen.kept_left:
+        out.append(f"{chosen.kept_left:,} rows tagged keep did not fit into the budget.")
+    near = int((chosen.rows["reason"] == "near").sum())
+    if near:
+        out.append(f"{near:,} rows were taken by their unit's near(z, s): the kept lists of single target samples were used up.")
+    by_hand = [c for c in settings.order if c in ids]
+    rule = "set by hand" if len(by_hand) >= len(order) else "by how early self-influence falls"
+    if by_hand and len(by_hand) < len(order):
+        rule = f"{' → '.join(by_hand)} set by hand, then by how early self-influence falls"
+    if settings.staging == "mix":
+        out.append("Mixed: all stages hold the same shuffled rows, the control that tells selection from sequencing.")
+    elif order:
+        out.append(f"Stage order {' → '.join(ids[k] for k in order)} ({rule}).")
+    return out

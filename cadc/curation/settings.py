@@ -1,0 +1,120 @@
+"""What a person decides about a curriculum (METHOD §5)."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cadc.errors import DataError
+from cadc.study import PRESETS
+
+RULES = ("self-influence", "uniform", "pool-size", "target-share", "manual")
+STAGINGS = ("soft", "hard", "mix")
+INSIDE = ("easy-first", "influence-first", "random")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurationSettings:
+    """Everything that changes a curriculum besides the scores and the capabilities. JSON through `to_dict`/`from_dict`."""
+
+    preset: str = "studio"
+    """`studio`: rounds over target samples; `paper`: top influence (METHOD §3, §5)."""
+    budget: float = 0.05
+    """ρ up to 1 (a share of the scored pool), or a number of rows above 1."""
+    rule: str = "self-influence"
+    """Shares of the capabilities: `self-influence`, `uniform`, `pool-size`, `target-share` or `manual`."""
+    shares: tuple[tuple[str, float], ...] = ()
+    """`manual`: (capability id, weight) pairs; weights are scaled to sum 1. A dict is accepted."""
+    order: tuple[str, ...] = ()
+    """Capability ids in stage order; () or missing ids: by how early self-influence falls."""
+    staging: str = "soft"
+    """`soft` stages replay earlier capabilities, `hard` stages cut over (CADC §5), `mix` shuffles all rows (control)."""
+    replay: float = 0.3
+    """r: share of a capability's rows kept back for later stages (soft)."""
+    inside: str = "easy-first"
+    """Order inside a stage: `easy-first`, `influence-first` or `random`."""
+    signal: str = "plain"
+    """Target gradients of the `paper` influence: `plain` or `grounded`."""
+    scale: str = "unit"
+    """`unit`: units scaled to unit norm before the capability mean (`paper`); `raw`: as they are."""
+    floor: float = 0.0
+    """Rows whose largest influence does not exceed this belong to no pool."""
+    drop_duplicates: bool = True
+    """Leave out near-duplicates: of each group one row can be taken."""
+    drop_loss_share: float = 0.12
+    """Leave out this share of rows with the highest last-checkpoint loss within their nearest unit; 0 keeps all."""
+    source_cap: int = 0
+    """At most this many rows of one source in the whole curriculum; 0: no cap."""
+    minimum_influence: float | None = None
+    """Leave out rows with less influence on their own capability; None: no minimum."""
+    keep: tuple[int, ...] = ()
+    """Pool-file positions that are always taken (they count against the budget and pass every filter)."""
+    drop: tuple[int, ...] = ()
+    """Pool-file positions that are never taken."""
+    random_share: float = 0.0
+    """ε: share of each capability's rows that is drawn at random from its pool."""
+    seed: int = 0
+    """Seeds random draws and shuffles."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.shares, Mapping):
+            object.__setattr__(self, "shares", tuple(self.shares.items()))
+        for name, kind in (("keep", int), ("drop", int), ("order", str)):
+            object.__setattr__(self, name, tuple(kind(value) for value in getattr(self, name)))
+        object.__setattr__(self, "shares", tuple((str(i), float(w)) for i, w in self.shares))
+        one_of = {"preset": PRESETS, "rule": RULES, "staging": STAGINGS, "inside": INSIDE, "signal": ("plain", "grounded"),
+                  "scale": ("unit", "raw")}
+        for name, allowed in one_of.items():
+            if getattr(self, name) not in allowed:
+                raise DataError(f"curation setting {name}={getattr(self, name)!r}: expected one of {', '.join(allowed)}.")
+        ranges = {"budget": self.budget > 0, "replay": 0 <= self.replay < 1, "drop_loss_share": 0 <= self.drop_loss_share < 1,
+                  "random_share": 0 <= self.random_share <= 1, "source_cap": self.source_cap >= 0,
+                  "shares": all(w >= 0 for _, w in self.shares), "floor": self.floor == self.floor}
+        for name, ok in ranges.items():
+            if not ok:
+                raise DataError(f"curation setting {name}={getattr(self, name)!r} is out of range. See docs/curation.md.")
+        if both := set(self.keep) & set(self.drop):
+            raise DataError(f"pool row {min(both)} is tagged keep and drop. Take one tag away.")
+
+    @classmethod
+    def of_preset(cls, preset: str, **chosen: Any) -> "CurationSettings":
+        """The complete choices of a preset (METHOD §3): `paper` has hard stages and leaves nothing out; `studio` the
+        defaults. `chosen` overrides. Raises DataError for an unknown preset, key or value."""
+        base = {"staging": "hard", "drop_duplicates": False, "drop_loss_share": 0.0} if preset == "paper" else {}
+        return cls.from_dict(base | {"preset": preset} | chosen)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "CurationSettings":
+        """Read JSON values. Raises DataError for an unknown key or a value of the wrong kind."""
+        known = {f.name for f in dataclasses.fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise DataError(f"unknown curation setting {unknown[0]!r}. Known: {', '.join(sorted(known))}")
+        values = dict(values)
+        if isinstance(values.get("budget"), str):
+            values["budget"] = read_budget(values["budget"])
+        try:
+            return cls(**values)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"curation settings cannot be read: {error}") from error
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON value; `from_dict` reads it back."""
+        return dataclasses.asdict(self) | {"shares": dict(self.shares), "order": list(self.order), "keep": list(self.keep),
+                                           "drop": list(self.drop)}
+
+    def rows(self, pool: int) -> int:
+        """N of METHOD §5: budget in rows for a pool of this many scored rows, at least 1 and at most the pool."""
+        wanted = self.budget * pool if self.budget <= 1 else self.budget
+        return max(1, min(pool, int(wanted + 0.5))) if pool else 0
+
+
+def read_budget(text: str) -> float:
+    """`5%` or `0.05` (a share of the pool) or `2000` (rows, above 1). Raises DataError."""
+    try:
+        value = float(text.strip().removesuffix("%"))
+        value = value / 100 if text.strip().endswith("%") else value
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf") or (text.strip().endswith("%") and value > 1):
+        raise DataError(f"budget {text!r}: give a share such as 5% or 0.05, or a number of rows above 1.")
+    return value
