@@ -1,8 +1,9 @@
 """Influence of every pool sample on every capability, from what attribution kept (CADC §4, METHOD §4).
 
-N pool samples, T checkpoints, M target units, K capabilities, S single target samples. Everything here is a pure function of the
-scores; nothing is trained and no gradient is read. One capability is one column, and a column depends on its members alone: so
-after a move only two columns are computed again, and the result is bit for bit that of a fresh start, whatever was clicked.
+N pool samples, T checkpoints, M target units, K capabilities, S single target samples. Everything here is a pure
+function of the scores; nothing is trained and no gradient is read. One capability is one column, and a column depends
+on its members alone: so after a move only two columns are computed again, and the result is bit for bit that of a
+fresh start, whatever was clicked.
 """
 
 import threading
@@ -24,8 +25,8 @@ UNATTRIBUTED = "unattributed"
 class InfluenceColumns:
     """Computes influence columns and remembers them by their content: a capability's members, preset, signal and scale.
 
-    Keep one per study for as long as its scores are open; threads may share it. A column is 4·N bytes; the `keep` most recently
-    used stay.
+    Keep one per study for as long as its scores are open; threads may share it. A column is 4·N bytes; the `keep`
+    most recently used stay.
     """
 
     def __init__(self, scores: Scores, keep: int = 64) -> None:
@@ -37,7 +38,9 @@ class InfluenceColumns:
         self._loss_rank: np.ndarray | None = None
         self._lock = threading.RLock()
 
-    def influence(self, of_unit: Sequence[int], *, preset: str, signal: str = "plain", scale: str = "unit") -> np.ndarray:
+    def influence(
+        self, of_unit: Sequence[int], *, preset: str, signal: str = "plain", scale: str = "unit"
+    ) -> np.ndarray:
         """Inf^Traj(z, c_k), float32 [N, K]; see `capability_influence`."""
         of_unit = np.asarray(of_unit, np.int64)
         self._check(of_unit, preset, signal, scale)
@@ -99,13 +102,17 @@ class InfluenceColumns:
         if of_unit.shape != (len(self.scores.units),):
             raise DataError(f"{of_unit.size} unit assignments for {len(self.scores.units)} target units.")
         if preset == "paper" and signal == "grounded" and not self.scores.has_grounded:
-            raise DataError("this study has no grounded target gradients. Use the plain signal, or run it with grounded=true.")
+            raise DataError(
+                "this study has no grounded target gradients. Use the plain signal, or run it with grounded=true."
+            )
 
     def _column(self, members: tuple[int, ...], preset: str, signal: str, scale: str) -> np.ndarray:
         key = (members, preset) if preset == "studio" else (members, preset, signal, scale)
         with self._lock:
             if key not in self._columns:
-                self._columns[key] = self._studio(members) if preset == "studio" else self._paper(members, signal, scale)
+                self._columns[key] = (
+                    self._studio(members) if preset == "studio" else self._paper(members, signal, scale)
+                )
             self._columns.move_to_end(key)
             while len(self._columns) > self._keep:
                 self._columns.popitem(last=False)
@@ -136,10 +143,11 @@ class InfluenceColumns:
 
 
 def capability_weights(gram: np.ndarray, members: Sequence[int], scale: str) -> np.ndarray:
-    """Weights a_t(s) with cos(Γ_t(z), ḡ_t(c)) = Σ_{s∈c} a_t(s) · ⟨Γ_t(z), ḡ_t(s)⟩/‖Γ_t(z)‖ (METHOD §4): float64 [T, |c|].
+    """Weights a_t(s) with cos(Γ_t(z), ḡ_t(c)) = Σ_{s∈c} a_t(s) · ⟨Γ_t(z), ḡ_t(s)⟩/‖Γ_t(z)‖ (METHOD §4): float64 [T,
+    |c|].
 
-    gram: [T, M, M]. scale `unit`: each unit first scaled to unit norm; `raw`: the mean of the raw unit gradients. The norm of
-    the capability's mean comes from the Gram matrix; where it vanishes the weights are 0.
+    gram: [T, M, M]. scale `unit`: each unit first scaled to unit norm; `raw`: the mean of the raw unit gradients. The
+    norm of the capability's mean comes from the Gram matrix; where it vanishes the weights are 0.
     """
     block = np.asarray(gram, np.float64)[:, members][:, :, members]  # [T, |c|, |c|]
     norm = np.sqrt(np.maximum(np.einsum("tss->ts", block), 0))
@@ -157,9 +165,10 @@ def capability_influence(scores: Scores, of_unit: Sequence[int], *, preset: str,
                          scale: str = "unit") -> np.ndarray:
     """Influence of each pool sample on each capability: float32 [N, K] (CADC §4, METHOD §4).
 
-    of_unit: M positions 0…K-1, -1 unassigned. `paper`: Σ_t η_t cos(Γ_t(z), ḡ_t(c_k)) from dots and Gram, signal `plain` or
-    `grounded`, scale `unit` or `raw`. `studio`: max over s ∈ c_k of near(z, s), each unit's column z-scored over the pool
-    (signal and scale do not enter). Raises DataError for an unknown choice or a grounded signal that was not computed.
+    of_unit: M positions 0…K-1, -1 unassigned. `paper`: Σ_t η_t cos(Γ_t(z), ḡ_t(c_k)) from dots and Gram, signal
+    `plain` or `grounded`, scale `unit` or `raw`. `studio`: max over s ∈ c_k of near(z, s), each unit's column
+    z-scored over the pool (signal and scale do not enter). Raises DataError for an unknown choice or a grounded
+    signal that was not computed.
     """
     return InfluenceColumns(scores).influence(of_unit, preset=preset, signal=signal, scale=scale)
 
@@ -170,7 +179,8 @@ def self_influence(scores: Scores) -> np.ndarray:
 
 
 def pools(influence: np.ndarray, floor: float = 0.0) -> np.ndarray:
-    """The capability of largest influence where that exceeds `floor`, else -1 (unattributed): int32 [N]; ties: the first."""
+    """The capability of largest influence where that exceeds `floor`, else -1 (unattributed): int32 [N]; ties: the
+    first."""
     rows, k = influence.shape
     if k == 0:
         return np.full(rows, -1, np.int32)
@@ -196,8 +206,9 @@ def own_influence(influence: np.ndarray, pool: np.ndarray) -> np.ndarray:
 def flows(source: Sequence[str], pool: np.ndarray, influence: np.ndarray, names: Sequence[str]) -> pd.DataFrame:
     """What flows from each source into each capability (CADC Fig. 2): one row per pair that has rows.
 
-    DataFrame(source, capability, k, rows, influence, mean): `influence` is Σ max(Inf^Traj, 0) over the rows of that pool, the
-    thickness of a Sankey link; `mean` the plain mean. k = -1 is the unattributed pool, influence of its best capability.
+    DataFrame(source, capability, k, rows, influence, mean): `influence` is Σ max(Inf^Traj, 0) over the rows of that
+    pool, the thickness of a Sankey link; `mean` the plain mean. k = -1 is the unattributed pool, influence of its
+    best capability.
     """
     codes, sources = pd.factorize(np.asarray(source, dtype=object), sort=True)
     k, own = len(names), own_influence(influence, pool).astype(np.float64)
@@ -208,16 +219,25 @@ def flows(source: Sequence[str], pool: np.ndarray, influence: np.ndarray, names:
     total = np.bincount(cell, own, minlength=size)
     there = np.flatnonzero(rows)
     labels = [UNATTRIBUTED, *names]
-    return pd.DataFrame({"source": [sources[i // (k + 1)] for i in there], "capability": [labels[i % (k + 1)] for i in there],
-                         "k": there % (k + 1) - 1, "rows": rows[there], "influence": thick[there],
-                         "mean": total[there] / rows[there]})
+    return pd.DataFrame(
+        {
+            "source": [sources[i // (k + 1)] for i in there],
+            "capability": [labels[i % (k + 1)] for i in there],
+            "k": there % (k + 1) - 1,
+            "rows": rows[there],
+            "influence": thick[there],
+            "mean": total[there] / rows[there],
+        }
+    )
 
 
 def self_by_capability(self_inf: np.ndarray, pool: np.ndarray, k: int) -> np.ndarray:
     """Mean self-influence of each pool at each checkpoint: float64 [K, T]; NaN for a pool without rows."""
     inside = pool >= 0
     size = np.bincount(pool[inside], minlength=k)[:k]
-    sums = np.stack([np.bincount(pool[inside], self_inf[inside, t], minlength=k)[:k] for t in range(self_inf.shape[1])], 1)
+    sums = np.stack(
+        [np.bincount(pool[inside], self_inf[inside, t], minlength=k)[:k] for t in range(self_inf.shape[1])], 1
+    )
     return np.divide(sums, size[:, None], out=np.full(sums.shape, np.nan), where=size[:, None] > 0)
 
 
@@ -225,8 +245,8 @@ def served(scores: Scores | InfluenceColumns, rows: np.ndarray, of_unit: Sequenc
            capability: np.ndarray | None = None, top: int = 1) -> pd.DataFrame:
     """The target samples that pool rows serve best: the reason shown beside each row (METHOD §4).
 
-    rows: int [n] positions 0…N-1. Considered are the assigned units — with `capability` (int [n], -1: any) only the units of
-    that capability. They are ranked by z-scored near(z, s); of each the target sample that won is named.
+    rows: int [n] positions 0…N-1. Considered are the assigned units — with `capability` (int [n], -1: any) only the
+    units of that capability. They are ranked by z-scored near(z, s); of each the target sample that won is named.
     Returns DataFrame(position, rank, unit, target, target_index, value): unit 0…M-1, target 0…S-1, value near(z, s).
     """
     columns = scores if isinstance(scores, InfluenceColumns) else InfluenceColumns(scores)

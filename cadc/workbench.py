@@ -1,7 +1,7 @@
 """What a person's decisions make of a finished study: the one composition that the pages and the command line share.
 
-Pure and lazy: cheap to construct, each result computed when first asked for. Pages build one on every rerun and hand in the
-same `InfluenceColumns`, so that a moved unit costs two columns and everything else nothing.
+Pure and lazy: cheap to construct, each result computed when first asked for. Pages build one on every rerun and hand
+in the same `InfluenceColumns`, so that a moved unit costs two columns and everything else nothing.
 """
 
 import dataclasses
@@ -46,7 +46,9 @@ class DiscoverySettings:
     def __post_init__(self) -> None:
         for name, allowed in {"method": ("leiden", "hdbscan"), "signal": ("plain", "grounded")}.items():
             if getattr(self, name) not in allowed:
-                raise DataError(f"discovery setting {name}={getattr(self, name)!r}: expected one of {', '.join(allowed)}.")
+                raise DataError(
+                    f"discovery setting {name}={getattr(self, name)!r}: expected one of {', '.join(allowed)}."
+                )
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "DiscoverySettings":
@@ -70,7 +72,9 @@ def discover(scores: Scores, settings: DiscoverySettings) -> Partition:
 def unit_similarity(scores: Scores, signal: str = "plain") -> np.ndarray:
     """S, float64 [M, M], of the plain or grounded target gradients (METHOD §2, §3). Raises DataError."""
     if signal == "grounded" and not scores.has_grounded:
-        raise DataError("this study has no grounded target gradients. Use the plain signal, or run it with grounded=true.")
+        raise DataError(
+            "this study has no grounded target gradients. Use the plain signal, or run it with grounded=true."
+        )
     return similarity(scores.gram_grounded if signal == "grounded" else scores.gram, scores.eta)
 
 
@@ -189,7 +193,8 @@ class Workbench:
         return with_settings(self, **changed)
 
     def summary(self) -> dict[str, Any]:
-        """JSON value of what stands now, for status lines: counts, capabilities, pools, the sentences of the curriculum."""
+        """JSON value of what stands now, for status lines: counts, capabilities, pools, the sentences of the
+        curriculum."""
         curriculum = self.curriculum
         return {"study": self.study.name, "identity": self.study.identity, "preset": self.settings.preset,
                 "scored": len(self.scores.index), "units": len(self.scores.units),
@@ -198,7 +203,8 @@ class Workbench:
                 "rows": len(curriculum.rows), "sentences": curriculum.report["sentences"]}
 
     def manifest(self) -> dict[str, Any]:
-        """JSON value that says how the curriculum came about; no time and no path in it, so equal work gives equal bytes."""
+        """JSON value that says how the curriculum came about; no time and no path in it, so equal work gives equal
+        bytes."""
         part, config, curriculum = self.partition, self.study.config, self.curriculum
         stages = curriculum.stages.to_dict("records")
         budgets = curriculum.budgets.drop(columns="name").to_dict("records")
@@ -215,8 +221,9 @@ class Workbench:
 
 
 def with_settings(bench: Workbench, **changed: Any) -> Workbench:
-    """The same study and capabilities under changed curation settings. None leaves a setting as it is; `budget` also takes
-    texts such as `5%`; another `preset` brings its own defaults, the budget decided so far stays. Raises DataError."""
+    """The same study and capabilities under changed curation settings. None leaves a setting as it is; `budget` also
+    takes texts such as `5%`; another `preset` brings its own defaults, the budget decided so far stays. Raises
+    DataError."""
     changed = {key: value for key, value in changed.items() if value is not None}
     if isinstance(changed.get("budget"), str):
         changed["budget"] = read_budget(changed["budget"])

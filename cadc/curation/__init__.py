@@ -4,4 +4,14 @@ from cadc.curation.budgets import allocate, rescale
 from cadc.curation.curriculum import Curriculum, curate
 from cadc.curation.settings import INSIDE, RULES, STAGINGS, CurationSettings, read_budget
 
-__all__ = ["INSIDE", "RULES", "STAGINGS", "CurationSettings", "Curriculum", "allocate", "curate", "read_budget", "rescale"]
+__all__ = [
+    "INSIDE",
+    "RULES",
+    "STAGINGS",
+    "CurationSettings",
+    "Curriculum",
+    "allocate",
+    "curate",
+    "read_budget",
+    "rescale",
+]

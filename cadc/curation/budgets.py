@@ -1,4 +1,4 @@
-"""How many rows each capability gets (METHOD §5): shares by a rule, whole rows by largest remainder, caps by the pool."""
+"""How many rows each capability gets (METHOD §5): shares by a rule, rows by largest remainder, capped by its pool."""
 
 from collections.abc import Mapping, Sequence
 
@@ -41,10 +41,10 @@ def shares(settings: CurationSettings, capabilities: Capabilities, pool: np.ndar
 def allocate(total: int, share: np.ndarray, capacity: np.ndarray, minimum: np.ndarray | None = None) -> np.ndarray:
     """Whole rows per capability by largest remainder, no more than its capacity: int64 [K] (METHOD §5).
 
-    What a capped capability cannot use goes to the others by the same shares: n_k = clip(λ·w_k, minimum_k, capacity_k) with the
-    one λ that makes the sum `total`; those between their bounds are rounded by largest remainder, ties to the earlier one. So
-    the sum is `total`, or all that capabilities with a share can give where that is less.
-    minimum: int [K], rows that are taken anyway (≤ capacity); they count inside the share.
+    What a capped capability cannot use goes to the others by the same shares: n_k = clip(λ·w_k, minimum_k,
+    capacity_k) with the one λ that makes the sum `total`; those between their bounds are rounded by largest
+    remainder, ties to the earlier one. So the sum is `total`, or all that capabilities with a share can give where
+    that is less. minimum: int [K], rows that are taken anyway (≤ capacity); they count inside the share.
     """
     share, high = np.asarray(share, np.float64), np.asarray(capacity, np.int64)
     low = np.zeros_like(high) if minimum is None else np.minimum(np.asarray(minimum, np.int64), high)
@@ -70,7 +70,7 @@ def allocate(total: int, share: np.ndarray, capacity: np.ndarray, minimum: np.nd
 def rescale(weights: Mapping[str, float], changed: str, value: float, locked: Sequence[str] = ()) -> dict[str, float]:
     """Sliders that sum to 1: set one, scale the others that are not locked by one factor (equally where all are 0).
 
-    The changed slider cannot take more than the locked ones leave; where every other slider is locked it takes all they leave.
+    The changed slider takes at most what the locked ones leave, and all of it where every other one is locked.
     """
     fixed = sum(w for c, w in weights.items() if c in locked and c != changed)
     free = [c for c in weights if c not in locked and c != changed]

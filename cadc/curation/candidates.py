@@ -25,7 +25,7 @@ class Candidates:
 
 def candidates(columns: InfluenceColumns, table: pd.DataFrame, influence: np.ndarray, pool: np.ndarray,
                settings: CurationSettings) -> Candidates:
-    """Apply tags and filters. table: rows in the order of the scores, with columns index and group; influence: [N, K]."""
+    """Apply tags and filters. table: rows in the order of the scores (columns index, group); influence: [N, K]."""
     index, rows = table["index"].to_numpy(), len(table)
     kept = np.flatnonzero(np.isin(index, np.array(settings.keep, np.int64))) if settings.keep else np.empty(0, np.int64)
     if influence.shape[1] == 0:
@@ -56,10 +56,10 @@ def candidates(columns: InfluenceColumns, table: pd.DataFrame, influence: np.nda
 
 
 def highest_loss(columns: InfluenceColumns, share: float) -> np.ndarray:
-    """The ⌊share · n⌋ rows of highest last-checkpoint loss among the n pool rows nearest to a unit: bool [N] (METHOD §5).
+    """The ⌊share · n⌋ rows of highest last-checkpoint loss among the n rows nearest to a unit: bool [N] (METHOD §5).
 
-    Nearest by z-scored near(z, s) over all units, assigned or not, so that the mask does not change with the capabilities.
-    Such rows are the ones most likely to be answered wrongly. Of equal losses the later row goes first.
+    Nearest by z-scored near(z, s) over all units, assigned or not, so that the mask does not change with the
+    capabilities. Such rows are the ones most likely to be answered wrongly. Of equal losses the later row goes first.
     """
     nearest = columns.nearest()
     size = np.bincount(nearest, minlength=len(columns.scores.units))
@@ -69,8 +69,8 @@ def highest_loss(columns: InfluenceColumns, share: float) -> np.ndarray:
 def repeated(group: np.ndarray, free: np.ndarray, always: np.ndarray) -> np.ndarray:
     """All but one row of each near-duplicate group among the free rows: bool [N].
 
-    The one that stays is the first row tagged keep, else the first in the file; so the number of rows to choose from is known
-    before the selection, and no pair of copies can be taken from two pools.
+    The one that stays is the first row tagged keep, else the first in the file; so the number of rows to choose from
+    is known before the selection, and no pair of copies can be taken from two pools.
     """
     positions = np.flatnonzero(free)
     positions = positions[np.argsort(~always[positions], kind="stable")]

@@ -29,10 +29,11 @@ class Chosen:
 
 
 def choose(ground: Ground, share: np.ndarray, total: int) -> Chosen:
-    """Choose `total` rows by the shares w_k (float [K]); capabilities draw in turns proportional to what they still want.
+    """Choose `total` rows by the shares w_k (float [K]); capabilities draw in turns in proportion to what they want.
 
-    Pools are disjoint, so turns only matter for a source cap, which then falls on all capabilities alike. What a capability
-    cannot fill (pool too small, sources used up) goes to the others by the same shares until nobody can take more.
+    Pools are disjoint, so turns only matter for a source cap, which then falls on all capabilities alike. What a
+    capability cannot fill (pool too small, sources used up) goes to the others by the same shares until nobody can
+    take more.
     """
     offer, settings, k = ground.offer, ground.settings, ground.capabilities.k
     kept = offer.kept[:total]
@@ -59,7 +60,9 @@ def choose(ground: Ground, share: np.ndarray, total: int) -> Chosen:
             picks.append((c, pick))
             got[c] += 1
         wanted = allocate(total, share, capacity, got)
-    return Chosen(rows=_named(ground, picks), asked=asked, available=available, got=got, kept_left=len(offer.kept) - len(kept))
+    return Chosen(
+        rows=_named(ground, picks), asked=asked, available=available, got=got, kept_left=len(offer.kept) - len(kept)
+    )
 
 
 def _turns(missing: np.ndarray) -> list[int]:
@@ -93,11 +96,13 @@ def _stream(ground: Ground, c: int, taken: Taken, drawn: int) -> Iterator[Pick]:
 
 
 def _named(ground: Ground, picks: list[tuple[int, Pick]]) -> pd.DataFrame:
-    """The picks as a table; a row that was not taken by a target sample is named after the one of its capability it serves
-    best, with near(z, s) as value."""
+    """The picks as a table; a row that was not taken by a target sample is named after the one of its capability it
+    serves best, with near(z, s) as value."""
     rows = pd.DataFrame([(position, c, target, value, reason) for c, (position, target, value, reason) in picks],
                         columns=["position", "k", "target", "target_value", "reason"])
-    rows = rows.astype({"position": np.int64, "k": np.int64, "target": np.int64, "target_value": np.float64, "reason": str})
+    rows = rows.astype(
+        {"position": np.int64, "k": np.int64, "target": np.int64, "target_value": np.float64, "reason": str}
+    )
     unnamed = np.flatnonzero(rows["target"].to_numpy() < 0)
     if len(unnamed):
         best = served(ground.columns, rows["position"].to_numpy()[unnamed], ground.capabilities.of_unit,

@@ -21,16 +21,16 @@ class Curriculum:
     """An ordered selection of pool rows; every row once."""
 
     rows: pd.DataFrame
-    """In training order: position (0…N-1), index (pool file), id, source, stage (from 1), capability (id), name, influence (on
-    that capability), self_influence (Σ_t), loss (last checkpoint), target (0…S-1), target_index, target_id, target_unit,
-    target_value, reason. `rounds`: taken by that target sample, value Inf(z, z'); `near`: by its unit, value near(z, s);
-    `influence`, `random`, `keep`: the target sample served best, value near(z, s)."""
+    """In training order: position (0…N-1), index (pool file), id, source, stage (from 1), capability (id), name,
+    influence (on that capability), self_influence (Σ_t), loss (last checkpoint), target (0…S-1), target_index,
+    target_id, target_unit, target_value, reason. `rounds`: taken by that target sample, value Inf(z, z'); `near`: by
+    its unit, value near(z, s); `influence`, `random`, `keep`: the target sample served best, value near(z, s)."""
     stages: pd.DataFrame
-    """stage, capability, name (both '' when mixed), rows, first, last (places [first, last) in `rows`), self_influence (mean),
-    mixture ({capability id: rows})."""
+    """stage, capability, name (both '' when mixed), rows, first, last (places [first, last) in `rows`),
+    self_influence (mean), mixture ({capability id: rows})."""
     budgets: pd.DataFrame
-    """capability, name, units, pool (rows), available (through every filter), share (w_k), asked (rows before caps), rows
-    (chosen), self_influence (mean of Σ_t over the pool), earliness (mean time of its decrease; NaN: never)."""
+    """capability, name, units, pool (rows), available (through every filter), share (w_k), asked (rows before caps),
+    rows (chosen), self_influence (mean of Σ_t over the pool), earliness (mean time of its decrease; NaN: never)."""
     report: dict[str, Any]
     """JSON value: budget, pool, rows, left_out {reason: rows}, reasons {reason: rows}, order [ids], unassigned [units],
     sentences [str]. Sentences hold ids and numbers only, no dataset text."""
@@ -40,11 +40,17 @@ def curate(scores: Scores, table: pd.DataFrame, capabilities: Capabilities, sett
            targets: pd.DataFrame | None = None, columns: InfluenceColumns | None = None) -> Curriculum:
     """The curriculum of these capabilities under these settings. Pure: the same call gives the same rows.
 
-    table: pool rows (columns index, id, source, group) holding every scored index; targets: target rows (index, id), for
-    `target_id`; columns: remembered influence columns of these scores. Raises DataError when they do not belong together.
+    table: pool rows (columns index, id, source, group) holding every scored index; targets: target rows (index, id),
+    for `target_id`; columns: remembered influence columns of these scores. Raises DataError when they do not belong
+    together.
     """
-    ground = Ground(columns=columns or InfluenceColumns(scores), table=aligned(table, scores.index, "pool"), targets=targets,
-                    capabilities=capabilities, settings=settings)
+    ground = Ground(
+        columns=columns or InfluenceColumns(scores),
+        table=aligned(table, scores.index, "pool"),
+        targets=targets,
+        capabilities=capabilities,
+        settings=settings,
+    )
     return curate_on(ground)
 
 
@@ -73,21 +79,35 @@ def _rows(ground: Ground, chosen: Chosen, order: list[int]) -> pd.DataFrame:
     for k in order:
         rows = picked["position"].to_numpy()[picked["k"].to_numpy() == k]
         rng = np.random.default_rng([settings.seed, 2, int(ground.capabilities.ids[k][1:])])
-        by_capability[k] = rows[inside_order(rows, ground.self_total[rows], ground.influence[rows, k], settings.inside, rng)]
+        by_capability[k] = rows[
+            inside_order(rows, ground.self_total[rows], ground.influence[rows, k], settings.inside, rng)
+        ]
     positions, stage = sequence(by_capability, order, settings)
     place = picked.set_index("position").loc[positions]
     k, target = place["k"].to_numpy(np.int64), place["target"].to_numpy(np.int64)
     ids, names = np.array([*ground.capabilities.ids, ""], object), np.array([*ground.capabilities.names, ""], object)
     table, unit = ground.table.iloc[positions], np.asarray(scores.sample_unit)[target]
     target_index = np.asarray(scores.sample_index)[target]
-    out = pd.DataFrame({
-        "position": positions, "index": np.asarray(scores.index)[positions], "id": table["id"].to_numpy(),
-        "source": table["source"].to_numpy(), "stage": stage, "capability": ids[k], "name": names[k],
-        "influence": ground.influence[positions, k] if len(positions) else np.empty(0, np.float32),
-        "self_influence": ground.self_total[positions], "loss": np.asarray(scores.loss[positions, -1]), "target": target,
-        "target_index": target_index, "target_id": _target_ids(ground, target_index),
-        "target_unit": np.array([*scores.units, ""], object)[unit], "target_value": place["target_value"].to_numpy(),
-        "reason": place["reason"].to_numpy()})
+    out = pd.DataFrame(
+        {
+            "position": positions,
+            "index": np.asarray(scores.index)[positions],
+            "id": table["id"].to_numpy(),
+            "source": table["source"].to_numpy(),
+            "stage": stage,
+            "capability": ids[k],
+            "name": names[k],
+            "influence": ground.influence[positions, k] if len(positions) else np.empty(0, np.float32),
+            "self_influence": ground.self_total[positions],
+            "loss": np.asarray(scores.loss[positions, -1]),
+            "target": target,
+            "target_index": target_index,
+            "target_id": _target_ids(ground, target_index),
+            "target_unit": np.array([*scores.units, ""], object)[unit],
+            "target_value": place["target_value"].to_numpy(),
+            "reason": place["reason"].to_numpy(),
+        }
+    )
     return out
 
 
@@ -108,7 +128,9 @@ def _stages(ground: Ground, rows: pd.DataFrame, order: list[int]) -> pd.DataFram
                     "last": first + len(part), "self_influence": float(part["self_influence"].mean()),
                     "mixture": {c: int(n) for c, n in mixture.items()}})
         first += len(part)
-    return pd.DataFrame(out, columns=["stage", "capability", "name", "rows", "first", "last", "self_influence", "mixture"])
+    return pd.DataFrame(
+        out, columns=["stage", "capability", "name", "rows", "first", "last", "self_influence", "mixture"]
+    )
 
 
 def _budgets(ground: Ground, chosen: Chosen, share: np.ndarray) -> pd.DataFrame:
@@ -129,9 +151,13 @@ def _sentences(ground: Ground, chosen: Chosen, order: list[int], total: int) -> 
     out = [f"{got:,} of {len(ground.table):,} scored rows are chosen; the budget is {total:,}."]
     for c in range(len(ids)):
         if chosen.got[c] < chosen.asked[c]:
-            limit = f"{chosen.available[c]:,} rows pass the filters" + (" and source caps bind" if settings.source_cap else "")
-            out.append(f"{ids[c]} asked for {chosen.asked[c]:,} rows and got {chosen.got[c]:,} ({limit}); the rest went to the "
-                       "others by the same shares.")
+            limit = f"{chosen.available[c]:,} rows pass the filters" + (
+                " and source caps bind" if settings.source_cap else ""
+            )
+            out.append(
+                f"{ids[c]} asked for {chosen.asked[c]:,} rows and got {chosen.got[c]:,} ({limit}); the rest went to the "
+                "others by the same shares."
+            )
     if got < total:
         out.append(f"The budget is not reached: {total - got:,} rows are missing because the filters leave no more.")
     for reason, rows in ground.offer.left_out.items():
@@ -143,7 +169,9 @@ def _sentences(ground: Ground, chosen: Chosen, order: list[int], total: int) -> 
         out.append(f"{chosen.kept_left:,} rows tagged keep did not fit into the budget.")
     near = int((chosen.rows["reason"] == "near").sum())
     if near:
-        out.append(f"{near:,} rows were taken by their unit's near(z, s): the kept lists of single target samples were used up.")
+        out.append(
+            f"{near:,} rows were taken by their unit's near(z, s): the kept lists of single target samples were used up."
+        )
     by_hand = [c for c in settings.order if c in ids]
     rule = "set by hand" if len(by_hand) >= len(order) else "by how early self-influence falls"
     if by_hand and len(by_hand) < len(order):

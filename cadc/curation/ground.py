@@ -16,7 +16,7 @@ from cadc.influence import InfluenceColumns, pools, self_by_capability, self_inf
 
 @dataclass(frozen=True, kw_only=True)
 class Ground:
-    """Inputs of one curriculum; N scored rows, K capabilities, T checkpoints. What follows is computed when first asked for."""
+    """Inputs of one curriculum; N scored rows, K capabilities, T checkpoints. The rest is computed when asked for."""
 
     columns: InfluenceColumns
     """Influence columns of the scores."""
@@ -72,6 +72,8 @@ def aligned(table: pd.DataFrame, index: np.ndarray, role: str) -> pd.DataFrame:
     place = pd.Index(have).get_indexer(pd.Index(np.asarray(index)))
     if (place < 0).any():
         missing = int(np.asarray(index)[place < 0][0])
-        raise DataError(f"{role} row {missing} has scores but is not in the {role} table: they belong to different files. "
-                        "Run the study's jobs again.")
+        raise DataError(
+            f"{role} row {missing} has scores but is not in the {role} table: they belong to different files. "
+            "Run the study's jobs again."
+        )
     return table.iloc[place].reset_index(drop=True)

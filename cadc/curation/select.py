@@ -1,6 +1,8 @@
-"""Which rows of its pool a capability takes, in which order, and why (METHOD §5). Pickers are iterators over positions.
+"""Which rows of its pool a capability takes, in which order, and why (METHOD §5). Pickers are iterators over
+positions.
 
-`paper`: highest influence first. `studio`: in rounds every target sample of the capability takes its best row not yet taken.
+`paper`: highest influence first. `studio`: in rounds every target sample of the capability takes its best row not yet
+taken.
 """
 
 from collections import deque
@@ -66,14 +68,15 @@ def at_random(positions: np.ndarray, rng: np.random.Generator) -> Iterator[Pick]
 def in_rounds(scores: Scores, members: np.ndarray, inside: np.ndarray, taken: Taken) -> Iterator[Pick]:
     """`studio` (METHOD §5): in rounds every target sample of the capability takes its best row not yet taken.
 
-    members: unit positions of the capability; inside: bool [N], rows of its pool. Within a round the samples of all units take
-    turns (first samples of each unit, then the second ones, …), so that an unfinished round is spread over the units too.
+    members: unit positions of the capability; inside: bool [N], rows of its pool. Within a round the samples of all
+    units take turns (first samples of each unit, then the second ones, …), so that an unfinished round is spread over
+    the units too.
 
-    Exactness: `best_index` lists the L best rows of a target sample over the whole pool, so as long as one listed row is free,
-    the one taken is its best free row exactly. When the list of a sample is used up its turn goes to the free row of largest
-    near(z, s) in its unit (reason `near`), named after the target sample that this row serves best there (`winner`): an
-    approximation, since Inf(z, z') was not kept for rows outside the list. So the pool can always be emptied, and a budget that
-    the pool can meet is met.
+    Exactness: `best_index` lists the L best rows of a target sample over the whole pool, so as long as one listed row
+    is free, the one taken is its best free row exactly. When the list of a sample is used up its turn goes to the
+    free row of largest near(z, s) in its unit (reason `near`), named after the target sample that this row serves
+    best there (`winner`): an approximation, since Inf(z, z') was not kept for rows outside the list. So the pool can
+    always be emptied, and a budget that the pool can meet is met.
     """
     turns = _turns(np.asarray(scores.sample_unit), members)
     lists = {sample: _listed(scores, sample, inside) for sample in turns}
@@ -113,12 +116,15 @@ def _listed(scores: Scores, sample: int, inside: np.ndarray) -> Iterator[tuple[i
 
 
 def _by_near(scores: Scores, unit: int, inside: np.ndarray, taken: Taken) -> Iterator[int]:
-    """Free rows of the pool by near(z, s) of one unit, highest first, ties to the earlier row; sorted in growing pieces."""
+    """Free rows of the pool by near(z, s) of one unit, highest first, ties to the earlier row; sorted in growing
+    pieces."""
     positions = np.flatnonzero(inside)
     values, size = np.asarray(scores.near[unit, positions]), 4096
     while len(positions):
         top = np.ones(len(positions), bool)
-        if size < len(positions):  # with all rows as good as the last of the piece, so that ties do not depend on the cut
+        if size < len(
+            positions
+        ):  # with all rows as good as the last of the piece, so that ties do not depend on the cut
             top = values >= np.partition(values, len(values) - size)[len(values) - size]
         for position in positions[top][np.argsort(-values[top], kind="stable")].tolist():
             if taken.free(position):

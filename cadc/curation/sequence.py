@@ -8,8 +8,8 @@ from cadc.curation.settings import CurationSettings
 def earliness(self_mean: np.ndarray) -> np.ndarray:
     """Weighted mean time of the decrease of mean self-influence: float64 [K]; small means early (METHOD §5).
 
-    self_mean: [K, T]. With the decrease δ_t = max(m_{t-1} − m_t, 0) at checkpoint t = 2 … T, it is Σ t δ_t / Σ δ_t; infinite
-    where nothing decreases (or the pool is empty), so such a capability comes last.
+    self_mean: [K, T]. With the decrease δ_t = max(m_{t-1} − m_t, 0) at checkpoint t = 2 … T, it is Σ t δ_t / Σ δ_t;
+    infinite where nothing decreases (or the pool is empty), so such a capability comes last.
     """
     self_mean = np.asarray(self_mean, np.float64)
     drop = np.maximum(self_mean[:, :-1] - self_mean[:, 1:], 0)
@@ -19,8 +19,8 @@ def earliness(self_mean: np.ndarray) -> np.ndarray:
 
 
 def stage_order(self_mean: np.ndarray, ids: tuple[str, ...], typed: tuple[str, ...]) -> list[int]:
-    """Positions of the capabilities in stage order. Typed ids come first, as typed (gone ones are ignored); the others follow
-    by `earliness`, ties by lower final self-influence, then by position (METHOD §5)."""
+    """Positions of the capabilities in stage order. Typed ids come first, as typed (gone ones are ignored); the
+    others follow by `earliness`, ties by lower final self-influence, then by position (METHOD §5)."""
     early, final = earliness(self_mean), np.nan_to_num(np.asarray(self_mean, np.float64)[:, -1], nan=np.inf)
     by_hand = list(dict.fromkeys(ids.index(c) for c in typed if c in ids))
     rest = sorted(set(range(len(ids))) - set(by_hand), key=lambda k: (early[k], final[k], k))
@@ -29,8 +29,9 @@ def stage_order(self_mean: np.ndarray, ids: tuple[str, ...], typed: tuple[str, .
 
 def inside_order(positions: np.ndarray, difficulty: np.ndarray, influence: np.ndarray, inside: str,
                  rng: np.random.Generator) -> np.ndarray:
-    """Rows of one capability in the order of a stage: `easy-first` (ascending difficulty = Σ_t Inf^Self), `influence-first` or
-    `random`; ties to the earlier row. difficulty, influence: one value per position. Returns indices into `positions`."""
+    """Rows of one capability in the order of a stage: `easy-first` (ascending difficulty = Σ_t Inf^Self),
+    `influence-first` or `random`; ties to the earlier row. difficulty, influence: one value per position. Returns
+    indices into `positions`."""
     if inside == "random":
         return rng.permutation(len(positions))
     key = difficulty if inside == "easy-first" else -influence
@@ -38,13 +39,15 @@ def inside_order(positions: np.ndarray, difficulty: np.ndarray, influence: np.nd
 
 
 def sequence(chosen: list[np.ndarray], order: list[int], settings: CurationSettings) -> tuple[np.ndarray, np.ndarray]:
-    """Put the rows of each capability (already in inside order) into stages: (rows, stages), both int64 [n], stages from 1.
+    """Put the rows of each capability (already in inside order) into stages: (rows, stages), both int64 [n], stages
+    from 1.
 
-    `hard`: stage i holds the rows of the i-th capability. `soft`: of the i-th capability a share r is kept back, evenly picked
-    over its order, and dealt in equal parts to the later stages: the mixture shifts and earlier capabilities are replayed, but
-    by rows not seen before, so the budget stays the budget and no row is used twice. The last capability keeps nothing back.
-    Within a stage the capabilities are interleaved by relative place, since their scales of difficulty differ. `mix`: the same
-    rows in one random order, cut into stages as large as the soft ones, so that only the order differs.
+    `hard`: stage i holds the rows of the i-th capability. `soft`: of the i-th capability a share r is kept back,
+    evenly picked over its order, and dealt in equal parts to the later stages: the mixture shifts and earlier
+    capabilities are replayed, but by rows not seen before, so the budget stays the budget and no row is used twice.
+    The last capability keeps nothing back. Within a stage the capabilities are interleaved by relative place, since
+    their scales of difficulty differ. `mix`: the same rows in one random order, cut into stages as large as the soft
+    ones, so that only the order differs.
     """
     count = len(order)
     parts: list[list[np.ndarray]] = [[] for _ in order]

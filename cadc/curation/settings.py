@@ -15,7 +15,8 @@ INSIDE = ("easy-first", "influence-first", "random")
 
 @dataclass(frozen=True, kw_only=True)
 class CurationSettings:
-    """Everything that changes a curriculum besides the scores and the capabilities. JSON through `to_dict`/`from_dict`."""
+    """Everything that changes a curriculum besides the scores and the capabilities. JSON through
+    `to_dict`/`from_dict`."""
 
     preset: str = "studio"
     """`studio`: rounds over target samples; `paper`: top influence (METHOD §3, §5)."""
@@ -28,7 +29,8 @@ class CurationSettings:
     order: tuple[str, ...] = ()
     """Capability ids in stage order; () or missing ids: by how early self-influence falls."""
     staging: str = "soft"
-    """`soft` stages replay earlier capabilities, `hard` stages cut over (CADC §5), `mix` shuffles all rows (control)."""
+    """`soft` stages replay earlier capabilities, `hard` stages cut over (CADC §5), `mix` shuffles all rows (control).
+    """
     replay: float = 0.3
     """r: share of a capability's rows kept back for later stages (soft)."""
     inside: str = "easy-first"
@@ -62,17 +64,33 @@ class CurationSettings:
         for name, kind in (("keep", int), ("drop", int), ("order", str)):
             object.__setattr__(self, name, tuple(kind(value) for value in getattr(self, name)))
         object.__setattr__(self, "shares", tuple((str(i), float(w)) for i, w in self.shares))
-        one_of = {"preset": PRESETS, "rule": RULES, "staging": STAGINGS, "inside": INSIDE, "signal": ("plain", "grounded"),
-                  "scale": ("unit", "raw")}
+        one_of = {
+            "preset": PRESETS,
+            "rule": RULES,
+            "staging": STAGINGS,
+            "inside": INSIDE,
+            "signal": ("plain", "grounded"),
+            "scale": ("unit", "raw"),
+        }
         for name, allowed in one_of.items():
             if getattr(self, name) not in allowed:
-                raise DataError(f"curation setting {name}={getattr(self, name)!r}: expected one of {', '.join(allowed)}.")
-        ranges = {"budget": self.budget > 0, "replay": 0 <= self.replay < 1, "drop_loss_share": 0 <= self.drop_loss_share < 1,
-                  "random_share": 0 <= self.random_share <= 1, "source_cap": self.source_cap >= 0,
-                  "shares": all(w >= 0 for _, w in self.shares), "floor": self.floor == self.floor}
+                raise DataError(
+                    f"curation setting {name}={getattr(self, name)!r}: expected one of {', '.join(allowed)}."
+                )
+        ranges = {
+            "budget": self.budget > 0,
+            "replay": 0 <= self.replay < 1,
+            "drop_loss_share": 0 <= self.drop_loss_share < 1,
+            "random_share": 0 <= self.random_share <= 1,
+            "source_cap": self.source_cap >= 0,
+            "shares": all(w >= 0 for _, w in self.shares),
+            "floor": self.floor == self.floor,
+        }
         for name, ok in ranges.items():
             if not ok:
-                raise DataError(f"curation setting {name}={getattr(self, name)!r} is out of range. See docs/curation.md.")
+                raise DataError(
+                    f"curation setting {name}={getattr(self, name)!r} is out of range. See docs/curation.md."
+                )
         if both := set(self.keep) & set(self.drop):
             raise DataError(f"pool row {min(both)} is tagged keep and drop. Take one tag away.")
 
@@ -99,8 +117,12 @@ class CurationSettings:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON value; `from_dict` reads it back."""
-        return dataclasses.asdict(self) | {"shares": dict(self.shares), "order": list(self.order), "keep": list(self.keep),
-                                           "drop": list(self.drop)}
+        return dataclasses.asdict(self) | {
+            "shares": dict(self.shares),
+            "order": list(self.order),
+            "keep": list(self.keep),
+            "drop": list(self.drop),
+        }
 
     def rows(self, pool: int) -> int:
         """N of METHOD §5: budget in rows for a pool of this many scored rows, at least 1 and at most the pool."""

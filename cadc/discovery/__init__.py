@@ -1,4 +1,5 @@
-"""From target gradients to capabilities (CADC §3, METHOD §3): similarity, communities, map, and what speaks against them."""
+"""From target gradients to capabilities (CADC §3, METHOD §3): similarity, communities, map, and what speaks against
+them."""
 
 from cadc.discovery.capabilities import Capabilities, found, merge, move, rename, replay
 from cadc.discovery.layout import layout, layout_method
@@ -6,5 +7,22 @@ from cadc.discovery.partition import Partition, automatic, hdbscan_umap, leiden,
 from cadc.discovery.similarity import similarity
 from cadc.discovery.stability import Stability, stability
 
-__all__ = ["Capabilities", "Partition", "Stability", "automatic", "found", "hdbscan_umap", "layout", "layout_method", "leiden",
-           "merge", "modularity", "move", "rename", "replay", "similarity", "stability", "sweep"]
+__all__ = [
+    "Capabilities",
+    "Partition",
+    "Stability",
+    "automatic",
+    "found",
+    "hdbscan_umap",
+    "layout",
+    "layout_method",
+    "leiden",
+    "merge",
+    "modularity",
+    "move",
+    "rename",
+    "replay",
+    "similarity",
+    "stability",
+    "sweep",
+]

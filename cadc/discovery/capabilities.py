@@ -1,4 +1,5 @@
-"""Capabilities as a person shapes them: found by clustering, then named, moved and merged. Values, never changed in place."""
+"""Capabilities as a person shapes them: found by clustering, then named, moved and merged. Values, never changed in
+place."""
 
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -13,7 +14,8 @@ LONGEST_NAME = 80
 
 @dataclass(frozen=True, kw_only=True)
 class Capabilities:
-    """K capabilities over M target units. Every capability has at least one unit; an emptied one leaves, its id is retired."""
+    """K capabilities over M target units. Every capability has at least one unit; an emptied one leaves, its id is
+    retired."""
 
     ids: tuple[str, ...]
     """K ids `c1`, `c2`, …: stable under every act, never used again."""
@@ -69,7 +71,8 @@ class Event(Protocol):
 
 
 def found(partition: Partition, units: Sequence[str]) -> Capabilities:
-    """Capabilities as a partition found them: ids c1 … cK by size. Raises DataError when labels and units do not fit."""
+    """Capabilities as a partition found them: ids c1 … cK by size. Raises DataError when labels and units do not fit.
+    """
     labels = tuple(int(label) for label in partition.labels)
     if len(labels) != len(units):
         raise DataError(f"{len(labels)} labels for {len(units)} target units: they belong to different targets.")
@@ -81,11 +84,16 @@ def rename(capabilities: Capabilities, capability: str, name: str) -> Capabiliti
     """Give a capability the name a person typed: any script, trimmed, 1–80 characters.
 
     Raises DataError for an unknown id, an empty or too long name, control characters, or a name (or id) that another
-    capability already has (compared without case): two equal names could not be told apart on any page or in the manifest.
+    capability already has (compared without case): two equal names could not be told apart on any page or in the
+    manifest.
     """
     position, typed = capabilities.position(capability), _checked_name(name)
-    others = {_folded(text) for i, pair in enumerate(zip(capabilities.ids, capabilities.names, strict=True)) if i != position
-              for text in pair}
+    others = {
+        _folded(text)
+        for i, pair in enumerate(zip(capabilities.ids, capabilities.names, strict=True))
+        if i != position
+        for text in pair
+    }
     if _folded(typed) in others:
         raise DataError(f"another capability is already called {typed!r}. Choose a different name, or merge the two.")
     return replace(capabilities, names=_put(capabilities.names, position, typed))
@@ -153,8 +161,8 @@ def merge(capabilities: Capabilities, source: str, into: str) -> Capabilities:
 def replay(start: Capabilities, events: Iterable[Event]) -> Capabilities:
     """Apply `rename`, `move` and `merge` decisions in order; other kinds are none of its business.
 
-    Total: an act that no longer applies (its unit or capability is gone, its payload is incomplete) is skipped and reported in
-    `Capabilities.skipped`, never raised: a decision typed yesterday must not lock a study today.
+    Total: an act that no longer applies (its unit or capability is gone, its payload is incomplete) is skipped and
+    reported in `Capabilities.skipped`, never raised: a decision typed yesterday must not lock a study today.
     """
     now, skipped = start, list(start.skipped)
     for event in events:

@@ -1,4 +1,5 @@
-"""Where the target units lie on the map: UMAP with metric 1 − S (METHOD §3), classical scaling for a handful of units."""
+"""Where the target units lie on the map: UMAP with metric 1 − S (METHOD §3), classical scaling for a handful of
+units."""
 
 import logging
 import warnings
@@ -19,7 +20,8 @@ def layout_method(units: int) -> str:
 
 
 def layout(similar: np.ndarray, seed: int = 0, method: str = "") -> np.ndarray:
-    """Map positions float64 [M, 2], centred. `method`: `umap`, `mds`, or '' for `layout_method(M)`. Same seed, same map."""
+    """Map positions float64 [M, 2], centred. `method`: `umap`, `mds`, or '' for `layout_method(M)`. Same seed, same
+    map."""
     chosen = method or layout_method(len(similar))
     if chosen == "umap" and len(similar) < UMAP_UNITS:
         log.warning("map of %d units: classical MDS instead of UMAP", len(similar))

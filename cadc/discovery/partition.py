@@ -59,7 +59,8 @@ def apart(labels: np.ndarray) -> np.ndarray:
 
 
 def modularity(similar: np.ndarray, labels: np.ndarray, tau: float = 0.0, gamma: float = 1.0) -> float:
-    """Newman modularity of `labels` on the graph with edge weights S where S > max(τ, 0); 0 for a graph without edges."""
+    """Newman modularity of `labels` on the graph with edge weights S where S > max(τ, 0); 0 for a graph without
+    edges."""
     weight = _edges(similar, tau)
     strength = weight.sum(1)  # [M], 2m = strength.sum()
     if strength.sum() == 0:
@@ -79,10 +80,11 @@ def _edges(similar: np.ndarray, tau: float) -> np.ndarray:
 
 
 def leiden(similar: np.ndarray, tau: float, gamma: float = 1.0, seed: int = 0) -> Partition:
-    """Leiden communities (modularity, resolution γ) of the graph with an edge of weight S where S > τ (CADC §3, METHOD §3).
+    """Leiden communities (modularity, resolution γ) of the graph with an edge of weight S where S > τ (CADC §3,
+    METHOD §3).
 
-    similar: float [M, M]. Deterministic for a seed. A unit without an edge, or alone in its community, is unassigned (-1).
-    Raises DataError for τ outside [-1, 1] or γ ≤ 0.
+    similar: float [M, M]. Deterministic for a seed. A unit without an edge, or alone in its community, is unassigned
+    (-1). Raises DataError for τ outside [-1, 1] or γ ≤ 0.
     """
     import igraph
     import leidenalg
@@ -95,8 +97,14 @@ def leiden(similar: np.ndarray, tau: float, gamma: float = 1.0, seed: int = 0) -
         labels = np.full(len(weight), -1, np.int64)
         return Partition(labels=labels, modularity=0.0, method="leiden", tau=tau, gamma=gamma, seed=seed)
     graph = igraph.Graph(n=len(weight), edges=np.column_stack([rows, columns]))
-    found = leidenalg.find_partition(graph, leidenalg.RBConfigurationVertexPartition, weights=weight[rows, columns].tolist(),
-                                     resolution_parameter=gamma, n_iterations=-1, seed=seed)
+    found = leidenalg.find_partition(
+        graph,
+        leidenalg.RBConfigurationVertexPartition,
+        weights=weight[rows, columns].tolist(),
+        resolution_parameter=gamma,
+        n_iterations=-1,
+        seed=seed,
+    )
     labels = ordered_labels(np.array(found.membership))
     return Partition(labels=labels, modularity=modularity(similar, labels, tau, gamma), method="leiden", tau=tau,
                      gamma=gamma, seed=seed)
@@ -105,7 +113,8 @@ def leiden(similar: np.ndarray, tau: float, gamma: float = 1.0, seed: int = 0) -
 def hdbscan_umap(similar: np.ndarray, min_size: int = 2, seed: int = 0) -> Partition:
     """HDBSCAN on the very embedding that the map shows (UMAP with metric 1 − S, METHOD §3); noise is unassigned (-1).
 
-    min_size: smallest community. Fewer units than that, or fewer than 3: all unassigned. Raises DataError for min_size < 2.
+    min_size: smallest community. Fewer units than that, or fewer than 3: all unassigned. Raises DataError for
+    min_size < 2.
     """
     import hdbscan
 
@@ -117,16 +126,19 @@ def hdbscan_umap(similar: np.ndarray, min_size: int = 2, seed: int = 0) -> Parti
         raw = hdbscan.HDBSCAN(min_cluster_size=min_size, min_samples=1, algorithm="generic",
                               core_dist_n_jobs=1).fit_predict(spots.astype(np.float64))
     labels = ordered_labels(raw)
-    return Partition(labels=labels, modularity=modularity(similar, labels), method="hdbscan", min_size=min_size, seed=seed)
+    return Partition(
+        labels=labels, modularity=modularity(similar, labels), method="hdbscan", min_size=min_size, seed=seed
+    )
 
 
 def automatic(similar: np.ndarray, gamma: float = 1.0, seed: int = 0) -> Partition:
     """Leiden at a threshold chosen from the similarities alone, so that a first look is sensible.
 
-    Rule: τ runs over 13 quantiles (.30 … .90) of the positive off-diagonal S. A partition's merit is its modularity × the mean
-    adjusted Rand index with its neighbours on the grid (two on each side: does it survive a slightly different τ?) × the share
-    of units assigned; partitions into fewer than two communities have none. The best merit wins, ties to the lower τ. Where no
-    τ gives two communities, all units form one. The note of the partition says what happened.
+    Rule: τ runs over 13 quantiles (.30 … .90) of the positive off-diagonal S. A partition's merit is its modularity ×
+    the mean adjusted Rand index with its neighbours on the grid (two on each side: does it survive a slightly
+    different τ?) × the share of units assigned; partitions into fewer than two communities have none. The best merit
+    wins, ties to the lower τ. Where no τ gives two communities, all units form one. The note of the partition says
+    what happened.
     """
     from sklearn.metrics import adjusted_rand_score
 
@@ -143,8 +155,11 @@ def automatic(similar: np.ndarray, gamma: float = 1.0, seed: int = 0) -> Partiti
         merit[i] = part.modularity * max(kept, 0.0) * (part.labels >= 0).mean() if part.k >= 2 else 0.0
     if merit.max(initial=0.0) > 0:
         best = int(np.argmax(merit))
-        return replace(found[best], note=f"τ chosen automatically: best of {len(taus)} thresholds by modularity × persistence × "
-                                         f"share assigned ({merit[best]:.3f})")
+        return replace(
+            found[best],
+            note=f"τ chosen automatically: best of {len(taus)} thresholds by modularity × persistence × "
+            f"share assigned ({merit[best]:.3f})",
+        )
     log.warning("no threshold divides the %d target units: all form one capability", units)
     return Partition(labels=np.zeros(units, np.int64), modularity=0.0, method="leiden", tau=0.0, gamma=gamma, seed=seed,
                      note="no threshold divides the target units into two or more communities: all form one capability")

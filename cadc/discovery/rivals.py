@@ -1,4 +1,5 @@
-"""Rival explanations of a map: what question words, answer formats or pictures alone would have grouped (FINDINGS: always show).
+"""Rival explanations of a map: what question words, answer formats or pictures alone would have grouped (FINDINGS:
+always show).
 
 M target units, n target samples. A map that agrees more with a rival than with anything else has not found a skill.
 """
@@ -34,15 +35,20 @@ def words_similarity(questions: Sequence[str], unit: np.ndarray, units: int) -> 
 
 
 def pictures_similarity(features: np.ndarray, unit: np.ndarray, units: int) -> np.ndarray:
-    """Cosine of unit means of standardised picture features: float64 [M, M]. features: [n, F], NaN rows have no picture."""
+    """Cosine of unit means of standardised picture features: float64 [M, M]. features: [n, F], NaN rows have no
+    picture."""
     features, unit = np.asarray(features, np.float64), np.asarray(unit)
     seen = np.isfinite(features).all(1)
     if not seen.any():
         return np.eye(units)
     centre, spread = features[seen].mean(0), features[seen].std(0)
     standard = np.divide(features - centre, spread, out=np.zeros_like(features), where=spread > 0)
-    means = np.stack([standard[seen & (unit == m)].mean(0) if (seen & (unit == m)).any() else np.zeros(features.shape[1])
-                      for m in range(units)])
+    means = np.stack(
+        [
+            standard[seen & (unit == m)].mean(0) if (seen & (unit == m)).any() else np.zeros(features.shape[1])
+            for m in range(units)
+        ]
+    )
     norm = np.linalg.norm(means, axis=1, keepdims=True)
     means = np.divide(means, norm, out=np.zeros_like(means), where=norm > 0)
     similar = np.clip(means @ means.T, -1, 1)
@@ -75,7 +81,8 @@ def by_pictures(features: np.ndarray, unit: np.ndarray, units: int, **leiden_set
 
 
 def by_format(formats: Sequence[str], unit: np.ndarray, units: int) -> Partition:
-    """Units grouped by the format that most of their answers have (ties: the first in the alphabet); a format of one unit: -1."""
+    """Units grouped by the format that most of their answers have (ties: the first in the alphabet); a format of one
+    unit: -1."""
     unit, majority = np.asarray(unit), []
     for m in range(units):
         counts = Counter(formats[i] for i in np.flatnonzero(unit == m))

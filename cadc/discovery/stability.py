@@ -28,11 +28,11 @@ def stability(sample_gram: np.ndarray, sample_unit: np.ndarray, eta: np.ndarray,
               method: Callable[[np.ndarray], Partition], rounds: int = 20, seed: int = 0) -> Stability:
     """Bootstrap the target samples inside each unit, recluster, compare (METHOD §3).
 
-    sample_gram: [T, S, S] cosines of single target gradients; sample_unit: int [S]; method: similarity [M, M] → Partition, for
-    example `lambda S: leiden(S, tau, gamma)`. Every sample counts with unit norm, so a unit mean here is the mean of directions,
-    and its Gram matrix follows from block sums of the cosines (`unit_gram`): no gradient is read again. The reference is the
-    partition of the same means without resampling. An unassigned unit counts as a community of its own.
-    Raises DataError when there is no sample or fewer than one round.
+    sample_gram: [T, S, S] cosines of single target gradients; sample_unit: int [S]; method: similarity [M, M] →
+    Partition, for example `lambda S: leiden(S, tau, gamma)`. Every sample counts with unit norm, so a unit mean here
+    is the mean of directions, and its Gram matrix follows from block sums of the cosines (`unit_gram`): no gradient
+    is read again. The reference is the partition of the same means without resampling. An unassigned unit counts as a
+    community of its own. Raises DataError when there is no sample or fewer than one round.
     """
     from sklearn.metrics import adjusted_rand_score
 
