@@ -1,4 +1,111 @@
+"""Trajectories: run the warm-up and the gradient pass, and watch them."""
+
+import json
+
+import pandas as pd
+import streamlit as st
+
+from cadc import jobs
+from cadc.figures import trajectories as figures
+from cadc.study import Study
 from pages import _ui
 
+SHOWN = {"model": "base model", "lora_rank": "LoRA rank r", "lora_layers": "adapted layers", "warmup_share":
+         "share of the pool for the warm-up", "warmup_epochs": "warm-up passes", "learning_rate": "peak learning rate",
+         "checkpoints": "checkpoints T", "features": "training-side feature Γ", "grounded": "grounded target gradients",
+         "samples_per_unit": "target samples per unit, at most", "near_samples": "single target samples per unit",
+         "seed": "seed"}
+
+
+@st.cache_resource
+def estimates() -> dict[str, dict]:
+    """Estimates made since the server started, by study."""
+    return {}
+
+
+def what_will_run(study: Study) -> None:
+    """The settings of the study, and what its jobs should cost here."""
+    left, right = st.columns(2)
+    left.subheader("What runs")
+    left.dataframe([{"setting": text, "value": str(getattr(study.config, key))} for key, text in SHOWN.items()],
+                   hide_index=True)
+    right.subheader("What it costs")
+    found = estimates().get(study.identity)
+    took = {s.job: s.seconds if s.state == "done" else None for s in jobs.statuses(study) if s.job in jobs.CORE_JOBS}
+    right.dataframe(figures.cost_table(found, took), hide_index=True, column_config={
+        name: st.column_config.NumberColumn(format=f"%.{digits}f")
+        for name, digits in (("estimated s", 1), ("took s", 1), ("memory MB", 0), ("disk MB", 1))})
+    if found:
+        right.text(f"Estimated in all: {_ui.duration(found['total']['seconds'])} · {found['basis']}")
+    busy = jobs.is_running(study) or not jobs.finished(study, "ingest")
+    if right.button("Estimate the cost", icon=":material/timer:", disabled=busy, help="Runs a few batches on this "
+                    "machine. Possible once pool and target are read, and while no job is at work."):
+        from cadc.gradients.estimate import estimate
+
+        with right, _ui.guarded(), st.spinner("Running a few batches…"):
+            estimates()[study.identity] = estimate(study)
+            st.rerun()
+
+
+def controls(study: Study) -> None:
+    """Start, resume or cancel."""
+    running = jobs.is_running(study)
+    states = {s.job: s.state for s in jobs.statuses(study) if s.job in jobs.CORE_JOBS}
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if running:
+            st.button("Cancel", icon=":material/stop:", on_click=jobs.cancel, args=(study,),
+                      help="Stops at the next batch. What is finished is kept, and Resume goes on from there.")
+        elif set(states.values()) != {"done"}:
+            begun = any(s in ("done", "cancelled", "failed", "interrupted") for s in states.values())
+            if st.button("Resume" if begun else "Start", icon=":material/play_arrow:", type="primary"):
+                with _ui.guarded():
+                    jobs.start(study)
+                    st.rerun()
+        else:
+            st.text("All jobs are done. Go on to Capabilities.")
+        if running:
+            st.text("You may close this tab: the jobs go on, and this page shows them when you come back.")
+
+
+def loss_curve(study: Study) -> None:
+    """The warm-up's loss so far."""
+    path = study.warmup_folder / "log.jsonl"
+    lines = path.read_text().splitlines() if path.exists() else []
+    log = pd.DataFrame([json.loads(line) for line in lines if line.endswith("}")])
+    if len(log):
+        st.subheader("Warm-up loss")
+        done = jobs.finished(study, "warmup")
+        ends = figures.checkpoint_ends(int(log["step"].max()), study.config.checkpoints) if done else ()
+        st.plotly_chart(figures.loss(log, ends), key="loss")
+        st.text(f"drawn {len(log):,} of {len(log):,} steps; dotted lines: checkpoints")
+
+
+def live(study: Study, was_running: bool) -> None:
+    """Everything that changes while a worker lives."""
+    _ui.job_rows(study, jobs.CORE_JOBS, was_running)
+    with _ui.guarded():
+        loss_curve(study)
+
+
+def trajectories(study: Study) -> None:
+    """How the mean gradient of each target unit changes over the checkpoints."""
+    scores = _ui.require_scores(study)
+    st.subheader("Gradient norm of each target unit")
+    st.text("A falling line: the model has learnt what the unit asks. A flat or rising one: it has not.")
+    table = figures.norm_table(scores.gram, scores.units)
+    st.plotly_chart(figures.norms(table, {}), key="norms")
+    st.text(f"drawn {len(scores.units):,} of {len(scores.units):,} units")
+    with st.expander("Numbers"):
+        st.dataframe(table.pivot(index="unit", columns="checkpoint", values="norm"))
+
+
+st.title("Trajectories")
 study, store = _ui.open_study()
-_ui.job_panel(study)
+with _ui.guarded():
+    what_will_run(study)
+    st.subheader("Jobs")
+    controls(study)
+running = jobs.is_running(study)
+st.fragment(live, run_every="1s" if running else None)(study, running)
+if (study.scores_folder / "scores.json").exists():
+    trajectories(study)

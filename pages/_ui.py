@@ -10,11 +10,14 @@ import pandas as pd
 import streamlit as st
 
 from cadc import jobs
+from cadc.data import open_images, read_table
 from cadc.data.sample import Sample
 from cadc.errors import CadcError
 from cadc.gradients.scores import Scores
+from cadc.influence import InfluenceColumns
 from cadc.store import Store
 from cadc.study import Study, cache_root
+from cadc.workbench import Workbench
 
 log = logging.getLogger(__name__)
 
@@ -75,9 +78,18 @@ def open_study() -> tuple[Study, Store]:
     return study, store
 
 
-@st.cache_resource(max_entries=4, show_spinner="Opening the scores…")
-def _scores(folder: str, _study: Study) -> Scores:
-    return Scores.load(_study)
+@st.cache_resource(max_entries=3, show_spinner="Opening the scores…")
+def _finished(folder: str, _study: Study) -> tuple[InfluenceColumns, pd.DataFrame, pd.DataFrame]:
+    """What never changes in a finished study: scores (mapped) with their remembered columns, pool and target rows."""
+    return (InfluenceColumns(Scores.load(_study)), read_table(_study.samples_file("pool")),
+            read_table(_study.samples_file("target")))
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _bench(folder: str, log_key: str, _study: Study, _decisions: list) -> Workbench:
+    """One workbench per list of decisions, so that what it computed is there at the next rerun."""
+    columns, pool, target = _finished(folder, _study)
+    return Workbench(_study, columns.scores, pool, target, _decisions, columns)
 
 
 def require_scores(study: Study) -> Scores:
@@ -88,7 +100,17 @@ def require_scores(study: Study) -> Scores:
                 icon=":material/hourglass_empty:")
         job_panel(study, jobs.CORE_JOBS)
         st.stop()
-    return _scores(str(study.folder), study)
+    return _finished(str(study.folder), study)[0].scores
+
+
+def open_bench(study: Study, store: Store) -> Workbench:
+    """The finished study under all decisions made so far; otherwise says what is missing and stops the page.
+
+    Reads the database again at each call, so a decision of another page or tab is followed at once.
+    """
+    require_scores(study)
+    decisions = [d for d in store.decisions(study) if not d.undone]
+    return _bench(str(study.folder), ",".join(str(d.seq) for d in decisions), study, decisions)
 
 
 def duration(seconds: float | None) -> str:
@@ -103,10 +125,11 @@ def duration(seconds: float | None) -> str:
 def job_panel(study: Study, names: Sequence[str] = jobs.CORE_JOBS) -> None:
     """Live state of some jobs, read from their status files once a second while a worker lives."""
     running = jobs.is_running(study)
-    st.fragment(_job_rows, run_every="1s" if running else None)(study, tuple(names), running)
+    st.fragment(job_rows, run_every="1s" if running else None)(study, tuple(names), running)
 
 
-def _job_rows(study: Study, names: tuple[str, ...], was_running: bool) -> None:
+def job_rows(study: Study, names: Sequence[str], was_running: bool) -> None:
+    """One row per job; runs the page again when the worker has ended since the fragment began."""
     with guarded():
         for name in names:
             _job_row(study, jobs.status(study, name))
@@ -148,8 +171,6 @@ def pager(total: int, size: int, key: str) -> int:
 
 def sample_card(study: Study, role: str, row: Mapping[str, Any]) -> None:
     """One sample as the model sees it: pictures and words. `row` has `images`, `id`, `source`, `question`, `answer`."""
-    from cadc.data import open_images
-
     pictures = tuple(row["images"])
     if pictures:
         sample = Sample(index=int(row["index"]), id=str(row["id"]), images=pictures, turns=())

@@ -1,0 +1,47 @@
+"""The Trajectories page: what runs, what it cost, and jobs that outlive the tab."""
+
+import time
+
+from cadc.jobs import JobStatus, worker_lock, write_status
+
+
+def labels(page) -> list[str]:
+    return [b.label for b in page.button]
+
+
+def test_empty_cache_points_to_the_data_page(empty_cache, open_page):
+    page = open_page("2_trajectories")
+    assert "Data" in page.info[0].value and not page.button
+
+
+def test_finished_study_shows_settings_and_what_jobs_took(study, open_page):
+    page = open_page("2_trajectories", study="trial")
+    settings = page.dataframe[0].value.set_index("setting")["value"]
+    assert settings["checkpoints T"] == "3"
+    assert page.dataframe[1].value["took s"].tolist() == [3.0, 4.0, 5.0, 6.0]
+    assert "Start" not in labels(page) and "Resume" not in labels(page)
+
+
+def test_interrupted_job_can_be_resumed(study, open_page):
+    write_status(study, JobStatus(job="attribute", state="running", done=10, total=300, updated=time.time()))
+    page = open_page("2_trajectories", study="trial")
+    assert "Resume" in labels(page) and any("interrupted" in m.value for m in page.markdown)
+
+
+def test_running_job_shows_its_pace_and_a_cancel_request_reaches_its_file(study, open_page):
+    write_status(study, JobStatus(job="attribute", state="running", done=10, total=300, rate=12.5, eta_s=200,
+                                  readings={"loss": 1.25}, updated=time.time()))
+    with worker_lock(study):
+        page = open_page("2_trajectories", study="trial")
+        shown = " ".join(t.value for t in page.text)
+        assert "10 of 300 samples" in shown and "12.5 samples/s" in shown and "3 min 20 s to go" in shown
+        assert "loss 1.25" in shown
+        next(b for b in page.button if b.label == "Cancel").click()
+        page.run()
+    assert (study.job_folder("attribute") / "cancel").exists()
+
+
+def test_failed_job_shows_its_message(study, open_page):
+    write_status(study, JobStatus(job="warmup", state="failed", message="model ran out of memory. Lower warmup_batch."))
+    page = open_page("2_trajectories", study="trial")
+    assert any("Lower warmup_batch" in c.value for c in page.code)
