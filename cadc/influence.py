@@ -79,7 +79,7 @@ class InfluenceColumns:
             return self._nearest
 
     def loss_rank(self) -> np.ndarray:
-        """Place of each row among the rows of its nearest unit by last-checkpoint loss, highest first from 0: int32 [N].
+        """Place of each row in its nearest unit by last-checkpoint loss, highest first from 0: int32 [N].
 
         Of equal losses the later row comes first.
         """

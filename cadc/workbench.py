@@ -78,7 +78,7 @@ def unit_similarity(scores: Scores, signal: str = "plain") -> np.ndarray:
     return similarity(scores.gram_grounded if signal == "grounded" else scores.gram, scores.eta)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Workbench:
     """A study under a list of decisions (docs/architecture.md, store). N scored pool rows, M units, K capabilities."""
 

@@ -88,7 +88,7 @@ def _rows(ground: Ground, chosen: Chosen, order: list[int]) -> pd.DataFrame:
     ids, names = np.array([*ground.capabilities.ids, ""], object), np.array([*ground.capabilities.names, ""], object)
     table, unit = ground.table.iloc[positions], np.asarray(scores.sample_unit)[target]
     target_index = np.asarray(scores.sample_index)[target]
-    out = pd.DataFrame(
+    return pd.DataFrame(
         {
             "position": positions,
             "index": np.asarray(scores.index)[positions],
@@ -108,7 +108,6 @@ def _rows(ground: Ground, chosen: Chosen, order: list[int]) -> pd.DataFrame:
             "reason": place["reason"].to_numpy(),
         }
     )
-    return out
 
 
 def _target_ids(ground: Ground, target_index: np.ndarray) -> np.ndarray:
@@ -155,8 +154,8 @@ def _sentences(ground: Ground, chosen: Chosen, order: list[int], total: int) -> 
                 " and source caps bind" if settings.source_cap else ""
             )
             out.append(
-                f"{ids[c]} asked for {chosen.asked[c]:,} rows and got {chosen.got[c]:,} ({limit}); the rest went to the "
-                "others by the same shares."
+                f"{ids[c]} asked for {chosen.asked[c]:,} rows and got {chosen.got[c]:,} ({limit}); the rest went "
+                "to the others by the same shares."
             )
     if got < total:
         out.append(f"The budget is not reached: {total - got:,} rows are missing because the filters leave no more.")
@@ -170,7 +169,7 @@ def _sentences(ground: Ground, chosen: Chosen, order: list[int], total: int) -> 
     near = int((chosen.rows["reason"] == "near").sum())
     if near:
         out.append(
-            f"{near:,} rows were taken by their unit's near(z, s): the kept lists of single target samples were used up."
+            f"{near:,} rows were taken by their unit's near(z, s): the lists of their target samples were used up."
         )
     by_hand = [c for c in settings.order if c in ids]
     rule = "set by hand" if len(by_hand) >= len(order) else "by how early self-influence falls"
