@@ -114,6 +114,16 @@ def behind(pick: Pick, sources: np.ndarray, pools: np.ndarray, names: Sequence[s
     return found[np.argsort(-own[found], kind="stable")]
 
 
+def drawn_note(pools: np.ndarray) -> str:
+    """How many of the pool's rows the lines and bars are about."""
+    return f"drawn {int((pools >= 0).sum()):,} of {len(pools):,} rows: those that a capability claims"
+
+
+def height(drawn: pd.DataFrame) -> int:
+    """Pixels a Sankey needs so that its source names do not overlap."""
+    return max(320, 28 * drawn["source"].nunique())
+
+
 def pool_table(pools: np.ndarray, names: Sequence[str]) -> pd.DataFrame:
     """capability, rows, share: how many rows each capability claims; the unattributed rows last."""
     counts = np.bincount(np.asarray(pools, np.int64) + 1, minlength=len(names) + 1)
@@ -203,6 +213,37 @@ def influence_histogram(table: pd.DataFrame, colours: Mapping[str, str]) -> go.F
     return _finish(figure)
 
 
+def serves_table(served: pd.DataFrame, targets: pd.DataFrame, positions: np.ndarray) -> pd.DataFrame:
+    """unit, question, value of the target sample that each position serves best, in the order of `positions`.
+
+    served: `cadc.influence.served` (position, target_index, value); targets: target table (index, unit, question). A
+    row that serves no assigned unit gets empty texts and a value of nan.
+    """
+    best = served.drop_duplicates("position").set_index("position").reindex(positions)
+    words = targets.drop_duplicates("index").set_index("index")[["unit", "question"]]
+    found = words.reindex(best["target_index"]).fillna("").reset_index(drop=True)
+    return found.assign(value=best["value"].to_numpy())
+
+
+def served_words(served: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
+    """question, answer, unit, value: the target samples of `cadc.influence.served`, in its order."""
+    words = targets.drop_duplicates("index").set_index("index")[["question", "answer", "unit"]]
+    found = words.reindex(served["target_index"]).reset_index(drop=True)
+    return found.assign(value=served["value"].to_numpy())
+
+
+def row_table(table: pd.DataFrame, capability: Sequence[str], influence: np.ndarray, names: Sequence[str],
+              serves: pd.DataFrame) -> pd.DataFrame:
+    """What a page of pool rows shows: one line per row of `table` (index, images, question, answer …), in order.
+
+    capability: label per row; influence: float [n, K]; serves: columns unit, target question of each row's reason
+    ('' where it has none), in the same order. One column `→ name` per capability.
+    """
+    shown = table.reset_index(drop=True).assign(capability=list(capability))
+    columns = {f"→ {name}": influence[:, k].astype(float) for k, name in enumerate(names)}
+    return shown.assign(serves=serves["question"].to_numpy(), of_unit=serves["unit"].to_numpy(), **columns)
+
+
 def sample_table(loss: np.ndarray, self_influence: np.ndarray) -> pd.DataFrame:
     """checkpoint, loss, self_influence of one row; both float [T]."""
     return pd.DataFrame({"checkpoint": np.arange(1, len(loss) + 1), "loss": np.asarray(loss, np.float64),
@@ -217,10 +258,11 @@ def sample_influences(influence: np.ndarray, names: Sequence[str], position: int
 
 
 def sample_losses(table: pd.DataFrame) -> go.Figure:
-    """Loss of one row over the checkpoints (`sample_table`)."""
+    """Loss of one row over the checkpoints, its self-influence on hover (`sample_table`)."""
     figure = go.Figure()
     figure.add_scatter(x=table["checkpoint"], y=table["loss"], mode="lines+markers", name="loss", line={"color": GREY},
-                       hovertemplate="checkpoint %{x}: loss %{y:.3f}")
+                       customdata=table["self_influence"],
+                       hovertemplate="checkpoint %{x}<br>loss %{y:.3f}<br>self-influence %{customdata:.3g}")
     figure.update_xaxes(title="checkpoint", dtick=1)
     figure.update_yaxes(title="loss of the answer", rangemode="tozero")
     return _finish(figure, height=200)
