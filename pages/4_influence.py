@@ -96,7 +96,8 @@ def one_row(row: dict) -> None:
     best = served(columns, [position], capabilities.of_unit, top=5)
     _rows.card(study, row, figures.served_words(best, bench.targets))
     left, right = st.columns(2)
-    left.plotly_chart(figures.sample_losses(figures.sample_table(scores.loss[position], hard[position])), key="one-loss")
+    over_time = figures.sample_table(scores.loss[position], hard[position])
+    left.plotly_chart(figures.sample_losses(over_time), key="one-loss")
     right.dataframe(figures.sample_influences(influence, names, position), hide_index=True, column_config={
         "influence": st.column_config.NumberColumn(format="%.3f"),
         "percentile": st.column_config.ProgressColumn("% of the pool below", min_value=0, max_value=100,
