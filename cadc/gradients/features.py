@@ -1,0 +1,76 @@
+"""The training-side feature Γ_t(z) of METHOD §2, and what it costs a dot product.
+
+`adam` and `sgd` are linear in the gradient, so their weight is moved onto the target vectors once; `less` is not, so each
+sample's gradient is transformed. All three give ‖g‖² and ‖Γ‖² on the way.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+from cadc.errors import ModelError
+
+
+class Feature(Protocol):
+    """Γ of one checkpoint."""
+
+    def fold(self, targets: torch.Tensor) -> torch.Tensor:
+        """[R, P] target vectors as `apply`'s result must be multiplied with."""
+
+    def apply(self, gradient: torch.Tensor, start: int, end: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Gradients [B, end − start] of one module → what to multiply, ‖g‖² [B], ‖Γ‖² [B] (this module's part)."""
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """`adam` (weight 1/(√v̂ + ε)) and `sgd` (weight 1): Γ = g ⊙ w."""
+
+    weight: torch.Tensor
+    """[P]."""
+
+    def fold(self, targets: torch.Tensor) -> torch.Tensor:
+        return targets * self.weight
+
+    def apply(self, gradient: torch.Tensor, start: int, end: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        square = gradient * gradient
+        weight = self.weight[start:end]
+        return gradient, square.sum(1), square @ (weight * weight)
+
+
+@dataclass(frozen=True)
+class AdamUpdate:
+    """`less`: the update that AdamW would make for this sample alone (LESS, eq. 3), moments of the checkpoint carried on."""
+
+    first: torch.Tensor
+    """[P] raw first moment m."""
+    second: torch.Tensor
+    """[P] raw second moment v."""
+    updates: int
+    """Updates made so far."""
+    betas: tuple[float, float]
+    epsilon: float
+
+    def fold(self, targets: torch.Tensor) -> torch.Tensor:
+        return targets
+
+    def apply(self, gradient: torch.Tensor, start: int, end: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        one, two = self.betas
+        square = gradient * gradient
+        m = (one * self.first[start:end] + (1 - one) * gradient) / (1 - one ** (self.updates + 1))
+        v = (two * self.second[start:end] + (1 - two) * square) / (1 - two ** (self.updates + 1))
+        update = m / (v.sqrt() + self.epsilon)
+        return update, square.sum(1), (update * update).sum(1)
+
+
+def feature(kind: str, first: torch.Tensor, second: torch.Tensor, updates: int, betas: tuple[float, float],
+            epsilon: float) -> Feature:
+    """Γ of kind `adam`, `less` or `sgd` at a checkpoint with raw moments [P] after `updates` updates."""
+    if kind == "sgd":
+        return Weighted(torch.ones_like(second))
+    if kind == "adam":
+        corrected = second / (1 - betas[1] ** max(updates, 1))
+        return Weighted(1 / (corrected.sqrt() + epsilon))
+    if kind == "less":
+        return AdamUpdate(first, second, updates, betas, epsilon)
+    raise ModelError(f"feature {kind!r} is not known. Use adam, less or sgd.")
