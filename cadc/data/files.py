@@ -126,14 +126,18 @@ def _json_lines(path: Path) -> Iterator[RawRow]:
     with path.open("rb") as handle:
         while line := handle.readline(MAX_ROW):
             number += 1
-            whole = line.endswith(b"\n") or len(line) < MAX_ROW
-            while not whole:
-                rest = handle.readline(MAX_ROW)
-                whole = rest.endswith(b"\n") or len(rest) < MAX_ROW
-                line = line[:64]
-            if len(line) > 64 or line.strip().removeprefix(codecs.BOM_UTF8):
+            length = len(line)
+            while length >= MAX_ROW and not line.endswith(b"\n"):
+                if not (line := handle.readline(MAX_ROW)):
+                    break
+                length += len(line)
+            if length >= MAX_ROW:
+                yield RawRow(index, problem=too_long(length))
+            elif line.strip().removeprefix(codecs.BOM_UTF8):
                 yield _line(decoder, index, number, line)
-                index += 1
+            else:
+                continue
+            index += 1
 
 
 def _line(decoder: _Decoder, index: int, number: int, line: bytes) -> RawRow:
@@ -234,7 +238,8 @@ def _element(decoder: _Decoder, text: _Text, index: int) -> RawRow:
             if len(text.window) - text.at < MAX_ROW and text.more():
                 decoder.constants.clear()
                 continue
-            what = error.msg if not text.ended or error.pos < len(text.window) else "the file ends in the middle"
+            cut = text.ended and (error.pos >= len(text.window) or error.msg.startswith("Unterminated"))
+            what = "the file ends in the middle" if cut else error.msg
             raise text.fail(what, error.pos) from None
         except RecursionError:
             return RawRow(index, problem=_skip(text))
