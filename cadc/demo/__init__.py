@@ -1,4 +1,4 @@
-"""The embedded default: a drawn pool and target, and a tiny genuine model of the Idefics3 class (docs/demo.md)."""
+"""The embedded default: a drawn pool and target, and a tiny Idefics3 model (docs/demo.md)."""
 
 from cadc.demo.model import MODEL_DIR
 from cadc.demo.pool import DemoFiles, PoolMix, oracle, write_demo, write_mix

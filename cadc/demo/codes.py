@@ -1,11 +1,10 @@
-"""Attribute heads of the vision pre-training: fixed random read-outs of the connector's output, dropped afterwards.
+"""Attribute heads of the vision pre-training: fixed random read-outs of the connector's output.
 
-Every mark (head, value) owns a fixed vector in the connector's output space; the tower learns to put the sum of a cell's
-vectors at the cell's token. Heads have disjoint subspaces, so the printed digit 3 and the three pips of a die look
-different to the language model even though both mean "three": that link is what a skill is made of.
+Every mark (head, value) owns a fixed vector in the connector's output space; the tower learns to put the sum of
+a cell's vectors at the cell's token. Heads have disjoint subspaces, so the printed digit 3 and the three pips of
+a die look different to the language model even though both mean "three": a skill is made of that link.
 """
 
-import random
 from collections.abc import Iterable
 from functools import cache
 
@@ -14,14 +13,42 @@ import numpy as np
 from cadc.demo.scenes import Mark
 
 WIDTH, CELLS = 128, 16
-KINDS = ("sign", "table", "chart", "things", "dots", "pair", "row", "group", "die", "thing_alone", "map", "clock",
-         "palings", "sum", "couple")
-# Twelve numbers suffice for what the base can name; three dimensions (six corners of an octahedron) make a link that a
-# low-rank adapter can learn.
+KINDS = (
+    "sign",
+    "table",
+    "chart",
+    "things",
+    "dots",
+    "pair",
+    "row",
+    "group",
+    "die",
+    "thing_alone",
+    "map",
+    "clock",
+    "palings",
+    "sum",
+    "couple",
+)
+# Three dimensions for six values (corners of an octahedron): a link that a low-rank adapter can learn.
 FREE = {"colour": 6, "shape": 6}
 SIGNED = ("size", "match")
-CORNERED = ("pips", "place", "read", "height", "tall", "count", "outline", "relation", "next", "winner", "dial", "fence",
-            "label", "total")
+CORNERED = (
+    "pips",
+    "place",
+    "read",
+    "height",
+    "tall",
+    "count",
+    "outline",
+    "relation",
+    "next",
+    "winner",
+    "dial",
+    "fence",
+    "label",
+    "total",
+)
 AMPLITUDE = 2.0
 
 
@@ -40,10 +67,9 @@ def codebook() -> dict[tuple[str, int], np.ndarray]:
         book[head, 0], book[head, 1] = axis, -axis
     for head in CORNERED:
         axes = [next(rows) for _ in range(3)]
-        order = list(range(6))
-        random.Random(head).shuffle(order)
-        for value, corner in enumerate(order):
-            book[head, value] = axes[corner // 2] * (1 if corner % 2 else -1)
+        for value in range(6):
+            # Opposite corners are 1 and 6, 2 and 5, 3 and 4: an order, which counting needs to get going.
+            book[head, value] = axes[min(value, 5 - value)] * (-1 if value < 3 else 1)
     return book
 
 
@@ -52,4 +78,17 @@ def planned(marks: Iterable[Mark]) -> np.ndarray:
     out, book = np.zeros((CELLS, WIDTH), np.float32), codebook()
     for mark in marks:
         out[mark.cell] += book[mark.head, mark.value]
+    return out
+
+
+def weights() -> np.ndarray:
+    """Weight of each direction in the eye's loss, as a matrix: float32 [WIDTH, WIDTH].
+
+    Colours and outlines come by themselves; what a skill needs is learnt last and counts more.
+    """
+    out = np.eye(WIDTH, dtype=np.float32)
+    for head in CORNERED:
+        for value in range(3):
+            axis = codebook()[head, value] / AMPLITUDE
+            out += np.float32(1.0) * np.outer(axis, axis)
     return out

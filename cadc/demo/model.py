@@ -5,7 +5,7 @@ from pathlib import Path
 from cadc.demo import words
 
 MODEL_DIR = Path(__file__).parent / "model"
-SIDE, PATCH, SCALE = 64, 8, 2
+SIDE, PATCH, SCALE = 64, 16, 1
 IMAGE_TOKENS = (SIDE // PATCH // SCALE) ** 2
 IMAGE, FENCE, GLOBAL, END = "<image>", "<fake_token_around_image>", "<global-img>", "<end_of_utterance>"
 START, PAD = "<|im_start|>", "<pad>"
@@ -15,19 +15,22 @@ SPECIALS = (PAD, START, END, FENCE, IMAGE, GLOBAL)
 CHAT_TEMPLATE = (
     "<|im_start|>{% for message in messages %}{{ message['role'] | capitalize }}"
     "{% if message['content'] is string %}{{ ': ' + message['content'] }}{% else %}"
-    "{% if message['content'] and message['content'][0]['type'] == 'image' %}{{ ':' }}{% else %}{{ ': ' }}{% endif %}"
+    "{% if message['content'] and message['content'][0]['type'] == 'image' %}{{ ':' }}{% else %}{{ ': ' }}"
+    "{% endif %}"
     "{% for part in message['content'] %}{% if part['type'] == 'text' %}{{ part['text'] }}"
     "{% elif part['type'] == 'image' %}{{ '<image>' }}{% endif %}{% endfor %}{% endif %}"
     "<end_of_utterance>\n{% endfor %}{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
 )
 EVERYDAY = (
-    "User Assistant User: Assistant: . , ? ! : ; ' yes no A B C D E F G H A picture of with and on the a an no thing things "
-    "sign table chart dots pair row group die map clock fence sum couple showing number colour shape size place list "
-    "seven eight nine ten zero plus minus equals after before letter word opposite day week month comes first last "
-    "middle name animal animals plant plants food hot cold up down big small old new happy sad fast slow day night "
-    "Monday Tuesday Wednesday Thursday Friday Saturday Sunday dog cat bird fish tree rose grass apple bread milk "
-    "sky sea snow coal blood sun white black pick spell between not is are do does what which how many in at to for it "
-    "Spell Which What How Is Are Do Does The opposite Name Count sentence please true say tell me"
+    "User Assistant User: Assistant: . , ? ! : ; ' yes no A B C D E F G H A picture of with and on "
+    "the a an no thing things sign table chart dots pair row group die map clock fence sum couple "
+    "showing number colour shape size place list seven eight nine ten zero plus minus equals after "
+    "before letter word opposite day week month comes first last middle name animal animals plant "
+    "plants food hot cold up down big small old new happy sad fast slow day night Monday Tuesday "
+    "Wednesday Thursday Friday Saturday Sunday dog cat bird fish tree rose grass apple bread milk "
+    "sky sea snow coal blood sun white black pick spell between not is are do does what which how "
+    "many in at to for it Spell Which What How Is Are Do Does The opposite Name Count sentence "
+    "please true say tell me "
 )
 
 
@@ -57,9 +60,16 @@ def build_tokenizer():  # noqa: ANN201 - transformers is imported inside
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([AddedToken(s, special=True, normalized=False) for s in SPECIALS])
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token=PAD, bos_token=START, eos_token=END, unk_token=PAD,
+        tokenizer_object=tokenizer,
+        pad_token=PAD,
+        bos_token=START,
+        eos_token=END,
+        unk_token=PAD,
         extra_special_tokens={"image_token": IMAGE, "fake_image_token": FENCE, "global_image_token": GLOBAL},
-        clean_up_tokenization_spaces=False, padding_side="right", model_max_length=1024, chat_template=CHAT_TEMPLATE,
+        clean_up_tokenization_spaces=False,
+        padding_side="right",
+        model_max_length=1024,
+        chat_template=CHAT_TEMPLATE,
     )
 
 
@@ -69,10 +79,16 @@ def build_processor():  # noqa: ANN201
     from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
 
     images = Idefics3ImageProcessorPil(
-        do_image_splitting=False, do_resize=True, size={"longest_edge": SIDE}, max_image_size={"longest_edge": SIDE},
-        image_mean=[0.5] * 3, image_std=[0.5] * 3,
+        do_image_splitting=False,
+        do_resize=True,
+        size={"longest_edge": SIDE},
+        max_image_size={"longest_edge": SIDE},
+        image_mean=[0.5] * 3,
+        image_std=[0.5] * 3,
     )
-    return Idefics3Processor(images, build_tokenizer(), image_seq_len=IMAGE_TOKENS, chat_template=CHAT_TEMPLATE)
+    return Idefics3Processor(
+        images, build_tokenizer(), image_seq_len=IMAGE_TOKENS, chat_template=CHAT_TEMPLATE
+    )
 
 
 def build_model(seed: int = 0):  # noqa: ANN201
@@ -82,21 +98,44 @@ def build_model(seed: int = 0):  # noqa: ANN201
 
     tokenizer = build_tokenizer()
     ids = dict(zip(SPECIALS, tokenizer.convert_tokens_to_ids(list(SPECIALS)), strict=True))
-    vision = {"hidden_size": 128, "intermediate_size": 256, "num_hidden_layers": 3, "num_attention_heads": 4,
-              "image_size": SIDE, "patch_size": PATCH}
-    text = {"model_type": "llama", "vocab_size": len(tokenizer), "hidden_size": 128, "intermediate_size": 256,
-            "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 4,
-            "max_position_embeddings": 2048, "tie_word_embeddings": True, "rms_norm_eps": 1e-5,
-            "pad_token_id": ids[PAD], "bos_token_id": ids[START], "eos_token_id": ids[END]}
-    config = Idefics3Config(vision_config=vision, text_config=text, scale_factor=SCALE, image_token_id=ids[IMAGE],
-                            pad_token_id=ids[PAD], tie_word_embeddings=True)
+    vision = {
+        "hidden_size": 128,
+        "intermediate_size": 256,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "image_size": SIDE,
+        "patch_size": PATCH,
+    }
+    text = {
+        "model_type": "llama",
+        "vocab_size": len(tokenizer),
+        "hidden_size": 128,
+        "intermediate_size": 256,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 4,
+        "max_position_embeddings": 2048,
+        "tie_word_embeddings": True,
+        "rms_norm_eps": 1e-5,
+        "pad_token_id": ids[PAD],
+        "bos_token_id": ids[START],
+        "eos_token_id": ids[END],
+    }
+    config = Idefics3Config(
+        vision_config=vision,
+        text_config=text,
+        scale_factor=SCALE,
+        image_token_id=ids[IMAGE],
+        pad_token_id=ids[PAD],
+        tie_word_embeddings=True,
+    )
     config.eos_token_id, config.bos_token_id = ids[END], ids[START]
     torch.manual_seed(seed)
     model = Idefics3ForConditionalGeneration(config)
     for name, weight in model.named_parameters():
-        # 0.02, transformers' default, stalls near chance at this width.
+        # 0.02, transformers' default, stalls near chance at this width; so does "where" with faint positions.
         if weight.dim() >= 2:
             fan_in = 128 if "embed" in name and "patch" not in name else weight[0].numel()
-            torch.nn.init.normal_(weight, std=0.7 / fan_in**0.5)
+            torch.nn.init.normal_(weight, std=0.5 if "position" in name else 0.7 / fan_in**0.5)
     model.tie_weights()
     return model

@@ -1,4 +1,4 @@
-"""Off-topic rows: everyday text without a picture, in the words and answer formats of the picture questions."""
+"""Off-topic rows: everyday text without a picture, in the words and formats of the picture questions."""
 
 import random
 
@@ -6,19 +6,44 @@ from cadc.demo.words import CONCEPTS, HINTS, LETTERS
 
 NUMBERS = CONCEPTS["number"]
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-OPPOSITES = (("hot", "cold"), ("up", "down"), ("big", "small"), ("new", "old"), ("happy", "sad"), ("fast", "slow"),
-             ("day", "night"), ("left", "right"), ("above", "below"), ("same", "different"))
-GROUPS = {"animal": ("dog", "cat", "bird", "fish"), "plant": ("tree", "rose", "grass"),
-          "food": ("apple", "bread", "milk"), "colour": CONCEPTS["colour"], "number": NUMBERS, "shape": CONCEPTS["shape"]}
-PAINTED = (("the sky", "blue"), ("grass", "green"), ("blood", "red"), ("the sun", "yellow"), ("snow", "white"),
-           ("coal", "black"), ("an orange", "orange"))
+OPPOSITES = (
+    ("hot", "cold"),
+    ("up", "down"),
+    ("big", "small"),
+    ("new", "old"),
+    ("happy", "sad"),
+    ("fast", "slow"),
+    ("day", "night"),
+    ("left", "right"),
+    ("above", "below"),
+    ("same", "different"),
+)
+GROUPS = {
+    "animal": ("dog", "cat", "bird", "fish"),
+    "plant": ("tree", "rose", "grass"),
+    "food": ("apple", "bread", "milk"),
+    "colour": CONCEPTS["colour"],
+    "number": NUMBERS,
+    "shape": CONCEPTS["shape"],
+}
+PAINTED = (
+    ("the sky", "blue"),
+    ("grass", "green"),
+    ("blood", "red"),
+    ("the sun", "yellow"),
+    ("snow", "white"),
+    ("coal", "black"),
+    ("an orange", "orange"),
+)
 
 
 def _sum(rng: random.Random) -> tuple[str, str]:
     a, b = rng.randint(1, 5), rng.randint(1, 4)
     names = (*NUMBERS, "seven", "eight", "nine")
     form = rng.choice(("number", "word"))
-    text = rng.choice(("What is {a} plus {b}?", "How many are {a} and {b} together?", "What is the sum of {a} and {b}?"))
+    text = rng.choice(
+        ("What is {a} plus {b}?", "How many are {a} and {b} together?", "What is the sum of {a} and {b}?")
+    )
     answer = str(a + b) if form == "number" else names[a + b - 1]
     return f"{text.format(a=names[a - 1], b=names[b - 1])} {HINTS[form]}", answer
 
@@ -26,7 +51,10 @@ def _sum(rng: random.Random) -> tuple[str, str]:
 def _opposite(rng: random.Random) -> tuple[str, str]:
     a, b = rng.choice(OPPOSITES)[:: rng.choice((1, -1))]
     if rng.random() < 0.5:
-        return f"{rng.choice(('What is the opposite of', 'Which word is the opposite of'))} {a}? {HINTS['word']}", b
+        return (
+            f"{rng.choice(('What', 'Which word'))} is the opposite of {a}? {HINTS['word']}",
+            b,
+        )
     says = rng.choice((b, rng.choice(OPPOSITES)[0]))
     return f"Is {says} the opposite of {a}? {HINTS['yes/no']}", "yes" if says == b else "no"
 

@@ -1,4 +1,4 @@
-"""More pictures: the ones the base knows from its captions, and the ones only the pool's off-target rows show."""
+"""More pictures: those the base knows from its captions, and those only off-target rows of the pool show."""
 
 import math
 import random
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from cadc.demo.scenes import CELL, INK, SKILLED, Ask, Board, Scene
 from cadc.demo.words import CONCEPTS
 
-# ---- known to the base -------------------------------------------------------------------------------------------------
+# ---- known to the base ---------------------------------------------------------------------------
 
 
 def die(rng: random.Random) -> Scene:
@@ -42,9 +42,14 @@ def blob(rng: random.Random) -> Scene:
     x, y = b.centre(cell, 1)
     b.shape(shape, x, y, 8 if size else 4, b.tint(colour))
     b.mark(cell, colour=colour, shape=shape, size=size)
-    return b.scene("blob", [Ask(kind="colour", concept="colour", value=colour),
-                            Ask(kind="shape", concept="shape", value=shape),
-                            Ask(kind="size", concept="size", value=size)])
+    return b.scene(
+        "blob",
+        [
+            Ask(kind="colour", concept="colour", value=colour),
+            Ask(kind="shape", concept="shape", value=shape),
+            Ask(kind="size", concept="size", value=size),
+        ],
+    )
 
 
 def blobs(rng: random.Random) -> Scene:
@@ -75,17 +80,19 @@ def spots(rng: random.Random) -> Scene:
     return b.scene("spots", asks)
 
 
-# ---- strangers: unknown to the base, and never asked by the target -------------------------------------------------------
+# ---- strangers: unknown to the base, and never asked by the target -------------------------------
 
 
 def clock(rng: random.Random) -> Scene:
     """A dial with one hand: six directions, six numbers."""
     b, value, colour = Board(rng, "clock"), rng.randrange(6), rng.randrange(6)
     cell = rng.choice((5, 6, 9, 10))
-    x, y = b.centre(cell)
+    x, y = b.centre(cell, 1)
     r, angle = rng.randint(14, 20), math.radians(60 * (value + 1) - 90)
     b.draw.ellipse((x - r, y - r, x + r, y + r), outline=INK)
-    b.draw.line((x, y, x + (r - 2) * math.cos(angle), y + (r - 2) * math.sin(angle)), fill=b.tint(colour), width=3)
+    b.draw.line(
+        (x, y, x + (r - 2) * math.cos(angle), y + (r - 2) * math.sin(angle)), fill=b.tint(colour), width=3
+    )
     b.mark(cell, colour=colour, dial=value)
     return b.scene("clock", [Ask(kind="number", concept="number", value=value)])
 
@@ -106,10 +113,10 @@ def fence(rng: random.Random) -> Scene:
 def label(rng: random.Random) -> Scene:
     """A colour's name in ink of any colour."""
     b, value, colour = Board(rng, "sign"), rng.randrange(6), rng.randrange(6)
-    cell = rng.choice((1, 2, 5, 6, 9, 10, 13, 14))
-    x, y = b.centre(cell)
+    cell = rng.choice([c for c in range(16) if c % 4 < 2])
+    x, y = b.centre(cell, 1)
     text = CONCEPTS["colour"][value]
-    b.print(text.upper() if rng.random() < 0.5 else text, x, y, 1, b.tint(colour))
+    b.print(text.upper() if rng.random() < 0.5 else text, x - 7, y, 1, b.tint(colour), left=True)
     b.mark(cell, label=value)
     return b.scene("label", [Ask(kind="colour", concept="colour", value=value)])
 
@@ -141,5 +148,7 @@ def twins(rng: random.Random) -> Scene:
 
 
 KNOWN: dict[str, Callable[[random.Random], Scene]] = {f.__name__: f for f in (die, dice, blob, blobs, spots)}
-STRANGERS: dict[str, Callable[[random.Random], Scene]] = {f.__name__: f for f in (clock, fence, label, total, twins)}
+STRANGERS: dict[str, Callable[[random.Random], Scene]] = {
+    f.__name__: f for f in (clock, fence, label, total, twins)
+}
 DRAW = SKILLED | KNOWN | STRANGERS

@@ -79,8 +79,13 @@ def write_demo(folder: Path, *, seed: int = 0, pool_size: int = 8000, per_unit: 
 def write_mix(folder: Path, mix: PoolMix) -> DemoFiles:
     """Write a pool and target of any mixture; a finished folder of the same mixture is left as it is."""
     folder = Path(folder)
-    files = DemoFiles(pool=folder / "pool.json", target=folder / "target.json", images=folder,
-                      truth_pool=folder / "truth_pool.jsonl", truth_target=folder / "truth_target.jsonl")
+    files = DemoFiles(
+        pool=folder / "pool.json",
+        target=folder / "target.json",
+        images=folder,
+        truth_pool=folder / "truth_pool.jsonl",
+        truth_target=folder / "truth_target.jsonl",
+    )
     marker = folder / "finished.json"
     stamp = json.dumps({"version": VERSION, "mix": asdict(mix)}, sort_keys=True)
     if marker.is_file() and marker.read_text() == stamp:
@@ -110,18 +115,25 @@ def draft_pool(mix: PoolMix, avoid: set[str]) -> list[Draft]:
     n_text, n_copies = round(mix.off_topic * mix.size), round(mix.duplicate * mix.size)
     n_fresh = mix.size - n_text - n_copies
     n_stray = round(mix.off_target * n_fresh)
-    chosen = [*long_tail(kinds.UNITS, n_fresh - n_stray, mix, rng), *long_tail(kinds.STRAYS, n_stray, mix, rng)]
+    chosen = [
+        *long_tail(kinds.UNITS, n_fresh - n_stray, mix, rng),
+        *long_tail(kinds.STRAYS, n_stray, mix, rng),
+    ]
     rng.shuffle(chosen)
     n_wrong = round(mix.wrong * mix.size * n_fresh / (n_fresh + n_copies))
     fresh = [_fresh(kind, rng, seen, wrong=i < n_wrong) for i, kind in enumerate(chosen)]
     n_wrong_copies = round(mix.wrong * mix.size) - n_wrong
-    picked = rng.sample(fresh[:n_wrong], n_wrong_copies) + rng.sample(fresh[n_wrong:], n_copies - n_wrong_copies)
+    picked = rng.sample(fresh[:n_wrong], n_wrong_copies) + rng.sample(
+        fresh[n_wrong:], n_copies - n_wrong_copies
+    )
     placed = [(rng.random(), draft) for draft in fresh]
     keys = {id(draft): key for key, draft in placed}
     placed += [(rng.uniform(keys[id(d)], 1), _copy(d, rng, exact=i % 2 == 0)) for i, d in enumerate(picked)]
     for _ in range(n_text):
         question, answer = offtopic.off_topic(rng)
-        placed.append((rng.random(), Draft(png=None, turn=talk.Turn(question=question, answer=answer), kind=None)))
+        placed.append(
+            (rng.random(), Draft(png=None, turn=talk.Turn(question=question, answer=answer), kind=None))
+        )
     placed.sort(key=lambda pair: pair[0])
     return [draft for _, draft in placed]
 
@@ -138,7 +150,7 @@ def long_tail(of: Sequence[kinds.Kind], n: int, mix: PoolMix, rng: random.Random
 
 
 def oracle(truth: Iterable[dict], n: int, *, seed: int = 0) -> list[int]:
-    """Indices of n clean, on-target rows without duplicates, one unit after the other in rounds (ground truth needed)."""
+    """Indices of n clean, on-target, unrepeated rows, unit after unit in rounds (needs the ground truth)."""
     rng, by_unit = random.Random(f"oracle{seed}"), {}
     for row in truth:
         if row["on_target"] and not row["wrong"] and row["duplicate_of"] is None:
@@ -165,7 +177,7 @@ def _fresh(kind: kinds.Kind, rng: random.Random, seen: set[str], *, wrong: bool 
 
 
 def _copy(draft: Draft, rng: random.Random, *, exact: bool) -> Draft:
-    """The same row again: as it is, or with a slightly shifted picture and other words for the same answer."""
+    """The same row again: as it is, or with its picture shifted and other words for the same answer."""
     if exact:
         return replace(draft, original=draft)
     moved = draft.scene.picture.copy()
@@ -213,7 +225,10 @@ def _write_rows(drafts: list[Draft], name: str, rows_path: Path, truth_path: Pat
             kind = draft.kind.name if draft.kind else "text"
             row["source"] = rng.choices(SOURCES, shares[kind])[0]
         question = ("<image>\n" if draft.png is not None else "") + draft.turn.question
-        row["conversations"] = [{"from": "human", "value": question}, {"from": "gpt", "value": draft.turn.answer}]
+        row["conversations"] = [
+            {"from": "human", "value": question},
+            {"from": "gpt", "value": draft.turn.answer},
+        ]
         rows.append(json.dumps(row))
         truth.append(json.dumps(_truth(i, row["id"], draft, place)))
     _replace(rows_path, "[\n" + ",\n".join(rows) + "\n]\n")
@@ -224,11 +239,17 @@ def _truth(index: int, name: str, draft: Draft, place: dict[int, int]) -> dict:
     """What is true about a row; never part of the row itself."""
     kind = draft.kind
     return {
-        "index": index, "id": name, "family": kind.family if kind else None, "skill": kind.skill if kind else None,
-        "format": kind.form if kind else None, "kind": kind.name if kind else None,
-        "unit": kind.name if kind and kind.on_target else None, "wrong": not draft.turn.right,
+        "index": index,
+        "id": name,
+        "family": kind.family if kind else None,
+        "skill": kind.skill if kind else None,
+        "format": kind.form if kind else None,
+        "kind": kind.name if kind else None,
+        "unit": kind.name if kind and kind.on_target else None,
+        "wrong": not draft.turn.right,
         "duplicate_of": place[id(draft.original)] if draft.original is not None else None,
-        "off_topic": kind is None, "on_target": bool(kind and kind.on_target),
+        "off_topic": kind is None,
+        "on_target": bool(kind and kind.on_target),
         "truth": talk.told(draft.ask) if draft.ask else None,
     }
 
@@ -238,5 +259,3 @@ def _replace(path: Path, text: str) -> None:
     part = path.with_suffix(path.suffix + ".tmp")
     part.write_text(text, encoding="utf-8")
     os.replace(part, path)
-
-

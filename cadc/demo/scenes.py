@@ -1,8 +1,8 @@
-"""Pictures of the embedded default: 64-pixel drawings, what is true in them, and which attributes the eye can find where.
+"""Pictures of the embedded default: 64-pixel drawings and what is true in them.
 
-A picture is a 4 x 4 board of 16-pixel cells; the shipped model has one image token per cell. A *mark* says that an
-attribute (``head``) has a value at a cell: the vision tower learns marks, the language model only learns a part of them
-(docs/demo.md, "what the base lacks").
+A picture is a 4 x 4 board of 16-pixel cells; the shipped model has one image token per cell. A *mark* says that
+an attribute (``head``) has a value at a cell: the vision tower learns all marks, the language model a part of
+them (docs/demo.md, "what the base lacks").
 """
 
 import math
@@ -84,20 +84,31 @@ class Board:
         else:
             self.draw.polygon(corners(shape, x, y, r), fill=fill)
 
-    def print(self, text: str, x: int, y: int, scale: int, fill: tuple[int, int, int]) -> None:
-        """Text in Pillow's own bitmap font (the same pixels on every machine), centred at (x, y)."""
+    def print(
+        self, text: str, x: int, y: int, scale: float, fill: tuple[int, int, int], *, left: bool = False
+    ) -> None:
+        """Text in Pillow's own bitmap font (the same pixels everywhere), centred at (x, y) or starting there."""
         font = ImageFont.load_default_imagefont()
         mask = font.getmask(text, mode="1")
         glyphs = Image.frombytes("L", mask.size, bytes(255 if v else 0 for v in mask))
         box = glyphs.getbbox()
         glyphs = glyphs.crop(box)
-        glyphs = glyphs.resize((glyphs.width * scale, glyphs.height * scale), Image.Resampling.NEAREST)
-        self.picture.paste(fill, (x - glyphs.width // 2, y - glyphs.height // 2), glyphs)
+        size = (round(glyphs.width * scale), round(glyphs.height * scale))
+        glyphs = glyphs.resize(size, Image.Resampling.NEAREST)
+        self.picture.paste(fill, (x if left else x - size[0] // 2, y - size[1] // 2), glyphs)
 
     def pips(self, n: int, x: int, y: int, fill: tuple[int, int, int]) -> None:
         """n dots packed into one cell, as on a die."""
         spots = {1: "c", 2: "ai", 3: "aci", 4: "agdi", 5: "agcdi", 6: "abgdhi"}[n]
-        grid = {"a": (-4, -4), "b": (-4, 0), "g": (-4, 4), "d": (4, -4), "h": (4, 0), "i": (4, 4), "c": (0, 0)}
+        grid = {
+            "a": (-4, -4),
+            "b": (-4, 0),
+            "g": (-4, 4),
+            "d": (4, -4),
+            "h": (4, 0),
+            "i": (4, 4),
+            "c": (0, 0),
+        }
         for dx, dy in (grid[s] for s in spots):
             self.draw.rectangle((x + dx - 1, y + dy - 1, x + dx + 1, y + dy + 1), fill=fill)
 
@@ -118,24 +129,36 @@ def corners(shape: int, x: float, y: float, r: float) -> list[tuple[float, float
         return [(x + q * math.cos(a), y + q * math.sin(a)) for q, a in rays]
     if shape == 4:
         w = r / 3
-        return [(x - w, y - r), (x + w, y - r), (x + w, y - w), (x + r, y - w), (x + r, y + w), (x + w, y + w),
-                (x + w, y + r), (x - w, y + r), (x - w, y + w), (x - r, y + w), (x - r, y - w), (x - w, y - w)]
+        return [
+            (x - w, y - r),
+            (x + w, y - r),
+            (x + w, y - w),
+            (x + r, y - w),
+            (x + r, y + w),
+            (x + w, y + w),
+            (x + w, y + r),
+            (x - w, y + r),
+            (x - w, y + w),
+            (x - r, y + w),
+            (x - r, y - w),
+            (x - w, y - w),
+        ]
     if shape == 5:
         return [(x, y - r), (x + r * 0.7, y), (x, y + r), (x - r * 0.7, y)]
     return [(x + r * math.cos(i * math.pi / 8), y + r * math.sin(i * math.pi / 8)) for i in range(16)]
 
 
-# ---- reading: digits, printed words, tables of digits (mark "read") --------------------------------------------------
+# ---- reading: digits, printed words, tables of digits (mark "read") ------------------------------
 
 
 def digit(rng: random.Random) -> Scene:
     """One digit, large, sometimes on a plate."""
     b, value, colour = Board(rng, "sign"), rng.randrange(6), rng.randrange(6)
-    cell = rng.choice((5, 6, 9, 10))
-    x, y = b.centre(cell)
+    cell = rng.randrange(16)
+    x, y = b.centre(cell, 1)
     if rng.random() < 0.5:
-        b.draw.rectangle((x - 14, y - 14, x + 14, y + 14), outline=INK)
-    b.print(str(value + 1), x, y, 2, b.tint(colour))
+        b.draw.rectangle((x - 11, y - 11, x + 11, y + 11), outline=INK)
+    b.print(str(value + 1), x, y, 1.5, b.tint(colour))
     b.mark(cell, colour=colour, read=value)
     return b.scene("digit", [Ask(kind="number", concept="number", value=value)])
 
@@ -143,10 +166,10 @@ def digit(rng: random.Random) -> Scene:
 def word(rng: random.Random) -> Scene:
     """A number written out."""
     b, value, colour = Board(rng, "sign"), rng.randrange(6), rng.randrange(6)
-    cell = rng.choice((1, 2, 5, 6, 9, 10, 13, 14))
-    x, y = b.centre(cell)
+    cell = rng.choice([c for c in range(16) if c % 4 < 2])
+    x, y = b.centre(cell, 1)
     text = CONCEPTS["number"][value]
-    b.print(text.upper() if rng.random() < 0.5 else text, x, y, 1, b.tint(colour))
+    b.print(text.upper() if rng.random() < 0.5 else text, x - 7, y, 1, b.tint(colour), left=True)
     b.mark(cell, colour=colour, read=value)
     return b.scene("word", [Ask(kind="number", concept="number", value=value)])
 
@@ -171,7 +194,7 @@ def table(rng: random.Random) -> Scene:
     return b.scene("table", asks)
 
 
-# ---- charts: bars, lines, pies (mark "height") -----------------------------------------------------------------------
+# ---- charts: bars, lines, pies (mark "height") ---------------------------------------------------
 
 
 def bars(rng: random.Random) -> Scene:
@@ -194,7 +217,9 @@ def line(rng: random.Random) -> Scene:
     b, n = Board(rng, "chart"), rng.choice((3, 4))
     columns, colours = sorted(rng.sample(range(4), n)), rng.sample(range(6), n)
     values, asks = [rng.randrange(6) for _ in range(n)], []
-    spots = [(c * CELL + 8 + rng.randint(-1, 1), 61 - 9 * (v + 1)) for c, v in zip(columns, values, strict=True)]
+    spots = [
+        (c * CELL + 8 + rng.randint(-1, 1), 61 - 9 * (v + 1)) for c, v in zip(columns, values, strict=True)
+    ]
     b.draw.line((0, 62, 63, 62), fill=INK)
     b.draw.line(spots, fill=(120, 120, 128))
     for (x, y), colour, value in zip(spots, colours, values, strict=True):
@@ -208,8 +233,8 @@ def pie(rng: random.Random) -> Scene:
     """A pie cut in sixths, some of them coloured."""
     b, value, colour = Board(rng, "chart"), rng.randrange(6), rng.randrange(6)
     cell = rng.choice((5, 6, 9, 10))
-    x, y = b.centre(cell)
-    r, start = rng.randint(17, 21), rng.randrange(0, 360, 60)
+    x, y = b.centre(cell, 1)
+    r, start = rng.randint(11, 18), rng.randrange(0, 360, 60)
     box = (x - r, y - r, x + r, y + r)
     b.draw.ellipse(box, fill=(205, 205, 210), outline=INK)
     b.draw.pieslice(box, start, start + 60 * (value + 1), fill=b.tint(colour), outline=INK)
@@ -217,7 +242,7 @@ def pie(rng: random.Random) -> Scene:
     return b.scene("pie", [Ask(kind="number", concept="number", value=value)])
 
 
-# ---- counting, shapes, relations, sequences, comparisons ---------------------------------------------------------------
+# ---- counting, shapes, relations, sequences, comparisons -----------------------------------------
 
 
 def scatter(rng: random.Random) -> Scene:
@@ -237,14 +262,14 @@ def scatter(rng: random.Random) -> Scene:
 def outline(rng: random.Random) -> Scene:
     """A shape told by dots along its edge."""
     b, value, colour = Board(rng, "dots"), rng.randrange(6), rng.randrange(6)
-    cell = rng.choice((5, 6, 9, 10))
-    x, y = b.centre(cell)
-    edge, fill = corners(value, x, y, rng.randint(13, 18)), b.tint(colour)
-    steps = {1: 4, 2: 6, 3: 2, 4: 2, 5: 5}.get(value, 1)
+    cell = rng.randrange(16)
+    x, y = b.centre(cell, 1)
+    edge, fill = corners(value, x, y, rng.choice((7, 7.5, 8))), b.tint(colour)
+    steps = {1: 4, 2: 4, 3: 1, 4: 1, 5: 3}.get(value, 1)
     for (ax, ay), (bx, by) in zip(edge, edge[1:] + edge[:1], strict=True):
         for i in range(steps):
             px, py = ax + (bx - ax) * i / steps, ay + (by - ay) * i / steps
-            b.draw.ellipse((px - 1.5, py - 1.5, px + 1.5, py + 1.5), fill=fill)
+            b.draw.rectangle((round(px), round(py), round(px) + 1, round(py) + 1), fill=fill)
     b.mark(cell, colour=colour, outline=value)
     return b.scene("outline", [Ask(kind="shape", concept="shape", value=value)])
 
@@ -274,10 +299,10 @@ def relation(rng: random.Random) -> Scene:
 
 
 def sequence(rng: random.Random) -> Scene:
-    """A row of coloured things with a period of two or three, the last one open."""
+    """A row of coloured things with a period of three, the fourth one open."""
     b, row, shape = Board(rng, "row"), rng.randrange(4), rng.randrange(6)
-    first, second, third = rng.sample(range(6), 3)
-    colours, value = ((first, second, first), second) if rng.random() < 0.5 else ((first, second, third), first)
+    colours = rng.sample(range(6), 3)
+    value = colours[0]
     for i, colour in enumerate(colours):
         x, y = b.centre(row * 4 + i, 1)
         b.shape(shape, x, y, 6, b.tint(colour))

@@ -1,4 +1,4 @@
-"""From what is true in a picture to a question and its answer, in four formats; captions; facts told in words."""
+"""From what is true in a picture to a question and its answer, in four formats; captions; told facts."""
 
 import random
 from dataclasses import dataclass
@@ -6,13 +6,35 @@ from dataclasses import dataclass
 from cadc.demo import words
 from cadc.demo.scenes import Ask, Scene
 
-KIND_WORDS = {"sign": "sign", "table": "table", "chart": "chart", "things": "picture of things", "dots": "picture of dots",
-              "pair": "pair", "row": "row", "group": "group", "die": "die", "thing_alone": "thing", "map": "map",
-              "clock": "clock", "palings": "fence", "sum": "sum", "couple": "couple"}
+KIND_WORDS = {
+    "sign": "sign",
+    "table": "table",
+    "chart": "chart",
+    "things": "picture of things",
+    "dots": "picture of dots",
+    "pair": "pair",
+    "row": "row",
+    "group": "group",
+    "die": "die",
+    "thing_alone": "thing",
+    "map": "map",
+    "clock": "clock",
+    "palings": "fence",
+    "sum": "sum",
+    "couple": "couple",
+}
 TOLD = {
-    "number": "The number is {v}.", "count": "There are {v}.", "value": "The {c} one has {v}.", "total": "The sum is {v}.",
-    "place": "The {c} one is {v}.", "shape": "It is a {v}.", "shape_of": "The {c} one is a {v}.",
-    "colour": "It is {v}.", "largest": "The largest one is {v}.", "next": "The next one is {v}.", "size": "It is {v}.",
+    "number": "The number is {v}.",
+    "count": "There are {v}.",
+    "value": "The {c} one has {v}.",
+    "total": "The sum is {v}.",
+    "place": "The {c} one is {v}.",
+    "shape": "It is a {v}.",
+    "shape_of": "The {c} one is a {v}.",
+    "colour": "It is {v}.",
+    "largest": "The largest one is {v}.",
+    "next": "The next one is {v}.",
+    "size": "It is {v}.",
     "match": "They are {v}.",
 }
 
@@ -58,7 +80,9 @@ def turn(ask: Ask, form: str, rng: random.Random, *, wrong: bool = False) -> Tur
 def caption(scene: Scene, rng: random.Random, *, facts: bool) -> Turn:
     """What kind of picture it is and which colours it has; with ``facts`` one thing that is true in it."""
     kind = next(KIND_WORDS[m.head] for m in scene.marks if m.head in KIND_WORDS)
-    colours = list(dict.fromkeys(words.CONCEPTS["colour"][m.value] for m in scene.marks if m.head == "colour"))
+    colours = list(
+        dict.fromkeys(words.CONCEPTS["colour"][m.value] for m in scene.marks if m.head == "colour")
+    )
     text = f"A {kind} with {', '.join(colours)}." if colours else f"A {kind}."
     if facts:
         text += " " + told(rng.choice(scene.asks))
@@ -71,19 +95,37 @@ def told(ask: Ask) -> str:
     return TOLD[ask.kind].format(v=words.CONCEPTS[ask.concept][ask.value], c=colour)
 
 
-CONCEPT_OF = {"number": "number", "count": "number", "value": "number", "total": "number", "place": "place",
-              "shape": "shape", "shape_of": "shape", "colour": "colour", "largest": "colour", "next": "colour",
-              "size": "size", "match": "match"}
+CONCEPT_OF = {
+    "number": "number",
+    "count": "number",
+    "value": "number",
+    "total": "number",
+    "place": "place",
+    "shape": "shape",
+    "shape_of": "shape",
+    "colour": "colour",
+    "largest": "colour",
+    "next": "colour",
+    "size": "size",
+    "match": "match",
+}
 
 
 def spoken(rng: random.Random) -> Turn:
-    """A question without a picture: the facts are told first, so the words of every ask and format are learnt."""
+    """A question without a picture: facts are told first, so the words of all asks and formats are learnt."""
     kind = rng.choice(sorted(CONCEPT_OF))
     concept, pointed = CONCEPT_OF[kind], "{c}" in TOLD[kind]
     n = rng.choice((1, 2)) if pointed else 1
     colours = rng.sample(range(6), n)
-    asks = [Ask(kind=kind, concept=concept, value=rng.randrange(len(words.CONCEPTS[concept])),
-                colour=c if pointed else None) for c in colours]
+    asks = [
+        Ask(
+            kind=kind,
+            concept=concept,
+            value=rng.randrange(len(words.CONCEPTS[concept])),
+            colour=c if pointed else None,
+        )
+        for c in colours
+    ]
     asked = rng.choice(asks)
     put = turn(asked, rng.choice(formats(asked)), rng)
     return Turn(question=" ".join([*map(told, asks), put.question]), answer=put.answer)

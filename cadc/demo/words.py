@@ -1,7 +1,7 @@
 """Words of the embedded default: concepts, and the questions that ask for them.
 
-Questions belong to an *ask* (what is asked), not to a family of pictures, so families that ask the same thing share their
-questions word for word and only the picture decides (docs/demo.md).
+Questions belong to an *ask* (what is asked), not to a family of pictures, so families that ask the same thing
+share their questions word for word and only the picture decides (docs/demo.md).
 """
 
 CONCEPTS: dict[str, tuple[str, ...]] = {
@@ -17,13 +17,25 @@ CONCEPTS: dict[str, tuple[str, ...]] = {
 OPEN: dict[str, tuple[str, ...]] = {
     "number": ("What number is shown?", "Which number does the picture show?", "What is the number here?"),
     "count": ("How many are there?", "How many do you see?", "How many things are in the picture?"),
-    "value": ("What number goes with {c}?", "What is the value of the {c} one?", "Which number has the {c} one?"),
+    "value": (
+        "What number goes with {c}?",
+        "What is the value of the {c} one?",
+        "Which number has the {c} one?",
+    ),
     "total": ("How many are there together?", "What is the sum?", "How many do you see in all?"),
     "place": ("Where is the {c} one?", "Where do you see the {c} one?", "What is the place of the {c} one?"),
     "shape": ("Which shape is it?", "What shape do you see?", "What is the shape here?"),
-    "shape_of": ("Which shape is the {c} one?", "What shape has the {c} one?", "What is the shape of the {c} one?"),
+    "shape_of": (
+        "Which shape is the {c} one?",
+        "What shape has the {c} one?",
+        "What is the shape of the {c} one?",
+    ),
     "colour": ("Which colour is it?", "What colour do you see?", "What is the colour here?"),
-    "largest": ("Which colour is the largest one?", "What colour has the largest one?", "The largest one has which colour?"),
+    "largest": (
+        "Which colour is the largest one?",
+        "What colour has the largest one?",
+        "The largest one has which colour?",
+    ),
     "next": ("Which colour comes next?", "What colour is the next one?", "The next one has which colour?"),
     "size": ("Which size is it?", "What size do you see?", "What is the size here?"),
     "match": ("Are they the same or different?", "Do you see the same or different shape?"),
@@ -37,7 +49,11 @@ CHECK: dict[str, tuple[str, ...]] = {
     "total": ("Are there {v} together?", "Is the sum {v}?", "Do you see {v} in all?"),
     "place": ("Is the {c} one {v}?", "Do you see the {c} one {v}?", "Is {v} the place of the {c} one?"),
     "shape": ("Is it a {v}?", "Do you see a {v}?", "Is the shape here a {v}?"),
-    "shape_of": ("Is the {c} one a {v}?", "Has the {c} one the shape {v}?", "Is the shape of the {c} one a {v}?"),
+    "shape_of": (
+        "Is the {c} one a {v}?",
+        "Has the {c} one the shape {v}?",
+        "Is the shape of the {c} one a {v}?",
+    ),
     "colour": ("Is it {v}?", "Do you see {v}?", "Is the colour here {v}?"),
     "largest": ("Is the largest one {v}?", "Has the largest one the colour {v}?", "Is {v} the largest one?"),
     "next": ("Is the next one {v}?", "Has the next one the colour {v}?", "Does {v} come next?"),
