@@ -22,8 +22,8 @@ DIFFERENCE = 0.02
 """Largest Σ(a − b)² / (Σ(a − ā)² + Σ(b − b̄)²) of grey miniatures: JPEG at quality 40 stays below it 19 times in 20."""
 COLOUR_DIFFERENCE = 24
 """Largest difference (0–255) of one colour in one cell of the colour miniatures."""
-NOISE = 4.0
-"""Variance that re-encoding a flat picture may make; added so that flat pictures can be compared."""
+NOISE = 1.0
+"""Mean square difference that never counts: re-encoding makes it, also of a flat picture."""
 ASPECT = 0.03
 """Relative difference of width / height, likewise."""
 
@@ -116,6 +116,6 @@ class _Looks:
             rest = rest[np.abs(self.colour[rest] - self.colour[i]).max(axis=1) <= COLOUR_DIFFERENCE]
         if len(rest):
             difference = self.grey[rest].astype(np.float32) - self.grey[i].astype(np.float32)
-            ratio = np.square(difference).mean(axis=2) / (self.spread[rest] + self.spread[i] + NOISE)
-            rest = rest[(ratio <= DIFFERENCE).all(axis=1)]
+            allowed = np.maximum(DIFFERENCE * (self.spread[rest] + self.spread[i]), NOISE)  # [rest, k]
+            rest = rest[(np.square(difference).mean(axis=2) <= allowed).all(axis=1)]
         return rest

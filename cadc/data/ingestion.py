@@ -112,7 +112,7 @@ class _Reading:
                     self.columns |= dict.fromkeys(printable(key, 60) for key in row.value)
             try:
                 draft = read_row(row, self.unit_column)
-                pictures = [p if isinstance(p, Embedded) else relative(self.box.root, p) for p in draft.pictures]
+                pictures = [p if isinstance(p, Embedded) else relative(self.box.given, p) for p in draft.pictures]
             except SetAside as reason:
                 self.set_aside.append(Reason(row.index, row_id(row.value), str(reason)))
                 continue

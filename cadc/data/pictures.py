@@ -85,8 +85,8 @@ def resolve(root: Path, name: str) -> Path:
 def relative(root: Path, name: str) -> str:
     """The picture's path as `Sample.images` has it: relative to the root, never mistaken for an embedded picture."""
     if os.path.isabs(name):
-        for base in (root, Path(os.path.realpath(root))):
-            if os.path.normpath(name).startswith(str(base).rstrip(os.sep) + os.sep):
+        for base in (os.path.abspath(root), os.path.realpath(root)):
+            if os.path.normpath(name).startswith(base.rstrip(os.sep) + os.sep):
                 return os.path.relpath(os.path.normpath(name), base)
         raise SetAside(f"picture outside the image root: {printable(name)}")
     return f"./{name}" if name.startswith(EMBEDDED) else name
@@ -159,7 +159,7 @@ class PictureBox:
     """Looks at every picture of an input once, however many rows share it."""
 
     def __init__(self, root: Path, embedded_to: Path | None = None) -> None:
-        self.root = Path(os.path.realpath(root))
+        self.given, self.root = root, Path(os.path.realpath(root))
         self.embedded_to = embedded_to
         self.facts: dict[str, Fact] = {}
         if embedded_to is not None:

@@ -1,0 +1,94 @@
+"""The ingest job of a study, and a pack of real data."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from cadc.data import check, read_samples, read_table, run_ingest
+from cadc.errors import DataError
+from cadc.progress import Cancelled, Silent
+from cadc.study import Study, StudyConfig
+from tests.data.conftest import llava
+
+
+@pytest.fixture
+def study_of(tmp_path, root, write):
+    """Make a study of these rows."""
+    (tmp_path / "model").mkdir()
+
+    def made(pool, target, unit_column="task", name="s"):
+        files = write(pool, f"{name}-pool.json"), write(target, f"{name}-target.jsonl")
+        config = StudyConfig(pool=str(files[0]), target=str(files[1]),
+                             images=str(root), unit_column=unit_column, model=str(tmp_path / "model"))
+        return Study.create(name, config, created="2020-01-01", root=tmp_path / "cache")
+
+    return made
+
+
+POOL = [llava(id=1, image="coco/train/c.png"), llava(id=2), 7, llava("what", "red", id=3), llava(image="none.png")]
+TARGET = [llava("<image>What", "RED", task="colour"), llava("How many?", "3", None, task="count")]
+
+
+def test_the_report_counts_everything(study_of):
+    study = study_of(POOL, TARGET)
+    run_ingest(study, Silent())
+    report = json.loads(study.ingest_report.read_text())
+    pool, target = report["pool"], report["target"]
+    assert (pool["rows"], pool["accepted"], pool["set_aside_count"], pool["format"]) == (5, 3, 2, "llava json")
+    assert pool["set_aside_kinds"] == {"picture not found": 1, "row is not an object": 1}
+    assert [r["index"] for r in pool["set_aside"]] == [2, 4]
+    assert pool["duplicates"] == 1 and pool["answer_formats"] == {"word": 3} and pool["sources"] == {"": 2, "coco": 1}
+    assert pool["also_in_target"] == 2
+    assert [w["index"] for w in pool["warnings"] if w["reason"] == "also in the target: row 0"] == [1, 3]
+    assert target["units"] == {"colour": 1, "count": 1} and target["text_only"] == 1
+    assert [s.id for s in read_samples(study.samples_file("pool"))] == ["1", "2", "3"]
+    assert read_table(study.samples_file("pool"))["group"].tolist() == [0, 1, 1]
+
+
+def test_a_finished_ingest_is_left_alone_and_an_unfinished_one_is_not(study_of):
+    study = study_of(POOL, TARGET)
+    run_ingest(study, Silent())
+    before = study.samples_file("pool").stat().st_mtime_ns, study.ingest_report.read_bytes()
+    run_ingest(study, Silent())
+    assert study.samples_file("pool").stat().st_mtime_ns == before[0]
+    study.ingest_report.write_text("{")
+    run_ingest(study, Silent())
+    assert study.samples_file("pool").stat().st_mtime_ns != before[0] and study.ingest_report.read_bytes() == before[1]
+
+
+def test_without_a_unit_column_every_target_sample_is_a_unit(study_of):
+    study = study_of(POOL, [llava(id="x"), llava(id="x"), llava(id="y"), llava(id=None)], unit_column="")
+    run_ingest(study, Silent())
+    assert [s.unit for s in read_samples(study.samples_file("target"))] == ["row 0", "row 1", "y", "row 3"]
+
+
+def test_nothing_accepted_or_no_units_is_one_clear_line(study_of):
+    with pytest.raises(DataError, match="no row of the pool file .* can be used: 1 set aside.*picture not found"):
+        run_ingest(study_of([llava(image="none.png")], TARGET, name="a"), Silent())
+    with pytest.raises(DataError, match="unit column 'task'"):
+        run_ingest(study_of(POOL, [llava()], name="b"), Silent())
+
+
+def test_a_cancelled_ingest_leaves_nothing_that_counts_as_finished(study_of):
+    class Stop(Silent):
+        def step(self, n: int = 1, **readings: float) -> None:
+            raise Cancelled
+
+    study = study_of(POOL, TARGET)
+    with pytest.raises(Cancelled):
+        run_ingest(study, Stop())
+    assert not study.ingest_report.exists()
+    run_ingest(study, Silent())
+    assert study.ingest_report.exists()
+
+
+PACK = Path(os.environ.get("CADC_REAL_PACK", Path(__file__).parents[3] / "shared" / "packs" / "real"))
+
+
+@pytest.mark.skipif(not (PACK / "data.json").is_file(), reason="no pack of real data here")
+def test_a_real_pack_is_read_whole():
+    report = check(PACK / "data.json", PACK, "task")
+    assert report["samples"] == report["accepted"] + len(report["set_aside"])
+    assert report["accepted"] > 0.99 * report["samples"], report["set_aside"][:5]
