@@ -1,7 +1,7 @@
 """LoRA warm-up on a small random share of the pool; it leaves T checkpoints θ_1 … θ_T (CADC §3, METHOD §1).
 
-Each checkpoint holds the adapter (`{name}.A` [r, in], `{name}.B` [out, r]) and AdamW's raw first and second moments (`.m`, `.v`
-behind the same names); `steps` in `warmup.json` gives the number of updates for their bias correction.
+Each checkpoint holds the adapter (`{name}.A` [r, in], `{name}.B` [out, r]) and AdamW's raw first and second moments
+(`.m`, `.v` behind the same names); `steps` in `warmup.json` gives the number of updates for their bias correction.
 """
 
 import json

@@ -1,8 +1,9 @@
 """The pool once for all T checkpoints: dot products with every target vector, norms and losses (CADC §3, METHOD §4).
 
-Shape letters: B samples of a batch, T checkpoints, S single target samples, M units, R = S + M (+ M grounded) target vectors.
-A batch is decoded, tokenised and seen by the frozen part once; then each checkpoint is switched in for the rest forward and
-backward, and every LoRA linear's per-sample gradient is multiplied with its slice of the target vectors and dropped.
+Shape letters: B samples of a batch, T checkpoints, S single target samples, M units, R = S + M (+ M grounded) target
+vectors. A batch is decoded, tokenised and seen by the frozen part once; then each checkpoint is switched in for the
+rest forward and backward, and every LoRA linear's per-sample gradient is multiplied with its slice of the target
+vectors and dropped.
 """
 
 import logging
@@ -163,8 +164,8 @@ def _finite(found: dict[str, torch.Tensor], rows: list[int], failed: dict[int, s
 def run_attribute(study: Study, progress: Progress, workers: int = 1) -> None:
     """Score the whole pool with `workers` processes, then compact the shards into `Scores`.
 
-    Finished shards are verified and kept; the result does not depend on the number of workers. Raises Cancelled, JobError
-    (nothing to start from, or a shard of another question) and ModelError.
+    Finished shards are verified and kept; the result does not depend on the number of workers. Raises Cancelled,
+    JobError (nothing to start from, or a shard of another question) and ModelError.
     """
     from cadc.data import read_samples
     from cadc.gradients import compaction, local

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ROWS, TOKENS = 64, 16_384
-"""A batch holds at most this many samples and padded tokens; fixed, so that the same rows always meet in the same batch."""
+"""A batch holds at most this many samples and padded tokens; fixed, so that the same rows always meet in the same
+batch."""
 
 Item = tuple[int, Encoded]
 R = TypeVar("R")
@@ -47,7 +48,8 @@ def packed(items: Iterable[Item], rows: int = ROWS, tokens: int = TOKENS) -> Ite
 
 
 def halving(run: Callable[[Sequence[Item]], R], batch: Sequence[Item]) -> Iterator[tuple[Sequence[Item], R]]:
-    """Run a batch; when memory does not suffice, run its halves instead. Raises ModelError when one sample is too much."""
+    """Run a batch; when memory does not suffice, run its halves instead. Raises ModelError when one sample is too
+    much."""
     try:
         done = run(batch)
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:

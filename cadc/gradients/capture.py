@@ -1,9 +1,9 @@
 """Per-sample LoRA gradients from hooks in one batched backward.
 
-For a LoRA linear with input x [B, L, in], u = A x [B, L, r] and y = B u [B, L, out], the gradients of sample b are
-∂A = Σ_l (∂ℓ/∂u)_l x_lᵀ [r, in] and ∂B = Σ_l (∂ℓ/∂y)_l u_lᵀ [out, r]: both factor through r, so nothing of size [out, in] is built.
-The weights themselves need no gradient meanwhile: each u is made to ask for one, which starts the graph at the first adapted
-layer and spares the batch's summed weight gradients.
+For a LoRA linear with input x [B, L, in], u = A x [B, L, r] and y = B u [B, L, out], the gradients of sample b are ∂A
+= Σ_l (∂ℓ/∂u)_l x_lᵀ [r, in] and ∂B = Σ_l (∂ℓ/∂y)_l u_lᵀ [out, r]: both factor through r, so nothing of size [out, in]
+is built. The weights themselves need no gradient meanwhile: each u is made to ask for one, which starts the graph at
+the first adapted layer and spares the batch's summed weight gradients.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +17,8 @@ from cadc.errors import ModelError
 from cadc.vlm.lora import ADAPTER, lora_modules, lora_parameters
 
 Consumer = Callable[[int, torch.Tensor], None]
-"""Called once per LoRA linear and backward: its number in layout order, gradients [B, r·in + r·out] (A, then B row by row)."""
+"""Called once per LoRA linear and backward: its number in layout order, gradients [B, r·in + r·out] (A, then B row by
+row)."""
 
 
 def per_sample(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
@@ -48,8 +49,8 @@ class _Linear:
 def captured(vlm: Any, consume: Consumer) -> Iterator[None]:
     """While open, every backward through the model hands per-sample LoRA gradients to `consume`, linear by linear.
 
-    The loss must be a sum over samples. A linear called several times in one forward (a shared module) is handed on once,
-    with its gradients added up. Hooks are removed and parameters ask for gradients again on leaving.
+    The loss must be a sum over samples. A linear called several times in one forward (a shared module) is handed on
+    once, with its gradients added up. Hooks are removed and parameters ask for gradients again on leaving.
     """
     parameters = lora_parameters(vlm)
     handles: list[Any] = []
@@ -78,8 +79,8 @@ def _watch(number: int, module: nn.Module, state: _Linear, consume: Consumer) ->
             return
         x = args[0].detach()
         if x.dim() != 3:
-            raise ModelError("a LoRA linear got its samples joined in one list, so they cannot be told apart. Adapt only "
-                             "the language model's layers.")
+            raise ModelError("a LoRA linear got its samples joined in one list, so they cannot be told apart. Adapt "
+                             "only the language model's layers.")
         if not u.requires_grad:
             u.requires_grad_(True)
         state.left += 1
@@ -102,7 +103,8 @@ def _watch(number: int, module: nn.Module, state: _Linear, consume: Consumer) ->
         if state.left == 0:
             state.flush(number, consume)
 
-    return [module.lora_A[ADAPTER].register_forward_hook(after_a), module.lora_B[ADAPTER].register_forward_hook(after_b)]
+    down_hook = module.lora_A[ADAPTER].register_forward_hook(after_a)
+    return [down_hook, module.lora_B[ADAPTER].register_forward_hook(after_b)]
 
 
 def gradient_matrix(vlm: Any, losses: Callable[[], torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -119,7 +119,8 @@ def _scores(study: Study, done: dict[str, Any], into: _Arrays, index: np.ndarray
         index=index, eta=np.asarray(warmup.finished(study)["eta"], np.float32), dots=into.dots,
         dots_grounded=into.dots_grounded, near=into.near, winner=into.winner, loss=into.loss,
         gradient_norm=into.gradient_norm, feature_norm=into.feature_norm, tokens=into.tokens, best_index=best_index,
-        best_value=best_value, gram=grams["unit"], gram_grounded=grams.get("grounded", none), sample_gram=grams["sample"],
+        best_value=best_value, gram=grams["unit"], gram_grounded=grams.get("grounded", none),
+        sample_gram=grams["sample"],
         sample_unit=np.asarray([number[s["unit"]] for s in done["samples"]], np.int32),
         sample_index=np.asarray([s["index"] for s in done["samples"]], np.int64), units=tuple(done["units"]),
         identity=study.identity)

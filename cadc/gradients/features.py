@@ -1,7 +1,7 @@
 """The training-side feature Γ_t(z) of METHOD §2, and what it costs a dot product.
 
-`adam` and `sgd` are linear in the gradient, so their weight is moved onto the target vectors once; `less` is not, so each
-sample's gradient is transformed. All three give ‖g‖² and ‖Γ‖² on the way.
+`adam` and `sgd` are linear in the gradient, so their weight is moved onto the target vectors once; `less` is not, so
+each sample's gradient is transformed. All three give ‖g‖² and ‖Γ‖² on the way.
 """
 
 from dataclasses import dataclass
@@ -40,7 +40,8 @@ class Weighted:
 
 @dataclass(frozen=True)
 class AdamUpdate:
-    """`less`: the update that AdamW would make for this sample alone (LESS, eq. 3), moments of the checkpoint carried on."""
+    """`less`: the update that AdamW would make for this sample alone (LESS, eq. 3), moments of the checkpoint carried
+    on."""
 
     first: torch.Tensor
     """[P] raw first moment m."""

@@ -1,7 +1,8 @@
 """Engine `local`: shards spread over processes of this machine.
 
-Worker i of W takes the open shards i, i + W, … A worker is `python -m cadc.gradients.local` and tells its parent about every
-batch in one JSON line; what counts is only the shard files. Shards that a dead worker left are computed by the parent.
+Worker i of W takes the open shards i, i + W, … A worker is `python -m cadc.gradients.local` and tells its parent
+about every batch in one JSON line; what counts is only the shard files. Shards that a dead worker left are computed
+by the parent.
 """
 
 import json
@@ -88,9 +89,10 @@ class _Crew:
         shards = ",".join(str(s.number) for s in self._todo[number::self._workers])
         root = self._study.folder.parent.parent
         command = [sys.executable, "-m", "cadc.gradients.local", str(root), self._study.identity, shards]
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false",
-                                    "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=environment)
+        settings = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false",
+                    "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                                   env=os.environ | settings)
         self._processes.append(process)
         threading.Thread(target=self._listen, args=(number, process), daemon=True).start()
 

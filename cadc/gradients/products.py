@@ -19,8 +19,8 @@ def members(sample_unit: torch.Tensor, units: int) -> torch.Tensor:
 def near(influence: torch.Tensor, table: torch.Tensor, q: int) -> tuple[torch.Tensor, torch.Tensor]:
     """near(z, s) [B, M] and the winning target sample int32 [B, M].
 
-    influence [B, S] is Inf(z, z'); near is the mean of its q largest values in the unit (of all, where a unit has fewer).
-    A unit without single samples gets 0 and winner -1.
+    influence [B, S] is Inf(z, z'); near is the mean of its q largest values in the unit (of all, where a unit has
+    fewer). A unit without single samples gets 0 and winner -1.
     """
     count = (table >= 0).sum(1)
     values = influence[:, table.clamp_min(0).flatten()].view(influence.shape[0], *table.shape)

@@ -1,4 +1,5 @@
-"""Shards: which pool rows go together, and files that are written once, verified, and refused when they are another question's."""
+"""Shards: which pool rows go together, and files that are written once, verified, and refused when they are another
+question's."""
 
 import json
 from collections.abc import Mapping
@@ -43,8 +44,8 @@ def write(study: Study, shard: Shard, tensors: Mapping[str, "torch.Tensor"], fac
 def sidecar(study: Study, shard: Shard, source: str, *, checksum: bool = True) -> dict[str, Any] | None:
     """Facts of a finished shard, or None when it must be computed (again).
 
-    None: files missing, torn or of other bytes than recorded, or computed from other target vectors than `source`. Raises
-    JobError for a shard that carries another study's identity.
+    None: files missing, torn or of other bytes than recorded, or computed from other target vectors than `source`.
+    Raises JobError for a shard that carries another study's identity.
     """
     path = shard.file(study)
     try:

@@ -1,7 +1,8 @@
-"""Target gradients: single samples, unit means and grounded unit means at every checkpoint, and their Gram matrices (METHOD §2).
+"""Target gradients: single samples, unit means and grounded unit means at every checkpoint, and their Gram matrices
+(METHOD §2).
 
-Each batch of target samples is decoded and seen by the vision tower once for all T checkpoints. A broken run starts over
-(minutes at most); a finished one is not repeated.
+Each batch of target samples is decoded and seen by the vision tower once for all T checkpoints. A broken run starts
+over (minutes at most); a finished one is not repeated.
 """
 
 import json
@@ -48,7 +49,8 @@ class Choice:
 
 
 def choose(study: Study, feed: "Feed") -> Choice:
-    """At most `samples_per_unit` rows of each unit by a seeded draw; the first `near_samples` of the draw count singly."""
+    """At most `samples_per_unit` rows of each unit by a seeded draw; the first `near_samples` of the draw count
+    singly."""
     config = study.config
     of_unit: dict[str, list[int]] = {}
     for row, sample in enumerate(feed.samples):
@@ -62,7 +64,8 @@ def choose(study: Study, feed: "Feed") -> Choice:
 
 
 def donors(pictures: Sequence[tuple[str, ...]], round_: int, seed: Sequence[int]) -> list[int]:
-    """Whose pictures each row of a unit gets in permutation `round_`: a derangement inside each group of equal picture count.
+    """Whose pictures each row of a unit gets in permutation `round_`: a derangement inside each group of equal
+    picture count.
 
     `pictures`: picture paths of the unit's rows. Returns positions in the unit; a row that cannot swap keeps its own.
     Of several seeded draws the one is taken that leaves the fewest rows with the same pictures.
@@ -248,7 +251,8 @@ class _Targets:
         """Means, Gram matrices, files; `targets.json` last."""
         alive = (self.count > 0).nonzero()[:, 0]
         if len(alive) == 0:
-            raise JobError("no target sample can be encoded: " + next(iter(self.failed.values()), "the target is empty"))
+            reason = next(iter(self.failed.values()), "the target is empty")
+            raise JobError(f"no target sample can be encoded: {reason}")
         names = [self.choice.units[u] for u in alive]
         kept = sorted((k, row) for row, k in self.singles.items() if row not in self.failed)
         places = torch.tensor([k for k, _ in kept], dtype=torch.int64)

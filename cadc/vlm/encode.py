@@ -49,7 +49,8 @@ class Batch:
 
     def to(self, device: str, dtype: torch.dtype) -> "Batch":
         """On a device, floating inputs in `dtype`."""
-        moved = {key: value.to(device, dtype if value.is_floating_point() else None) for key, value in self.inputs.items()}
+        moved = {key: value.to(device, dtype if value.is_floating_point() else None)
+                 for key, value in self.inputs.items()}
         return Batch(moved, self.answer.to(device))
 
 
@@ -80,8 +81,8 @@ class Encoder:
 
     def __init__(self, tokenizer: Any, processor: Any | None, image_token: str | None, max_tokens: int) -> None:
         if not getattr(tokenizer, "is_fast", False):
-            raise ModelError("the model's tokenizer cannot say where its tokens lie in the text. Use a model with a fast "
-                             "tokenizer (tokenizer.json).")
+            raise ModelError("the model's tokenizer cannot say where its tokens lie in the text. Use a model with a "
+                             "fast tokenizer (tokenizer.json).")
         source = getattr(processor, "chat_template", None) or tokenizer.chat_template
         self.template = ChatTemplate(tokenizer, source, image_token)
         self.max_tokens = max_tokens
@@ -121,8 +122,8 @@ class Encoder:
             try:
                 output = self._processor(text=[rendered.text], images=pictures, return_tensors="pt", **options)
             except (ValueError, TypeError, IndexError, ZeroDivisionError) as error:
-                raise DataError(f"sample {sample.id}: the model's processor refuses it ({error}). Check its pictures.") \
-                    from error
+                raise DataError(f"sample {sample.id}: the model's processor refuses it ({error}). Check its "
+                                "pictures.") from error
         length = int(output["input_ids"].shape[1])
         if length != len(self._recorder.offsets):
             raise ModelError("the model's processor changes the tokens after its tokenizer, so that answers cannot be "
@@ -168,8 +169,8 @@ def _moved(rendered: Rendered, expanded: str, image_token: str | None) -> list[t
         last = number == len(pieces) - 1
         found = len(expanded) - len(piece) if last and number else expanded.find(piece, new)
         if found < new or not expanded.startswith(piece, found):
-            raise ModelError("the model's processor rewrites the text around pictures, so that answers cannot be found. "
-                             "This family is not supported.")
+            raise ModelError("the model's processor rewrites the text around pictures, so that answers cannot be "
+                             "found. This family is not supported.")
         shifts.append((old, old + len(piece), found - old))
         old += len(piece) + len(image_token or "")
         new = found + len(piece)
@@ -207,7 +208,8 @@ def _concatenate(values: list[torch.Tensor | None]) -> torch.Tensor:
 
 
 def _stacked_pictures(processor: Any, image_token: str | None) -> bool:
-    """Whether the family keeps pictures per sample ([1, n, …], Idefics3) or as one flat list ([Σ n, …]); found by trying."""
+    """Whether the family keeps pictures per sample ([1, n, …], Idefics3) or as one flat list ([Σ n, …]); found by
+    trying."""
     from PIL import Image
 
     if not image_token:

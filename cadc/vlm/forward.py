@@ -1,8 +1,8 @@
 """The model's own forward, cut in two at the lowest adapted layer (DESIGN.md, "One pass, all checkpoints").
 
-`prefix` runs everything that no adapter can change, once and without a graph; `answer_losses` runs the rest for the adapter
-that is switched in now. No architecture is rewritten: the model's forward is stopped where the language model begins and
-called again there. Shape letters: B samples, L tokens, W hidden width.
+`prefix` runs everything that no adapter can change, once and without a graph; `answer_losses` runs the rest for the
+adapter that is switched in now. No architecture is rewritten: the model's forward is stopped where the language model
+begins and called again there. Shape letters: B samples, L tokens, W hidden width.
 """
 
 from collections.abc import Callable, Iterator
@@ -81,7 +81,8 @@ def prefix(vlm: Vlm, batch: Batch) -> Prefix:
 
 
 def answer_losses(vlm: Vlm, given: Prefix) -> torch.Tensor:
-    """float [B]: mean cross-entropy over the answer tokens of each sample (METHOD §2), with a graph when gradients are on.
+    """float [B]: mean cross-entropy over the answer tokens of each sample (METHOD §2), with a graph when gradients
+    are on.
 
     Logits are computed at answer positions only, in float32 (float64 for a float64 model).
     """
@@ -113,7 +114,8 @@ def _finish(config: Any, logits: torch.Tensor) -> torch.Tensor:
 
 @contextmanager
 def _resumed(vlm: Vlm, given: Prefix) -> Iterator[None]:
-    """For a cut inside the language model: layers below it pass through, the first adapted layer gets the kept states."""
+    """For a cut inside the language model: layers below it pass through, the first adapted layer gets the kept
+    states."""
     if given.first_layer == 0:
         yield
         return
@@ -154,6 +156,6 @@ def verify(vlm: Vlm, batch: Batch) -> float:
         own = vlm.model(**batch.inputs, use_cache=False).logits[given.rows, given.columns].to(ours.dtype)
     error = float((ours - own).abs().max() / own.abs().max().clamp_min(1e-6))
     if not error <= (1e-3 if vlm.dtype in (torch.float32, torch.float64) else 0.05):
-        raise ModelError(f"{type(vlm.model).__name__}: the cut forward differs from the model's own by {error:.2g}. This "
-                         "family is not supported.")
+        raise ModelError(f"{type(vlm.model).__name__}: the cut forward differs from the model's own by {error:.2g}. "
+                         "This family is not supported.")
     return error

@@ -38,7 +38,8 @@ class Vlm:
     """Set by `add_lora`."""
 
     def encode(self, sample: Sample, images: Sequence[Any]) -> Encoded:
-        """Tokens, pixels and answer mask of a sample. Raises DataError (too long, no answer, pictures that do not fit)."""
+        """Tokens, pixels and answer mask of a sample. Raises DataError (too long, no answer, pictures that do not
+        fit)."""
         return self.encoder.encode(sample, images)
 
     def collate(self, batch: Sequence[Encoded]) -> Batch:
@@ -78,8 +79,9 @@ def load_vlm(path_or_id: str, *, device: str = "cpu", dtype: str = "float32", tr
         config = AutoConfig.from_pretrained(path_or_id, **options)
         model = _model(path_or_id, config, getattr(torch, dtype), options)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        raise ModelError(f"model {path_or_id} cannot be loaded: {str(error).strip().splitlines()[0][:300]}. Give a local "
-                         "folder or a Hugging Face id of an image-text-to-text model with safetensors weights.") from error
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+        raise ModelError(f"model {path_or_id} cannot be loaded: {reason}. Give a local folder or a Hugging Face id of an "
+                         "image-text-to-text model with safetensors weights.") from error
     model.requires_grad_(False).eval().to(device)
     model.config.use_cache = False
     notes: list[str] = []

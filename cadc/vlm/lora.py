@@ -72,8 +72,8 @@ class LoraLayout:
             for letter, shape in (("A", (m.rank, m.inputs)), ("B", (m.outputs, m.rank))):
                 value = state.get(f"{m.name}.{letter}{suffix}")
                 if value is None or tuple(value.shape) != shape:
-                    raise ModelError(f"adapter has no {m.name}.{letter}{suffix} of shape {shape}. It belongs to another "
-                                     "model or LoRA setting; run the warm-up again.")
+                    raise ModelError(f"adapter has no {m.name}.{letter}{suffix} of shape {shape}. It belongs to "
+                                     "another model or LoRA setting; run the warm-up again.")
                 parts.append(value.reshape(-1))
         return torch.cat(parts)
 
@@ -89,8 +89,8 @@ class LoraLayout:
 def add_lora(vlm: Vlm, *, rank: int, alpha: float, layers: str = "all", seed: int = 0) -> LoraLayout:
     """Put LoRA on every linear of the chosen decoder layers: vision tower, connector and head stay as they are.
 
-    `layers`: `all` or `last:k`. A is drawn from `seed` (Kaiming uniform), B is zero. Raises ModelError when a layer has no
-    linears or k exceeds their number.
+    `layers`: `all` or `last:k`. A is drawn from `seed` (Kaiming uniform), B is zero. Raises ModelError when a layer
+    has no linears or k exceeds their number.
     """
     from peft import LoraConfig, inject_adapter_in_model
 
@@ -98,7 +98,8 @@ def add_lora(vlm: Vlm, *, rank: int, alpha: float, layers: str = "all", seed: in
         raise ModelError("the model already has LoRA adapters. Load it again.")
     first = 0 if layers == "all" else len(vlm.layers) - int(layers.removeprefix("last:"))
     if first < 0:
-        raise ModelError(f"lora_layers={layers}: the language model has only {len(vlm.layers)} layers. Use a smaller k.")
+        raise ModelError(f"lora_layers={layers}: the language model has only {len(vlm.layers)} layers. Use a "
+                         "smaller k.")
     inside = {id(m) for layer in vlm.layers[first:] for m in layer.modules() if isinstance(m, nn.Linear)}
     names = [name for name, m in vlm.model.named_modules() if id(m) in inside]
     if not names:
@@ -119,7 +120,7 @@ def add_lora(vlm: Vlm, *, rank: int, alpha: float, layers: str = "all", seed: in
 
 
 def _initial(vlm: Vlm, seed: int) -> torch.Tensor:
-    """Flat [P]: A Kaiming-uniform as in peft, B zero; drawn here so that the numbers do not depend on peft's version."""
+    """Flat [P]: A Kaiming-uniform as in peft, B zero; drawn here so that numbers do not depend on peft's version."""
     layout = _layout(vlm)
     generator = torch.Generator().manual_seed(seed)
     flat = torch.zeros(layout.size, dtype=torch.float32)

@@ -1,8 +1,9 @@
 """Load a model's own processor on a machine without torchvision (or with a broken one).
 
-transformers' processors of several families (SmolVLM, LLaVA-OneVision, Qwen-VL, InternVL) also want a *video* processor, which
-exists for torchvision only. Pictures never touch it, so such a processor is built here without one: a subclass made at run time
-whose list of parts leaves `video_processor` out and whose constructor receives an empty namespace for it.
+transformers' processors of several families (SmolVLM, LLaVA-OneVision, Qwen-VL, InternVL) also want a *video*
+processor, which exists for torchvision only. Pictures never touch it, so such a processor is built here without one:
+a subclass made at run time whose list of parts leaves `video_processor` out and whose constructor receives an empty
+namespace for it.
 """
 
 import inspect
@@ -54,8 +55,9 @@ def _picture_processor(path_or_id: str, options: dict[str, Any]) -> Any:
         module.num2words = str  # SmolVLM spells out the number of video frames with it, and refuses to start without
     parts = [part for part in stock.get_attributes() if part != "video_processor"]
     light = type(stock.__name__, (stock,), {"get_attributes": classmethod(lambda cls: list(parts))})
-    processor = light(image_processor=image_processor, tokenizer=tokenizer, video_processor=SimpleNamespace(), **settings)
-    processor.video_processor = SimpleNamespace()
+    no_video = SimpleNamespace()
+    processor = light(image_processor=image_processor, tokenizer=tokenizer, video_processor=no_video, **settings)
+    processor.video_processor = no_video
     return processor
 
 

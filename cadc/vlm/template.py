@@ -1,8 +1,8 @@
 """Render a sample with the model's own chat template and find where its answers lie in the text.
 
-Works for every template without knowing it: the conversation is rendered a second time with a marker in place of each answer;
-what stands between the markers is the template's own text, so each answer's place in the real rendering follows, and the real
-rendering must equal the marked one with the answers put back.
+Works for every template without knowing it: the conversation is rendered a second time with a marker in place of each
+answer; what stands between the markers is the template's own text, so each answer's place in the real rendering
+follows, and the real rendering must equal the marked one with the answers put back.
 """
 
 import re
@@ -13,8 +13,8 @@ from cadc.data.sample import Sample
 from cadc.errors import DataError
 
 PLAIN_TEMPLATE = (
-    "{% for m in messages %}{% if m['role'] == 'assistant' %}{{ m['content'] }}{{ eos_token }}{% else %}{{ m['content'] }}"
-    "\n{% endif %}{% endfor %}"
+    "{% for m in messages %}{% if m['role'] == 'assistant' %}{{ m['content'] }}{{ eos_token }}"
+    "{% else %}{{ m['content'] }}\n{% endif %}{% endfor %}"
 )
 """For models that ship without a chat template (PaliGemma, base language models): question, line break, answer, end."""
 
@@ -55,10 +55,11 @@ class ChatTemplate:
         text = self._text(sample, answers)
         marks = [_MARK.format(i) for i in range(len(answers))]
         pieces = _split(self._text(sample, marks), marks)
-        spans = pieces and (self._spans(text, pieces, answers) or self._spans(text, pieces, [a.strip() for a in answers]))
+        bare = [answer.strip() for answer in answers]
+        spans = pieces and (self._spans(text, pieces, answers) or self._spans(text, pieces, bare))
         if not spans:
-            raise DataError(f"sample {sample.id}: the model's chat template changes the answer text, so that its tokens "
-                            "cannot be told from the prompt. Use another chat template.")
+            raise DataError(f"sample {sample.id}: the model's chat template changes the answer text, so that its "
+                            "tokens cannot be told from the prompt. Use another chat template.")
         return Rendered(text, tuple(spans), self._pictures(sample, text))
 
     def prompt(self, sample: Sample) -> Rendered:
@@ -71,8 +72,8 @@ class ChatTemplate:
 
     def _answer(self, sample: Sample, turn: Any) -> str:
         if any(isinstance(part, int) for part in turn.parts):
-            raise DataError(f"sample {sample.id}: an answer holds a picture; only text can be learnt from. Move it to a "
-                            "user turn.")
+            raise DataError(f"sample {sample.id}: an answer holds a picture; only text can be learnt from. Move it to "
+                            "a user turn.")
         return "".join(turn.parts)
 
     def _text(self, sample: Sample, answers: list[str]) -> str:
@@ -123,14 +124,15 @@ class ChatTemplate:
     def _pictures(self, sample: Sample, text: str) -> tuple[int, ...]:
         order = tuple(p for turn in sample.turns for p in turn.parts if isinstance(p, int))
         if any(not 0 <= p < len(sample.images) for p in order):
-            raise DataError(f"sample {sample.id}: a turn shows a picture that the sample does not list. Fix its images.")
+            raise DataError(f"sample {sample.id}: a turn shows a picture that the sample does not list. Fix its "
+                            "images.")
         if order and not self.image_token:
             raise DataError(f"sample {sample.id}: it has pictures, but the model reads text only. Choose a "
                             "vision-language model.")
         shown = text.count(self.image_token) if self.image_token else 0
         if shown != len(order):
-            raise DataError(f"sample {sample.id}: its text shows {shown} picture places for {len(order)} pictures. Take "
-                            f"the literal {self.image_token} out of the text.")
+            raise DataError(f"sample {sample.id}: its text shows {shown} picture places for {len(order)} pictures. "
+                            f"Take the literal {self.image_token} out of the text.")
         return order
 
 
