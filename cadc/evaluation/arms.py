@@ -18,7 +18,7 @@ class Offer:
     index: np.ndarray
     """int64 [N]: position of each scored row in the pool file."""
     allowed: np.ndarray
-    """bool [N]: False for rows that repeat a scored target sample; no arm may take them."""
+    """bool [N]: False for rows that repeat a target sample; no arm may take them."""
     curriculum: np.ndarray
     """int64 [n]: positions of the curriculum, in its order (replayed rows appear again)."""
     stages: np.ndarray

@@ -32,7 +32,7 @@ class EvaluationResult:
     total: int
     """Runs asked for."""
     notes: tuple[str, ...] = ()
-    """What a reader must know, e.g. how many pool rows repeat a scored target sample."""
+    """What a reader must know, e.g. how many pool rows repeat a target sample."""
 
     @property
     def complete(self) -> bool:

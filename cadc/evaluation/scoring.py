@@ -1,0 +1,79 @@
+"""Accuracy and answer loss per target unit under the adapter that is switched in.
+
+n scored samples.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cadc.data.sample import Sample
+from cadc.evaluation.answers import is_right
+
+if TYPE_CHECKING:
+    import torch
+
+    from cadc.training import PrefixBank
+    from cadc.vlm import Vlm
+
+BATCH = 32
+
+
+def score(vlm: "Vlm", bank: "PrefixBank", samples: Sequence[Sample], rows: Sequence[int], *,
+          pictures: Callable[[Sample], list[Any]], max_new_tokens: int,
+          seen: Callable[[int], None]) -> list[dict[str, Any]]:
+    """One {unit, accuracy, loss, n} per unit, in order of first appearance.
+
+    rows: bank rows and positions in `samples`. An answer is right when greedy generation gives it (`is_right`);
+    generation is skipped where every answer token is already the likeliest after the expected ones before it, for then
+    greedy decoding writes exactly the expected answer. `seen(n)` is called after every batch and may raise Cancelled.
+    """
+    right: dict[int, bool] = {}
+    loss: dict[int, float] = {}
+    for start in range(0, len(rows), BATCH):
+        chunk = list(rows[start:start + BATCH])
+        each, certain = teacher_forced(vlm, bank, chunk)
+        loss.update(zip(chunk, each, strict=True))
+        right.update(zip(chunk, certain, strict=True))
+        open_ones = [row for row in chunk if not right[row]]
+        right.update(_generated(vlm, samples, open_ones, pictures, max_new_tokens))
+        seen(len(chunk))
+    units: dict[str, list[int]] = {}
+    for row in rows:
+        units.setdefault(samples[row].unit or samples[row].id, []).append(row)
+    return [{"unit": unit, "accuracy": sum(right[r] for r in own) / len(own),
+             "loss": sum(loss[r] for r in own) / len(own), "n": len(own)} for unit, own in units.items()]
+
+
+def teacher_forced(vlm: "Vlm", bank: "PrefixBank", rows: list[int]) -> tuple[list[float], list[bool]]:
+    """(ℓ(z; θ), whether every answer token is the likeliest) of each row, from one forward."""
+    import torch
+    from torch.nn import functional as F
+
+    from cadc.vlm.forward import answer_logits
+
+    given = bank.get(rows)
+    with torch.no_grad():
+        logits = answer_logits(vlm, given)  # [answer tokens, vocabulary]
+    each = F.cross_entropy(logits, given.labels, reduction="none")
+    missed = (logits.argmax(-1) != given.labels).to(each.dtype)
+    return (_per_sample(each, given.rows, len(rows)) / given.tokens.to(each.dtype)).tolist(), \
+        (_per_sample(missed, given.rows, len(rows)) == 0).tolist()
+
+
+def _per_sample(values: "torch.Tensor", owner: "torch.Tensor", size: int) -> "torch.Tensor":
+    """Sum of the values of each sample: [size]."""
+    return values.new_zeros(size).index_add(0, owner, values)
+
+
+def _generated(vlm: "Vlm", samples: Sequence[Sample], rows: list[int], pictures: Callable[[Sample], list[Any]],
+               max_new_tokens: int) -> dict[int, bool]:
+    """Whether greedy generation answers each of these rows rightly."""
+    from cadc.data import answer_format
+    from cadc.vlm import generate
+
+    if not rows:
+        return {}
+    asked = [samples[row] for row in rows]
+    texts = generate(vlm, asked, [pictures(sample) for sample in asked], max_new_tokens)
+    return {row: is_right(text, sample.answer, answer_format(sample))
+            for row, sample, text in zip(rows, asked, texts, strict=True)}

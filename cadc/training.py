@@ -1,0 +1,234 @@
+"""LoRA fine-tuning on rows that are seen often: everything below the adapters is computed once per sample and kept.
+
+Evaluation and the intervention test train many short runs over the same rows from the same frozen parts. Shape
+letters: B samples, L tokens, W hidden width.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cadc.errors import DataError
+from cadc.warmup import BETAS, CLIP, EPSILON
+
+if TYPE_CHECKING:
+    import torch
+
+    from cadc.vlm import Encoded, Prefix, Vlm
+
+log = logging.getLogger(__name__)
+
+LIMIT = 1 << 30
+"""Bytes of kept prefixes; beyond it a sample's prefix is computed each time."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One sample's share of a `Prefix`, without padding."""
+
+    given: "Prefix"
+    length: int
+    nbytes: int
+
+
+class PrefixBank:
+    """`Prefix` of any samples of one study and role, each computed once while it fits the limit.
+
+    Families whose language model is called with anything but [B, L, …] tensors (Qwen's [3, B, L] positions, Gemma's
+    ready-made masks) are not kept but computed each time; `note` says so.
+    """
+
+    def __init__(self, vlm: "Vlm", encode: Callable[[int], "Encoded"], limit: int = LIMIT) -> None:
+        self._vlm, self._encode, self._limit = vlm, encode, limit
+        self._pieces: dict[int, Piece] = {}
+        self._bytes = 0
+        self._keeps = True
+        self._checked = False
+        self.failed: dict[int, str] = {}
+        """Rows that cannot be encoded, with the reason."""
+        self.note = ""
+
+    def usable(self, rows: Iterable[int]) -> list[int]:
+        """Rows that can be encoded, in the order given; the others are remembered in `failed`. Fills the bank."""
+        found = []
+        for chunk in _chunks(list(rows), 32):
+            self._fill([row for row in dict.fromkeys(chunk) if row not in self._pieces])
+            found += [row for row in chunk if row not in self.failed]
+        return found
+
+    def get(self, rows: Sequence[int]) -> "Prefix":
+        """Prefix of a batch of usable rows (a row may occur twice). Raises DataError for one that cannot be encoded."""
+        wanted = list(dict.fromkeys(rows))
+        fresh = self._fill([row for row in wanted if row not in self._pieces])
+        if bad := next((row for row in wanted if row in self.failed), None):
+            raise DataError(self.failed[bad])
+        if self._keeps:
+            return join([self._pieces.get(row) or fresh[row] for row in rows])
+        from cadc.vlm import prefix
+
+        return prefix(self._vlm, self._vlm.collate([self._encode(row) for row in rows]))
+
+    def _fill(self, rows: list[int]) -> dict[int, Piece]:
+        """Compute what is missing; returns the pieces of these rows, kept or not."""
+        from cadc.vlm import prefix
+
+        encoded: dict[int, Encoded] = {}
+        for row in rows:
+            if row in self.failed:
+                continue
+            try:
+                encoded[row] = self._encode(row)
+            except DataError as error:
+                self.failed[row] = str(error)
+        if not encoded or not self._keeps:
+            return {}
+        whole = prefix(self._vlm, self._vlm.collate(list(encoded.values())))
+        length = max(e.length for e in encoded.values())
+        if not _plain(whole, length) or not (self._checked or _same(self._vlm, whole, length)):
+            self._keeps, self._pieces = False, {}
+            self.note = "features below the adapters cannot be kept for this model family: computed at every step"
+            log.warning(self.note)
+            return {}
+        self._checked |= len(encoded) > 1
+        pieces = {row: cut(whole, place, one.length) for place, (row, one) in enumerate(encoded.items())}
+        for row, piece in pieces.items():
+            if self._bytes + piece.nbytes <= self._limit:
+                self._pieces[row] = piece
+                self._bytes += piece.nbytes
+        return pieces
+
+
+def _chunks(rows: list[int], size: int) -> Iterator[list[int]]:
+    for start in range(0, len(rows), size):
+        yield rows[start:start + size]
+
+
+def _tensors(given: "Prefix") -> list["torch.Tensor"]:
+    """Tensors that the rest of the forward is called with."""
+    import torch
+
+    values = [*given.args, *given.kwargs.values(), given.hidden]
+    return [value for value in values if isinstance(value, torch.Tensor)]
+
+
+def _plain(given: "Prefix", length: int) -> bool:
+    """Whether every tensor is [B, L, …] (or [1, L, …] for all) and nothing else can belong to a sample."""
+    import torch
+
+    batch = int(given.tokens.shape[0])
+    others = [v for v in (*given.args, *given.kwargs.values()) if not isinstance(v, torch.Tensor)]
+    return (all(v.dim() >= 2 and v.shape[0] in (1, batch) and v.shape[1] == length for v in _tensors(given))
+            and all(v is None or isinstance(v, bool | int | float | str) for v in others))
+
+
+def _same(vlm: "Vlm", given: "Prefix", length: int) -> bool:
+    """Whether a prefix put together from pieces, in another order, gives the same losses."""
+    import torch
+
+    from cadc.vlm import answer_losses
+
+    again = join([cut(given, place, length) for place in reversed(range(int(given.tokens.shape[0])))])
+    with torch.no_grad():
+        return bool(torch.allclose(answer_losses(vlm, given), answer_losses(vlm, again).flip(0), rtol=1e-3, atol=1e-4))
+
+
+def cut(given: "Prefix", place: int, length: int) -> Piece:
+    """One sample of a batch, its first `length` positions: tensors [B, L, …] → [length, …], copied."""
+    import torch
+
+    from cadc.vlm import Prefix
+
+    def own(value: Any) -> Any:
+        if not isinstance(value, torch.Tensor):
+            return value
+        return value[place if value.shape[0] > 1 else 0, :length].clone()
+
+    mine = given.rows == place
+    rows = torch.zeros(int(mine.sum()), dtype=given.rows.dtype, device=given.rows.device)
+    piece = Prefix(tuple(own(v) for v in given.args), {key: own(v) for key, v in given.kwargs.items()},
+                   own(given.hidden), given.first_layer, given.tuples, rows, given.columns[mine], given.labels[mine],
+                   given.tokens[place:place + 1])
+    return Piece(piece, length, sum(value.nbytes for value in _tensors(piece)))
+
+
+def join(pieces: Sequence[Piece]) -> "Prefix":
+    """Samples back into one batch, right-padded with zeros (attention masks: unseen) to the longest."""
+    import torch
+
+    from cadc.vlm import Prefix
+
+    length = max(piece.length for piece in pieces)
+    first = pieces[0].given
+
+    def stacked(values: list[Any]) -> Any:
+        if not isinstance(values[0], torch.Tensor):
+            return values[0]
+        out = values[0].new_zeros((len(values), length, *values[0].shape[1:]))
+        for place, value in enumerate(values):
+            out[place, :value.shape[0]] = value
+        return out
+
+    given = [piece.given for piece in pieces]
+    rows = torch.cat([one.rows + place for place, one in enumerate(given)])
+    return Prefix(tuple(stacked(list(values)) for values in zip(*(one.args for one in given), strict=True)),
+                  {key: stacked([one.kwargs[key] for one in given]) for key in first.kwargs},
+                  stacked([one.hidden for one in given]), first.first_layer, first.tuples, rows,
+                  torch.cat([one.columns for one in given]), torch.cat([one.labels for one in given]),
+                  torch.cat([one.tokens for one in given]))
+
+
+def train(vlm: "Vlm", bank: PrefixBank, batches: Iterable[Sequence[int]], rates: Iterable[float],
+          optimizer: "torch.optim.Optimizer | None" = None) -> Iterator[float]:
+    """AdamW steps on the current adapter, with the warm-up's betas and clipping; yields the loss of each step.
+
+    batches: bank rows of each step; rates: its learning rate. Loss: mean over the batch of ℓ(z; θ) (METHOD §2).
+    """
+    import torch
+
+    from cadc.vlm import answer_losses, lora_parameters
+
+    parameters = lora_parameters(vlm)
+    optimizer = optimizer or new_optimizer(vlm)
+    for rows, rate in zip(batches, rates, strict=False):
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        loss = answer_losses(vlm, bank.get(list(rows))).mean()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, CLIP)
+        optimizer.step()
+        yield float(loss.detach())
+
+
+def fresh_adapter(vlm: "Vlm", seed: int) -> None:
+    """Make a new adapter the current one: A Kaiming-uniform from `seed` as in peft, B zero (METHOD §1)."""
+    import torch
+
+    from cadc.vlm import adapter_state, load_adapter_state
+
+    generator = torch.Generator().manual_seed(seed)
+    state = {}
+    for name, value in adapter_state(vlm).items():
+        bound = 1 / value.shape[1] ** 0.5 if name.endswith(".A") else 0.0
+        state[name] = torch.empty(value.shape).uniform_(-bound, bound, generator=generator)
+    load_adapter_state(vlm, state)
+
+
+def new_optimizer(vlm: "Vlm") -> "torch.optim.Optimizer":
+    """AdamW as in the warm-up, without a memory."""
+    import torch
+
+    from cadc.vlm import lora_parameters
+
+    return torch.optim.AdamW(lora_parameters(vlm), lr=1.0, betas=BETAS, eps=EPSILON, weight_decay=0.0)
+
+
+def losses(vlm: "Vlm", bank: PrefixBank, rows: Sequence[int], batch: int = 64) -> "torch.Tensor":
+    """float32 [len(rows)]: ℓ(z; θ) of usable rows under the current adapter, without a graph."""
+    import torch
+
+    from cadc.vlm import answer_losses
+
+    with torch.no_grad():
+        return torch.cat([answer_losses(vlm, bank.get(chunk)).float().cpu() for chunk in _chunks(list(rows), batch)])

@@ -1,0 +1,100 @@
+"""Retrain-and-compare on a real, tiny, from-config model."""
+
+import json
+
+import numpy as np
+import pytest
+
+from cadc.evaluation import EvaluationSettings, read_request, read_results, request_evaluation, run_evaluation
+from cadc.evaluation.request import result_file
+from cadc.progress import Cancelled, Silent
+
+SMALL = EvaluationSettings(arms=("base", "curated", "random", "full"), seeds=(0, 1), steps=12, batch=8, rise=2,
+                           samples_per_unit=4, max_new_tokens=4)
+
+
+class StopAfter(Silent):
+    """Cancels at the n-th step, as a person would."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def step(self, n: int = 1, **readings: float) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise Cancelled("enough")
+
+
+def numbers(study) -> list[tuple]:
+    table = read_results(study)[0].table
+    return sorted(table.drop(columns="seconds").itertuples(index=False, name=None))
+
+
+@pytest.fixture(scope="module")
+def evaluated(finished_study):
+    request_evaluation(finished_study, SMALL)
+    run_evaluation(finished_study, Silent())
+    return finished_study
+
+
+def test_every_trained_arm_sees_the_same_samples_and_steps(evaluated):
+    result = read_results(evaluated)[0]
+    trained = result.table[result.table["arm"] != "base"]
+    assert result.complete and set(result.table["arm"]) == set(SMALL.arms)
+    assert set(trained["samples_seen"]) == {96} and set(trained["steps"]) == {12}
+    assert set(result.table.loc[result.table["arm"] == "base", "samples_seen"]) == {0}
+    for _, own in result.table.groupby(["arm", "seed"]):
+        assert own.set_index("unit")["n"].to_dict() == {"name": 4, "is_red": 4, "option": 4}
+
+
+def test_training_lowers_the_loss(evaluated):
+    request = read_request(evaluated)
+    for run in request.runs:
+        if run.arm != "base":
+            losses = json.loads(result_file(evaluated, run.key).read_text())["losses"]
+            assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
+    loss = read_results(evaluated)[0].table.groupby("arm")["loss"].mean()
+    assert loss["full"] < loss["base"]
+
+
+def test_no_scored_target_sample_is_trained_on_and_none_was_seen_by_a_gradient(evaluated):
+    request = read_request(evaluated)
+    assert request.held_out == "held out"
+    assert not any(10 in rows["index"] for rows in request.row_lists.values())
+    assert any("1 pool rows repeat" in note for note in request.notes)
+    targets = json.loads((evaluated.targets_folder / "targets.json").read_text())
+    assert not set(request.scored) & {sample["index"] for sample in targets["samples"]}
+
+
+def test_seeds_and_arms_differ_but_share_what_they_should(evaluated):
+    request = read_request(evaluated)
+    rows = {(run.arm, run.seed): run.rows for run in request.runs}
+    assert rows["random", 0] != rows["random", 1]
+    assert rows["curated", 0] == rows["curated", 1]
+    table = read_results(evaluated)[0].table
+    assert table[table["arm"] == "curated"].groupby("seed")["loss"].mean().nunique() == 2
+
+
+def test_a_finished_comparison_is_not_computed_again(evaluated):
+    files = {path: path.stat().st_mtime_ns for path in (evaluated.evaluation_folder / "results").iterdir()}
+    run_evaluation(evaluated, StopAfter(1))
+    assert {path: path.stat().st_mtime_ns for path in (evaluated.evaluation_folder / "results").iterdir()} == files
+
+
+def test_a_stopped_comparison_goes_on_and_gives_the_same_numbers(evaluated, study):
+    request_evaluation(study, SMALL)
+    with pytest.raises(Cancelled):
+        run_evaluation(study, StopAfter(40))
+    assert 0 < read_results(study)[0].done < 7
+    run_evaluation(study, Silent())
+    assert numbers(study) == numbers(evaluated)
+
+
+def test_another_comparison_keeps_what_both_share(study):
+    one = EvaluationSettings(arms=("base", "random"), seeds=(0,), steps=3, batch=4, samples_per_unit=2)
+    run_evaluation(study, Silent(), one)
+    before = set((study.evaluation_folder / "results").iterdir())
+    run_evaluation(study, Silent(), EvaluationSettings(**one.to_json() | {"arms": ("base", "random", "full")}))
+    assert len(set((study.evaluation_folder / "results").iterdir()) - before) == 1
+    newest, older = read_results(study)
+    assert (newest.total, older.total) == (3, 2) and newest.complete and older.complete
