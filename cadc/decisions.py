@@ -30,6 +30,8 @@ class Decision:
     """`discover`, `rename`, `move`, `merge` or `curate`."""
     payload: dict[str, Any]
     """What was decided (docs/architecture.md, "store")."""
+    batch: int = 0
+    """`seq` of the first of the decisions made by one act (a move of ten units): undone and redone together."""
     undone: bool = False
     """Undone decisions stay in the log and can be redone until a newer one is made."""
 

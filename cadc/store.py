@@ -51,8 +51,9 @@ CREATE TABLE IF NOT EXISTS exports (study VARCHAR, made_at TIMESTAMP, folder VAR
     manifest JSON);
 CREATE TABLE IF NOT EXISTS jobs (study VARCHAR, job VARCHAR, state VARCHAR, done BIGINT, total BIGINT, seconds DOUBLE,
     message VARCHAR, updated TIMESTAMP);
-CREATE TABLE IF NOT EXISTS decisions (seq BIGINT PRIMARY KEY, study VARCHAR, made_at TIMESTAMP, scope VARCHAR,
-    kind VARCHAR, payload JSON, undone_at TIMESTAMP);
+CREATE TABLE IF NOT EXISTS decisions (seq BIGINT PRIMARY KEY, batch BIGINT, study VARCHAR, made_at TIMESTAMP,
+    scope VARCHAR, kind VARCHAR, payload JSON, undone_at TIMESTAMP);
+CREATE TABLE IF NOT EXISTS maps (study VARCHAR, signal VARCHAR, position INTEGER, x DOUBLE, y DOUBLE);
 """
 
 _WHERE = """study = $study AND role = $role AND ($source IS NULL OR source = $source)
@@ -116,43 +117,52 @@ class Store:
 
         Raises DataError for an unknown kind or a payload that is no JSON.
         """
-        if kind not in SCOPES:
-            raise DataError(f"unknown decision {kind!r}. Known: {', '.join(SCOPES)}")
+        return self.decide_together(study, kind, [payload])[-1]
+
+    def decide_together(self, study: Study, kind: str, payloads: list[dict[str, Any]]) -> list[Decision]:
+        """Append the decisions of one act in one transaction; they are undone together. Raises DataError."""
+        if kind not in SCOPES or not payloads:
+            raise DataError(f"unknown decision {kind!r}, or nothing decided. Known: {', '.join(SCOPES)}")
         try:
-            text = json.dumps(payload, sort_keys=True, allow_nan=False)
+            texts = [json.dumps(payload, sort_keys=True, allow_nan=False) for payload in payloads]
         except (TypeError, ValueError) as error:
             raise DataError(f"decision {kind!r} cannot be kept: {error}") from error
         with self._lock:
-            in_force = [d for d in self.decisions(study, SCOPES[kind]) if not d.undone]
-            if in_force and in_force[-1].kind == kind and json.dumps(in_force[-1].payload, sort_keys=True) == text:
-                return in_force[-1]
+            last = [d for d in self.decisions(study, SCOPES[kind]) if not d.undone][-len(texts):]
+            if texts == [json.dumps(d.payload, sort_keys=True) for d in last if d.kind == kind]:
+                return last
             with self._transaction() as db:
-                db.execute("INSERT INTO decisions VALUES (nextval('decision_seq'), ?, ?, ?, ?, ?, NULL)",
-                           [study.identity, datetime.now(), SCOPES[kind], kind, text])
-            return self._copy(study)[-1]
+                batch = None
+                for text in texts:
+                    seq = db.execute("SELECT nextval('decision_seq')").fetchone()[0]
+                    batch = batch or seq
+                    db.execute("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
+                               [seq, batch, study.identity, datetime.now(), SCOPES[kind], kind, text])
+            return self._copy(study)[-len(texts):]
 
-    def undo(self, study: Study, scope: str) -> Decision | None:
-        """Mark the newest decision in force of a scope as undone; None when there is none left."""
+    def undo(self, study: Study, scope: str) -> list[Decision]:
+        """Mark the newest act in force of a scope as undone; [] when there is none left."""
         with self._lock:
             in_force = [d for d in self.decisions(study, scope) if not d.undone]
-            return self._mark(study, in_force[-1], datetime.now()) if in_force else None
+            return self._mark(study, in_force[-1].batch, datetime.now()) if in_force else []
 
-    def redo(self, study: Study, scope: str) -> Decision | None:
-        """Put the last undone decision of a scope back in force; None when nothing was undone since the newest one."""
+    def redo(self, study: Study, scope: str) -> list[Decision]:
+        """Put the last undone act of a scope back in force; [] when nothing was undone since the newest decision."""
         with self._lock:
             waiting = self.redoable(study, scope)
-            return self._mark(study, waiting, None) if waiting else None
+            return self._mark(study, waiting.batch, None) if waiting else []
 
     def redoable(self, study: Study, scope: str) -> Decision | None:
-        """What `redo` would put back."""
+        """What `redo` would put back (the first decision of the act)."""
         log_of_scope = self.decisions(study, scope)
         newest = max((d.seq for d in log_of_scope if not d.undone), default=0)
         return next((d for d in log_of_scope if d.undone and d.seq > newest), None)
 
-    def _mark(self, study: Study, decision: Decision, undone_at: datetime | None) -> Decision:
+    def _mark(self, study: Study, batch: int, undone_at: datetime | None) -> list[Decision]:
         with self._transaction() as db:
-            db.execute("UPDATE decisions SET undone_at = ? WHERE seq = ?", [undone_at, decision.seq])
-        return next(d for d in self._copy(study) if d.seq == decision.seq)
+            db.execute("UPDATE decisions SET undone_at = ? WHERE study = ? AND batch = ?",
+                       [undone_at, study.identity, batch])
+        return [d for d in self._copy(study) if d.batch == batch]
 
     def _copy(self, study: Study) -> list[Decision]:
         """Write the JSON copy and return the log."""
@@ -162,10 +172,10 @@ class Store:
 
     def decisions(self, study: Study, scope: str | None = None) -> list[Decision]:
         """The log of a study, oldest first, undone ones included."""
-        rows = self._rows("SELECT seq, made_at, scope, kind, payload, undone_at FROM decisions WHERE study = ? "
+        rows = self._rows("SELECT seq, batch, made_at, scope, kind, payload, undone_at FROM decisions WHERE study = ? "
                           "AND (?::VARCHAR IS NULL OR scope = ?) ORDER BY seq", [study.identity, scope, scope])
-        return [Decision(seq=s, at=at.isoformat(timespec="seconds"), scope=sc, kind=k, payload=json.loads(p),
-                         undone=u is not None) for s, at, sc, k, p, u in rows]
+        return [Decision(seq=n, batch=b, at=at.isoformat(timespec="seconds"), scope=sc, kind=k, payload=json.loads(p),
+                         undone=u is not None) for n, b, at, sc, k, p, u in rows]
 
     def _rows(self, query: str, parameters: list[Any]) -> list[tuple]:
         with self._lock:
@@ -200,10 +210,14 @@ class Store:
         if kept:
             log.warning("study %s: %d decisions restored from its JSON copy", study.identity, len(kept))
             with self._transaction() as db:
+                fresh: dict[int, int] = {}
                 for d in kept:
+                    seq = db.execute("SELECT nextval('decision_seq')").fetchone()[0]
                     at = datetime.fromisoformat(d.at)
-                    db.execute("INSERT INTO decisions VALUES (nextval('decision_seq'), ?, ?, ?, ?, ?, ?)",
-                               [study.identity, at, d.scope, d.kind, json.dumps(d.payload), at if d.undone else None])
+                    db.execute("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                               [seq, fresh.setdefault(d.batch or d.seq, seq), study.identity, at, d.scope, d.kind,
+                                json.dumps(d.payload), at if d.undone else None])
+            self._copy(study)
         elif known and len(read_decisions(study)) != known:
             self._copy(study)
 
@@ -264,6 +278,23 @@ class Store:
         with self._transaction() as db:
             _replace(db, "capabilities", study, sizes)
             _replace(db, "labels", study, [[study.identity, unit, c] for unit, c in of_unit.items()])
+
+    def labels(self, study: Study) -> dict[str, str | None]:
+        """unit → capability id (None: unassigned), as last saved."""
+        return dict(self._rows("SELECT unit, capability FROM labels WHERE study = ?", [study.identity]))
+
+    def save_map(self, study: Study, signal: str, spots: np.ndarray) -> None:
+        """Keep map positions [M, 2] of a signal: a UMAP takes seconds, and its first import half a minute."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM maps WHERE study = ? AND signal = ?", [study.identity, signal])
+            db.executemany("INSERT INTO maps VALUES (?, ?, ?, ?, ?)",
+                           [[study.identity, signal, m, float(x), float(y)] for m, (x, y) in enumerate(spots)])
+
+    def map(self, study: Study, signal: str) -> np.ndarray | None:
+        """Map positions [M, 2] kept for a signal, None when there are none yet."""
+        found = self._rows("SELECT x, y FROM maps WHERE study = ? AND signal = ? ORDER BY position",
+                           [study.identity, signal])
+        return np.array(found) if found else None
 
     def save_influence(self, study: Study, flows: pd.DataFrame) -> None:
         """Replace the influence summary: columns source, capability, rows, influence."""

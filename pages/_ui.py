@@ -10,14 +10,14 @@ import pandas as pd
 import streamlit as st
 
 from cadc import jobs
-from cadc.data import open_images, read_table
+from cadc.data import open_images
 from cadc.data.sample import Sample
-from cadc.errors import CadcError
+from cadc.decisions import SCOPES, Decision
+from cadc.discovery import replay
+from cadc.errors import CadcError, DataError
 from cadc.gradients.scores import Scores
-from cadc.influence import InfluenceColumns
 from cadc.store import Store
 from cadc.study import Study, cache_root
-from cadc.workbench import Workbench
 
 log = logging.getLogger(__name__)
 
@@ -78,18 +78,9 @@ def open_study() -> tuple[Study, Store]:
     return study, store
 
 
-@st.cache_resource(max_entries=3, show_spinner="Opening the scores…")
-def _finished(folder: str, _study: Study) -> tuple[InfluenceColumns, pd.DataFrame, pd.DataFrame]:
-    """What never changes in a finished study: scores (mapped) with their remembered columns, pool and target rows."""
-    return (InfluenceColumns(Scores.load(_study)), read_table(_study.samples_file("pool")),
-            read_table(_study.samples_file("target")))
-
-
-@st.cache_resource(max_entries=12, show_spinner=False)
-def _bench(folder: str, log_key: str, _study: Study, _decisions: list) -> Workbench:
-    """One workbench per list of decisions, so that what it computed is there at the next rerun."""
-    columns, pool, target = _finished(folder, _study)
-    return Workbench(_study, columns.scores, pool, target, _decisions, columns)
+@st.cache_resource(max_entries=4, show_spinner="Opening the scores…")
+def _scores(folder: str, _study: Study) -> Scores:
+    return Scores.load(_study)
 
 
 def require_scores(study: Study) -> Scores:
@@ -100,17 +91,7 @@ def require_scores(study: Study) -> Scores:
                 icon=":material/hourglass_empty:")
         job_panel(study, jobs.CORE_JOBS)
         st.stop()
-    return _finished(str(study.folder), study)[0].scores
-
-
-def open_bench(study: Study, store: Store) -> Workbench:
-    """The finished study under all decisions made so far; otherwise says what is missing and stops the page.
-
-    Reads the database again at each call, so a decision of another page or tab is followed at once.
-    """
-    require_scores(study)
-    decisions = [d for d in store.decisions(study) if not d.undone]
-    return _bench(str(study.folder), ",".join(str(d.seq) for d in decisions), study, decisions)
+    return _scores(str(study.folder), study)
 
 
 def duration(seconds: float | None) -> str:
@@ -183,16 +164,58 @@ def sample_card(study: Study, role: str, row: Mapping[str, Any]) -> None:
     st.code(" · ".join(facts), language=None, wrap_lines=True)
 
 
+def decide(study: Study, store: Store, kind: str, *payloads: dict[str, Any]) -> bool:
+    """Write the decisions of one act, unless they do not apply; then says why on the next run. For callbacks."""
+    from pages._bench import open_bench  # it builds on this module
+
+    try:
+        if SCOPES.get(kind) == "capabilities" and kind != "discover":
+            now = open_bench(study, store).capabilities
+            after = replay(now, [Decision(seq=0, at="", scope="", kind=kind, payload=p) for p in payloads])
+            if len(after.skipped) > len(now.skipped):
+                raise DataError(after.skipped[-1])
+        store.decide_together(study, kind, list(payloads))
+        _follow(study, store)
+    except CadcError as error:
+        log.warning("%s refused: %s", kind, error)
+        st.session_state["refused"] = str(error)
+        return False
+    return True
+
+
+def _follow(study: Study, store: Store) -> None:
+    """Let the database's tables of capabilities and labels say what the decisions now make of the study."""
+    from pages._bench import open_bench
+
+    found = open_bench(study, store).capabilities
+    store.save_capabilities(study, dict(zip(found.ids, found.names, strict=True)), {
+        unit: found.ids[k] if k >= 0 else None for unit, k in zip(found.units, found.of_unit, strict=True)})
+
+
+def _take_back(study: Study, store: Store, scope: str, again: bool) -> None:
+    (store.redo if again else store.undo)(study, scope)
+    if scope == "capabilities":
+        _follow(study, store)
+
+
+def show_refused() -> None:
+    """What a callback could not do."""
+    if refused := st.session_state.pop("refused", None):
+        st.warning("That was not done:", icon=":material/block:")
+        st.code(refused, language=None, wrap_lines=True)
+
+
 def decision_buttons(study: Study, store: Store, scope: str) -> None:
     """Undo and redo for one scope, with the history beside them."""
     decisions = store.decisions(study, scope)
+    show_refused()
     in_force, waiting = [d for d in decisions if not d.undone], store.redoable(study, scope)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Undo", icon=":material/undo:", disabled=not in_force, key=f"undo-{scope}",
-                  on_click=store.undo, args=(study, scope),
+                  on_click=_take_back, args=(study, store, scope, False),
                   help=f"Takes back: {in_force[-1].kind}" if in_force else "Nothing to take back")
         st.button("Redo", icon=":material/redo:", disabled=waiting is None, key=f"redo-{scope}",
-                  on_click=store.redo, args=(study, scope),
+                  on_click=_take_back, args=(study, store, scope, True),
                   help=f"Puts back: {waiting.kind}" if waiting else "Nothing to put back")
         with st.popover(f"History ({len(in_force)})", icon=":material/history:"):
             st.dataframe(pd.DataFrame([

@@ -42,3 +42,12 @@ def plain(text: str, limit: int = 60) -> str:
     text = " ".join(str(text).split())
     text = text if len(text) <= limit else text[:limit - 1] + "…"
     return html.escape(text, quote=False).replace("$", "&#36;")
+
+
+_MARKS = {"circle": "●", "square": "■", "diamond": "◆", "triangle-up": "▲", "cross": "✚", "star": "★",
+          "circle-open": "○"}
+
+
+def mark(capability: str | None) -> str:
+    """The capability's plot mark as a character, for text beside a plot."""
+    return _MARKS[symbol(capability)]

@@ -1,0 +1,106 @@
+"""The Capabilities page: every gesture is one decision, follows at once, survives, and can be taken back."""
+
+from cadc.decisions import latest, read_decisions
+from cadc.store import Store
+
+
+def pressed(page, label):
+    next(b for b in page.button if b.label == label).click()
+    page.run()
+    assert not page.exception, page.exception
+    return page
+
+
+def fields(page) -> dict[str, str]:
+    return {t.label: t.value for t in page.text_input}
+
+
+def unit_rows(page):
+    return page.dataframe[1].value.set_index("unit")
+
+
+def test_empty_cache_points_to_the_data_page(empty_cache, open_page):
+    assert "Data" in open_page("3_capabilities").info[0].value
+
+
+def test_study_without_scores_says_what_is_missing(study, open_page):
+    (study.scores_folder / "scores.json").unlink()
+    assert "Trajectories" in open_page("3_capabilities").info[0].value
+
+
+def test_typed_name_is_kept_and_shown_in_the_table(study, open_page):
+    page = open_page("3_capabilities", study="trial")
+    field = next(t for t in page.text_input if t.label == "Name of c1")
+    field.set_value("perceptual recognition").run()
+    assert fields(page)["Name of c1"] == "perceptual recognition"
+    assert "perceptual recognition" in set(unit_rows(page)["name"])
+    assert latest(read_decisions(study), "rename") == {"capability": "c1", "name": "perceptual recognition"}
+
+
+def test_name_of_another_capability_is_refused_with_a_reason(study, open_page):
+    page = open_page("3_capabilities", study="trial")
+    next(t for t in page.text_input if t.label == "Name of c1").set_value("c2").run()
+    assert any("already called" in c.value for c in page.code) and read_decisions(study) == []
+
+
+def test_units_moved_together_form_a_new_capability_and_one_undo_takes_them_back(study, open_page):
+    page = open_page("3_capabilities", study="trial")
+    before = unit_rows(page)["name"].to_dict()
+    chosen = list(before)[:2]
+    page.multiselect(key="selected-units").set_value(chosen)
+    next(s for s in page.selectbox if s.label == "Move them to").set_value("new")
+    page.run()
+    pressed(page, "Move")
+    after = unit_rows(page)["name"].to_dict()
+    assert after[chosen[0]] == after[chosen[1]] not in before.values()
+    assert {u: n for u, n in after.items() if u not in chosen} == {u: n for u, n in before.items() if u not in chosen}
+    pressed(page, "Undo")
+    assert unit_rows(page)["name"].to_dict() == before
+    pressed(page, "Redo")
+    assert unit_rows(page)["name"].to_dict() == after
+
+
+def test_number_of_selected_units_is_said(study, open_page):
+    page = open_page("3_capabilities", study="trial")
+    units = list(unit_rows(page).index)
+    page.multiselect(key="selected-units").set_value(units[2:4]).run()
+    assert any(t.value.startswith("2 of 8 units selected") for t in page.text)
+
+
+def test_merge_leaves_one_capability_less(study, open_page):
+    page = open_page("3_capabilities", study="trial")
+    count = len([label for label in fields(page) if label.startswith("Name of")])
+    pressed(page, "Merge")
+    assert len([label for label in fields(page) if label.startswith("Name of")]) == count - 1
+
+
+def test_found_with_other_settings_is_one_decision(study, open_page):
+    page = open_page("3_capabilities", study="trial")
+    next(r for r in page.radio if r.label == "Target gradients").set_value("grounded")
+    next(c for c in page.checkbox).uncheck()
+    next(s for s in page.slider if "τ" in s.label).set_value(0.3)
+    pressed(page, "Find capabilities")
+    made = read_decisions(study)
+    assert [d.kind for d in made] == ["discover"]
+    assert made[0].payload["signal"] == "grounded" and made[0].payload["tau"] == 0.3
+    assert any("τ 0.300" in t.value for t in page.text)
+
+
+def test_every_kind_of_evidence_opens(study, open_page):
+    page = open_page("3_capabilities", study="trial")
+    for name in ("Choice of K", "Stability", "Rival explanations"):
+        page.session_state["evidence"] = name
+        page.run()
+        assert not page.exception and not page.error, (page.exception, page.error)
+    assert set(page.dataframe[-1].value["rival"]) == {"answer format", "question words", "pictures"}
+
+
+def test_labels_in_the_database_follow_each_act(study, open_page):
+    page = open_page("3_capabilities", study="trial")
+    unit = unit_rows(page).index[0]
+    page.multiselect(key="selected-units").set_value([unit])
+    next(s for s in page.selectbox if s.label == "Move them to").set_value("nowhere")
+    page.run()
+    pressed(page, "Move")
+    assert unit_rows(page)["name"][unit] == "unassigned"
+    assert Store(study.folder.parent.parent).labels(study)[unit] is None
