@@ -1,7 +1,7 @@
 """The scores of a finished study: every shard compacted once into memory-mapped arrays for the interactive half.
 
-N pool samples, T checkpoints, M target units, S single target samples. Plain `.npy` files (no pickle): they can be mapped
-column by column, which is what makes a move of one unit cost one column and not the whole matrix.
+N pool samples, T checkpoints, M target units, S single target samples. Plain `.npy` files (no pickle): they can be
+mapped column by column, which is what makes a move of one unit cost one column and not the whole matrix.
 """
 
 import json

@@ -80,8 +80,8 @@ def load_vlm(path_or_id: str, *, device: str = "cpu", dtype: str = "float32", tr
         model = _model(path_or_id, config, getattr(torch, dtype), options)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-        raise ModelError(f"model {path_or_id} cannot be loaded: {reason}. Give a local folder or a Hugging Face id of an "
-                         "image-text-to-text model with safetensors weights.") from error
+        raise ModelError(f"model {path_or_id} cannot be loaded: {reason}. Give a local folder or a Hugging Face id of "
+                         "an image-text-to-text model with safetensors weights.") from error
     model.requires_grad_(False).eval().to(device)
     model.config.use_cache = False
     notes: list[str] = []

@@ -1,0 +1,52 @@
+"""A tiny study: data of all shapes, a tiny Idefics3."""
+
+import json
+import random
+from pathlib import Path
+
+ANSWERS = ("red", "a blue thing", "7", "yes", "between the two")
+
+
+def write_data(folder: Path, *, pool: int = 30, target: int = 18) -> None:
+    """No picture, one and several, short and long, one and two turns; three units, one of them without pictures."""
+    from PIL import Image
+
+    draw = random.Random(3)
+    (folder / "pictures").mkdir()
+    for i in range(12):
+        size = (16, 16) if i % 3 else (16, 8)
+        picture = Image.new("RGB", size)
+        picture.putdata([tuple(draw.randrange(256) for _ in range(3)) for _ in range(size[0] * size[1])])
+        picture.save(folder / "pictures" / f"{i}.png")
+
+    def row(i: int, pictures: int, unit: str | None) -> dict:
+        names = [f"{draw.randrange(12)}.png" for _ in range(pictures)]
+        question = "<image>\n" * pictures + " ".join(["what"] * (1 + i % 7)) + "?"
+        turns = [{"from": "human", "value": question}, {"from": "gpt", "value": draw.choice(ANSWERS)}]
+        if i % 4 == 3:
+            turns += [{"from": "human", "value": "sure?"}, {"from": "gpt", "value": draw.choice(ANSWERS)}]
+        made = {"id": f"r{i}", "conversations": turns}
+        if pictures:
+            made["image"] = names if pictures > 1 else names[0]
+        return made | ({"task": unit} if unit else {})
+
+    rows = [row(i, (0, 1, 1, 2)[i % 4], None) for i in range(pool)]
+    (folder / "pool.json").write_text(json.dumps(rows))
+    units = ("look", "words", "mixed")
+    rows = [row(i, {"look": 1, "words": 0, "mixed": i // 3 % 3}[units[i % 3]], units[i % 3]) for i in range(target)]
+    (folder / "target.json").write_text(json.dumps(rows))
+
+
+def make_study(data: Path, root: Path, **settings):
+    """A study of that data, ingested; settings replace the small defaults."""
+    from cadc.data import run_ingest
+    from cadc.progress import Silent
+    from cadc.study import Study, StudyConfig
+
+    small = {"warmup_min_rows": 12, "warmup_epochs": 2, "warmup_batch": 6, "checkpoints": 2, "near_samples": 4,
+             "near_q": 2, "samples_per_unit": 5, "shard_rows": 8, "best_rows": 5, "lora_rank": 2, "learning_rate": 1e-2}
+    config = StudyConfig(pool=str(data / "pool.json"), target=str(data / "target.json"), images=str(data / "pictures"),
+                         unit_column="task", model=str(data / "model"), **(small | settings))
+    study = Study.create("tiny", config, created="2026-01-01T00:00:00", root=root)
+    run_ingest(study, Silent())
+    return study
