@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,20 +48,24 @@ def _row(sample: Sample, raw: str, group: int) -> dict:
             "answer_format": answer_format(sample), "group": group, "raw": raw, "turns": turns}
 
 
-def _table(path: Path, columns: list[str]):
+def _table(path: Path, columns: list[str], only: Collection[int] | None = None):
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(path, columns=columns)
+        filters = None if only is None else [("index", "in", sorted(int(i) for i in only))]
+        return pq.read_table(path, columns=columns, filters=filters)
     except (FileNotFoundError, pa.ArrowException, OSError) as error:
         raise JobError(f"{path.name} of study {path.parent.parent.name} cannot be read ({type(error).__name__}). "
                        "Run the ingest job again.") from error
 
 
-def read_samples(path: Path) -> list[Sample]:
-    """The samples that `write_samples` wrote, equal and in order. Raises JobError when the file is missing."""
-    table = _table(path, ["index", "id", "images", "source", "unit", "turns"])
+def read_samples(path: Path, *, only: Collection[int] | None = None) -> list[Sample]:
+    """The samples that `write_samples` wrote, equal and in order; `only` those with these positions in the input file.
+
+    Raises JobError when the file is missing.
+    """
+    table = _table(path, ["index", "id", "images", "source", "unit", "turns"], only)
     samples = []
     for row in table.to_pylist():
         turns = tuple(Turn(role=role, parts=tuple(parts)) for role, parts in json.loads(row["turns"]))
