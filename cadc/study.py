@@ -280,6 +280,11 @@ class Study:
         """One folder per retrain-and-compare run."""
         return self.folder / "evaluation"
 
+    @cached_property
+    def exports_folder(self) -> Path:
+        """Curricula written from the Curriculum page, one folder each; any other folder may be typed."""
+        return self.folder / "exports"
+
     def job_folder(self, job: str) -> Path:
         """status.json, log.txt, cancel, lock of one job."""
         return self.folder / "jobs" / job
