@@ -1,64 +1,24 @@
-"""A small finished study on a from-config model: coloured squares, three target units, sixty pool rows."""
-
-import json
-import random
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
-COLOURS = {"red": (214, 48, 44), "blue": (42, 92, 214), "green": (46, 160, 66)}
-QUESTIONS = {"name": "Which colour is it?", "is_red": "Is it red?", "option": "A red, B blue, C green. Which letter?"}
-
-
-def answer(kind: str, colour: str) -> str:
-    letter = "ABC"[list(COLOURS).index(colour)]
-    return {"name": colour, "is_red": "yes" if colour == "red" else "no", "option": letter}[kind]
-
-
-def write_rows(folder: Path, name: str, count: int, seed: int) -> list[dict]:
-    """LLaVA rows about squares; every picture is different."""
-    from PIL import Image, ImageDraw
-
-    rng = random.Random(seed)
-    (folder / "images").mkdir(parents=True, exist_ok=True)
-    rows = []
-    for i in range(count):
-        colour, kind = rng.choice(list(COLOURS)), list(QUESTIONS)[i % 3]
-        picture = Image.new("RGB", (64, 64), (255, 255, 255))
-        left, top = rng.randrange(40), rng.randrange(40)
-        ImageDraw.Draw(picture).rectangle((left, top, left + 20, top + 20), fill=COLOURS[colour])
-        picture.putpixel((63, 63), (i % 256, seed % 256, 7))
-        picture.save(folder / f"images/{name}-{i}.png")
-        rows.append({"id": f"{name}-{i}", "image": f"images/{name}-{i}.png", "task": kind, "conversations": [
-            {"from": "human", "value": f"<image>\n{QUESTIONS[kind]}"}, {"from": "gpt", "value": answer(kind, colour)}]})
-    return rows
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")
 def finished_study(tmp_path_factory):
-    """Ingested, warmed up, attributed. One pool row is a copy of a target row that will be scored. Do not change it."""
+    """Coloured squares: ingested, warmed up, attributed. Do not change it."""
+    from squares import squares_study
+
     from cadc.data import run_ingest
-    from cadc.demo.model import build_model, build_processor
     from cadc.gradients.attribute import run_attribute
     from cadc.gradients.targets import run_targets
     from cadc.progress import Silent
-    from cadc.study import Study, StudyConfig
     from cadc.warmup import run_warmup
 
-    folder = tmp_path_factory.mktemp("evaluation")
-    model = folder / "model"
-    build_model(0).save_pretrained(model)
-    build_processor().save_pretrained(model)
-    pool, target = write_rows(folder, "pool", 60, 1), write_rows(folder, "target", 48, 2)
-    shutil.copy(folder / target[-1]["image"], folder / "images" / "leak.png")
-    pool[10] = pool[10] | {"image": "images/leak.png", "conversations": target[-1]["conversations"]}
-    (folder / "pool.json").write_text(json.dumps(pool))
-    (folder / "target.json").write_text(json.dumps(target))
-    config = StudyConfig(pool=str(folder / "pool.json"), target=str(folder / "target.json"), unit_column="task",
-                         model=str(model), checkpoints=2, warmup_min_rows=24, warmup_epochs=2, warmup_batch=8,
-                         samples_per_unit=8, near_samples=4, near_q=2, best_rows=16, permutations=1)
-    study = Study.create("squares", config, created="2026-01-01T00:00:00", root=folder / "cache")
+    study = squares_study(tmp_path_factory.mktemp("evaluation"))
     for job in (run_ingest, run_warmup, run_targets, run_attribute):
         job(study, Silent())
     return study

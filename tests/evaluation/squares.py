@@ -1,0 +1,52 @@
+"""A small study on a from-config model: coloured squares, three target units, sixty pool rows."""
+
+import json
+import random
+import shutil
+from pathlib import Path
+
+COLOURS = {"red": (214, 48, 44), "blue": (42, 92, 214), "green": (46, 160, 66)}
+QUESTIONS = {"name": "Which colour is it?", "is_red": "Is it red?", "option": "A red, B blue, C green. Which letter?"}
+
+
+def answer(kind: str, colour: str) -> str:
+    letter = "ABC"[list(COLOURS).index(colour)]
+    return {"name": colour, "is_red": "yes" if colour == "red" else "no", "option": letter}[kind]
+
+
+def write_rows(folder: Path, name: str, count: int, seed: int) -> list[dict]:
+    """LLaVA rows about squares; every picture is different."""
+    from PIL import Image, ImageDraw
+
+    rng = random.Random(seed)
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    rows = []
+    for i in range(count):
+        colour, kind = rng.choice(list(COLOURS)), list(QUESTIONS)[i % 3]
+        picture = Image.new("RGB", (64, 64), (255, 255, 255))
+        left, top = rng.randrange(40), rng.randrange(40)
+        ImageDraw.Draw(picture).rectangle((left, top, left + 20, top + 20), fill=COLOURS[colour])
+        picture.putpixel((63, 63), (i % 256, seed % 256, 7))
+        picture.save(folder / f"images/{name}-{i}.png")
+        rows.append({"id": f"{name}-{i}", "image": f"images/{name}-{i}.png", "task": kind, "conversations": [
+            {"from": "human", "value": f"<image>\n{QUESTIONS[kind]}"}, {"from": "gpt", "value": answer(kind, colour)}]})
+    return rows
+
+
+def squares_study(folder: Path):
+    """The study, nothing computed yet. Row 10 of its pool is a copy of the last target row."""
+    from cadc.demo.model import build_model, build_processor
+    from cadc.study import Study, StudyConfig
+
+    model = folder / "model"
+    build_model(0).save_pretrained(model)
+    build_processor().save_pretrained(model)
+    pool, target = write_rows(folder, "pool", 60, 1), write_rows(folder, "target", 48, 2)
+    shutil.copy(folder / target[-1]["image"], folder / "images" / "leak.png")
+    pool[10] = pool[10] | {"image": "images/leak.png", "conversations": target[-1]["conversations"]}
+    (folder / "pool.json").write_text(json.dumps(pool))
+    (folder / "target.json").write_text(json.dumps(target))
+    config = StudyConfig(pool=str(folder / "pool.json"), target=str(folder / "target.json"), unit_column="task",
+                         model=str(model), checkpoints=2, warmup_min_rows=24, warmup_epochs=2, warmup_batch=8,
+                         samples_per_unit=8, near_samples=4, near_q=2, best_rows=16, permutations=1)
+    return Study.create("squares", config, created="2026-01-01T00:00:00", root=folder / "cache")

@@ -1,0 +1,126 @@
+"""Kept prefixes and short LoRA runs on a real, tiny model."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent / "vlm"))
+QUESTIONS = ("What is it?", "Is it red, or is it another colour?", "Name it.", "How many?", "Which one of these is it?")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    from tiny_vlm import idefics3
+
+    return idefics3(tmp_path_factory.mktemp("model"))
+
+
+def opened(folder, layers: str = "all"):
+    """(model with an adapter that is not zero, encode): rows of different length, the last one without a picture."""
+    from PIL import Image
+
+    from cadc.data.sample import Sample, Turn
+    from cadc.errors import DataError
+    from cadc.vlm import adapter_state, add_lora, load_adapter_state, load_vlm
+
+    vlm = load_vlm(str(folder))
+    add_lora(vlm, rank=2, alpha=4.0, layers=layers)
+    state = adapter_state(vlm)
+    generator = torch.Generator().manual_seed(3)
+    load_adapter_state(vlm, {k: v + 0.1 * torch.randn(v.shape, generator=generator) for k, v in state.items()})
+
+    def encode(row: int):
+        if row == 99:
+            raise DataError("sample 99: too long")
+        picture = row < 4
+        parts = (0, QUESTIONS[row]) if picture else (QUESTIONS[row],)
+        turns = (Turn(role="user", parts=parts), Turn(role="assistant", parts=("yes" * (row + 1),)))
+        images = [Image.new("RGB", (16, 16), (40 * row, 90, 20))] if picture else []
+        return vlm.encode(Sample(index=row, id=str(row), images=("a.png",) * picture, turns=turns), images)
+
+    return vlm, encode
+
+
+@pytest.mark.parametrize("layers", ["all", "last:1"])
+@pytest.mark.parametrize("limit", [0, 1 << 30])
+def test_kept_prefixes_give_the_losses_and_gradients_of_a_fresh_forward(folder, layers, limit):
+    from cadc.training import PrefixBank
+    from cadc.vlm import answer_losses, lora_parameters, prefix
+
+    vlm, encode = opened(folder, layers)
+    bank = PrefixBank(vlm, encode, limit)
+    assert bank.usable([3, 0, 99, 4, 2, 1]) == [3, 0, 4, 2, 1]
+    rows = [4, 0, 2, 2, 3]
+    kept = answer_losses(vlm, bank.get(rows))
+    fresh = answer_losses(vlm, prefix(vlm, vlm.collate([encode(row) for row in rows])))
+    assert torch.allclose(kept, fresh, rtol=1e-5, atol=1e-6)
+    ours, wanted = (torch.autograd.grad(loss.sum(), lora_parameters(vlm)) for loss in (kept, fresh))
+    for a, b in zip(ours, wanted, strict=True):
+        assert torch.allclose(a, b, rtol=1e-3, atol=1e-6)
+    assert bank.note == ""
+    assert (limit == 0) == (bank._bytes == 0)
+
+
+def test_a_row_that_cannot_be_encoded_says_why(folder):
+    from cadc.errors import DataError
+    from cadc.training import PrefixBank
+
+    vlm, encode = opened(folder)
+    bank = PrefixBank(vlm, encode)
+    with pytest.raises(DataError, match="too long"):
+        bank.get([0, 99])
+
+
+def test_a_family_with_other_inputs_is_computed_each_time_and_says_so(folder):
+    """Positions of three kinds, [3, B, L] as Qwen's, cannot be cut by sample."""
+    from cadc.training import PrefixBank
+    from cadc.vlm import answer_losses
+
+    vlm, encode = opened(folder)
+    honest = PrefixBank(vlm, encode)
+    wanted = answer_losses(vlm, honest.get([0, 4]))
+
+    def with_positions(module, args, kwargs):
+        return args, kwargs | {"grid": torch.zeros(3, *kwargs["inputs_embeds"].shape[:2])}
+
+    hook = vlm.decoder.register_forward_pre_hook(with_positions, with_kwargs=True, prepend=True)
+    bank = PrefixBank(vlm, encode)
+    found = answer_losses(vlm, bank.get([0, 4]))
+    hook.remove()
+    assert "cannot be kept" in bank.note
+    assert torch.allclose(found, wanted, rtol=1e-5)
+
+
+def test_training_lowers_the_loss_and_touches_the_adapter_alone(folder):
+    from cadc.training import PrefixBank, fresh_adapter, losses, train
+
+    vlm, encode = opened(folder)
+    bank = PrefixBank(vlm, encode)
+    fresh_adapter(vlm, 1)
+    frozen = {name: value.clone() for name, value in vlm.model.state_dict().items() if "lora_" not in name}
+    before = losses(vlm, bank, [0, 1, 2])
+    seen = list(train(vlm, bank, [[0, 1, 2]] * 25, [0.02] * 25))
+    assert len(seen) == 25 and seen[0] == pytest.approx(float(before.mean()), rel=1e-4)
+    assert losses(vlm, bank, [0, 1, 2]).mean() < 0.7 * before.mean()
+    assert all(torch.equal(value, frozen[name]) for name, value in vlm.model.state_dict().items() if name in frozen)
+
+
+def test_a_fresh_adapter_changes_nothing_yet_and_follows_its_seed(folder):
+    from cadc.training import PrefixBank, fresh_adapter, losses
+    from cadc.vlm import adapter_state, load_vlm
+
+    vlm, encode = opened(folder)
+    bank = PrefixBank(vlm, encode)
+    fresh_adapter(vlm, 1)
+    first, loss = adapter_state(vlm), losses(vlm, bank, [0, 1])
+    fresh_adapter(vlm, 2)
+    assert torch.equal(losses(vlm, bank, [0, 1]), loss)
+    assert not all(torch.equal(first[k], v) for k, v in adapter_state(vlm).items())
+    fresh_adapter(vlm, 1)
+    assert all(torch.equal(first[k], v) for k, v in adapter_state(vlm).items())
+    bare = load_vlm(str(folder))
+    with torch.no_grad():
+        batch = bare.collate([encode(0)])
+        assert torch.allclose(bare.model(**batch.inputs).logits, vlm.model(**batch.inputs).logits, atol=1e-5)
