@@ -41,6 +41,44 @@ def rebalance(parts: Mapping[str, int], changed: str, value: int, locked: Collec
     return {name: moved[name] for name in parts}
 
 
+def percent(budget: float, pool: int) -> float:
+    """A budget (share up to 1, else rows) in % of the pool, to one digit, between 0.1 and 100."""
+    share = budget if budget <= 1 else budget / max(pool, 1)
+    return min(100.0, max(0.1, round(100 * share, 1)))
+
+
+def share_of(percent: float) -> float:
+    """A slider's % as a budget."""
+    return round(percent / 100, 6)
+
+
+def rows_budget(rows: int) -> float:
+    """A typed number of rows as a budget; a budget of exactly 1 would mean the whole pool."""
+    return max(float(rows), 1.0 + 1e-9)
+
+
+def budget_text(budget: float) -> str:
+    """A budget as the command line takes it: `5%`, or a number of rows."""
+    return f"{100 * budget:g}%" if budget <= 1 else f"{budget:.0f}"
+
+
+def budgets_saved(budgets: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
+    """capability, stage (from 1; none where it has no rows), share, rows: what the database keeps of a curriculum."""
+    stages = {capability: place for place, capability in enumerate(order, 1)}
+    return budgets.assign(stage=budgets["capability"].map(stages).astype("Int64"))[
+        ["capability", "stage", "share", "rows"]]
+
+
+def parts_shown(parts: int) -> float:
+    """Parts as the % of a slider."""
+    return parts / PARTS * 100
+
+
+def parts_from(percent: float) -> int:
+    """A slider's % as parts."""
+    return round(percent / 100 * PARTS)
+
+
 def moved(order: Sequence[str], item: str, by: int) -> list[str]:
     """The order after moving one item up (-1) or down (+1); the ends stop it."""
     rest = [other for other in order if other != item]
@@ -56,6 +94,11 @@ def budget_table(before: Mapping[str, int], now: Mapping[str, int], available: M
     return table.assign(change=table["now"] - table["saved"])
 
 
+def rows_by_capability(budgets: pd.DataFrame) -> dict[str, int]:
+    """name → rows, of `Curriculum.budgets`."""
+    return dict(zip(budgets["name"], budgets["rows"].astype(int), strict=True))
+
+
 def overlap(before: Collection[int], now: Collection[int]) -> dict[str, int]:
     """kept, added, dropped: how many different rows two curricula share and do not share."""
     old, new = set(before), set(now)
@@ -63,8 +106,9 @@ def overlap(before: Collection[int], now: Collection[int]) -> dict[str, int]:
 
 
 def mixture_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """stage, capability, rows: what each stage of a curriculum (columns stage, capability) is made of."""
-    return rows.groupby(["stage", "capability"], sort=False, observed=True).size().rename("rows").reset_index()
+    """stage, capability (by name), rows: what each stage of a curriculum (columns stage, name) is made of."""
+    table = rows.groupby(["stage", "name"], sort=False, observed=True).size().rename("rows").reset_index()
+    return table.rename(columns={"name": "capability"})
 
 
 def stage_mixture(table: pd.DataFrame, colours: Mapping[str, str], order: Sequence[str]) -> go.Figure:

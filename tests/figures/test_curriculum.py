@@ -39,6 +39,13 @@ def test_zero_shares_become_equal_parts():
     assert curriculum.parts_of({"a": 0.0, "b": 0.0, "c": 0.0}) == {"a": 334, "b": 333, "c": 333}
 
 
+@pytest.mark.parametrize("share", [0.001, 0.05, 0.333, 1.0])
+def test_a_budget_slider_gives_back_the_share_it_shows(share):
+    shown = curriculum.percent(share, 8000)
+    assert curriculum.percent(curriculum.share_of(shown), 8000) == shown
+    assert curriculum.percent(400.0, 8000) == 5.0 and curriculum.percent(1e-9, 8000) == 0.1
+
+
 @pytest.mark.parametrize(("item", "by", "expected"), [
     ("b", -1, ["b", "a", "c"]), ("b", 1, ["a", "c", "b"]), ("a", -1, ["a", "b", "c"]), ("c", 1, ["a", "b", "c"])])
 def test_moving_a_stage_keeps_all_stages(item, by, expected):
@@ -56,7 +63,7 @@ def test_overlap_counts_different_rows_once():
 
 
 def test_every_row_of_a_curriculum_is_in_the_stage_chart():
-    rows = pd.DataFrame({"stage": [1, 1, 1, 2, 2], "capability": ["c1", "c1", "counting", "c3", "c1"]})
+    rows = pd.DataFrame({"stage": [1, 1, 1, 2, 2], "name": ["c1", "c1", "counting", "c3", "c1"]})
     table = curriculum.mixture_table(rows)
     figure = curriculum.stage_mixture(table, {"c1": "#0072B2"}, NAMES)
     assert table["rows"].sum() == 5
