@@ -85,7 +85,7 @@ class Workbench:
     study: Study
     scores: Scores
     table: pd.DataFrame
-    """Pool rows: `data.read_table` of the pool, set-aside rows may be missing or surplus ones present."""
+    """Pool rows: `data.read_table` of the pool, cut down to those with scores, in their order: row i is position i."""
     targets: pd.DataFrame
     """Target rows: `data.read_table` of the target."""
     decisions: Sequence[Event] = ()
@@ -94,6 +94,9 @@ class Workbench:
     """Remembered influence columns of `scores`; without them they are computed for this workbench alone."""
     settings_override: CurationSettings | None = None
     """Curation settings instead of the decided ones (`with_settings`)."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "table", aligned(self.table, self.scores.index, "pool"))
 
     @cached_property
     def events(self) -> list[Event]:
@@ -150,7 +153,7 @@ class Workbench:
     @cached_property
     def ground(self) -> Ground:
         """Scores, rows, capabilities and settings together."""
-        return Ground(columns=self.influence_columns, table=aligned(self.table, self.scores.index, "pool"),
+        return Ground(columns=self.influence_columns, table=self.table,
                       targets=self.targets, capabilities=self.capabilities, settings=self.settings)
 
     @property

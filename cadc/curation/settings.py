@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from cadc.errors import DataError
@@ -78,19 +79,17 @@ class CurationSettings:
                     f"curation setting {name}={getattr(self, name)!r}: expected one of {', '.join(allowed)}."
                 )
         ranges = {
-            "budget": self.budget > 0,
-            "replay": 0 <= self.replay < 1,
-            "drop_loss_share": 0 <= self.drop_loss_share < 1,
-            "random_share": 0 <= self.random_share <= 1,
-            "source_cap": self.source_cap >= 0,
-            "shares": all(w >= 0 for _, w in self.shares),
-            "floor": self.floor == self.floor,
+            "budget": (0 < self.budget < inf, "a share up to 1, or rows above 1"),
+            "replay": (0 <= self.replay < 1, "at least 0 and below 1"),
+            "drop_loss_share": (0 <= self.drop_loss_share < 1, "at least 0 and below 1"),
+            "random_share": (0 <= self.random_share <= 1, "0 to 1"),
+            "source_cap": (self.source_cap >= 0, "rows, or 0 for no cap"),
+            "shares": (all(0 <= w < inf for _, w in self.shares), "weights of 0 or more"),
+            "floor": (-inf < self.floor < inf, "a number"),
         }
-        for name, ok in ranges.items():
+        for name, (ok, expected) in ranges.items():
             if not ok:
-                raise DataError(
-                    f"curation setting {name}={getattr(self, name)!r} is out of range. See docs/curation.md."
-                )
+                raise DataError(f"curation setting {name}={getattr(self, name)!r}: expected {expected}.")
         if both := set(self.keep) & set(self.drop):
             raise DataError(f"pool row {min(both)} is tagged keep and drop. Take one tag away.")
 

@@ -1,0 +1,75 @@
+"""Small studies with known gradients, for tests of everything that is computed from scores."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cadc.gradients.scores import Scores
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """Scores and the float64 gradients that they were computed from."""
+
+    scores: Scores
+    pool: pd.DataFrame  # more rows than have scores
+    targets: pd.DataFrame
+    features: np.ndarray  # [T, N, P] Γ_t(z)
+    samples: np.ndarray  # [T, S, P] g_t(z'), P parameters
+    unit_means: np.ndarray  # [T, M, P] ḡ_t(s)
+    single: np.ndarray  # [N, S] Inf(z, z')
+
+
+def _make(rows: int = 240, units: int = 8, checkpoints: int = 3, per_unit: int = 4, best: int = 24, groups: int = 4,
+          seed: int = 0) -> Made:
+    """Units of one group (m mod `groups`) share a direction; a pool row leans to one group."""
+    rng = np.random.default_rng(seed)
+    width, near_q, of = 40, 2, np.repeat(np.arange(units), per_unit)
+    centre = rng.normal(size=(checkpoints, groups, width))
+    loud = rng.uniform(0.3, 3, size=units)
+    samples = loud[of][:, None] * (centre[:, of % groups] + rng.normal(size=(checkpoints, len(of), width)))
+    means = np.stack([samples[:, of == m].mean(1) for m in range(units)], 1)
+    features = centre[:, rng.integers(0, groups, rows)] + 1.5 * rng.normal(size=(checkpoints, rows, width))
+    eta = np.linspace(3e-3, 1e-3, checkpoints)
+    unit_length = features / np.linalg.norm(features, axis=2, keepdims=True)
+    single_length = samples / np.linalg.norm(samples, axis=2, keepdims=True)
+    single = np.einsum("t,tnp,tsp->ns", eta / eta.sum(), unit_length, single_length)
+    near = np.stack([np.sort(single[:, of == m], 1)[:, -near_q:].mean(1) for m in range(units)])
+    winner = np.stack([np.flatnonzero(of == m)[single[:, of == m].argmax(1)] for m in range(units)])
+    listed = np.argsort(-single, axis=0, kind="stable")[:best].T
+    grounded = means - means.mean(1, keepdims=True)
+    f = np.float32
+    scores = Scores(
+        index=np.arange(rows) * 2 + 1, eta=eta.astype(f), dots=np.einsum("tnp,tmp->tmn", unit_length, means).astype(f),
+        dots_grounded=np.einsum("tnp,tmp->tmn", unit_length, grounded).astype(f), near=near.astype(f),
+        winner=winner.astype(np.int32), loss=rng.gamma(2, 1, (rows, checkpoints)).astype(f),
+        gradient_norm=rng.gamma(3, 1, (rows, checkpoints)).astype(f),
+        feature_norm=np.linalg.norm(features, axis=2).T.astype(f), tokens=np.ones(rows, np.int32),
+        best_index=listed.astype(np.int32), best_value=np.take_along_axis(single.T, listed, 1).astype(f),
+        gram=np.einsum("tmp,tnp->tmn", means, means).astype(f),
+        gram_grounded=np.einsum("tmp,tnp->tmn", grounded, grounded).astype(f),
+        sample_gram=np.einsum("tap,tbp->tab", single_length, single_length).astype(f),
+        sample_unit=of.astype(np.int32), sample_index=np.arange(len(of)) * 3,
+        units=tuple(f"unit {m}" for m in range(units)), identity="0123456789abcdef")
+    total = 2 * rows + 1
+    pool = pd.DataFrame({"index": np.arange(total), "id": [f"r{i}" for i in range(total)],
+                         "source": rng.choice(["charts", "scenes", "chat"], total, p=[.6, .3, .1]),
+                         "group": rng.integers(0, int(total * 0.8), total)})
+    targets = pd.DataFrame({"index": np.arange(3 * len(of)), "id": [f"t{i}" for i in range(3 * len(of))]})
+    return Made(scores=scores, pool=pool, targets=targets, features=features, samples=samples, unit_means=means,
+                single=single)
+
+
+@pytest.fixture(scope="session")
+def make_scores() -> Callable[..., Made]:
+    """`make_scores(rows=…, units=…, checkpoints=…, per_unit=…, best=…, groups=…, seed=…)`."""
+    return _make
+
+
+@pytest.fixture(scope="session")
+def made(make_scores) -> Made:
+    """240 rows, 8 units in 4 groups, T = 3, 32 target samples."""
+    return make_scores()
