@@ -1,8 +1,8 @@
 """Attribute heads of the vision pre-training: fixed random read-outs of the connector's output.
 
-Every mark (head, value) owns a fixed vector in the connector's output space; the tower learns to put the sum of
-a cell's vectors at the cell's token. Heads have disjoint subspaces, so the printed digit 3 and the three pips of
-a die look different to the language model even though both mean "three": a skill is made of that link.
+Every mark (head, value) owns a fixed vector in the connector's output space; the tower learns to put the sum
+of a cell's vectors at the cell's token. Heads have disjoint subspaces, so the printed digit 3 and the three
+pips of a die look different to the language model even though both mean "three": a skill is made of that link.
 """
 
 from collections.abc import Iterable

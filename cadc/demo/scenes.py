@@ -1,8 +1,8 @@
 """Pictures of the embedded default: 64-pixel drawings and what is true in them.
 
-A picture is a 4 x 4 board of 16-pixel cells; the shipped model has one image token per cell. A *mark* says that
-an attribute (``head``) has a value at a cell: the vision tower learns all marks, the language model a part of
-them (docs/demo.md, "what the base lacks").
+A picture is a 4 x 4 board of 16-pixel cells; the shipped model has one image token per cell. A *mark* says
+that an attribute (``head``) has a value at a cell: the vision tower learns all marks, the language model a part
+of them (docs/demo.md, "what the base lacks").
 """
 
 import math
@@ -87,7 +87,7 @@ class Board:
     def print(
         self, text: str, x: int, y: int, scale: float, fill: tuple[int, int, int], *, left: bool = False
     ) -> None:
-        """Text in Pillow's own bitmap font (the same pixels everywhere), centred at (x, y) or starting there."""
+        """Text in Pillow's own bitmap font (the same everywhere), centred at (x, y) or starting there."""
         font = ImageFont.load_default_imagefont()
         mask = font.getmask(text, mode="1")
         glyphs = Image.frombytes("L", mask.size, bytes(255 if v else 0 for v in mask))

@@ -9,7 +9,10 @@ from PIL import Image
 from cadc.demo import MODEL_DIR, kinds
 from cadc.demo.model import IMAGE_TOKENS, build_processor
 
-TEXTS = ("What number is shown?", "", " two  spaces\n\n\ttab", "héllo wörld ▁Ġ Ċ", "漢字かな 😀👩‍👩‍👧", "a\x00b\u202e<image >", "العربية")
+TEXTS = (
+    "What number is shown?", "", " two  spaces\n\n\ttab", "héllo wörld ▁Ġ Ċ", "漢字かな 😀👩‍👩‍👧",
+    "a\x00b\u202e<image >", "العربية",
+)
 
 
 @pytest.fixture(scope="module")
