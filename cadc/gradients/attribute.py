@@ -17,7 +17,6 @@ from cadc import warmup
 from cadc.errors import JobError
 from cadc.gradients import products, shards, targets
 from cadc.gradients.batching import Item, encoded_rows, halving, packed
-from cadc.gradients.capture import captured
 from cadc.gradients.features import Feature, feature
 from cadc.progress import Progress
 from cadc.study import Study
@@ -30,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class TargetVectors:
-    """The R target vectors of every checkpoint, folded with the feature's weight, cut by LoRA linear, on the device."""
+    """The R target vectors of every checkpoint on the device, cut by LoRA linear."""
 
     def __init__(self, study: Study, vlm: "Vlm", checkpoints: targets.Checkpoints) -> None:
         from safetensors.torch import load_file
@@ -52,7 +51,7 @@ class TargetVectors:
             vectors = load_file(study.targets_folder / f"vectors-{t + 1}.safetensors")
             gamma = feature(study.config.features, checkpoints.first[t], checkpoints.second[t], checkpoints.updates[t],
                             warmup.BETAS, warmup.EPSILON)
-            rows = gamma.fold(torch.cat([vectors[kind] for kind in kinds]).to(vlm.device))
+            rows = torch.cat([vectors[kind] for kind in kinds]).to(vlm.device)
             self.features.append(gamma)
             self.blocks.append([rows[:, m.offset:m.end].contiguous() for m in vlm.lora.matrices])
 
@@ -78,7 +77,7 @@ class PoolPass:
         for t, weight in enumerate(self.weights):
             self.checkpoints.switch(t)
             sums = _Sums(self.vlm, self.vectors, t, len(batch))
-            with captured(self.vlm, sums.add):
+            with self.checkpoints.capture.watch(sums.add):
                 loss = answer_losses(self.vlm, given)
                 loss.sum().backward()
             cosines = products.cosine(sums.dots, sums.feature.sqrt())  # [B, R]

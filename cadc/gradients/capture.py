@@ -1,24 +1,29 @@
 """Per-sample LoRA gradients from hooks in one batched backward.
 
-For a LoRA linear with input x [B, L, in], u = A x [B, L, r] and y = B u [B, L, out], the gradients of sample b are ∂A
-= Σ_l (∂ℓ/∂u)_l x_lᵀ [r, in] and ∂B = Σ_l (∂ℓ/∂y)_l u_lᵀ [out, r]: both factor through r, so nothing of size [out, in]
-is built. The weights themselves need no gradient meanwhile: each u is made to ask for one, which starts the graph at
-the first adapted layer and spares the batch's summed weight gradients.
+For a LoRA linear y = W x + s B A x with input x [B, L, in] and output gradient δ [B, L, out], the gradients of sample b are
+∂A = s Σ_l (Bᵀ δ_l) x_lᵀ [r, in] and ∂B = s Σ_l δ_l (A x_l)ᵀ [out, r]. Both factor through r: nothing of size [out, in] is
+built per sample. Two ways to get there, with equal results:
+
+* `Merged` (float32 and float64): the checkpoint's W + s B A is put in W's place, so that forward and backward are those of the
+  plain model, cheaper than a LoRA training pass; x and δ are caught at the linear, and A, B are applied to them here.
+* `Branch` (half precision, where adding a small s B A to W would lose it): peft's own LoRA branch runs and is watched.
+
+Weights need no gradient meanwhile: the first watched output is made to ask for one, which starts the graph at the lowest
+adapted layer and spares the batch's summed weight gradients.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import nn
 
 from cadc.errors import ModelError
-from cadc.vlm.lora import ADAPTER, lora_modules, lora_parameters
+from cadc.vlm.lora import ADAPTER, lora_modules, lora_parameters, switch
 
 Consumer = Callable[[int, torch.Tensor], None]
-"""Called once per LoRA linear and backward: its number in layout order, gradients [B, r·in + r·out] (A, then B row by
-row)."""
+"""Called once per LoRA linear and backward: its number in layout order, gradients [B, r·in + r·out] (A, then B by rows)."""
 
 
 def per_sample(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
@@ -26,8 +31,38 @@ def per_sample(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     return torch.bmm(left.transpose(1, 2), right)
 
 
+def lora_gradient(x: torch.Tensor, delta: torch.Tensor, a: torch.Tensor, b: torch.Tensor, scale: float
+                  ) -> tuple[torch.Tensor, torch.Tensor]:
+    """∂A [B, r, in] and ∂Bᵀ [B, r, out] from x [B, L, in], δ [B, L, out], A [r, in], B [out, r] and s."""
+    down = x @ (scale * a).t()  # [B, L, r]
+    back = delta @ (scale * b)  # [B, L, r]
+    return per_sample(back, x), per_sample(down, delta)
+
+
+class Capture(Protocol):
+    """Switches checkpoints and hands per-sample gradients on."""
+
+    def switch(self, flat: torch.Tensor) -> None:
+        """Make flat [P] the current adapter."""
+
+    def watch(self, consume: Consumer) -> Any:
+        """Context: every backward inside hands its gradients to `consume`; the loss must be a sum over samples."""
+
+    def close(self) -> None:
+        """Put the model back as it was."""
+
+
+def open_capture(vlm: Any) -> Capture:
+    """The way that suits the model's precision."""
+    plain = all(type(module.base_layer) is nn.Linear for module in lora_modules(vlm))
+    return Merged(vlm) if plain and vlm.dtype in (torch.float32, torch.float64) else Branch(vlm)
+
+
 class _Linear:
-    """What one LoRA linear has collected in the backward that is running."""
+    """What one LoRA linear has collected in the backward that is running.
+
+    A linear called several times in one forward (a shared module) is handed on once, with its gradients added up.
+    """
 
     __slots__ = ("left", "a", "b")
 
@@ -37,84 +72,152 @@ class _Linear:
         self.a: torch.Tensor | None = None
         self.b: torch.Tensor | None = None
 
+    def add(self, a: torch.Tensor | None = None, b: torch.Tensor | None = None) -> None:
+        """Add ∂A [B, r, in] or ∂Bᵀ [B, r, out] of one call."""
+        if a is not None:
+            self.a = a if self.a is None else self.a + a
+        if b is not None:
+            self.b = b if self.b is None else self.b + b
+
+    def came_back(self, number: int, consume: Consumer) -> None:
+        """One call is through."""
+        self.left -= 1
+        if self.left == 0:
+            self.flush(number, consume)
+
     def flush(self, number: int, consume: Consumer) -> None:
         """Hand on what there is; a call whose output no loss depends on has no gradient and is never waited for."""
         if self.a is not None and self.b is not None:
-            joined = torch.cat([self.a.flatten(1), self.b.flatten(1)], dim=1)
+            joined = torch.cat([self.a.flatten(1), self.b.transpose(1, 2).flatten(1)], dim=1)
             self.a = self.b = None
             consume(number, joined)
 
 
 @contextmanager
-def captured(vlm: Any, consume: Consumer) -> Iterator[None]:
-    """While open, every backward through the model hands per-sample LoRA gradients to `consume`, linear by linear.
-
-    The loss must be a sum over samples. A linear called several times in one forward (a shared module) is handed on
-    once, with its gradients added up. Hooks are removed and parameters ask for gradients again on leaving.
-    """
-    parameters = lora_parameters(vlm)
-    handles: list[Any] = []
-    linears = [_Linear() for _ in lora_modules(vlm)]
+def _hooked(handles: list[Any], linears: list[_Linear], consume: Consumer) -> Iterator[None]:
     try:
-        for parameter in parameters:
-            parameter.requires_grad_(False)
-        for number, module in enumerate(lora_modules(vlm)):
-            handles += _watch(number, module, linears[number], consume)
         yield
         for number, linear in enumerate(linears):
             linear.flush(number, consume)
     finally:
         for handle in handles:
             handle.remove()
-        for parameter in parameters:
+
+
+def _input(args: tuple) -> torch.Tensor:
+    """The input [B, L, in] of a linear. Raises ModelError when samples cannot be told apart in it."""
+    x = args[0].detach()
+    if x.dim() != 3:
+        raise ModelError("a LoRA linear got its samples joined in one list, so they cannot be told apart. Adapt only the "
+                         "language model's layers.")
+    return x
+
+
+def _asks(output: torch.Tensor) -> torch.Tensor:
+    """Start the graph here if it has not begun below."""
+    return output if output.requires_grad else output.requires_grad_(True)
+
+
+class Merged:
+    """W + s B A in W's place; x and δ are caught at the base linear."""
+
+    def __init__(self, vlm: Any) -> None:
+        self._vlm, self._scale = vlm, vlm.lora.scale
+        self._modules = lora_modules(vlm)
+        self._kept = [module.base_layer.weight.data for module in self._modules]
+        self._place = [torch.empty_like(weight) for weight in self._kept]
+        self._pairs: list[tuple[torch.Tensor, torch.Tensor]] = []
+        for module in self._modules:
+            module.enable_adapters(False)
+
+    def switch(self, flat: torch.Tensor) -> None:
+        self._pairs = self._vlm.lora.views(flat)
+        for module, kept, place, (a, b) in zip(self._modules, self._kept, self._place, self._pairs, strict=True):
+            torch.addmm(kept, b, a, alpha=self._scale, out=place)
+            module.base_layer.weight.data = place
+
+    def watch(self, consume: Consumer) -> Any:
+        linears = [_Linear() for _ in self._modules]
+        handles = [module.base_layer.register_forward_hook(self._hook(number, linears[number], consume))
+                   for number, module in enumerate(self._modules)]
+        return _hooked(handles, linears, consume)
+
+    def _hook(self, number: int, linear: _Linear, consume: Consumer) -> Any:
+        def after(module: nn.Module, args: tuple, y: torch.Tensor) -> None:
+            if not torch.is_grad_enabled():
+                return
+            x = _input(args)
+            linear.left += 1
+            _asks(y).register_hook(lambda delta: on(x, delta))
+
+        def on(x: torch.Tensor, delta: torch.Tensor) -> None:
+            linear.add(*lora_gradient(x, delta, *self._pairs[number], self._scale))
+            linear.came_back(number, consume)
+
+        return after
+
+    def close(self) -> None:
+        for module, kept in zip(self._modules, self._kept, strict=True):
+            module.base_layer.weight.data = kept
+            module.enable_adapters(True)
+
+
+class Branch:
+    """peft's LoRA branch: x and the gradient of A x at A, A x and the gradient of B A x at B."""
+
+    def __init__(self, vlm: Any) -> None:
+        self._vlm = vlm
+        self._modules = lora_modules(vlm)
+        for parameter in lora_parameters(vlm):
+            parameter.requires_grad_(False)
+
+    def switch(self, flat: torch.Tensor) -> None:
+        switch(self._vlm, flat)
+
+    def watch(self, consume: Consumer) -> Any:
+        linears = [_Linear() for _ in self._modules]
+        handles: list[Any] = []
+        for number, module in enumerate(self._modules):
+            handles += _watch_branch(number, module, linears[number], consume)
+        return _hooked(handles, linears, consume)
+
+    def close(self) -> None:
+        for parameter in lora_parameters(self._vlm):
             parameter.requires_grad_(True)
 
 
-def _watch(number: int, module: nn.Module, state: _Linear, consume: Consumer) -> list[Any]:
+def _watch_branch(number: int, module: nn.Module, linear: _Linear, consume: Consumer) -> list[Any]:
     """Hooks of one LoRA linear."""
     down: list[torch.Tensor] = []
 
     def after_a(layer: nn.Module, args: tuple, u: torch.Tensor) -> None:
-        if not torch.is_grad_enabled():
-            return
-        x = args[0].detach()
-        if x.dim() != 3:
-            raise ModelError("a LoRA linear got its samples joined in one list, so they cannot be told apart. Adapt "
-                             "only the language model's layers.")
-        if not u.requires_grad:
-            u.requires_grad_(True)
-        state.left += 1
-        down.append(u.detach())
-        u.register_hook(lambda gradient: on_a(x, gradient))
+        if torch.is_grad_enabled():
+            x = _input(args)
+            linear.left += 1
+            down.append(u.detach())
+            _asks(u).register_hook(lambda gradient: on_a(x, gradient))
 
     def after_b(layer: nn.Module, args: tuple, y: torch.Tensor) -> None:
         if torch.is_grad_enabled():
             u = down.pop()
-            y.register_hook(lambda gradient: on_b(u, gradient))
-
-    def on_b(u: torch.Tensor, gradient: torch.Tensor) -> None:
-        found = per_sample(u, gradient).transpose(1, 2)  # [B, out, r]
-        state.b = found if state.b is None else state.b + found
+            y.register_hook(lambda gradient: linear.add(b=per_sample(u, gradient)))
 
     def on_a(x: torch.Tensor, gradient: torch.Tensor) -> None:
-        found = per_sample(gradient, x)  # [B, r, in]
-        state.a = found if state.a is None else state.a + found
-        state.left -= 1
-        if state.left == 0:
-            state.flush(number, consume)
+        linear.add(a=per_sample(gradient, x))
+        linear.came_back(number, consume)
 
     down_hook = module.lora_A[ADAPTER].register_forward_hook(after_a)
     return [down_hook, module.lora_B[ADAPTER].register_forward_hook(after_b)]
 
 
-def gradient_matrix(vlm: Any, losses: Callable[[], torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Losses [B] and full per-sample gradients [B, P], for target samples (few) and tests."""
+def gradient_matrix(vlm: Any, capture: Capture, losses: Callable[[], torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Losses [B] and full per-sample gradients [B, P]: for target samples, which are few."""
     layout = vlm.lora
     found: list[tuple[int, torch.Tensor]] = []
-    with captured(vlm, lambda number, gradient: found.append((number, gradient))):
+    with capture.watch(lambda number, gradient: found.append((number, gradient))):
         values = losses()
         values.sum().backward()
-    matrix = torch.zeros(values.shape[0], layout.size, dtype=found[0][1].dtype, device=values.device)
+    matrix = torch.zeros(values.shape[0], layout.size, dtype=values.dtype, device=values.device)
     for number, gradient in found:
         m = layout.matrices[number]
         matrix[:, m.offset:m.end] = gradient

@@ -1,9 +1,4 @@
-"""The training-side feature Γ_t(z) of METHOD §2, and what it costs a dot product.
-
-`adam` and `sgd` are linear in the gradient, so their weight is moved onto the target vectors once; `less` is not, so
-each sample's gradient is transformed. All three give ‖g‖² and ‖Γ‖² on the way.
-"""
-
+"""The training-side feature Γ_t(z) of METHOD §2, module by module, with ‖g‖² and ‖Γ‖² on the way."""
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,11 +10,8 @@ from cadc.errors import ModelError
 class Feature(Protocol):
     """Γ of one checkpoint."""
 
-    def fold(self, targets: torch.Tensor) -> torch.Tensor:
-        """[R, P] target vectors as `apply`'s result must be multiplied with."""
-
     def apply(self, gradient: torch.Tensor, start: int, end: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Gradients [B, end − start] of one module → what to multiply, ‖g‖² [B], ‖Γ‖² [B] (this module's part)."""
+        """Gradients [B, end − start] of one module → Γ [B, end − start], ‖g‖² [B], ‖Γ‖² [B] (this module's part)."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +21,10 @@ class Weighted:
     weight: torch.Tensor
     """[P]."""
 
-    def fold(self, targets: torch.Tensor) -> torch.Tensor:
-        return targets * self.weight
-
     def apply(self, gradient: torch.Tensor, start: int, end: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        square = gradient * gradient
-        weight = self.weight[start:end]
-        return gradient, square.sum(1), square @ (weight * weight)
+        norm = torch.linalg.vector_norm(gradient, dim=1)
+        weighted = gradient * self.weight[start:end]
+        return weighted, norm.square(), torch.linalg.vector_norm(weighted, dim=1).square()
 
 
 @dataclass(frozen=True)
@@ -51,9 +40,6 @@ class AdamUpdate:
     """Updates made so far."""
     betas: tuple[float, float]
     epsilon: float
-
-    def fold(self, targets: torch.Tensor) -> torch.Tensor:
-        return targets
 
     def apply(self, gradient: torch.Tensor, start: int, end: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         one, two = self.betas

@@ -18,7 +18,7 @@ import torch
 from cadc import warmup
 from cadc.errors import DataError, JobError
 from cadc.gradients.batching import Item, encoded_rows, halving, packed
-from cadc.gradients.capture import gradient_matrix
+from cadc.gradients.capture import gradient_matrix, open_capture
 from cadc.progress import Progress
 from cadc.study import Study, file_digest, write_json
 
@@ -105,6 +105,7 @@ class Checkpoints:
         done = warmup.finished(study)
         if done is None:
             raise JobError(f"study {study.name!r} has no warm-up yet. Run that job first.")
+        kind = torch.float64 if vlm.dtype == torch.float64 else torch.float32
         self.eta = torch.tensor(done["eta"], dtype=torch.float64)
         self.flats, self.first, self.second, self.updates = [], [], [], []
         for t in range(study.config.checkpoints):
@@ -113,17 +114,15 @@ class Checkpoints:
             with safe_open(path, "pt") as handle:
                 self.updates.append(int(handle.metadata()["updates"]))
             for store, suffix in ((self.flats, ""), (self.first, ".m"), (self.second, ".v")):
-                store.append(vlm.lora.flatten(state, suffix).to(vlm.device))
-        self._vlm = vlm
+                store.append(vlm.lora.flatten(state, suffix).to(vlm.device, kind))
+        self.capture = open_capture(vlm)
 
     def __len__(self) -> int:
         return len(self.flats)
 
     def switch(self, t: int) -> None:
         """Make checkpoint t (0 … T-1) the current adapter."""
-        from cadc.vlm import switch
-
-        switch(self._vlm, self.flats[t])
+        self.capture.switch(self.flats[t])
 
 
 def open_model(study: Study) -> tuple["Vlm", Checkpoints]:
@@ -212,7 +211,7 @@ class _Targets:
         found = []
         for t in range(len(self.checkpoints)):
             self.checkpoints.switch(t)
-            found.append(gradient_matrix(self.vlm, lambda: answer_losses(self.vlm, given)))
+            found.append(gradient_matrix(self.vlm, self.checkpoints.capture, lambda: answer_losses(self.vlm, given)))
         return found
 
     def _keep(self, t: int, rows: list[int], losses: torch.Tensor, matrix: torch.Tensor) -> None:
