@@ -28,6 +28,8 @@ class SetAside(Exception):
 
 def printable(text: object, limit: int = ID_LENGTH) -> str:
     """A text that every encoder and terminal takes: no unpaired surrogates, no control characters, cut to `limit`."""
+    if isinstance(text, str) and len(text) <= limit and text.isascii() and text.isprintable():
+        return text
     clean = str(text).encode("utf-8", "replace").decode("utf-8")
     clean = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in clean[: limit + 1])
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"

@@ -271,7 +271,7 @@ def _check_text(text: str) -> None:
     """Refuse what no tokenizer or file system takes."""
     if "\0" in text:
         raise SetAside("NUL character in the text")
-    if _SURROGATE.search(text):
+    if not text.isascii() and _SURROGATE.search(text):
         raise SetAside("unpaired surrogate in the text")
 
 
