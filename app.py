@@ -1,10 +1,15 @@
 """CADC Studio: a table of its pages. Each page is one step of the method."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from pages._ui import guarded
 
-st.set_page_config(page_title="CADC Studio", page_icon=":material/account_tree:", layout="wide")
+# A file: Material icons as page icon are fetched from the network.
+ICON = Path(__file__).parent / ".streamlit" / "icon.png"
+
+st.set_page_config(page_title="CADC Studio", page_icon=str(ICON), layout="wide")
 
 page = st.navigation([
     st.Page("pages/1_data.py", title="Data", icon=":material/database:", default=True),

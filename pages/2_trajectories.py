@@ -7,8 +7,9 @@ import streamlit as st
 
 from cadc import jobs
 from cadc.figures import trajectories as figures
+from cadc.figures.palette import colour
 from cadc.study import Study
-from pages import _ui
+from pages import _bench, _ui
 
 SHOWN = {"model": "base model", "lora_rank": "LoRA rank r", "lora_layers": "adapted layers", "warmup_share":
          "share of the pool for the warm-up", "warmup_epochs": "warm-up passes", "learning_rate": "peak learning rate",
@@ -28,7 +29,7 @@ def what_will_run(study: Study) -> None:
     left, right = st.columns(2)
     left.subheader("What runs")
     left.dataframe([{"setting": text, "value": str(getattr(study.config, key))} for key, text in SHOWN.items()],
-                   hide_index=True)
+                   hide_index=True, height="content")
     right.subheader("What it costs")
     found = estimates().get(study.identity)
     took = {s.job: s.seconds if s.state == "done" else None for s in jobs.statuses(study) if s.job in jobs.CORE_JOBS}
@@ -89,11 +90,14 @@ def live(study: Study, was_running: bool) -> None:
 
 def trajectories(study: Study) -> None:
     """How the mean gradient of each target unit changes over the checkpoints."""
-    scores = _ui.require_scores(study)
+    bench = _bench.open_bench(study, store)
+    scores, found = bench.scores, bench.capabilities
     st.subheader("Gradient norm of each target unit")
-    st.text("A falling line: the model has learnt what the unit asks. A flat or rising one: it has not.")
+    st.text("A falling line: what the unit asks pulls less and less on the model. Colours are capabilities.")
+    ids = (*found.ids, None)  # -1, unassigned, is the last
+    colours = {unit: colour(ids[k]) for unit, k in zip(found.units, found.of_unit, strict=True)}
     table = figures.norm_table(scores.gram, scores.units)
-    st.plotly_chart(figures.norms(table, {}), key="norms")
+    st.plotly_chart(figures.norms(table, colours), key="norms")
     st.text(f"drawn {len(scores.units):,} of {len(scores.units):,} units")
     with st.expander("Numbers"):
         st.dataframe(table.pivot(index="unit", columns="checkpoint", values="norm"))

@@ -79,7 +79,7 @@ def choice_of_k(bench: Workbench) -> None:
     found = _grid(bench.study.identity, bench.discovery.signal, bench.similarity)
     part = bench.partition
     st.text("A wide area of one K means that the number of capabilities does not hang on the threshold. The ring is "
-            "the setting in force.")
+            "nearest to the setting in force.")
     left, right = st.columns(2)
     left.markdown("**K**, the number of capabilities")
     left.plotly_chart(figures.grid(found, "k", part.tau, part.gamma), key="grid-k")

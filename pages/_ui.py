@@ -217,7 +217,7 @@ def decision_buttons(study: Study, store: Store, scope: str) -> None:
         st.button("Redo", icon=":material/redo:", disabled=waiting is None, key=f"redo-{scope}",
                   on_click=_take_back, args=(study, store, scope, True),
                   help=f"Puts back: {waiting.kind}" if waiting else "Nothing to put back")
-        with st.popover(f"History ({len(in_force)})", icon=":material/history:"):
+        with st.popover(f"History ({len({d.batch for d in in_force})})", icon=":material/history:"):
             st.dataframe(pd.DataFrame([
                 {"when": d.at.replace("T", " "), "what": d.kind, "undone": d.undone,
                  "details": ", ".join(f"{k}: {v}" for k, v in d.payload.items())} for d in decisions[::-1][:200]],

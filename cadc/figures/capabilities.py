@@ -64,12 +64,18 @@ def unit_map(table: pd.DataFrame, spots: np.ndarray, selected: Sequence[str] = (
             marker={"size": 13, "color": colour(capability), "symbol": symbol(capability),
                     "opacity": [0.95 if not chosen or u in chosen else 0.25 for u in part["unit"]]})
         if capability:
-            figure.add_annotation(x=float(spots[rows, 0].mean()), y=float(spots[rows, 1].mean()), showarrow=False,
-                                  text=f"<b>{plain(part['name'].iloc[0], 30)}</b>", yshift=18,
+            # Above the topmost unit: at the very centre it would cover units and their names.
+            figure.add_annotation(x=float(spots[rows, 0].mean()), y=float(spots[rows, 1].max()), showarrow=False,
+                                  text=f"<b>{plain(part['name'].iloc[0], 30)}</b>", yshift=20,
                                   font={"color": colour(capability), "size": 14})
     axis = {"showticklabels": False, "showgrid": False, "zeroline": False, "title": ""}
     figure.update_layout(height=520, dragmode="lasso", margin={"l": 10, "r": 10, "t": 10, "b": 10}, xaxis=axis,
-                         yaxis=axis, legend={"orientation": "h", "y": -0.02, "x": 0}, uirevision="map")
+                         yaxis=axis, showlegend=False, uirevision="map")
+    if len(spots):
+        low, high = spots.min(0), spots.max(0)
+        room = np.maximum(high - low, 1e-3) * (0.16, 0.1)  # names of units at the rim stay inside
+        figure.update_xaxes(range=[low[0] - room[0], high[0] + room[0]])
+        figure.update_yaxes(range=[low[1] - room[1], high[1] + room[1]])
     return figure
 
 
@@ -98,18 +104,23 @@ def similarity_map(table: pd.DataFrame, similar: np.ndarray) -> go.Figure:
 
 
 def grid(sweep: pd.DataFrame, value: str, tau: float | None, gamma: float | None) -> go.Figure:
-    """Heat map of `k` or `modularity` over τ and γ, a ring at what is in force; sweep: tau, gamma, k, modularity."""
+    """Heat map of `k` or `modularity` over τ and γ, a ring nearest to what is in force.
+
+    sweep: columns tau, gamma, k, modularity.
+    """
     wide = sweep.pivot(index="gamma", columns="tau", values=value)
     figure = go.Figure(go.Heatmap(
-        z=wide.to_numpy(), x=wide.columns.to_numpy(), y=[f"{g:g}" for g in wide.index], colorscale="Viridis",
+        z=wide.to_numpy(), x=[f"{t:.3f}" for t in wide.columns], y=[f"{g:g}" for g in wide.index], colorscale="Viridis",
         texttemplate="%{z:d}" if value == "k" else "%{z:.2f}", textfont={"size": 10}, colorbar={"title": ""},
-        hovertemplate="τ %{x:.3f}, γ %{y}: %{z:.3f}<extra></extra>"))
+        hovertemplate="τ %{x}, γ %{y}: %{z:.3f}<extra></extra>"))
     if tau is not None and gamma is not None and len(wide):
-        nearest = min(wide.index, key=lambda g: abs(g - gamma))
-        figure.add_scatter(x=[tau], y=[f"{nearest:g}"], mode="markers", showlegend=False, hoverinfo="skip",
+        row = min(wide.index, key=lambda g: abs(g - gamma))
+        column = min(wide.columns, key=lambda t: abs(t - tau))
+        figure.add_scatter(x=[f"{column:.3f}"], y=[f"{row:g}"], mode="markers", showlegend=False, hoverinfo="skip",
                            marker={"size": 18, "symbol": "circle-open", "color": "#D55E00", "line": {"width": 3}})
     figure.update_layout(height=320, margin={"l": 10, "r": 10, "t": 10, "b": 10},
-                         xaxis={"title": "similarity threshold τ"}, yaxis={"title": "resolution γ", "type": "category"})
+                         xaxis={"title": "similarity threshold τ", "type": "category"},
+                         yaxis={"title": "resolution γ", "type": "category"})
     return figure
 
 

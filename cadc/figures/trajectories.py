@@ -42,6 +42,7 @@ def checkpoint_ends(steps: int, checkpoints: int) -> list[int]:
 def cost_table(estimate: Mapping[str, Any] | None, took: Mapping[str, float | None]) -> pd.DataFrame:
     """One line per job: estimated seconds, memory and disk, and the seconds it really took (nan: not done yet).
 
+    Columns without any number are left out.
     estimate: {"jobs": {job: {"seconds", "memory_mb", "disk_mb"}}}; took: job → seconds or None.
     """
     jobs = (estimate or {}).get("jobs", {})
@@ -49,7 +50,7 @@ def cost_table(estimate: Mapping[str, Any] | None, took: Mapping[str, float | No
     return pd.DataFrame([{"job": name, "estimated s": jobs.get(name, {}).get("seconds"), "took s": took.get(name),
                           "memory MB": jobs.get(name, {}).get("memory_mb"),
                           "disk MB": jobs.get(name, {}).get("disk_mb")} for name in names]).astype(
-        {"estimated s": float, "took s": float, "memory MB": float, "disk MB": float})
+        {"estimated s": float, "took s": float, "memory MB": float, "disk MB": float}).dropna(axis="columns", how="all")
 
 
 def norm_table(gram: np.ndarray, units: Sequence[str]) -> pd.DataFrame:
