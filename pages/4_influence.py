@@ -59,7 +59,7 @@ def clicked() -> None:
 
 def flow() -> figures.Pick:
     """The Sankey with its boxes; what is chosen."""
-    left, right = st.columns([3, 1], gap="medium")
+    left, right = st.columns([5, 2], gap="medium")
     with left:
         st.echarts_chart(figures.sankey(drawn, names, colours), key=chart_key, on_select=clicked, renderer="svg",
                          height=figures.height(drawn), alt="Flow of pool rows from sources to capabilities")
@@ -69,7 +69,8 @@ def flow() -> figures.Pick:
         target = st.selectbox("To capability", [*names, figures.UNATTRIBUTED], index=None, key="to",
                               placeholder="all capabilities")
         st.dataframe(figures.pool_table(pool, names), hide_index=True, column_config={
-            "share": st.column_config.NumberColumn(format="percent")})
+            "share": st.column_config.NumberColumn(format="%d %%", width="small"),
+            "rows": st.column_config.NumberColumn(width="small")})
         st.caption("Unattributed rows have no influence above the floor on any capability; they are kept out of every "
                    "curriculum, not out of sight.")
     return figures.Pick(source=source, capability=target)

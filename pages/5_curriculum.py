@@ -8,8 +8,8 @@ from cadc.figures.influence import row_table, served_words, serves_table, source
 from pages import _bench, _draft, _export, _rows, _ui
 
 st.title("Curriculum")
-st.caption("Shape the budget and the order, look at what is chosen and why, save, export. No gradient is computed again: "
-           "every change is a new view of the same scores.")
+st.caption("Shape the budget and the order, look at what is chosen and why, save, export. No gradient is computed "
+           "again: every change is a new view of the same scores.")
 study, store = _ui.open_study()
 bench = _bench.open_bench(study, store)
 names, colours = list(bench.capabilities.names), _bench.colours(bench)
@@ -30,19 +30,19 @@ def made(identity: str, capabilities: object, settings: CurationSettings) -> Cur
 def shape() -> None:
     """Everything that changes the draft, and what the draft gives; runs alone, without the rest of the page."""
     with _ui.guarded():
-        left, right = st.columns([3, 2], gap="large")
+        left, right = st.columns([5, 3], gap="large")
         with left:
             _draft.preset(bench)
             _draft.budget(bench)
             now = made(study.identity, bench.capabilities, _draft.current(bench))
             _draft.shares(bench, now)
-            first, second, third = st.columns(3, gap="medium")
+            first, second = st.columns(2, gap="medium")
             with first:
                 _draft.order(bench, now)
             with second:
                 _draft.staging(bench)
-            with third.popover("Filters", icon=":material/filter_alt:"):
-                _draft.filters(bench)
+                with st.popover("Filters", icon=":material/filter_alt:"):
+                    _draft.filters(bench)
         with right:
             outcome(now)
             save(now)
@@ -58,8 +58,7 @@ def outcome(now: Curriculum) -> None:
     st.markdown("**Against the last saved curriculum**")
     shared = figures.overlap(before.rows["position"], now.rows["position"])
     st.text(f"{shared['kept']:,} rows stay, {shared['added']:,} come in, {shared['dropped']:,} go out")
-    st.dataframe(figures.budget_table(*(figures.rows_by_capability(c.budgets) for c in (before, now)),
-                                      dict(zip(names, now.budgets["pool"], strict=True))), hide_index=True)
+    st.dataframe(figures.budget_table(*(figures.rows_by_capability(c.budgets) for c in (before, now))), hide_index=True)
 
 
 def save(now: Curriculum) -> None:

@@ -108,15 +108,19 @@ def shares(bench: Workbench, made: Curriculum) -> None:
         moved = figures.rebalance(parts, capability, wanted, locked)
         put(bench, dataclasses.replace(current(bench), rule="manual", shares=tuple(moved.items())))
 
+    places = (0.12, 1.7, 4, 1.1, 1.5)
+    for column, text in zip(st.columns(places), ("", "capability", "share", "lock", "rows"), strict=True):
+        column.caption(text)
     for row in table.itertuples():
         st.session_state[f"draft-share-{row.capability}"] = figures.parts_shown(parts[row.capability])
-        mark, name, slider, lock, rows = st.columns([0.15, 1.6, 4, 0.9, 2], vertical_alignment="center", gap="small")
+        mark, name, slider, lock, rows = st.columns(places, vertical_alignment="center", gap="small")
         mark.html(f'<div style="width:12px;height:32px;border-radius:3px;background:{colour(row.capability)}"></div>')
         name.text(row.name)
         slider.slider(f"Share of {row.capability} in %", 0.0, 100.0, step=0.1, format="%.1f %%", on_change=take,
                       key=f"draft-share-{row.capability}", args=(row.capability,), label_visibility="collapsed")
-        lock.checkbox("lock", key=f"draft-lock-{row.capability}", help="A locked share stays when others are moved.")
-        rows.text(f"{row.rows:,} of {row.available:,} rows")
+        lock.checkbox(f"lock {row.capability}", key=f"draft-lock-{row.capability}", label_visibility="collapsed")
+        rows.text(f"{row.rows:,}/{row.available:,}")
+    st.caption("A locked share stays when others are moved. Rows: chosen / left in its pool after the filters.")
 
 
 def order(bench: Workbench, made: Curriculum) -> None:
@@ -134,7 +138,7 @@ def order(bench: Workbench, made: Curriculum) -> None:
                       help=f"Train {capability} earlier", disabled=place == 1)
             st.button("", icon=":material/arrow_downward:", key=f"down-{capability}", on_click=move,
                       args=(capability, 1), help=f"Train {capability} later", disabled=place == len(ids))
-            st.text(f"{place}. {names[capability]}")
+            st.text(f"{place}. {names[capability]}", width="content")
     st.button("By self-influence", icon=":material/auto_awesome:", disabled=not current(bench).order,
               on_click=lambda: put(bench, dataclasses.replace(current(bench), order=())),
               help="The capability whose self-influence falls earliest comes first.")

@@ -86,11 +86,11 @@ def moved(order: Sequence[str], item: str, by: int) -> list[str]:
     return [*rest[:place], item, *rest[place:]]
 
 
-def budget_table(before: Mapping[str, int], now: Mapping[str, int], available: Mapping[str, int]) -> pd.DataFrame:
-    """capability, pool rows, saved, now, change: rows per capability in the last saved curriculum and in this one."""
+def budget_table(before: Mapping[str, int], now: Mapping[str, int]) -> pd.DataFrame:
+    """capability, saved, now, change: rows per capability in the last saved curriculum and in this one."""
     names = list(dict.fromkeys([*now, *before]))
-    table = pd.DataFrame({"capability": names, "pool rows": [available.get(n, 0) for n in names],
-                          "saved": [before.get(n, 0) for n in names], "now": [now.get(n, 0) for n in names]})
+    table = pd.DataFrame({"capability": names, "saved": [before.get(n, 0) for n in names],
+                          "now": [now.get(n, 0) for n in names]})
     return table.assign(change=table["now"] - table["saved"])
 
 

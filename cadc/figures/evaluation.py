@@ -24,6 +24,36 @@ def arm_colours(arms: Sequence[str]) -> dict[str, str]:
     return {arm: ARM_COLOURS.get(arm) or next(free) for arm in arms}
 
 
+def work(settings: Mapping[str, object], units: int) -> dict[str, int]:
+    """runs, trained, scored (samples) of a comparison, before it starts.
+
+    settings: `EvaluationSettings.to_json`; the base arm is scored once and never trained. `scored` is an upper bound:
+    a unit may have fewer samples than it may be scored on.
+    """
+    trained = [arm for arm in settings["arms"] if arm != "base"]
+    seeds = len(settings["seeds"])
+    runs = len(trained) * seeds + ("base" in settings["arms"])
+    return {"runs": runs, "trained": len(trained) * seeds * settings["steps"] * settings["batch"],
+            "scored": runs * units * settings["samples_per_unit"]}
+
+
+def pace(results: Sequence[pd.DataFrame], warmup: Mapping[str, float], batch: int) -> tuple[float | None, str]:
+    """Samples per second here, and where the number comes from: earlier comparisons, else the warm-up, else None."""
+    runs = [t.groupby(["arm", "seed"]).agg(n=("n", "sum"), seen=("samples_seen", "first"), s=("seconds", "first"))
+            for t in results if len(t)]
+    if runs:
+        done = pd.concat(runs)
+        return float((done["n"] + done["seen"]).sum() / max(done["s"].sum(), 1e-9)), "measured on earlier runs here"
+    if warmup.get("seconds"):
+        return warmup["steps"] * batch / warmup["seconds"], "measured in this study's warm-up"
+    return None, "nothing was measured yet"
+
+
+def cost(work: Mapping[str, int], rate: float | None) -> float | None:
+    """Seconds that `work` takes at `rate` samples per second; None when the rate is unknown."""
+    return (work["trained"] + work["scored"]) / rate if rate else None
+
+
 def by_unit(table: pd.DataFrame) -> dict[str, str]:
     """unit → itself: with it `summary` gives one group per unit."""
     return {unit: unit for unit in table["unit"].unique()}

@@ -125,11 +125,11 @@ def height(drawn: pd.DataFrame) -> int:
 
 
 def pool_table(pools: np.ndarray, names: Sequence[str]) -> pd.DataFrame:
-    """capability, rows, share: how many rows each capability claims; the unattributed rows last."""
+    """capability, rows, share in %: how many rows each capability claims; the unattributed rows last."""
     counts = np.bincount(np.asarray(pools, np.int64) + 1, minlength=len(names) + 1)
     rows = [*counts[1:len(names) + 1], counts[0]]
     return pd.DataFrame({"capability": [*names, UNATTRIBUTED], "rows": rows,
-                         "share": np.asarray(rows) / max(len(pools), 1)})
+                         "share": np.round(100 * np.asarray(rows) / max(len(pools), 1))})
 
 
 def self_influence_table(means: np.ndarray, pools: np.ndarray, names: Sequence[str]) -> pd.DataFrame:
