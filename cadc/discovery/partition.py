@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from cadc.discovery.layout import embedding
+from cadc.discovery.similarity import distances
 from cadc.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -134,31 +135,26 @@ def hdbscan_umap(similar: np.ndarray, min_size: int = 2, seed: int = 0) -> Parti
 def automatic(similar: np.ndarray, gamma: float = 1.0, seed: int = 0) -> Partition:
     """Leiden at a threshold chosen from the similarities alone, so that a first look is sensible.
 
-    Rule: τ runs over 13 quantiles (.30 … .90) of the positive off-diagonal S. A partition's merit is its modularity ×
-    the mean adjusted Rand index with its neighbours on the grid (two on each side: does it survive a slightly
-    different τ?) × the share of units assigned; partitions into fewer than two communities have none. The best merit
-    wins, ties to the lower τ. Where no τ gives two communities, all units form one. The note of the partition says
-    what happened.
+    Rule: τ runs over 0 and 16 quantiles (.20 … .95) of the positive off-diagonal S; the partition with the best mean
+    silhouette under the map's metric 1 − S wins (an unassigned unit counts 0), ties to the lower τ. Only partitions
+    into two communities or more take part; where there is none, all units form one. The partition's note says what
+    happened. docs/decisions/0003 compares this rule with others.
     """
-    from sklearn.metrics import adjusted_rand_score
+    from sklearn.metrics import silhouette_score
 
-    units = len(similar)
+    units, far = len(similar), distances(similar)
     values = np.asarray(similar)[np.triu_indices(units, 1)]
     values = values[values > 0]
-    # Four decimals: a τ that a person can read off, type again and get the same map.
-    taus = np.unique(np.round(np.quantile(values, np.linspace(0.3, 0.9, 13)) - 5e-5, 4)) if len(values) else np.empty(0)
-    found = [leiden(similar, float(tau), gamma, seed) for tau in taus]
-    merit = np.zeros(len(found))
-    for i, part in enumerate(found):
-        near = [j for j in range(max(0, i - 2), min(len(found), i + 3)) if j != i]
-        kept = np.mean([adjusted_rand_score(apart(part.labels), apart(found[j].labels)) for j in near]) if near else 1.0
-        merit[i] = part.modularity * max(kept, 0.0) * (part.labels >= 0).mean() if part.k >= 2 else 0.0
-    if merit.max(initial=0.0) > 0:
+    # Four decimals, so that a person can read a τ off, type it again and get the same map; rounded to below the
+    # quantile, since an edge needs S > τ.
+    steps = np.quantile(values, np.linspace(0.2, 0.95, 16)) if len(values) else np.empty(0)
+    taus = np.unique(np.maximum(np.ceil(np.append(steps, 0) * 1e4) / 1e4 - 1e-4, 0).round(4))
+    found = [part for part in (leiden(similar, float(tau), gamma, seed) for tau in taus) if part.k >= 2]
+    merit = [silhouette_score(far, apart(part.labels), metric="precomputed") for part in found]
+    if found:
         best = int(np.argmax(merit))
         return replace(
-            found[best],
-            note=f"τ chosen automatically: best of {len(taus)} thresholds by modularity × persistence × "
-            f"share assigned ({merit[best]:.3f})",
+            found[best], note=f"τ chosen automatically among {len(taus)}: best mean silhouette ({merit[best]:.3f})"
         )
     log.warning("no threshold divides the %d target units: all form one capability", units)
     return Partition(labels=np.zeros(units, np.int64), modularity=0.0, method="leiden", tau=0.0, gamma=gamma, seed=seed,
