@@ -57,7 +57,7 @@ def _picture_columns(schema: Any) -> tuple[str, ...]:
 
 def _row(index: int, row: dict[str, Any], columns: tuple[str, ...]) -> RawRow:
     """Name the embedded pictures by their content and write the row's text without their bytes."""
-    value = {name: _named(cell) if name in columns else cell for name, cell in row.items()}
+    value = {name: _named(cell) if name in columns else _inside(cell) for name, cell in row.items()}
     try:
         raw = json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)
     except RecursionError:
@@ -75,6 +75,16 @@ def _named(cell: Any) -> Any:
         suffix = next((ext for magic, ext in _MAGIC.items() if cell.startswith(magic)), "")
         suffix = ".webp" if cell[8:12] == b"WEBP" else suffix
         return Embedded(f"{EMBEDDED}{hashlib.sha256(cell).hexdigest()[:32]}{suffix}", cell)
+    return cell
+
+
+def _inside(cell: Any) -> Any:
+    """Picture structs inside conversations (a block's own picture) are named too."""
+    if isinstance(cell, list):
+        return [_inside(one) for one in cell]
+    if isinstance(cell, dict):
+        return {key: _named(one) if isinstance(one, dict) and "bytes" in one else _inside(one)
+                for key, one in cell.items()}
     return cell
 
 

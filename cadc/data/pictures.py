@@ -33,6 +33,10 @@ GREY, COLOUR = 32, 8
 """Fingerprints keep a GREY × GREY grey and a COLOUR × COLOUR RGB miniature."""
 THREADS = 2
 
+# Pillow warns of large pictures before its own, higher limit; ours below is an error. Not per call: filters are global,
+# and pictures are opened in threads.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
 _SUFFIXES = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".gif": "GIF", ".bmp": "BMP",
              ".tif": "TIFF", ".tiff": "TIFF"}
 _BROKEN = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, RuntimeError,
@@ -95,10 +99,8 @@ def relative(root: Path, name: str) -> str:
 def _opened(data: bytes, name: str) -> Image.Image:
     """Open a picture without decoding it. Raises SetAside when it is none, or too large."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(BytesIO(data), formats=FORMATS)
-    except Image.DecompressionBombError:
+        image = Image.open(BytesIO(data), formats=FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise SetAside(f"picture has too many pixels: {printable(name)}") from None
     except _BROKEN:
         raise SetAside(f"not a picture: {printable(name)}") from None
@@ -111,10 +113,19 @@ def _decoded(image: Image.Image, name: str) -> Image.Image:
     """Decode the first frame to upright RGB. Raises SetAside when the data is truncated or broken."""
     try:
         image.load()
-        return _rgb(ImageOps.exif_transpose(image))
+        return _rgb(_upright(image))
     except _BROKEN as error:
         what = "truncated" if "truncated" in str(error) or "Truncated" in str(error) else "broken"
         raise SetAside(f"picture is {what}: {printable(name)}") from None
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned as its EXIF data says; a picture whose EXIF data is broken stays as it is."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except _BROKEN:
+        log.debug("EXIF data cannot be read, picture left as it is")
+        return image
 
 
 def _rgb(image: Image.Image) -> Image.Image:

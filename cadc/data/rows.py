@@ -5,6 +5,7 @@ in alternation, ending with assistant; pictures in user turns only, each used on
 never empty, never two in a row, and never containing a literal `<image>`.
 """
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -21,7 +22,6 @@ ROLES: dict[str, Role] = {"human": "user", "user": "user", "gpt": "assistant", "
                           "model": "assistant", "system": "system"}
 CONVERSATIONS = ("conversations", "messages", "conversation")
 QUESTIONS, ANSWERS = ("question", "instruction", "prompt"), ("answer", "response", "output")
-PICTURES = ("images", "image", "image_path", "image_paths", "picture", "pictures", "img")
 SOURCES = ("source", "dataset", "data_source")
 IDS = ("id", "_id", "question_id", "sample_id", "uid")
 MAX_PICTURES = 64
@@ -30,6 +30,7 @@ LONG_ANSWER = 8000
 
 _PLAIN_FOLDERS = {"images", "image", "imgs", "img", "pictures", "data", "train", "val", "valid", "test", ".", "..", "/"}
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_PICTURE_COLUMN = re.compile(r"(?:image|picture|img)(?:s|_paths?|_?\d+)?")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 
 
@@ -87,16 +88,19 @@ def read_row(row: RawRow, unit_column: str = "") -> Draft:
 # ---- pictures that the row names -----------------------------------------------------------------------------------
 def _given_pictures(value: dict[str, Any], columns: tuple[str, ...]) -> list[Picture]:
     """Pictures of the row's own columns, in order; blocks may name more."""
-    names = columns or tuple(key for key in PICTURES if value.get(key) not in (None, "", []))
-    if not columns and len(names) > 1:
-        names = names[:1]
-    found: list[Picture] = []
-    for name in names:
-        cell = value.get(name)
-        for one in cell if isinstance(cell, list) else [cell]:
-            if one not in (None, ""):
-                found.append(_picture(one))
-    return found
+    found = {name: _pictures(value.get(name)) for name in columns or [k for k in value if _PICTURE_COLUMN.fullmatch(k)]}
+    found = {name: pictures for name, pictures in found.items() if pictures}
+    numbered = all(name[-1].isdigit() for name in found)
+    if len(found) > 1 and not columns and not numbered:
+        if any(pictures != next(iter(found.values())) for pictures in found.values()):
+            raise SetAside(f"picture columns disagree: {printable(', '.join(found), 80)}")
+        found = dict(list(found.items())[:1])
+    return [picture for pictures in found.values() for picture in pictures]
+
+
+def _pictures(cell: Any) -> list[Picture]:
+    """The pictures of one cell: none, one, or a list."""
+    return [_picture(one) for one in (cell if isinstance(cell, list) else [cell]) if one not in (None, "", {})]
 
 
 def _picture(value: Any) -> Picture:
@@ -128,7 +132,7 @@ def _spoken(value: dict[str, Any]) -> tuple[str, list[tuple[Role, list[Any]]], b
     key = next((name for name in CONVERSATIONS if value.get(name) is not None), None)
     if key is None:
         return "question-answer", _question_answer(value), False
-    said = value[key]
+    said = _said(value[key])
     if not isinstance(said, list):
         raise SetAside(f"{key} is not a list: it is {kind_of(said)}")
     spoken, blocks, llava = [], False, False
@@ -150,6 +154,19 @@ def _spoken(value: dict[str, Any]) -> tuple[str, list[tuple[Role, list[Any]]], b
         else:
             raise SetAside(f"text is not a text: turn {number} is {kind_of(content)}")
     return "llava" if llava else "messages-blocks" if blocks else "messages-tags", spoken, blocks
+
+
+def _said(value: Any) -> Any:
+    """A conversation column as a list: it may hold JSON text, or one list per key (both common in parquet)."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    if isinstance(value, dict) and value and all(isinstance(column, list) for column in value.values()):
+        if len({len(column) for column in value.values()}) == 1:
+            return [dict(zip(value, turn, strict=True)) for turn in zip(*value.values(), strict=True)]
+    return value
 
 
 @dataclass(frozen=True)

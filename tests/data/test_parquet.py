@@ -73,6 +73,16 @@ def test_without_a_folder_embedded_pictures_are_examined_but_not_kept(root, tmp_
         open_images(found.samples[0], root)
 
 
+def test_a_picture_inside_a_block_is_read(root, tmp_path):
+    none = {"type": "text", "text": "What?", "image": None}
+    shown = {"type": "image", "text": None, "image": {"bytes": png(4), "path": None}}
+    said = [{"role": "user", "content": [shown, none]}, {"role": "assistant", "content": [none | {"text": "red"}]}]
+    found = ingest(save(tmp_path / "p", messages=[said]), root, embedded_to=tmp_path / "kept")
+    assert found.samples[0].turns[0].parts == (0, "What?")
+    assert np.array_equal(open_images(found.samples[0], root, tmp_path / "kept")[0], picture(4))
+    assert found.samples[0].images[0] in found.raw[0]
+
+
 def test_a_unit_column_of_numbers_and_blocks_with_nulls(root, tmp_path):
     blocks = [{"role": "user", "content": [{"type": "image", "text": None}, {"type": "text", "text": "What?"}]},
               {"role": "assistant", "content": [{"type": "text", "text": "red"}]}]

@@ -113,6 +113,12 @@ def test_open_images_gives_upright_rgb_on_white(root):
     assert images[2].getpixel((0, 0)) == (255, 255, 255) and images[4].size == (20, 40)
 
 
+def test_broken_exif_data_does_not_cost_the_picture(root, write):
+    picture(4).save(root / "exif.jpg", exif=b"Exif\x00\x00MM\x00*" + b"\xff" * 40)
+    found = ingest(write([llava(image="exif.jpg")]), root)
+    assert len(found.samples) == 1 and open_images(found.samples[0], root)[0].size == (40, 30)
+
+
 @pytest.mark.parametrize("name", ["none.png", "cut.png", "cut.jpg", "text.png", "bomb.png", "megabomb.png", "link.png",
                                   "../outside.png", "ingest/images/00.png"])
 def test_open_images_refuses_what_ingest_would_set_aside(nasty, name):

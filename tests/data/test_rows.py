@@ -39,6 +39,11 @@ GOOD = [
     (turns(("system", ""), ("user", "Hi"), ("assistant", "Hello")), (("Hi",), ("Hello",)), []),
     (llava("<image>", "a street"), ((0,), ("a street",)), ["a.png"]),
     (llava("Hi", "Hello", ""), (("Hi",), ("Hello",)), []),
+    (llava(images=["a.png"]), ((0, "What?"), ("red",)), ["a.png"]),
+    ({"question": "<image> <image>", "answer": "x", "image_1": "a.png", "image_2": "b.jpg", "image_3": None},
+     ((0, 1), ("x",)), ["a.png", "b.jpg"]),
+    ({"conversations": json.dumps(llava()["conversations"]), "image": "a.png"}, ((0, "What?"), ("red",)), ["a.png"]),
+    ({"messages": {"role": ["user", "assistant"], "content": ["Hi", "Hello"]}}, (("Hi",), ("Hello",)), []),
 ]
 
 
@@ -87,6 +92,9 @@ BAD = [
     (llava(image="a\0.png"), "NUL character"),
     (llava(image=["a.png"] * 65), "picture tags and pictures do not match"),
     (llava("<image>" * 65, image=["a.png"] * 65), "too many pictures"),
+    (llava(images=["b.jpg"]), "picture columns disagree: images, image"),
+    ({"conversations": "[1, 2"}, "conversations is not a list"),
+    ({"messages": {"role": ["user"], "content": []}}, "messages is not a list: it is an object"),
     (llava(video="clip.mp4"), "not supported: video"),
     ({"messages": [{"role": "user", "content": [{"type": "video"}]}, {"role": "assistant", "content": "x"}]},
      "not supported: block of type video"),

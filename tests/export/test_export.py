@@ -232,6 +232,18 @@ def test_absolute_paths_on_request(found, root, tmp_path):
     assert lines(tmp_path / "out" / "curriculum.jsonl")[0]["images"] == [str(root / "a.png")]
 
 
+def test_input_rows_get_absolute_paths_or_a_clear_error(root, tmp_path):
+    rows = [llava("<image>Q", "x", "vg/ü c.png"), llava("<image>Q", "x", str(root / "a.png"))]
+    for name, text in (("ascii", json.dumps(rows)), ("utf-8", json.dumps(rows, ensure_ascii=False))):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        written(ingest(tmp_path / name, root), root, tmp_path / "out", "input", absolute=True)
+        assert [row["image"] for row in lines(tmp_path / "out" / "curriculum.jsonl")] == [
+            str(root / "a.png"), str(root / "vg/ü c.png")]
+    (tmp_path / "in").write_text(json.dumps([llava("<image>Q", "x", f"file://{root}/b.png")]))
+    with pytest.raises(DataError, match="another format"):
+        written(ingest(tmp_path / "in", root), root, tmp_path / "out", "input", absolute=True)
+
+
 @pytest.mark.parametrize("form, wanted", [
     ("llava", ["--image_folder", "--group_by_modality_length"]),
     ("messages-tags", ["--dataset_shuffle false --train_dataloader_shuffle false", "--split_dataset_ratio 0",
