@@ -33,9 +33,10 @@ GREY, COLOUR = 32, 8
 """Fingerprints keep a GREY × GREY grey and a COLOUR × COLOUR RGB miniature."""
 THREADS = 2
 
-# Pillow warns of large pictures before its own, higher limit; ours below is an error. Not per call: filters are global,
-# and pictures are opened in threads.
+# Pillow warns of large pictures (ours is an error, below) and of odd metadata (which costs nothing here). Not per call:
+# filters are global, and pictures are opened in threads.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 _SUFFIXES = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".gif": "GIF", ".bmp": "BMP",
              ".tif": "TIFF", ".tiff": "TIFF"}

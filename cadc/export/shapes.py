@@ -67,15 +67,17 @@ def line(row: dict[str, Any] | str) -> str:
 
 
 def original(raw: str, sample: Sample, shown: Sequence[str]) -> str:
-    """The row as it stood in the input; only pictures whose place changed are named anew. Raises DataError when it names
-    one in a way that cannot be told (a file: address, an unusual escape)."""
+    """The row as it stood in the input; only pictures whose place changed are named anew.
+
+    Raises DataError when it names one in a way that cannot be found in it (a file: address, an unusual escape).
+    """
     for name, path in zip(sample.images, shown, strict=True):
         quoted = json.dumps(path, ensure_ascii=False)
         if name == path or quoted in raw:
             continue
         found = next((text for ascii in (False, True) if (text := json.dumps(name, ensure_ascii=ascii)) in raw), None)
         if found is None:
-            raise DataError(f"row {sample.index} ({sample.id}) names its picture {name} in a way that cannot be changed in "
-                            "its original text. Export another format than `input`.")
+            raise DataError(f"row {sample.index} ({sample.id}) names its picture {name} in a way that cannot be changed "
+                            "in its original text. Export another format than `input`.")
         raw = raw.replace(found, quoted)
     return raw
