@@ -1,15 +1,16 @@
 """Per-sample LoRA gradients from hooks in one batched backward.
 
-For a LoRA linear y = W x + s B A x with input x [B, L, in] and output gradient δ [B, L, out], the gradients of sample b are
-∂A = s Σ_l (Bᵀ δ_l) x_lᵀ [r, in] and ∂B = s Σ_l δ_l (A x_l)ᵀ [out, r]. Both factor through r: nothing of size [out, in] is
-built per sample. Two ways to get there, with equal results:
+For a LoRA linear y = W x + s B A x with input x [B, L, in] and output gradient δ [B, L, out], the gradients of sample
+b are ∂A = s Σ_l (Bᵀ δ_l) x_lᵀ [r, in] and ∂B = s Σ_l δ_l (A x_l)ᵀ [out, r]. Both factor through r: nothing of size
+[out, in] is built per sample. Two ways to get there, with equal results:
 
-* `Merged` (float32 and float64): the checkpoint's W + s B A is put in W's place, so that forward and backward are those of the
-  plain model, cheaper than a LoRA training pass; x and δ are caught at the linear, and A, B are applied to them here.
+* `Merged` (float32 and float64): the checkpoint's W + s B A is put in W's place, so that forward and backward are
+  those of the plain model, cheaper than a LoRA training pass; x and δ are caught at the linear, and A, B are applied
+  to them here.
 * `Branch` (half precision, where adding a small s B A to W would lose it): peft's own LoRA branch runs and is watched.
 
-Weights need no gradient meanwhile: the first watched output is made to ask for one, which starts the graph at the lowest
-adapted layer and spares the batch's summed weight gradients.
+Weights need no gradient meanwhile: the first watched output is made to ask for one, which starts the graph at the
+lowest adapted layer and spares the batch's summed weight gradients.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +24,8 @@ from cadc.errors import ModelError
 from cadc.vlm.lora import ADAPTER, lora_modules, lora_parameters, switch
 
 Consumer = Callable[[int, torch.Tensor], None]
-"""Called once per LoRA linear and backward: its number in layout order, gradients [B, r·in + r·out] (A, then B by rows)."""
+"""Called once per LoRA linear and backward: its number in layout order, gradients [B, r·in + r·out] (A, then B by
+rows)."""
 
 
 def per_sample(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
@@ -108,8 +110,8 @@ def _input(args: tuple) -> torch.Tensor:
     """The input [B, L, in] of a linear. Raises ModelError when samples cannot be told apart in it."""
     x = args[0].detach()
     if x.dim() != 3:
-        raise ModelError("a LoRA linear got its samples joined in one list, so they cannot be told apart. Adapt only the "
-                         "language model's layers.")
+        raise ModelError("a LoRA linear got its samples joined in one list, so they cannot be told apart. Adapt only "
+                         "the language model's layers.")
     return x
 
 
@@ -210,7 +212,8 @@ def _watch_branch(number: int, module: nn.Module, linear: _Linear, consume: Cons
     return [down_hook, module.lora_B[ADAPTER].register_forward_hook(after_b)]
 
 
-def gradient_matrix(vlm: Any, capture: Capture, losses: Callable[[], torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+def gradient_matrix(vlm: Any, capture: Capture, losses: Callable[[], torch.Tensor]
+                    ) -> tuple[torch.Tensor, torch.Tensor]:
     """Losses [B] and full per-sample gradients [B, P]: for target samples, which are few."""
     layout = vlm.lora
     found: list[tuple[int, torch.Tensor]] = []

@@ -1,6 +1,7 @@
 """Load any Hugging Face image-text-to-text model (or text-only causal LM) with its processor."""
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,6 +63,13 @@ def best_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def settle_threads(device: str) -> None:
+    """One torch thread on a CPU unless OMP_NUM_THREADS says otherwise: beside any other busy process, several threads
+    that wait for each other by spinning are ten times slower than one; more cores are used by more processes."""
+    if device == "cpu" and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)
+
+
 def load_vlm(path_or_id: str, *, device: str = "cpu", dtype: str = "float32", trust_remote_code: bool = False,
              max_tokens: int = 2048) -> Vlm:
     """Load a model from a local folder or by its id, safetensors only, frozen and in eval mode.
@@ -72,6 +80,7 @@ def load_vlm(path_or_id: str, *, device: str = "cpu", dtype: str = "float32", tr
 
     from cadc.vlm.processors import load_processor
 
+    settle_threads(device)
     options: dict[str, Any] = {"trust_remote_code": trust_remote_code}
     if Path(path_or_id).is_dir():
         options["local_files_only"] = True
