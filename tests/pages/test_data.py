@@ -77,3 +77,30 @@ def test_wrong_path_is_one_clear_message(study, open_page):
 
 def test_reload_keeps_the_chosen_study(study, open_page):
     assert chosen(open_page("1_data", study="trial")) == "trial"
+
+
+def test_missing_name_is_said_before_anything_is_made(study, open_page):
+    page = open_page("1_data")
+    inputs = {t.label: t for t in page.text_input}
+    inputs["Pool file"].set_value(study.config.pool)
+    inputs["Target file"].set_value(study.config.target)
+    next(b for b in page.button if b.label == "Make the study").click()
+    page.run()
+    assert any("give a name" in c.value for c in page.code) and Study.names() == ["trial"]
+
+
+def test_check_says_what_would_be_set_aside_and_makes_nothing(study, open_page):
+    page = open_page("1_data")
+    inputs = {t.label: t for t in page.text_input}
+    inputs["Pool file"].set_value(study.config.pool)
+    inputs["Target file"].set_value(study.config.target)
+    inputs["Image root"].set_value(study.config.images)
+    next(b for b in page.button if b.label == "Check the files").click()
+    page.run()
+    assert "pool: 307 rows, 300 usable, 7 set aside" in " ".join(texts(page)) and Study.names() == ["trial"]
+
+
+def test_every_advanced_setting_says_what_it_does(empty_cache, open_page):
+    page = open_page("1_data")
+    settings = [t for t in page.text_input if (t.key or "").startswith("setting-")]
+    assert len(settings) > 15 and all(t.help for t in settings)
