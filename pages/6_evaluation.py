@@ -53,7 +53,7 @@ def cost(settings: EvaluationSettings) -> None:
     rate, source = figures.pace([r.table for r in results], warmup, study.config.warmup_batch)
     work = figures.work(settings.to_json(), len(capabilities.units))
     st.text(f"{work['runs']} runs: {work['trained']:,} samples to train on and up to {work['scored']:,} to score. "
-            f"About {_ui.duration(figures.cost(work, rate))} ({source}). Runs that are already there are not run again.")
+            f"About {_ui.duration(figures.cost(work, rate))} ({source}). Runs already there are not run again.")
 
 
 def start() -> None:

@@ -1,6 +1,128 @@
 """The Curriculum page on a finished study: the draft, the decision it becomes, and the files."""
 
+import json
 
-def test_it_opens_full(study, open_page):
+import pytest
+
+from cadc.decisions import latest, read_decisions
+from cadc.study import Study
+from cadc.workbench import open_workbench
+
+
+def shares(page) -> dict[str, float]:
+    """What the capability sliders show."""
+    return {s.key.removeprefix("draft-share-"): s.value for s in page.slider if s.key.startswith("draft-share-")}
+
+
+def press(page, label: str):
+    next(b for b in page.button if b.label == label).click()
+    page.run()
+    assert not page.exception and not page.error
+    return page
+
+
+@pytest.fixture
+def page(study, open_page):
+    return open_page("5_curriculum", study="trial")
+
+
+def test_sliders_show_the_rule_and_sum_to_all(study, page):
+    table = open_workbench(study).curriculum.budgets.set_index("capability")
+    assert sum(shares(page).values()) == pytest.approx(100)
+    assert shares(page) == pytest.approx({c: 100 * v for c, v in table["share"].items()}, abs=0.1)
+
+
+def test_one_moved_share_moves_the_others_and_locked_ones_stay(page):
+    before = shares(page)
+    first, second, *_ = before
+    page.checkbox(key=f"draft-lock-{second}").check().run()
+    page.slider(key=f"draft-share-{first}").set_value(50.0).run()
+    after = shares(page)
+    assert after[first] == 50.0 and after[second] == before[second]
+    assert sum(after.values()) == pytest.approx(100)
+    assert page.selectbox(key="draft-rule").value == "manual"
+
+
+def test_saving_is_one_decision_that_undo_takes_back(study, page):
+    page.number_input(key="draft-rows").set_value(30).run()
+    assert read_decisions(study) == [], "nothing is decided before Save"
+    press(page, "Save")
+    saved = latest(read_decisions(study), "curate")
+    assert open_workbench(study).settings.to_dict() == saved
+    assert len(open_workbench(study).curriculum.rows) == 30
+    press(page, "Undo")
+    assert latest(read_decisions(study), "curate") is None
+    assert page.number_input(key="draft-rows").value == 15
+
+
+def test_a_preset_brings_its_own_choices(page):
+    page.segmented_control(key="draft-preset").set_value("paper").run()
+    assert page.segmented_control(key="draft-staging").value == "hard"
+    assert not page.exception
+
+
+def test_stages_are_ordered_by_hand_and_given_back(study, page):
+    order = open_workbench(study).curriculum.report["order"]
+    page.button(key=f"down-{order[0]}").click().run()
+    press(page, "Save")
+    assert open_workbench(study).curriculum.report["order"] == [order[1], order[0], *order[2:]]
+    press(page, "By self-influence")
+    press(page, "Save")
+    assert open_workbench(study).curriculum.report["order"] == order
+
+
+def test_a_draft_dies_with_discard(study, page):
+    page.number_input(key="draft-rows").set_value(99).run()
+    press(page, "Discard")
+    assert page.number_input(key="draft-rows").value == 15 and read_decisions(study) == []
+
+
+def test_every_chosen_row_shows_its_target_question(study, page):
+    table = next(f.value for f in page.dataframe if "serves" in f.value)
+    assert len(table) == 15 and (table["serves"].str.len() > 0).all()
+    assert set(table["index"]) == set(open_workbench(study).curriculum.rows["index"])
+
+
+def test_composition_opens(page):
+    page.segmented_control(key="details").set_value("Composition").run()
+    assert not page.exception
+    assert any("drawn 15 of 15 chosen rows" in t.value for t in page.text)
+
+
+def test_the_page_exports_what_it_saved(study, page, tmp_path):
+    page.slider(key="draft-percent").set_value(10.0).run()
+    page.segmented_control(key="details").set_value("Export").run()
+    assert next(b for b in page.button if b.label == "Export").disabled, "unsaved changes are not exported"
+    press(page, "Save")
+    page.segmented_control(key="details").set_value("Export").run()
+    page.text_input(key="export-folder").set_value(str(tmp_path / "out")).run()
+    press(page, "Export")
+    written = tmp_path / "out" / "llava"
+    manifest = json.loads((written / "manifest.json").read_text())
+    lines = (written / "curriculum.jsonl").read_text().splitlines()
+    chosen = open_workbench(study).curriculum.rows
+    assert len(lines) == manifest["rows_written"] == 30
+    assert [row["index"] for row in manifest["rows"]] == chosen["index"].tolist()
+    shown = next(f.value for f in page.dataframe if "sha256" in f.value)
+    assert set(shown["sha256"]) == {f["sha256"] for f in manifest["files"]}
+    assert any("cadc export trial --budget 10% --format llava" in c.value for c in page.code)
+
+
+def test_an_export_that_cannot_be_written_is_one_message(study, page, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    page.segmented_control(key="details").set_value("Export").run()
+    page.text_input(key="export-folder").set_value(str(tmp_path / "file")).run()
+    next(b for b in page.button if b.label == "Export").click()
+    page.run()
+    assert not page.exception and len(page.error) == 1
+
+
+def test_without_a_capability_it_says_what_to_do(study, open_page):
+    from pages import _ui
+
+    store = _ui.open_store()
+    store.load_study(study)
+    for unit in open_workbench(Study.open("trial")).scores.units:
+        store.decide(study, "move", {"unit": unit, "to": None})
     page = open_page("5_curriculum", study="trial")
-    assert not page.error
+    assert any("There is no capability yet" in i.value for i in page.info)

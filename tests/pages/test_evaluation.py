@@ -1,6 +1,65 @@
-"""The Evaluation page: before anything was compared, and with a comparison that is half done."""
+"""The Evaluation page: before anything was compared, and with comparisons that are half done and done."""
+
+import pytest
+
+from cadc.evaluation import EvaluationSettings, request_evaluation
+from cadc.evaluation.request import result_file
+from cadc.gradients.scores import Scores
+from cadc.study import write_json
+
+
+def finish(study, request, keys):
+    """Result files as the job writes them, with planted accuracies: every arm has its own."""
+    better = {"base": 0.1, "random": 0.4, "full": 0.5, "curated": 0.8}
+    units = Scores.load(study).units
+    for run in request.runs:
+        if run.key in keys:
+            write_json(result_file(study, run.key), {
+                "key": run.key, "identity": study.identity, "rows": 10, "steps": 5, "samples_seen": 20, "seconds": 1.0,
+                "seconds_training": 0.8, "losses": [], "not_scored": 0, "device": "cpu", "notes": [],
+                "units": [{"unit": unit, "accuracy": better[run.arm] + 0.01 * run.seed + 0.002 * i, "loss": 1.0, "n": 6}
+                          for i, unit in enumerate(units)]})
+
+
+@pytest.fixture
+def request_(study):
+    return request_evaluation(study, EvaluationSettings(seeds=(0, 1, 2), steps=5, batch=4, samples_per_unit=3))
 
 
 def test_it_opens_before_anything_was_compared(study, open_page):
     page = open_page("6_evaluation", study="trial")
     assert not page.error and any("Nothing was compared yet" in i.value for i in page.info)
+    assert any("10 runs: 43,200 samples to train on" in t.value for t in page.text)
+
+
+def test_the_cost_follows_what_is_asked(study, open_page):
+    page = open_page("6_evaluation", study="trial")
+    page.number_input[0].set_value(1)
+    page.number_input[1].set_value(10)
+    page.run()
+    assert any("4 runs: 960 samples to train on" in t.value for t in page.text)
+
+
+def test_a_half_finished_comparison_says_so(study, open_page, request_):
+    finish(study, request_, {run.key for run in request_.runs[:4]})
+    page = open_page("6_evaluation", study="trial")
+    assert any("4 of 10 runs are finished" in w.value for w in page.warning)
+
+
+def test_a_finished_comparison_shows_verdict_effort_and_every_seed(study, open_page, request_):
+    finish(study, request_, {run.key for run in request_.runs})
+    page = open_page("6_evaluation", study="trial")
+    assert not page.warning or not any("runs are finished" in w.value for w in page.warning)
+    words = [t.value for t in page.text]
+    assert any("The curriculum beats random rows" in t for t in words)
+    assert any("same number of samples: 20" in t for t in words)
+    table = next(f.value for f in page.dataframe if "seed 2" in f.value)
+    overall = table[table["capability"] == "overall"].set_index("arm")
+    assert list(overall.index[:1]) == ["base"] and overall.loc["full", "% of full"] == 100
+    seeds = overall.loc["curated", ["seed 0", "seed 1", "seed 2"]]
+    assert overall.loc["curated", "mean"] == pytest.approx(seeds.mean(), abs=0.11)
+
+
+def test_it_says_what_is_missing_on_an_empty_cache(empty_cache, open_page):
+    page = open_page("6_evaluation")
+    assert any("There is no study yet" in i.value for i in page.info)

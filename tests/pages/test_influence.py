@@ -1,13 +1,60 @@
 """The Influence page on a finished study: what is chosen decides which rows are shown."""
 
+import numpy as np
 import pytest
 
+from benchmarks.synthesise import HOSTILE
+from cadc.influence import UNATTRIBUTED
+from cadc.workbench import open_workbench
 
-def texts(page):
-    return [t.value for t in page.text]
+
+def shown(page) -> str:
+    """The line that says how many rows are behind the choice."""
+    return next(t.value for t in page.text if " rows, strongest influence first" in t.value)
 
 
 def test_it_opens_full_and_counts_every_row(study, open_page):
     page = open_page("4_influence", study="trial")
     assert not page.error
-    assert any("all sources → all capabilities: " in t for t in texts(page))
+    assert shown(page) == "all sources → all capabilities: 300 of 300 rows, strongest influence first"
+
+
+@pytest.mark.parametrize("preset", ["studio", "paper"])
+def test_the_boxes_choose_the_rows_that_the_library_counts(study, open_page, preset):
+    bench = open_workbench(study).with_settings(preset=preset)
+    page = open_page("4_influence", study="trial")
+    page.segmented_control[0].set_value(preset).run()
+    for k, name in [*enumerate(bench.capabilities.names), (-1, UNATTRIBUTED)]:
+        page.selectbox(key="to").set_value(name).run()
+        assert f"{np.sum(bench.pools == k):,} of 300 rows" in shown(page)
+    source = bench.table["source"].iloc[0]
+    page.selectbox(key="from").set_value(source).run()
+    inside = (bench.pools == -1) & (bench.table["source"] == source).to_numpy()
+    assert f"{inside.sum():,} of 300 rows" in shown(page) and not page.exception
+
+
+def test_dataset_text_is_never_read_as_markup(study, open_page):
+    page = open_page("4_influence", study="trial")
+    seen = 0
+    for number in range(1, 16):
+        page.number_input[0].set_value(number).run()
+        frames = [f.value for f in page.dataframe]
+        seen += any(HOSTILE in f["question"].tolist() for f in frames if "question" in f)
+        for kind in ("markdown", "caption", "info", "warning", "header", "subheader"):
+            assert not any("onerror" in e.value for e in page.get(kind))
+    assert seen, "the hostile question is in one of the pages of rows"
+
+
+def test_it_says_what_is_missing_on_an_empty_cache(empty_cache, open_page):
+    page = open_page("4_influence")
+    assert any("There is no study yet" in i.value for i in page.info)
+
+
+def test_a_renamed_capability_is_followed_at_once(study, open_page):
+    from pages import _ui
+
+    store = _ui.open_store()
+    store.load_study(study)
+    store.decide(study, "rename", {"capability": "c1", "name": "読むこと *x*"})
+    page = open_page("4_influence", study="trial")
+    assert "読むこと *x*" in page.selectbox(key="to").options
