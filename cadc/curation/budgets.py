@@ -48,10 +48,10 @@ def allocate(total: int, share: np.ndarray, capacity: np.ndarray, minimum: np.nd
     """
     share, high = np.asarray(share, np.float64), np.asarray(capacity, np.int64)
     low = np.zeros_like(high) if minimum is None else np.minimum(np.asarray(minimum, np.int64), high)
-    high = np.where(share > 0, high, low)
+    positive = share > 1e-12 * share.sum()  # less than that is a rounding, not a wish
+    high = np.where(positive, high, low)
     if total >= high.sum() or total <= low.sum():
         return high if total >= high.sum() else low
-    positive = share > 0
     below, above = 0.0, float(high.max() / share[positive].min()) + 1
     for _ in range(200):
         level = (below + above) / 2

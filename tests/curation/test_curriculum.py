@@ -1,0 +1,151 @@
+"""Whole curricula: budget, pools, filters and tags hold together, and the same call gives the same rows."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cadc.curation import INSIDE, RULES, STAGINGS, CurationSettings, curate
+from cadc.curation.candidates import highest_loss
+from cadc.discovery.capabilities import Capabilities
+from cadc.errors import DataError
+from cadc.influence import InfluenceColumns, capability_influence, pools, served
+
+OF_UNIT = (0, 1, 1, -1, 0, 2, 1, 2)
+NAMED = Capabilities(ids=("c1", "c4", "c9"), names=("One", "Four", "Nine"), of_unit=OF_UNIT,
+                     units=tuple(f"unit {m}" for m in range(8)), issued=9)
+
+
+def make(made, capabilities=NAMED, **chosen):
+    settings = CurationSettings.of_preset(chosen.pop("preset", "studio"), **({"budget": 60} | chosen))
+    return curate(made.scores, made.pool, capabilities, settings, targets=made.targets)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), preset=st.sampled_from(["studio", "paper"]), rule=st.sampled_from(RULES),
+       staging=st.sampled_from(STAGINGS), inside=st.sampled_from(INSIDE), budget=st.integers(1, 300),
+       random_share=st.sampled_from([0.0, 0.3, 1.0]), source_cap=st.sampled_from([0, 7, 40]))
+def test_a_curriculum_holds_together(made, data, preset, rule, staging, inside, budget, random_share, source_cap):
+    tags = data.draw(st.lists(st.integers(0, 480), unique=True, max_size=12))
+    keep, drop = tags[::2], tags[1::2]
+    found = make(made, preset=preset, rule=rule, staging=staging, inside=inside, budget=max(budget, 1.5),
+                 random_share=random_share, source_cap=source_cap, keep=keep, drop=drop)
+    rows, scores = found.rows, made.scores
+    assert rows["index"].is_unique and not set(drop) & set(rows["index"])
+    np.testing.assert_array_equal(scores.index[rows["position"]], rows["index"])
+    assert rows["id"].tolist() == [f"r{i}" for i in rows["index"]]
+    if source_cap:
+        free = rows[rows["reason"] != "keep"]["source"].value_counts()
+        assert (free <= source_cap).all()
+    else:
+        total = min(CurationSettings(budget=max(budget, 1.5)).rows(240), int(found.budgets["available"].sum()))
+        assert len(rows) == total
+    assert found.budgets["rows"].sum() == len(rows) == found.stages["rows"].sum() == found.report["rows"]
+    assert (found.budgets["rows"] <= found.budgets["available"]).all()
+    kept = set(keep) & set(scores.index.tolist())
+    assert len(kept & set(rows["index"])) == min(len(kept), found.report["budget"])
+    pool = pools(capability_influence(scores, OF_UNIT, preset=preset))
+    own = rows[rows["reason"] != "keep"]
+    assert own["capability"].tolist() == [NAMED.ids[pool[p]] for p in own["position"]]
+    for stage in found.stages.itertuples():
+        part = rows.iloc[stage.first:stage.last]
+        assert (part["stage"] == stage.stage).all()
+        assert part["capability"].value_counts().to_dict() == stage.mixture
+    assert all(OF_UNIT[scores.sample_unit[t]] == NAMED.ids.index(c)
+               for t, c in zip(rows["target"], rows["capability"], strict=True))
+    assert rows["target_id"].tolist() == [f"t{3 * t}" for t in rows["target"]]
+
+
+def test_paper_takes_the_top_influence_of_each_pool(made):
+    found = make(made, preset="paper")
+    influence = capability_influence(made.scores, OF_UNIT, preset="paper")
+    pool = pools(influence)
+    for k, capability in enumerate(NAMED.ids):
+        rows = np.flatnonzero(pool == k)
+        wanted = rows[np.argsort(-influence[rows, k], kind="stable")][:found.budgets["rows"][k]]
+        assert set(found.rows["position"][found.rows["capability"] == capability]) == set(wanted)
+    assert (found.rows["reason"] == "influence").all() and found.stages["capability"].tolist() == found.report["order"]
+
+
+def test_the_same_call_gives_the_same_curriculum_and_a_seed_only_changes_chance(made):
+    first, again = make(made, staging="mix", random_share=0.5), make(made, staging="mix", random_share=0.5)
+    assert first.rows.equals(again.rows) and first.stages.equals(again.stages)
+    other = make(made, staging="mix", random_share=0.5, seed=1)
+    assert set(first.rows["position"]) != set(other.rows["position"])
+    assert make(made).rows.equals(make(made, seed=1).rows)
+
+
+def test_staging_never_changes_which_rows_are_chosen(made):
+    chosen = [set(make(made, staging=s, inside=i).rows["position"]) for s in STAGINGS for i in INSIDE]
+    assert all(c == chosen[0] for c in chosen)
+
+
+def test_of_each_duplicate_group_one_row_can_be_taken(made):
+    everything = make(made, budget=1.0)
+    groups = made.pool.set_index("index")["group"].loc[everything.rows["index"]]
+    assert groups.is_unique
+    first = everything.rows["index"].iloc[0]
+    with_copies = make(made, budget=1.0, drop_duplicates=False)
+    assert len(with_copies.rows) - len(everything.rows) == everything.report["left_out"]["near-duplicate"] > 0
+    group = made.pool.set_index("index")["group"]
+    copies = [i for i in with_copies.rows["index"] if group[i] == group[first] and i != first]
+    for copy in copies:
+        assert copy in set(make(made, budget=1.0, keep=[copy]).rows["index"])
+
+
+def test_the_highest_losses_of_each_unit_are_left_out(made):
+    columns = InfluenceColumns(made.scores)
+    mask, nearest, loss = highest_loss(columns, 0.2), columns.nearest(), made.scores.loss[:, -1]
+    for unit in range(8):
+        mine = nearest == unit
+        assert mask[mine].sum() == int(0.2 * mine.sum() + 1e-9)
+        if mask[mine].any():
+            assert loss[mine & mask].min() >= loss[mine & ~mask].max()
+    found = make(made, budget=1.0, drop_loss_share=0.2)
+    assert not mask[found.rows["position"]].any()
+
+
+def test_rows_below_the_minimum_influence_are_left_out(made):
+    found = make(made, budget=1.0, minimum_influence=1.0)
+    assert found.rows["influence"].min() >= 1.0 and found.report["left_out"]["influence below the minimum"] > 0
+
+
+def test_a_pool_that_is_too_small_is_reported_and_the_rest_goes_to_the_others(made):
+    found = make(made, rule="manual", shares={"c1": 0.9, "c4": 0.05, "c9": 0.05}, budget=150)
+    got = found.budgets.set_index("capability")
+    assert got.loc["c1", "rows"] == got.loc["c1", "available"] < got.loc["c1", "asked"]
+    assert len(found.rows) == 150 and any("c1 asked for" in s for s in found.report["sentences"])
+
+
+def test_an_unreachable_budget_is_reported(made):
+    found = make(made, budget=1.0)
+    assert any("not reached" in s for s in found.report["sentences"])
+    assert len(found.rows) + sum(found.report["left_out"].values()) == 240
+
+
+def test_manual_order_is_followed(made):
+    assert make(made, order=["c9", "c1"], staging="hard").stages["capability"].tolist() == ["c9", "c1", "c4"]
+
+
+def test_rows_without_a_target_sample_of_their_own_name_the_one_they_serve_best(made):
+    found = make(made, preset="paper")
+    k = found.rows["capability"].map(NAMED.ids.index).to_numpy()
+    best = served(made.scores, found.rows["position"].to_numpy(), OF_UNIT, capability=k)
+    assert found.rows["target"].tolist() == best["target"].tolist()
+    np.testing.assert_allclose(found.rows["target_value"], best["value"])
+
+
+def test_no_capability_gives_an_empty_curriculum_that_says_why(made):
+    nothing = Capabilities(ids=(), names=(), of_unit=(-1,) * 8, units=NAMED.units, issued=3)
+    found = make(made, capabilities=nothing, keep=[1])
+    assert len(found.rows) == 0 and len(found.stages) == 0 and "no capability" in found.report["sentences"][0].lower()
+
+
+def test_unassigned_units_are_reported(made):
+    assert make(made).report["unassigned"] == ["unit 3"]
+    assert any("1 target units are unassigned" in s for s in make(made).report["sentences"])
+
+
+def test_a_table_of_another_pool_is_refused(made):
+    with pytest.raises(DataError, match="pool row 471"):
+        curate(made.scores, made.pool.iloc[:470], NAMED, CurationSettings())
