@@ -77,7 +77,7 @@ def original(raw: str, sample: Sample, shown: Sequence[str]) -> str:
             continue
         found = next((text for ascii in (False, True) if (text := json.dumps(name, ensure_ascii=ascii)) in raw), None)
         if found is None:
-            raise DataError(f"row {sample.index} ({sample.id}) names its picture {name} in a way that cannot be changed "
-                            "in its original text. Export another format than `input`.")
+            raise DataError(f"row {sample.index} ({sample.id}) names its picture {name} in a way that cannot be "
+                            "changed in its original text. Export another format than `input`.")
         raw = raw.replace(found, quoted)
     return raw
