@@ -45,7 +45,8 @@ def test_allocation_equals_exact_fractions(cells, total):
     )
 
 
-shares_of = st.lists(st.tuples(st.just(0.0) | st.floats(1e-9, 1), st.integers(0, 500), st.integers(0, 40)), min_size=1, max_size=9)
+cell = st.tuples(st.just(0.0) | st.floats(1e-9, 1), st.integers(0, 500), st.integers(0, 40))
+shares_of = st.lists(cell, min_size=1, max_size=9)
 
 
 @given(cells=shares_of, total=st.integers(0, 2000))

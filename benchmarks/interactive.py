@@ -1,0 +1,185 @@
+"""How long a person waits at the size of a real pool: the interactive half on synthesised scores.
+
+python -m benchmarks.interactive --rows 665000 --units 162 --json FILE
+
+Random numbers of the right shapes, memory-mapped from float32 files as in a study; nothing about quality can be
+learnt from them. One interaction is what a page computes after one gesture: a unit moved, a budget or an option
+changed. The goal is 1 s each (665 000 rows × 162 units × 4 checkpoints). `first` includes what is computed once per
+study; `median` is of the repetitions after it.
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+
+from cadc.curation import CurationSettings
+from cadc.gradients.scores import Scores
+from cadc.influence import InfluenceColumns
+from cadc.workbench import Workbench
+
+CAPABILITIES = 8
+REPEATS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """Shape of the synthesised study."""
+
+    rows: int
+    units: int
+    checkpoints: int
+    per_unit: int
+    best: int
+    seed: int
+
+
+def synthesise(folder: Path, size: Size) -> tuple[Scores, pd.DataFrame, pd.DataFrame]:
+    """Scores mapped from files in `folder`, pool rows and target rows."""
+    rng, n, m, t = np.random.default_rng(size.seed), size.rows, size.units, size.checkpoints
+    s, group = m * size.per_unit, np.arange(m) % CAPABILITIES
+    family = rng.integers(0, 3 * CAPABILITIES, n)  # a third of the rows lean to a capability, the rest to none
+
+    def mapped(name: str, shape: tuple[int, ...], kind: type) -> np.ndarray:
+        return np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=kind, shape=shape)
+
+    dots, near = mapped("dots", (t, m, n), np.float32), mapped("near", (m, n), np.float32)
+    winner, best_index = mapped("winner", (m, n), np.int32), mapped("best_index", (s, size.best), np.int32)
+    best_value = mapped("best_value", (s, size.best), np.float32)
+    for unit in range(m):
+        lean = (family == group[unit]).astype(np.float32)
+        for c in range(t):
+            dots[c, unit] = 0.1 * rng.standard_normal(n, np.float32) + 0.2 * lean
+        near[unit] = 0.05 * rng.standard_normal(n, np.float32) + 0.2 * lean + 0.1
+        winner[unit] = rng.integers(0, size.per_unit, n, np.int32) + unit * size.per_unit
+        top = np.argpartition(-near[unit], min(8 * size.best, n - 1))[: 8 * size.best]
+        for sample in range(unit * size.per_unit, (unit + 1) * size.per_unit):
+            rows = rng.choice(top, min(size.best, len(top)), replace=False)
+            value = near[unit, rows] + 0.02 * rng.standard_normal(len(rows), np.float32)
+            order = np.argsort(-value, kind="stable")
+            best_index[sample, : len(rows)], best_value[sample, : len(rows)] = rows[order], value[order]
+            best_index[sample, len(rows):] = -1
+    for array in (dots, near, winner, best_index, best_value):
+        array.flush()
+    base = np.eye(m, dtype=np.float32) + 0.5 * (group[:, None] == group[None, :]).astype(np.float32)
+    fall = np.linspace(1.5, 0.5, t, dtype=np.float32)
+    scores = Scores(
+        index=np.arange(n), eta=np.linspace(3e-3, 1e-3, t, dtype=np.float32), near=_open(folder, "near"),
+        dots=_open(folder, "dots"), dots_grounded=np.empty((0, m, n), np.float32), winner=_open(folder, "winner"),
+        loss=rng.gamma(2.0, 1.0, (n, 1)).astype(np.float32) * fall, tokens=np.ones(n, np.int32),
+        gradient_norm=rng.gamma(3.0, 1.0, (n, 1)).astype(np.float32) * fall,
+        feature_norm=np.ones((n, t), np.float32), best_index=_open(folder, "best_index"),
+        best_value=_open(folder, "best_value"), gram=np.repeat(base[None], t, 0),
+        gram_grounded=np.empty((0, m, m), np.float32), sample_gram=np.empty((t, 0, 0), np.float32),
+        sample_unit=np.repeat(np.arange(m, dtype=np.int32), size.per_unit), sample_index=np.arange(s),
+        units=tuple(f"unit {i}" for i in range(m)), identity="synthetic")
+    pool = pd.DataFrame(
+        {
+            "index": np.arange(n),
+            "id": pd.RangeIndex(n).astype(str),
+            "group": rng.integers(0, int(0.9 * n), n),
+            "source": np.array(["coco", "gqa", "ocr", "text", "vg"], object)[family % 5],
+        }
+    )
+    return scores, pool, pd.DataFrame({"index": np.arange(s), "id": [f"t{i}" for i in range(s)]})
+
+
+def _open(folder: Path, name: str) -> np.ndarray:
+    return np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+
+
+def measure(scores: Scores, pool: pd.DataFrame, targets: pd.DataFrame) -> list[dict]:
+    """Seconds of each interaction: first time and median of the repetitions."""
+    columns = InfluenceColumns(scores)
+    study = SimpleNamespace(name="synthetic", identity="synthetic", inputs={},
+                            config=SimpleNamespace(preset="studio", seed=0))
+    found = SimpleNamespace(kind="discover", payload={"method": "leiden", "tau": 0.1})
+
+    def bench(moves: int, **settings) -> Workbench:
+        events = [found, *(SimpleNamespace(kind="move", payload={"unit": f"unit {i}", "to": f"c{i % 2 + 1}"})
+                           for i in range(2, 2 + moves))]
+        chosen = CurationSettings.of_preset(settings.pop("preset", "studio"), **settings)
+        return Workbench(study, scores, pool, targets, events, columns, chosen)
+
+    def repool(i: int) -> None:
+        now = bench(i)
+        assert len(now.flows) and now.self_by_capability.shape[0]
+
+    everything = {
+        "find capabilities (Leiden)": lambda i: bench(0).capabilities,
+        "move a unit → influence, studio": lambda i: bench(i).influence,
+        "move a unit → influence, paper": lambda i: bench(i, preset="paper").influence,
+        "pools, Sankey, self-influence": repool,
+        "reasons of 50 rows": lambda i: bench(REPEATS).served(np.arange(50) * 7 + i),
+        "budget slider → curriculum, studio": lambda i: bench(0, budget=0.05 + 0.005 * i).curriculum,
+        "budget slider → curriculum, paper": lambda i: bench(0, preset="paper", budget=0.05 + 0.005 * i).curriculum,
+        "options → curriculum, studio": lambda i: bench(0, source_cap=9000 + i, random_share=0.1).curriculum,
+        "move a unit → curriculum, studio": lambda i: bench(i + REPEATS + 1).curriculum,
+        "move a unit → curriculum, paper": lambda i: bench(i + REPEATS + 1, preset="paper").curriculum,
+    }
+    return [{"what": what, **_timed(act)} for what, act in everything.items()]
+
+
+def _timed(act: Callable[[int], object]) -> dict[str, float]:
+    seconds = []
+    for i in range(REPEATS + 1):
+        began = time.perf_counter()
+        act(i)
+        seconds.append(time.perf_counter() - began)
+    return {"first": round(seconds[0], 3), "median": round(median(seconds[1:]), 3), "worst": round(max(seconds[1:]), 3)}
+
+
+def main() -> None:
+    """Synthesise, measure, print a table and one line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    for option, value in (
+        ("rows", 665_000),
+        ("units", 162),
+        ("checkpoints", 4),
+        ("per-unit", 20),
+        ("best", 256),
+        ("seed", 0),
+    ):
+        parser.add_argument(f"--{option}", type=int, default=value)
+    parser.add_argument(
+        "--folder", type=Path, help="where the arrays go for the time of the run; default: a temporary folder"
+    )
+    parser.add_argument("--json", type=Path, help="also write the JSON line to this file")
+    chosen = parser.parse_args()
+    size = Size(rows=chosen.rows, units=chosen.units, checkpoints=chosen.checkpoints, per_unit=chosen.per_unit,
+                best=chosen.best, seed=chosen.seed)
+    with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
+        began = time.perf_counter()
+        scores, pool, targets = synthesise(Path(folder), size)
+        print(f"synthesised in {time.perf_counter() - began:.0f} s")
+        table = measure(scores, pool, targets)
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
+    report = {"benchmark": "interactive", **vars(size), "capabilities": CAPABILITIES, "cores": os.cpu_count(),
+              "machine": platform.machine(), "load": os.getloadavg()[0], "python": platform.python_version(),
+              "numpy": np.__version__, "pandas": pd.__version__, "commit": commit.strip(),
+              "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "seconds": table}
+    print(f"{size.rows:,} rows × {size.units} units × {size.checkpoints} checkpoints, {CAPABILITIES} capabilities, "
+          f"{report['cores']} cores at load {report['load']:.1f}, seed {size.seed}, commit {report['commit']}")
+    print(f"{'seconds':<38}{'first':>8}{'median':>8}{'worst':>8}")
+    for row in table:
+        print(f"{row['what']:<38}{row['first']:>8.3f}{row['median']:>8.3f}{row['worst']:>8.3f}")
+    line = json.dumps(report)
+    if chosen.json:
+        chosen.json.write_text(line + "\n", encoding="utf-8")
+    print(line)
+
+
+if __name__ == "__main__":
+    main()
