@@ -4,6 +4,8 @@ import json
 import os
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cadc.data import check, ingest
 from cadc.data.files import MAX_ROW, PIECE, open_rows
@@ -127,3 +129,20 @@ def test_check_reports_as_documented(write):
                       "warnings": []}
     report = check(write([ROW, ROW]))
     assert report["warnings"] == [{"index": 1, "id": "r", "reason": "duplicate id: first in row 0"}]
+
+
+@settings(max_examples=60, deadline=None)
+@given(lines=st.booleans(), at=st.integers(0, 400), cut=st.integers(0, 30),
+       put=st.binary(max_size=4) | st.sampled_from([b"{", b"}", b"[", b"]", b'"', b",", b"\n", b"NaN", b"\\ud800"]))
+def test_a_damaged_file_is_read_or_refused_but_never_fails_otherwise(tmp_path_factory, lines, at, cut, put):
+    rows = [ROW | {"id": str(n)} for n in range(4)]
+    data = "\n".join(map(json.dumps, rows)).encode() if lines else json.dumps(rows, indent=1).encode()
+    path = tmp_path_factory.mktemp("damaged") / "pool"
+    path.write_bytes(data[:at] + put + data[at + cut:])
+    try:
+        found = ingest(path)
+    except DataError as error:
+        assert "\n" not in str(error)
+    else:
+        used = sorted([s.index for s in found.samples] + [r.index for r in found.set_aside])
+        assert used == list(range(found.rows)) and len(found.raw) == len(found.samples)
