@@ -11,11 +11,12 @@ from cadc.figures.palette import colour
 from cadc.study import Study
 from pages import _bench, _ui
 
-SHOWN = {"model": "base model", "lora_rank": "LoRA rank r", "lora_layers": "adapted layers", "warmup_share":
-         "share of the pool for the warm-up", "warmup_epochs": "warm-up passes", "learning_rate": "peak learning rate",
-         "checkpoints": "checkpoints T", "features": "training-side feature Γ", "grounded": "grounded target gradients",
+SHOWN = {"lora_rank": "LoRA rank r", "lora_layers": "adapted layers",
+         "warmup_share": "share of the pool for the warm-up", "warmup_epochs": "warm-up passes", "learning_rate": "peak learning rate", "checkpoints": "checkpoints T",
+         "features": "training-side feature Γ", "grounded": "grounded target gradients",
          "samples_per_unit": "target samples per unit, at most", "near_samples": "single target samples per unit",
          "seed": "seed"}
+BEGUN = ("done", "cancelled", "failed", "interrupted")
 
 
 @st.cache_resource
@@ -24,48 +25,49 @@ def estimates() -> dict[str, dict]:
     return {}
 
 
-def what_will_run(study: Study) -> None:
-    """The settings of the study, and what its jobs should cost here."""
-    left, right = st.columns(2)
-    left.subheader("What runs")
-    left.dataframe([{"setting": text, "value": str(getattr(study.config, key))} for key, text in SHOWN.items()],
-                   hide_index=True, height="content")
-    right.subheader("What it costs")
+def costs(study: Study) -> None:
+    """What the jobs should cost here, beside what they took."""
+    st.subheader("What it costs")
     found = estimates().get(study.identity)
     took = {s.job: s.seconds if s.state == "done" else None for s in jobs.statuses(study) if s.job in jobs.CORE_JOBS}
-    right.dataframe(figures.cost_table(found, took), hide_index=True, column_config={
+    st.dataframe(figures.cost_table(found, took), hide_index=True, column_config={
         name: st.column_config.NumberColumn(format=f"%.{digits}f")
         for name, digits in (("estimated s", 1), ("took s", 1), ("memory MB", 0), ("disk MB", 1))})
     if found:
-        right.text(f"Estimated in all: {_ui.duration(found['total']['seconds'])} · {found['basis']}")
+        st.text(f"Estimated in all: {_ui.duration(found['total']['seconds'])} · {found['basis']}")
     busy = jobs.is_running(study) or not jobs.finished(study, "ingest")
-    if right.button("Estimate the cost", icon=":material/timer:", disabled=busy, help="Runs a few batches on this "
-                    "machine. Possible once pool and target are read, and while no job is at work."):
+    if st.button("Estimate the cost", icon=":material/timer:", disabled=busy, help="Runs a few batches on this "
+                 "machine. Possible once pool and target are read, and while no job is at work."):
         from cadc.gradients.estimate import estimate
 
-        with right, _ui.guarded(), st.spinner("Running a few batches…"):
+        with _ui.guarded(), st.spinner("Running a few batches…"):
             estimates()[study.identity] = estimate(study)
             st.rerun()
 
 
+def settings(study: Study) -> None:
+    """The model and the settings of the study."""
+    st.subheader("What runs")
+    st.code(study.config.model, language=None, wrap_lines=True)
+    st.dataframe([{"setting": text, "value": str(getattr(study.config, key))} for key, text in SHOWN.items()],
+                 hide_index=True, height="content")
+    st.text("Changed settings are another question: make another study on the Data page.")
+
+
 def controls(study: Study) -> None:
     """Start, resume or cancel."""
-    running = jobs.is_running(study)
     states = {s.job: s.state for s in jobs.statuses(study) if s.job in jobs.CORE_JOBS}
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if running:
-            st.button("Cancel", icon=":material/stop:", on_click=jobs.cancel, args=(study,),
-                      help="Stops at the next batch. What is finished is kept, and Resume goes on from there.")
-        elif set(states.values()) != {"done"}:
-            begun = any(s in ("done", "cancelled", "failed", "interrupted") for s in states.values())
-            if st.button("Resume" if begun else "Start", icon=":material/play_arrow:", type="primary"):
-                with _ui.guarded():
-                    jobs.start(study)
-                    st.rerun()
-        else:
-            st.text("All jobs are done. Go on to Capabilities.")
-        if running:
-            st.text("You may close this tab: the jobs go on, and this page shows them when you come back.")
+    if jobs.is_running(study):
+        st.button("Cancel", icon=":material/stop:", on_click=jobs.cancel, args=(study,),
+                  help="Stops at the next batch. What is finished is kept, and Resume goes on from there.")
+        st.text("You may close this tab: the jobs go on, and this page shows them when you come back.")
+    elif set(states.values()) != {"done"}:
+        begun = any(states[job] in BEGUN for job in jobs.CORE_JOBS[1:])
+        if st.button("Resume" if begun else "Start", icon=":material/play_arrow:", type="primary"):
+            jobs.start(study)
+            st.rerun()
+    else:
+        st.text("All jobs are done. Go on to Capabilities.")
 
 
 def loss_curve(study: Study) -> None:
@@ -105,11 +107,14 @@ def trajectories(study: Study) -> None:
 
 st.title("Trajectories")
 study, store = _ui.open_study()
-with _ui.guarded():
-    what_will_run(study)
+running = jobs.is_running(study)
+wide, narrow = st.columns([3, 2], gap="large")
+with wide, _ui.guarded():
     st.subheader("Jobs")
     controls(study)
-running = jobs.is_running(study)
-st.fragment(live, run_every="1s" if running else None)(study, running)
+    st.fragment(live, run_every="1s" if running else None)(study, running)
+with narrow, _ui.guarded():
+    costs(study)
+    settings(study)
 if (study.scores_folder / "scores.json").exists():
     trajectories(study)

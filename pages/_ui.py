@@ -137,7 +137,7 @@ def _job_row(study: Study, status: jobs.JobStatus) -> None:
             right.code(status.message, language=None, wrap_lines=True)
         tail = jobs.log_tail(study, status.job)
         if tail:
-            with right.expander("Log"):
+            with left.popover("Log") if status.state == "done" else right.expander("Log"):
                 st.code(tail, language=None)
 
 

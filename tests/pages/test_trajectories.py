@@ -16,9 +16,9 @@ def test_empty_cache_points_to_the_data_page(empty_cache, open_page):
 
 def test_finished_study_shows_settings_and_what_jobs_took(study, open_page):
     page = open_page("2_trajectories", study="trial")
-    settings = page.dataframe[0].value.set_index("setting")["value"]
+    assert page.dataframe[0].value["took s"].tolist() == [3.0, 4.0, 5.0, 6.0]
+    settings = page.dataframe[1].value.set_index("setting")["value"]
     assert settings["checkpoints T"] == "3"
-    assert page.dataframe[1].value["took s"].tolist() == [3.0, 4.0, 5.0, 6.0]
     assert "Start" not in labels(page) and "Resume" not in labels(page)
 
 
@@ -45,3 +45,10 @@ def test_failed_job_shows_its_message(study, open_page):
     write_status(study, JobStatus(job="warmup", state="failed", message="model ran out of memory. Lower warmup_batch."))
     page = open_page("2_trajectories", study="trial")
     assert any("Lower warmup_batch" in c.value for c in page.code)
+
+
+def test_study_that_was_only_read_can_be_started(study, open_page):
+    for job in ("warmup", "targets", "attribute"):
+        write_status(study, JobStatus(job=job))
+    (study.scores_folder / "scores.json").unlink()
+    assert "Start" in labels(open_page("2_trajectories", study="trial"))
