@@ -12,10 +12,10 @@ from cadc.study import Study
 from pages import _bench, _ui
 
 SHOWN = {"lora_rank": "LoRA rank r", "lora_layers": "adapted layers",
-         "warmup_share": "share of the pool for the warm-up", "warmup_epochs": "warm-up passes", "learning_rate": "peak learning rate", "checkpoints": "checkpoints T",
-         "features": "training-side feature Γ", "grounded": "grounded target gradients",
-         "samples_per_unit": "target samples per unit, at most", "near_samples": "single target samples per unit",
-         "seed": "seed"}
+         "warmup_share": "share of the pool for the warm-up", "warmup_epochs": "warm-up passes",
+         "learning_rate": "peak learning rate", "checkpoints": "checkpoints T", "features": "training-side feature Γ",
+         "grounded": "grounded target gradients", "samples_per_unit": "target samples per unit, at most",
+         "near_samples": "single target samples per unit", "seed": "seed"}
 BEGUN = ("done", "cancelled", "failed", "interrupted")
 
 
