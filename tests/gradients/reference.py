@@ -1,4 +1,4 @@
-"""The slow truth: one sample at a time, float64, torch.autograd on peft's own parameters, the model's own loss from
+"""The slow truth: one sample at a time, float64, torch.autograd on peft's own parameters, the model's uncut forward from
 labels.
 
 It shares nothing with the engine but the loaded model: samples are tokenised by the processor alone, and answers are
@@ -52,7 +52,8 @@ class Reference:
         for name, parameter in self.parameters:
             parameter.data = self.states[t][name].double()
         inputs, labels = self._inputs(sample, pictures_of or sample)
-        loss = self.vlm.model(**inputs, labels=labels[None]).loss
+        logits = self.vlm.model(**inputs).logits[0, :-1]  # its own loss would go through float32
+        loss = torch.nn.functional.cross_entropy(logits, labels[1:])
         found = torch.autograd.grad(loss, [p for _, p in self.parameters], allow_unused=True)
         flat = [torch.zeros_like(p) if g is None else g for g, (_, p) in zip(found, self.parameters, strict=True)]
         return loss.item(), torch.cat([g.reshape(-1) for g in flat]).numpy()

@@ -46,7 +46,7 @@ def make_study(data: Path, root: Path, **settings):
     small = {"warmup_min_rows": 12, "warmup_epochs": 2, "warmup_batch": 6, "checkpoints": 2, "near_samples": 4,
              "near_q": 2, "samples_per_unit": 5, "shard_rows": 8, "best_rows": 5, "lora_rank": 2, "learning_rate": 1e-2}
     config = StudyConfig(pool=str(data / "pool.json"), target=str(data / "target.json"), images=str(data / "pictures"),
-                         unit_column="task", model=str(data / "model"), **(small | settings))
+                         model=str(data / "model"), **({"unit_column": "task"} | small | settings))
     study = Study.create("tiny", config, created="2026-01-01T00:00:00", root=root)
     run_ingest(study, Silent())
     return study
