@@ -36,6 +36,7 @@ class InfluenceColumns:
         self._moments: tuple[np.ndarray, np.ndarray] | None = None
         self._nearest: np.ndarray | None = None
         self._loss_rank: np.ndarray | None = None
+        self._self: np.ndarray | None = None
         self._lock = threading.RLock()
 
     def influence(
@@ -77,6 +78,13 @@ class InfluenceColumns:
                     best[piece] = np.argmax(np.stack([self.z_score(m, piece) for m in range(units)]), 0)
                 self._nearest = best
             return self._nearest
+
+    def self_influence(self) -> np.ndarray:
+        """Inf^Self, float32 [N, T]; see the function of this name."""
+        with self._lock:
+            if self._self is None:
+                self._self = self_influence(self.scores)
+            return self._self
 
     def loss_rank(self) -> np.ndarray:
         """Place of each row in its nearest unit by last-checkpoint loss, highest first from 0: int32 [N].
@@ -257,7 +265,10 @@ def served(scores: Scores | InfluenceColumns, rows: np.ndarray, of_unit: Sequenc
         wanted = np.asarray(capability)[:, None]
         allowed &= (wanted < 0) | (of_unit[None, :] == wanted)
     z[~allowed] = -np.inf
-    best = np.argsort(-z, axis=1, kind="stable")[:, :top]
+    best = np.empty((len(rows), min(top, len(of_unit))), np.int64)
+    for rank in range(best.shape[1]):
+        best[:, rank] = z.argmax(1)
+        z[np.arange(len(rows)), best[:, rank]] = -np.inf
     keep = np.take_along_axis(allowed, best, 1).ravel()
     position = np.repeat(rows, best.shape[1])[keep]
     rank = np.tile(np.arange(best.shape[1]), len(rows))[keep]

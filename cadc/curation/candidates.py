@@ -74,7 +74,6 @@ def repeated(group: np.ndarray, free: np.ndarray, always: np.ndarray) -> np.ndar
     """
     positions = np.flatnonzero(free)
     positions = positions[np.argsort(~always[positions], kind="stable")]
-    _, first = np.unique(group[positions], return_index=True)
-    mask = free.copy()
-    mask[positions[first]] = False
+    mask = np.zeros(len(free), bool)
+    mask[positions] = pd.Index(group[positions]).duplicated()
     return mask

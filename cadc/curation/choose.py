@@ -41,10 +41,12 @@ def choose(ground: Ground, share: np.ndarray, total: int) -> Chosen:
     asked = allocate(total, share, np.full(k, total))
     source = pd.factorize(ground.table["source"])[0] if settings.source_cap else np.zeros(0, np.int64)
     taken = Taken(offer.open, source, settings.source_cap)
-    picks: list[tuple[int, Pick]] = []
+    picks: list[Pick] = []
+    who: list[int] = []
     for position in kept.tolist():
         taken.take(position)
-        picks.append((int(offer.pool[position]), (position, -1, 0.0, "keep")))
+        picks.append((position, -1, 0.0, "keep"))
+        who.append(int(offer.pool[position]))
     got = np.bincount(offer.pool[kept], minlength=k)[:k].astype(np.int64)
     capacity = available.copy()
     wanted = allocate(total, share, capacity, got)
@@ -57,12 +59,12 @@ def choose(ground: Ground, share: np.ndarray, total: int) -> Chosen:
                 capacity[c] = got[c]
                 continue
             taken.take(pick[0])
-            picks.append((c, pick))
+            picks.append(pick)
+            who.append(c)
             got[c] += 1
         wanted = allocate(total, share, capacity, got)
-    return Chosen(
-        rows=_named(ground, picks), asked=asked, available=available, got=got, kept_left=len(offer.kept) - len(kept)
-    )
+    return Chosen(rows=_named(ground, picks, who), asked=asked, available=available, got=got,
+                  kept_left=len(offer.kept) - len(kept))
 
 
 def _turns(missing: np.ndarray) -> list[int]:
@@ -95,14 +97,13 @@ def _stream(ground: Ground, c: int, taken: Taken, drawn: int) -> Iterator[Pick]:
             yield pick
 
 
-def _named(ground: Ground, picks: list[tuple[int, Pick]]) -> pd.DataFrame:
+def _named(ground: Ground, picks: list[Pick], who: list[int]) -> pd.DataFrame:
     """The picks as a table; a row that was not taken by a target sample is named after the one of its capability it
     serves best, with near(z, s) as value."""
-    rows = pd.DataFrame([(position, c, target, value, reason) for c, (position, target, value, reason) in picks],
-                        columns=["position", "k", "target", "target_value", "reason"])
-    rows = rows.astype(
-        {"position": np.int64, "k": np.int64, "target": np.int64, "target_value": np.float64, "reason": str}
-    )
+    position, target, value, reason = zip(*picks, strict=True) if picks else ((), (), (), ())
+    rows = pd.DataFrame({
+        "position": np.array(position, np.int64), "k": np.array(who, np.int64), "target": np.array(target, np.int64),
+        "target_value": np.array(value, np.float64), "reason": np.array(reason, object)})
     unnamed = np.flatnonzero(rows["target"].to_numpy() < 0)
     if len(unnamed):
         best = served(ground.columns, rows["position"].to_numpy()[unnamed], ground.capabilities.of_unit,

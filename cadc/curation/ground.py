@@ -11,7 +11,7 @@ from cadc.curation.settings import CurationSettings
 from cadc.discovery.capabilities import Capabilities
 from cadc.errors import DataError
 from cadc.gradients.scores import Scores
-from cadc.influence import InfluenceColumns, pools, self_by_capability, self_influence
+from cadc.influence import InfluenceColumns, pools, self_by_capability
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class Ground:
     @cached_property
     def self_influence(self) -> np.ndarray:
         """Inf^Self, float32 [N, T]."""
-        return self_influence(self.scores)
+        return self.columns.self_influence()
 
     @cached_property
     def self_total(self) -> np.ndarray:
