@@ -1,0 +1,69 @@
+"""The benchmark end to end on a drawn pool of a hundred and fifty rows and an untrained model."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory):
+    from cadc.demo.model import build_model, build_processor
+    from cadc.demo.pool import PoolMix, write_mix
+    from cadc.study import Study, StudyConfig
+
+    root = tmp_path_factory.mktemp("recovery")
+    build_model(0).save_pretrained(root / "model")
+    build_processor().save_pretrained(root / "model")
+    files = write_mix(root / "data", PoolMix(size=150, per_unit=4))
+    config = StudyConfig(pool=str(files.pool), target=str(files.target), images=str(files.images), unit_column="task",
+                         model=str(root / "model"), checkpoints=2, warmup_min_rows=32, warmup_epochs=1,
+                         samples_per_unit=4, near_samples=4, near_q=2, best_rows=16, permutations=1)
+    Study.create("drawn", config, created="2026-01-01T00:00:00", root=root / "cache")
+    done = subprocess.run([sys.executable, "-m", "benchmarks.recovery", "--study", "drawn", "--cache", root / "cache",
+                           "--quick", "--workers", "1", "--json", root / "out.json"], cwd=ROOT, capture_output=True,
+                          text=True, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr
+    return done.stdout, json.loads((root / "out.json").read_text())
+
+
+def test_the_last_line_is_the_json_that_the_file_has(outcome):
+    text, found = outcome
+    assert json.loads(text.splitlines()[-1]) == found
+
+
+def test_the_documented_keys_are_there(outcome):
+    _, found = outcome
+    assert -1 <= found["transfer"]["spearman"] <= 1
+    matrix = found["transfer"]["matrix"]
+    assert len(matrix) == len(matrix[0]) == len(found["transfer"]["units"]) == 20
+    assert {(row["signal"], row["cluster"]) for row in found["maps"]} == {
+        (signal, cluster) for signal in ("plain", "grounded", "words", "pictures", "embedding")
+        for cluster in ("leiden", "hdbscan")}
+    assert all({"ari_skill", "ari_format"} <= set(row) for row in found["maps"])
+    for key in ("auc", "auc_words", "auc_embedding"):
+        assert set(found[key]) == {"off_topic", "off_target", "wrong"}
+        assert all(0 <= value <= 1 for value in found[key].values())
+    assert set(found["curriculum"]) == {"pool", "studio", "paper"}
+    for row in found["curriculum"].values():
+        assert all(0 <= row[key] <= 1 for key in ("off_topic", "off_target", "wrong", "duplicate"))
+
+
+def test_the_planted_shares_are_found_in_the_pool(outcome):
+    _, found = outcome
+    pool = found["curriculum"]["pool"]
+    assert pool["off_topic"] == pytest.approx(0.15, abs=0.02)
+    assert pool["duplicate"] == pytest.approx(0.15, abs=0.02)
+    assert pool["wrong"] == pytest.approx(0.10, abs=0.02)
+
+
+def test_every_key_is_explained(outcome):
+    _, found = outcome
+    text = (ROOT / "docs/evaluation.md").read_text()
+    unexplained = [key for key in found if f"`{key}`" not in text and f"`{key}[]`" not in text and key not in text]
+    assert unexplained == []
