@@ -129,3 +129,26 @@ def spoken(rng: random.Random) -> Turn:
     asked = rng.choice(asks)
     put = turn(asked, rng.choice(formats(asked)), rng)
     return Turn(question=" ".join([*map(told, asks), put.question]), answer=put.answer)
+
+
+def drill(rng: random.Random) -> Turn:
+    """The three moves behind the formats, bare: look a value up by its key, find its letter, compare two words.
+
+    Without them choice and yes/no stay at chance for a hundred thousand samples.
+    """
+    concept = rng.choice(sorted(words.CONCEPTS))
+    values = words.CONCEPTS[concept]
+    n = min(len(values), rng.choice((2, 3, 4)))
+    offered = rng.sample(values, n)
+    move = rng.choice(("letter", "same", "key"))
+    if move == "same":
+        first = rng.choice(values)
+        second = first if rng.random() < 0.5 else rng.choice([v for v in values if v != first])
+        return Turn(question=f"{first}, {second}?", answer="yes" if first == second else "no")
+    picked = rng.randrange(n)
+    if move == "letter":
+        listed = ", ".join(f"{letter} {v}" for letter, v in zip(words.LETTERS, offered, strict=False))
+        return Turn(question=f"{offered[picked]}? {listed}.", answer=words.LETTERS[picked])
+    keys = rng.sample(words.CONCEPTS["colour"], n)
+    listed = ", ".join(f"{k} {v}" for k, v in zip(keys, offered, strict=True))
+    return Turn(question=f"{listed}. {keys[picked]}?", answer=offered[picked])
