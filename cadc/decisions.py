@@ -36,6 +36,20 @@ class Decision:
     """Undone decisions stay in the log and can be redone until a newer one is made."""
 
 
+def describe(decision: Decision) -> str:
+    """One decision as plain words; for `st.text` or a table cell, since names in it are somebody's text."""
+    about = decision.payload
+    if decision.kind == "rename":
+        return f"{about.get('capability')} is called “{about.get('name')}”"
+    if decision.kind == "move":
+        to = {None: "no capability", "new": "a new capability"}.get(about.get("to"), about.get("to"))
+        return f"“{about.get('unit')}” moved to {to}"
+    if decision.kind == "merge":
+        return f"{about.get('from')} merged into {about.get('into')}"
+    words = "capabilities found with" if decision.kind == "discover" else "curriculum made with"
+    return f"{words} " + ", ".join(f"{key} {value}" for key, value in about.items() if value not in (None, "", [], {}))
+
+
 def live(decisions: Iterable[Decision], scope: str | None = None) -> list[Decision]:
     """Decisions in force (not undone), oldest first, of one scope or all."""
     return [d for d in decisions if not d.undone and scope in (None, d.scope)]

@@ -44,12 +44,11 @@ def typed_name(capability: str, key: str) -> None:
 def names() -> None:
     """The capabilities, their names to be typed over, and a merge."""
     for capability, name in zip(found.ids, found.names, strict=True):
-        dot, field, size = st.columns([1, 8, 2], vertical_alignment="center")
+        dot, field = st.columns([1, 8], vertical_alignment="bottom")
         dot.html(f'<span style="color:{colour(capability)};font-size:1.4rem">{mark(capability)}</span>')
         key = f"name-{capability}-{name}-{revision}"
-        field.text_input(f"Name of {capability}", value=name, key=key, max_chars=80, label_visibility="collapsed",
-                         on_change=typed_name, args=(capability, key))
-        size.text(f"{len(found.members(capability)):,}")
+        field.text_input(f"Name of {capability} · {len(found.members(capability)):,} units", value=name, key=key,
+                         max_chars=80, on_change=typed_name, args=(capability, key))
     if found.unassigned:
         st.text(f"○ {UNASSIGNED_NAME}: {len(found.unassigned)} units")
     if found.k > 1:
@@ -118,7 +117,7 @@ for sentence in found.skipped:
 wide, narrow = st.columns([5, 2])
 with narrow:
     with st.container(border=True):
-        st.markdown(f"**{found.k} capabilities** · type to rename · right: units")
+        st.markdown(f"**{found.k} capabilities** · type to rename")
         names()
     with st.expander("How they are found", icon=":material/tune:"):
         find()

@@ -12,7 +12,7 @@ import streamlit as st
 from cadc import jobs
 from cadc.data import open_images
 from cadc.data.sample import Sample
-from cadc.decisions import SCOPES, Decision
+from cadc.decisions import SCOPES, Decision, describe
 from cadc.discovery import replay
 from cadc.errors import CadcError, DataError
 from cadc.gradients.scores import Scores
@@ -213,12 +213,12 @@ def decision_buttons(study: Study, store: Store, scope: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Undo", icon=":material/undo:", disabled=not in_force, key=f"undo-{scope}",
                   on_click=_take_back, args=(study, store, scope, False),
-                  help=f"Takes back: {in_force[-1].kind}" if in_force else "Nothing to take back")
+                  help=f"Takes back the last {in_force[-1].kind}" if in_force else "Nothing to take back")
         st.button("Redo", icon=":material/redo:", disabled=waiting is None, key=f"redo-{scope}",
                   on_click=_take_back, args=(study, store, scope, True),
-                  help=f"Puts back: {waiting.kind}" if waiting else "Nothing to put back")
+                  help=f"Puts back the {waiting.kind}" if waiting else "Nothing to put back")
         with st.popover(f"History ({len({d.batch for d in in_force})})", icon=":material/history:"):
             st.dataframe(pd.DataFrame([
-                {"when": d.at.replace("T", " "), "what": d.kind, "undone": d.undone,
-                 "details": ", ".join(f"{k}: {v}" for k, v in d.payload.items())} for d in decisions[::-1][:200]],
-                columns=["when", "what", "undone", "details"]), hide_index=True)
+                {"when": d.at.replace("T", " "), "what": describe(d), "": "taken back" if d.undone else ""}
+                for d in decisions[::-1][:200]], columns=["when", "what", ""]), hide_index=True, width=640,
+                column_config={"what": st.column_config.TextColumn(width="large")})

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from cadc.figures.palette import UNASSIGNED_NAME, colour, plain, symbol
+from cadc.figures.palette import UNASSIGNED_NAME, colour, place, plain, symbol
 
 LABELLED = 26
 """Up to this many units carry their name on the map; more would overlap."""
@@ -81,23 +81,24 @@ def unit_map(table: pd.DataFrame, spots: np.ndarray, selected: Sequence[str] = (
 
 def similarity_map(table: pd.DataFrame, similar: np.ndarray) -> go.Figure:
     """Heat map of S [M, M], units ordered by capability, a line between capabilities."""
-    order = table.assign(last=table["capability"] == "").sort_values(
-        ["last", "capability", "own"], ascending=[True, True, False])
+    order = table.assign(place=[place(c) if c else len(table) + 1 for c in table["capability"]]).sort_values(
+        ["place", "own"], ascending=[True, False])
     rows = order["position"].to_numpy()
     values = similar[np.ix_(rows, rows)]
+    # Categories, not a text per cell: 162 units would send 26 000 pairs of names.
     names = [f"{plain(u, 40)} ({plain(n, 24)})" for u, n in zip(order["unit"], order["name"], strict=True)]
+    names = [name if names.count(name) == 1 else f"{name} #{row}" for row, name in enumerate(names)]
     off = values[~np.eye(len(values), dtype=bool)]
     low, high = (float(off.min()), float(off.max())) if len(off) else (0.0, 1.0)
     figure = go.Figure(go.Heatmap(
-        z=values, zmin=min(low, 0.0), zmax=high, colorscale="Viridis", colorbar={"title": "S"},
-        customdata=np.array([[[a, b] for b in names] for a in names]),
-        hovertemplate="%{customdata[0]}<br>%{customdata[1]}<br>S = %{z:.3f}<extra></extra>"))
+        z=values, x=names, y=names, zmin=min(low, 0.0), zmax=high, colorscale="Viridis", colorbar={"title": "S"},
+        hovertemplate="%{y}<br>%{x}<br>S = %{z:.3f}<extra></extra>"))
     groups = order["capability"].to_numpy()
-    for place in np.flatnonzero(groups[1:] != groups[:-1]) + 0.5:
-        figure.add_hline(y=place, line={"color": "white", "width": 1.5})
-        figure.add_vline(x=place, line={"color": "white", "width": 1.5})
-    ticks = {"tickvals": list(range(len(rows))), "ticktext": [plain(u, 24) for u in order["unit"]],
-             "showticklabels": len(rows) <= 40, "tickfont": {"size": 10}}
+    for edge in np.flatnonzero(groups[1:] != groups[:-1]) + 0.5:
+        figure.add_hline(y=edge, line={"color": "white", "width": 1.5})
+        figure.add_vline(x=edge, line={"color": "white", "width": 1.5})
+    ticks = {"type": "category", "tickvals": names, "ticktext": [plain(u, 24) for u in order["unit"]],
+             "showticklabels": len(rows) <= 40, "ticks": "", "tickfont": {"size": 10}}
     figure.update_layout(height=min(900, 260 + 20 * min(len(rows), 40)), margin={"l": 10, "r": 10, "t": 10, "b": 10},
                          xaxis=ticks | {"tickangle": 45}, yaxis=ticks | {"autorange": "reversed"})
     return figure

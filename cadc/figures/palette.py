@@ -16,20 +16,20 @@ UNASSIGNED = "#8A8F98"
 UNASSIGNED_NAME = "unassigned"
 
 
-def _place(capability: str) -> int:
-    """Number in an id like `c12` (ids are never reused, so a colour never moves to another capability)."""
+def place(capability: str) -> int:
+    """Number in an id like `c12`, from 0 (ids are never reused, so a colour never moves to another capability)."""
     found = re.fullmatch(r"\D*(\d+)", capability)
     return int(found.group(1)) - 1 if found else 0
 
 
 def colour(capability: str | None) -> str:
     """Colour of a capability id; None or '' is unassigned."""
-    return COLOURS[_place(capability) % len(COLOURS)] if capability else UNASSIGNED
+    return COLOURS[place(capability) % len(COLOURS)] if capability else UNASSIGNED
 
 
 def symbol(capability: str | None) -> str:
     """Plot mark of a capability id."""
-    return SYMBOLS[_place(capability) // len(COLOURS) % len(SYMBOLS)] if capability else "circle-open"
+    return SYMBOLS[place(capability) // len(COLOURS) % len(SYMBOLS)] if capability else "circle-open"
 
 
 def colours(capabilities: Iterable[str | None]) -> list[str]:

@@ -64,14 +64,14 @@ def test_unit_names_cannot_bring_markup_into_a_plot(made):
     similar, table, _ = made
     figure = figures.unit_map(table, np.zeros((5, 2)))
     assert all("<u" not in text for trace in figure.data for text in (*trace.text, *trace.hovertext))
-    assert "<u" not in str(figures.similarity_map(table, similar).data[0].customdata.tolist())
+    assert "<u" not in str(figures.similarity_map(table, similar).data[0].x)
 
 
 def test_similarity_map_shows_the_same_numbers_ordered_by_capability(made):
     similar, table, of_unit = made
     figure = figures.similarity_map(table, similar)
     assert np.sort(np.ravel(figure.data[0].z)) == pytest.approx(np.sort(similar.ravel()))
-    rows = [text.split("(")[1] for text in np.array(figure.data[0].customdata)[:, 0, 0]]
+    rows = [text.split("(")[1] for text in figure.data[0].y]
     assert rows == ["read)", "read)", "c5)", "c5)", "unassigned)"]
 
 

@@ -12,7 +12,7 @@ def pressed(page, label):
 
 
 def fields(page) -> dict[str, str]:
-    return {t.label: t.value for t in page.text_input}
+    return {t.label.split(" · ")[0]: t.value for t in page.text_input}
 
 
 def unit_rows(page):
@@ -30,7 +30,7 @@ def test_study_without_scores_says_what_is_missing(study, open_page):
 
 def test_typed_name_is_kept_and_shown_in_the_table(study, open_page):
     page = open_page("3_capabilities", study="trial")
-    field = next(t for t in page.text_input if t.label == "Name of c1")
+    field = next(t for t in page.text_input if t.label.startswith("Name of c1 "))
     field.set_value("perceptual recognition").run()
     assert fields(page)["Name of c1"] == "perceptual recognition"
     assert "perceptual recognition" in set(unit_rows(page)["name"])
@@ -39,7 +39,7 @@ def test_typed_name_is_kept_and_shown_in_the_table(study, open_page):
 
 def test_name_of_another_capability_is_refused_with_a_reason(study, open_page):
     page = open_page("3_capabilities", study="trial")
-    next(t for t in page.text_input if t.label == "Name of c1").set_value("c2").run()
+    next(t for t in page.text_input if t.label.startswith("Name of c1 ")).set_value("c2").run()
     assert any("already called" in c.value for c in page.code) and read_decisions(study) == []
 
 
