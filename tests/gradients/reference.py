@@ -1,5 +1,4 @@
-"""The slow truth: one sample at a time, float64, torch.autograd on peft's own parameters, the model's uncut forward from
-labels.
+"""The slow truth: one sample at a time, float64, torch.autograd on peft's own parameters, the model's uncut forward.
 
 It shares nothing with the engine but the loaded model: samples are tokenised by the processor alone, and answers are
 found by comparing the conversation with the same one cut before each answer.
