@@ -80,7 +80,8 @@ def turn(ask: Ask, form: str, rng: random.Random, *, wrong: bool = False) -> Tur
 def caption(scene: Scene, rng: random.Random, *, facts: bool) -> Turn:
     """What kind of picture it is and which colours it has; with ``facts`` one thing that is true in it."""
     kind = next(KIND_WORDS[m.head] for m in scene.marks if m.head in KIND_WORDS)
-    colours = list(
+    # Sorted, or the order of drawing would tell which thing is the largest and what comes next.
+    colours = sorted(
         dict.fromkeys(words.CONCEPTS["colour"][m.value] for m in scene.marks if m.head == "colour")
     )
     text = f"A {kind} with {', '.join(colours)}." if colours else f"A {kind}."
