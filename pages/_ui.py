@@ -157,9 +157,12 @@ def sample_card(study: Study, role: str, row: Mapping[str, Any]) -> None:
         sample = Sample(index=int(row["index"]), id=str(row["id"]), images=pictures, turns=())
         with guarded():
             loaded = open_images(sample, study.image_root(role), study.ingest_images(role))
-            st.image(loaded, width=min(260, max(128, loaded[0].width)))
-    st.text(row["question"], width="stretch")
-    st.text(f"→ {row['answer']}", width="stretch")
+            width, height = loaded[0].size
+            st.image(loaded, width=min(260, max(128, width), max(40, 320 * width // height)))  # at most 320 high
+    long = len(row["question"]) + len(row["answer"]) > 700
+    with st.container(height=260 if long else "content", border=False):
+        st.text(row["question"], width="stretch")
+        st.text(f"→ {row['answer']}", width="stretch")
     facts = [f"row {row['index']}", str(row["id"]), *(str(row[k]) for k in ("source", "unit") if row.get(k))]
     st.code(" · ".join(facts), language=None, wrap_lines=True)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from cadc.figures.palette import plain
 
@@ -45,15 +46,18 @@ def sources(counts: Mapping[str, int], limit: int = 15) -> go.Figure:
 
 
 def lengths(histogram: pd.DataFrame) -> go.Figure:
-    """Rows by number of words, up to the 99th percentile; histogram: columns part (question | answer), words, rows."""
-    figure = go.Figure()
-    for part, colour in (("question", POOL), ("answer", TARGET)):
+    """Rows by number of words, up to the 99th percentile; histogram: columns part (question | answer), words, rows.
+
+    One panel each: a pool of one-word answers would flatten its questions.
+    """
+    figure = make_subplots(rows=2, cols=1, vertical_spacing=0.28, subplot_titles=("question", "answer"))
+    for row, (part, colour) in enumerate((("question", POOL), ("answer", TARGET)), start=1):
         some = histogram[histogram["part"] == part].sort_values("words")
         if len(some):
             kept = some[some["rows"].cumsum() <= 0.99 * some["rows"].sum()] if len(some) > 30 else some
-            figure.add_bar(name=part, x=kept["words"], y=kept["rows"], marker_color=colour, opacity=0.8,
+            figure.add_bar(row=row, col=1, name=part, x=kept["words"], y=kept["rows"], marker_color=colour,
                            hovertemplate="%{x} words: %{y:,} rows<extra>" + part + "</extra>")
-    figure.update_layout(barmode="overlay", height=300, margin={"l": 10, "r": 10, "t": 10, "b": 10},
-                         xaxis={"title": "words"}, yaxis={"title": "rows"},
-                         legend={"orientation": "h", "y": 1.12, "x": 0})
+    figure.update_layout(height=320, margin={"l": 10, "r": 10, "t": 24, "b": 10}, showlegend=False)
+    figure.update_xaxes(title="words", row=2, col=1)
+    figure.update_yaxes(title="rows")
     return figure
