@@ -73,10 +73,10 @@ def read_decisions(study: Study) -> list[Decision]:
         return []
     except (KeyError, TypeError, ValueError) as error:
         raise JobError(f"{study.decisions_file.name} of study {study.name!r} cannot be read ({error}). "
-                       "Open the study in the app once: it writes the file anew from its database.") from error
+                       "Move it away; the app writes it anew from its database.") from error
     if text.get("study") != study.identity:
         raise JobError(f"{study.decisions_file.name} of study {study.name!r} belongs to another study "
-                       f"({text.get('study')}). Remove it, or open the study in the app once.")
+                       f"({text.get('study')}). Move it away; the app writes it anew from its database.")
     return found
 
 

@@ -193,7 +193,7 @@ class Store:
         What is loaded already is not loaded again: files of one identity never change.
         """
         with self._lock:
-            self._recover_decisions(study)
+            self._agree_with_copy(study)
             done = self._rows("SELECT ingested_at, scored_at FROM studies WHERE study = ?", [study.identity])
             ingested, scored = done[0] if done else (None, None)
             if not ingested and is_ingested(study):
@@ -203,23 +203,34 @@ class Store:
                 self._load_scores(study)
             self._load_jobs(study)
 
-    def _recover_decisions(self, study: Study) -> None:
-        """Take decisions from the JSON copy when this database knows none (it was moved away or is new)."""
-        known = self._rows("SELECT count(*) FROM decisions WHERE study = ?", [study.identity])[0][0]
-        kept = [] if known else read_decisions(study)
-        if kept:
-            log.warning("study %s: %d decisions restored from its JSON copy", study.identity, len(kept))
-            with self._transaction() as db:
-                fresh: dict[int, int] = {}
-                for d in kept:
-                    seq = db.execute("SELECT nextval('decision_seq')").fetchone()[0]
-                    at = datetime.fromisoformat(d.at)
-                    db.execute("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                               [seq, fresh.setdefault(d.batch or d.seq, seq), study.identity, at, d.scope, d.kind,
-                                json.dumps(d.payload), at if d.undone else None])
+    def _agree_with_copy(self, study: Study) -> None:
+        """Write the JSON copy anew when it lags behind the log (killed between the two) or cannot be read; a log that
+        is empty, because the database was moved away or is new, takes the decisions from the copy instead."""
+        known = self.decisions(study)
+        if not known:
+            self._restore(study, read_decisions(study))
+            return
+        try:
+            same = read_decisions(study) == known
+        except JobError as error:
+            log.warning("%s; written anew", error)
+            same = False
+        if not same:
             self._copy(study)
-        elif known and len(read_decisions(study)) != known:
-            self._copy(study)
+
+    def _restore(self, study: Study, kept: list[Decision]) -> None:
+        if not kept:
+            return
+        log.warning("study %s: %d decisions restored from its JSON copy", study.identity, len(kept))
+        with self._transaction() as db:
+            fresh: dict[int, int] = {}
+            for d in kept:
+                seq = db.execute("SELECT nextval('decision_seq')").fetchone()[0]
+                at = datetime.fromisoformat(d.at)
+                db.execute("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                           [seq, fresh.setdefault(d.batch or d.seq, seq), study.identity, at, d.scope, d.kind,
+                            json.dumps(d.payload), at if d.undone else None])
+        self._copy(study)
 
     def _load_samples(self, study: Study) -> None:
         report = json.loads(study.ingest_report.read_text(encoding="utf-8"))

@@ -22,8 +22,8 @@ def overview(study: Study, report: dict, role: str) -> None:
             st.metric(name, f"{value:,}")
     st.code(f"{found['file']}  ·  {found['format']}  ·  {found['rows']:,} rows", language=None, wrap_lines=True)
     if found.get("also_in_target"):
-        st.warning("Some pool rows are also in the target (same words, same picture). Training on them is training on the "
-                   "benchmark: the Set aside tab lists them as warnings.", icon=":material/warning:")
+        st.warning("Some pool rows are also in the target (same words, same picture). Training on them is training on "
+                   "the benchmark: the Set aside tab lists them as warnings.", icon=":material/warning:")
     left, right = st.columns(2)
     left.subheader("Sources")
     left.plotly_chart(figures.sources(found["sources"]), key=f"sources-{role}")

@@ -159,6 +159,16 @@ def test_lost_database_takes_decisions_back_from_the_copy(store, study, tmp_path
     again.close()
 
 
+def test_copy_that_lags_behind_or_is_broken_is_written_anew(store, study):
+    rename(store, study, "one")
+    stale = study.decisions_file.read_text()
+    store.undo(study, "capabilities")
+    for text in (stale, "{broken", json.dumps({"study": "0" * 16, "decisions": []})):
+        study.decisions_file.write_text(text)
+        store.load_study(study)
+        assert read_decisions(study) == store.decisions(study) and read_decisions(study)[0].undone
+
+
 def test_copy_of_another_study_is_refused(study):
     study.decisions_file.write_text(json.dumps({"study": "0" * 16, "decisions": []}))
     with pytest.raises(JobError, match="another study"):
