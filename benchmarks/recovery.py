@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.controls import best_unit, centred, near_columns, unit_similarity, word_features
-from benchmarks.truth import Truth, junk_auc, junk_shares, read_truth
+from benchmarks.truth import Truth, junk_auc, junk_shares, read_truth, twin_auc
 from cadc.study import Study, StudyConfig, cache_root, write_json
 
 BUDGET = "5%"
@@ -136,6 +136,7 @@ def auc_part(study: Study, scores: Any, truth: Truth, pool_rows: np.ndarray, tar
     near = {"gradients": np.asarray(scores.near),
             "words": near_columns(*word_features(*texts), scores.sample_unit, units, q),
             "embedding": near_columns(pool_rows, target_rows, scores.sample_unit, units, q)}
+    twins = {name: twin_auc(columns, scores.units, truth.pool, _twins(scores.units)) for name, columns in near.items()}
     aucs = {name: junk_auc(best_unit(columns), truth.pool) for name, columns in near.items()}
     raw = {name: junk_auc(best_unit(columns, standardise=False), truth.pool) for name, columns in near.items()}
     nearest = InfluenceColumns(scores).nearest()
@@ -148,9 +149,18 @@ def auc_part(study: Study, scores: Any, truth: Truth, pool_rows: np.ndarray, tar
     asked = truth.pool["on_target"].to_numpy(bool)
     return {"auc": aucs["gradients"], "auc_words": aucs["words"], "auc_embedding": aucs["embedding"],
             "auc_raw": raw,
+            "twins": {name: {"mean": float(np.nanmean(list(pairs.values()) or [np.nan]))} | pairs
+                      for name, pairs in twins.items()},
             "wrong_by": {name: junk_auc(value, truth.pool)["wrong"] for name, value in measured.items()},
             "own_unit": {name: float(np.mean(_standard(columns).argmax(axis=0)[asked] == own[asked]))
                          for name, columns in near.items()}}
+
+
+def _twins(units: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Pairs of the generator whose first kind is a unit of this target."""
+    from cadc.demo.kinds import TWINS
+
+    return tuple(pair for pair in TWINS if pair[0] in units)
 
 
 def _standard(near: np.ndarray) -> np.ndarray:
@@ -249,10 +259,11 @@ def show(result: dict[str, Any]) -> None:
     for row in result["maps"]:
         print(f"{row['signal'] + ' / ' + row['cluster']:24}{row['k']:4d}{row['unassigned']:7d}{row['ari_skill']:11.2f}"
               f"{row['ari_format']:12.2f}")
-    print(f"\n{'AUC of finding':24}{'off-topic':>11}{'off-target':>12}{'wrong':>8}{'own unit':>10}")
+    print(f"\n{'AUC of finding':24}{'off-topic':>11}{'off-target':>12}{'wrong':>8}{'twins':>8}{'own unit':>10}")
     for name, key in (("gradients", "auc"), ("words", "auc_words"), ("embedding", "auc_embedding")):
         row = result[key]
         print(f"{name:24}{_two(row['off_topic']):>11}{_two(row['off_target']):>12}{_two(row['wrong']):>8}"
+              f"{_two(result['twins'][name]['mean']):>8}"
               f"{100 * result['own_unit'][name]:9.0f}%")
     print("wrong rows by measured signals: " + ", ".join(f"{k} {_two(v)}" for k, v in result["wrong_by"].items()))
     print(f"\n{'share of rows':24}{'off-topic':>11}{'off-target':>12}{'wrong':>8}{'duplicate':>11}")

@@ -66,3 +66,18 @@ def junk_auc(score: np.ndarray, truth: pd.DataFrame) -> dict[str, float]:
     wrong = truth["wrong"].to_numpy(bool)
     return {"off_topic": auc(low, ~on_topic), "off_target": auc(low[on_topic], ~asked[on_topic]),
             "wrong": auc(low[asked], wrong[asked])}
+
+
+def twin_auc(near: np.ndarray, units: tuple[str, ...], truth: pd.DataFrame,
+             twins: tuple[tuple[str, str], ...]) -> dict[str, float]:
+    """Telling rows of a unit from rows of its off-target twin, which has the same questions and answers: AUC by pair.
+
+    near: float [M, N], near(z, s); twins: (unit, kind of its twin). Pairs without rows on both sides are nan.
+    """
+    from cadc.discovery.transfer import auc
+
+    kind, found = truth["kind"].to_numpy(), {}
+    for unit, twin in twins:
+        rows = (kind == unit) | (kind == twin)
+        found[f"{unit} / {twin}"] = auc(np.asarray(near)[units.index(unit)][rows], kind[rows] == unit)
+    return found

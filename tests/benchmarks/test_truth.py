@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.truth import junk_auc, junk_shares, read_truth
+from benchmarks.truth import junk_auc, junk_shares, read_truth, twin_auc
 
 
 def row(index: int, **known) -> dict:
@@ -50,3 +50,10 @@ def test_each_kind_of_junk_is_told_from_its_own_contrast():
     assert found["off_topic"] == pytest.approx(roc_auc_score(frame["off_topic"], -score))
     assert found["off_target"] == pytest.approx(roc_auc_score(~pictures["on_target"], -score[pictures.index]))
     assert found["wrong"] == pytest.approx(roc_auc_score(asked["wrong"], -score[asked.index]))
+
+
+def test_twins_are_told_apart_by_the_column_of_their_unit():
+    frame = pd.DataFrame({"kind": ["a", "b", "a", "b", "c"]})
+    near = np.array([[0.0] * 5, [3.0, 2.0, 1.0, 0.0, 9.0]])
+    assert twin_auc(near, ("x", "a"), frame, (("a", "b"),)) == {"a / b": 0.75}
+    assert np.isnan(twin_auc(near, ("x", "a"), frame, (("a", "none"),))["a / none"])
