@@ -8,13 +8,16 @@ fresh start, whatever was clicked.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from cadc.errors import DataError
 from cadc.gradients.scores import Scores
+
+T = TypeVar("T")
 
 CHUNK = 1 << 15
 """Rows worked on at once: 32 768 float64 accumulators stay in the cache of one core."""
@@ -37,6 +40,7 @@ class InfluenceColumns:
         self._nearest: np.ndarray | None = None
         self._loss_rank: np.ndarray | None = None
         self._self: np.ndarray | None = None
+        self._remembered: dict[Hashable, Any] = {}
         self._lock = threading.RLock()
 
     def influence(
@@ -78,6 +82,13 @@ class InfluenceColumns:
                     best[piece] = np.argmax(np.stack([self.z_score(m, piece) for m in range(units)]), 0)
                 self._nearest = best
             return self._nearest
+
+    def remember(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """Anything else that follows from these scores alone (a partition): computed at the first call for a key."""
+        with self._lock:
+            if key not in self._remembered:
+                self._remembered[key] = compute()
+            return self._remembered[key]
 
     def self_influence(self) -> np.ndarray:
         """Inf^Self, float32 [N, T]; see the function of this name."""

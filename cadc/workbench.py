@@ -123,7 +123,7 @@ class Workbench:
     @cached_property
     def partition(self) -> Partition:
         """Communities as found, before anything was named or moved."""
-        return discover(self.scores, self.discovery)
+        return self.influence_columns.remember(self.discovery, lambda: discover(self.scores, self.discovery))
 
     @cached_property
     def capabilities(self) -> Capabilities:
@@ -133,7 +133,8 @@ class Workbench:
         capability is mostly the old one (`inherit_names`). What no longer applies is in `.skipped`.
         """
         cuts = [i for i, d in enumerate(self.events) if d.kind == "discover"]
-        older = Workbench(self.study, self.scores, self.table, self.targets, self.events[:cuts[-1]]) if cuts else None
+        older = Workbench(self.study, self.scores, self.table, self.targets, self.events[:cuts[-1]],
+                          self.influence_columns) if cuts else None
         start = found(self.partition, self.scores.units)
         if older is not None and any(d.kind == "rename" for d in older.events):
             start = inherit_names(older.capabilities, start)

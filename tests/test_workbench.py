@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cadc import workbench
 from cadc.curation import CurationSettings
 from cadc.errors import DataError
 from cadc.influence import InfluenceColumns
@@ -109,3 +110,15 @@ def test_settings_can_be_changed_without_a_decision(bench):
 def test_serving_target_samples_are_named_for_any_row(bench):
     table = bench().served(np.array([0, 5]), top=3)
     assert len(table) == 6 and (table.groupby("position")["value"].count() == 3).all()
+
+
+def test_a_partition_is_found_once_for_all_workbenches_of_a_study(bench, made, monkeypatch):
+    columns, counted = InfluenceColumns(made.scores), []
+    inner = workbench.discover
+    monkeypatch.setattr(
+        workbench, "discover", lambda scores, settings: counted.append(settings) or inner(scores, settings)
+    )
+    first = bench(columns=columns).partition
+    assert bench(Event("move", {"unit": "unit 0", "to": "new"}), columns=columns).partition is first
+    assert bench(Event("discover", {"tau": 0.3}), columns=columns).partition.tau == 0.3
+    assert len(counted) == 2
