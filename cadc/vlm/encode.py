@@ -115,10 +115,10 @@ class Encoder:
 
     def _run(self, sample: Sample, rendered: Rendered, images: Sequence[Any]) -> tuple[dict[str, torch.Tensor], int]:
         options: dict[str, Any] = {"add_special_tokens": not (self._bos and rendered.text.startswith(self._bos))}
-        if self._processor is None:
+        if self._processor is None or not rendered.pictures:  # some processors refuse text on its own
             output = self._recorder([rendered.text], **options, return_tensors="pt")
         else:
-            pictures = [[images[p] for p in rendered.pictures]] if rendered.pictures else None
+            pictures = [[images[p] for p in rendered.pictures]]
             try:
                 output = self._processor(text=[rendered.text], images=pictures, return_tensors="pt", **options)
             except (ValueError, TypeError, IndexError, ZeroDivisionError) as error:

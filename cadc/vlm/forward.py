@@ -148,14 +148,29 @@ def verify(vlm: Vlm, batch: Batch) -> float:
     """Largest difference between `answer_logits` and the model's own uncut forward, relative to the largest logit.
 
     Raises ModelError above 1e-3 (float32; 0.05 in half precision): then this family does something after its head that
-    is not known here, and its gradients would be wrong.
+    is not known here, and its gradients would be wrong. Raises it too when an answer sees the tokens that follow it.
     """
+    limit = 1e-3 if vlm.dtype in (torch.float32, torch.float64) else 0.05
     with torch.no_grad():
         given = prefix(vlm, batch)
         ours = answer_logits(vlm, given)
-        own = vlm.model(**batch.inputs, use_cache=False).logits[given.rows, given.columns].to(ours.dtype)
-    error = float((ours - own).abs().max() / own.abs().max().clamp_min(1e-6))
-    if not error <= (1e-3 if vlm.dtype in (torch.float32, torch.float64) else 0.05):
+        own, after = (vlm.model(**inputs, use_cache=False).logits[given.rows, given.columns].to(ours.dtype)
+                      for inputs in (batch.inputs, _other_ending(batch)))
+    scale = own.abs().max().clamp_min(1e-6)
+    if not float((after - own).abs().max() / scale) <= limit:
+        raise ModelError(f"{type(vlm.model).__name__} lets an answer see the tokens that follow it, so that its loss "
+                         "means nothing. This family is not supported.")
+    error = float((ours - own).abs().max() / scale)
+    if not error <= limit:
         raise ModelError(f"{type(vlm.model).__name__}: the cut forward differs from the model's own by {error:.2g}. "
                          "This family is not supported.")
     return error
+
+
+def _other_ending(batch: Batch) -> dict[str, torch.Tensor]:
+    """The inputs with another token in place of each sample's last answer token."""
+    places = torch.arange(batch.answer.shape[1], device=batch.answer.device)
+    last = (batch.answer * places).argmax(1, keepdim=True)
+    ids = batch.inputs["input_ids"]
+    old = ids.gather(1, last)
+    return batch.inputs | {"input_ids": ids.scatter(1, last, torch.where(old > 0, old - 1, old + 1))}

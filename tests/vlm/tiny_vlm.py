@@ -17,7 +17,10 @@ CHATML = (
 )
 
 
-def tokenizer(template: str | None = TEMPLATE, bos: str | None = START):
+NAMES = {"image_token": IMAGE, "fake_image_token": FENCE, "global_image_token": GLOBAL}
+
+
+def tokenizer(template: str | None = TEMPLATE, bos: str | None = START, names: dict[str, str] = NAMES):
     """One token per byte, plus the specials: any text round-trips."""
     from tokenizers import AddedToken, Tokenizer, decoders, pre_tokenizers
     from tokenizers.models import BPE
@@ -28,9 +31,8 @@ def tokenizer(template: str | None = TEMPLATE, bos: str | None = START):
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.decoder = decoders.ByteLevel()
     made.add_special_tokens([AddedToken(s, special=True, normalized=False) for s in SPECIALS])
-    extra = {"image_token": IMAGE, "fake_image_token": FENCE, "global_image_token": GLOBAL}
     return PreTrainedTokenizerFast(tokenizer_object=made, pad_token=PAD, bos_token=bos, eos_token=END,
-                                   extra_special_tokens=extra, chat_template=template)
+                                   extra_special_tokens=names, chat_template=template)
 
 
 def _text(layers: int, **more):
