@@ -1,0 +1,45 @@
+"""A synthesised study is a whole one: its files have the shapes of a real one, and its planted skills can be found."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from benchmarks.synthesise import FORMATS, SKILLS, synthesise
+from cadc import jobs
+from cadc.data import read_table
+from cadc.discovery import automatic, similarity
+from cadc.errors import DataError
+from cadc.gradients.scores import Scores
+from cadc.study import Study
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    root = tmp_path_factory.mktemp("cache")
+    return synthesise(root, rows=150, units=18, checkpoints=2, samples_per_unit=5, seed=3, name="x"), root
+
+
+def test_scores_have_the_documented_shapes_and_fit_the_pool(made):
+    study, root = made
+    scores = Scores.load(Study.open("x", root=root))
+    assert scores.dots.shape == scores.dots_grounded.shape == (2, 18, 150) and scores.near.shape == (18, 150)
+    assert scores.sample_gram.shape == (2, 90, 90) and scores.best_index.shape == (90, 150)
+    assert scores.index.tolist() == read_table(study.samples_file("pool"))["index"].tolist()
+    assert (scores.sample_unit[scores.winner] == np.arange(18)[:, None]).all()
+    assert (np.diff(scores.best_value, axis=1) <= 0).all()
+
+
+def test_all_core_jobs_are_done(made):
+    assert all(jobs.finished(made[0], job) for job in jobs.CORE_JOBS)
+
+
+def test_planted_skills_are_found_and_not_the_answer_formats(made):
+    scores = Scores.load(made[0])
+    found = automatic(similarity(scores.gram, scores.eta)).labels
+    skill = np.arange(18) % len(SKILLS)
+    assert adjusted_rand_score(skill, found) > 0.6 > adjusted_rand_score(np.arange(18) // 2 % len(FORMATS), found)
+
+
+def test_name_of_another_question_is_refused(made):
+    with pytest.raises(DataError, match="another question"):
+        synthesise(made[1], rows=60, units=6, checkpoints=2, samples_per_unit=2, seed=9, name="x")
