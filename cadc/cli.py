@@ -184,7 +184,7 @@ def _export(chosen: argparse.Namespace) -> None:
     from cadc.workbench import open_workbench, with_settings
 
     study = Study.open(chosen.name)
-    bench = with_settings(open_workbench(study), budget=chosen.budget, preset=chosen.preset)
+    bench = with_settings(open_workbench(study), budget=chosen.budget or None, preset=chosen.preset)
     from cadc.export import export
 
     done = export(bench, chosen.out, format=chosen.format)

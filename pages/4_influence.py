@@ -59,7 +59,7 @@ def clicked() -> None:
 
 def flow() -> figures.Pick:
     """The Sankey with its boxes; what is chosen."""
-    left, right = st.columns([5, 2], gap="medium")
+    left, right = st.columns([2, 1], gap="medium")
     with left:
         st.echarts_chart(figures.sankey(drawn, names, colours), key=chart_key, on_select=clicked, renderer="svg",
                          height=figures.height(drawn), alt="Flow of pool rows from sources to capabilities")

@@ -117,7 +117,8 @@ def stage_mixture(table: pd.DataFrame, colours: Mapping[str, str], order: Sequen
     for name in _present(table, order):
         part = table[table["capability"] == name]
         figure.add_bar(x=part["stage"].astype(str), y=part["rows"], name=plain(name),
-                       marker_color=colours.get(name, UNASSIGNED), hovertemplate="stage %{x}: %{y:,} rows for %{fullData.name}<extra></extra>")
+                       marker_color=colours.get(name, UNASSIGNED),
+                       hovertemplate="stage %{x}: %{y:,} rows for %{fullData.name}<extra></extra>")
     figure.update_layout(barmode="stack", bargap=0.15)
     figure.update_xaxes(title="stage, in training order", type="category", categoryorder="array",
                         categoryarray=[str(s) for s in dict.fromkeys(table["stage"])])

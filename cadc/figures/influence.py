@@ -64,8 +64,8 @@ def sankey(drawn: pd.DataFrame, capabilities: Sequence[str], colours: Mapping[st
     ECharts knows a node by its name: an invisible mark after each source keeps one called like a capability apart.
     """
     sources, targets = _ends(drawn, capabilities)
-    clip = {"width": 190, "overflow": "truncate", "color": "#1B1F24", "backgroundColor": "rgba(255,255,255,0.8)",
-            "padding": [1, 4], "borderRadius": 3}  # dark on a light ground of its own: readable in both themes
+    clip = {"width": 190, "overflow": "truncate", "color": "#1B1F24", "textBorderColor": "#FFFFFF",
+            "textBorderWidth": 3}  # dark on a light rim of its own: readable on every flow and in both themes
     nodes = [{"name": name + _MARK, "itemStyle": {"color": GREY}, "label": {"position": "right", **clip}}
              for name in sources]
     nodes += [{"name": name, "itemStyle": {"color": colours.get(name, GREY)},
@@ -77,7 +77,7 @@ def sankey(drawn: pd.DataFrame, capabilities: Sequence[str], colours: Mapping[st
               "lineStyle": {"opacity": 0.45}, "select": {"itemStyle": {"borderWidth": 2},
                                                         "lineStyle": {"opacity": 0.9}},
               "data": nodes, "links": edges}
-    return {"aria": {"enabled": True}, "tooltip": {"trigger": "item"}, "series": [series]}
+    return {"aria": {"enabled": True}, "animation": False, "tooltip": {"trigger": "item"}, "series": [series]}
 
 
 def _ends(drawn: pd.DataFrame, capabilities: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -1,0 +1,154 @@
+"""The main job in a real browser: from two files to a curriculum, through a closed tab and a killed server."""
+
+import json
+import re
+import shlex
+import time
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from cadc import jobs
+from cadc.decisions import latest, read_decisions
+from cadc.demo import write_demo
+from cadc.study import Study
+from tests.e2e.acts import choose, click_first_link, fill, flow, go, press, settle, shares
+
+pytestmark = pytest.mark.e2e
+NAME = "数を読む · reading"
+SETTINGS = {"checkpoints": "2", "warmup_min_rows": "64", "warmup_epochs": "1", "permutations": "1", "shard_rows": "32"}
+
+
+def make_the_study(tab: Page, folder) -> None:
+    """Type the paths of two files into the Data page."""
+    files = write_demo(folder, pool_size=160, per_unit=3)
+    for label, text in {"Pool file": files.pool, "Target file": files.target, "Unit column of the target": "task",
+                        "Name of the study": "journey"}.items():
+        tab.get_by_label(label, exact=True).fill(str(text))
+    tab.get_by_text("Advanced settings").click()
+    for label, text in SETTINGS.items():
+        tab.get_by_label(label, exact=True).fill(text)
+    press(tab, "Make the study")
+    expect(tab.get_by_role("tab", name="Pool", exact=True)).to_be_visible()
+    expect(tab.get_by_text("160", exact=True).first).to_be_visible()
+
+
+def running_worker(study: Study) -> int:
+    """Process number of the worker, as the running job tells it."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        found = [s.pid for s in jobs.statuses(study) if s.state == "running"]
+        if found:
+            return found[0]
+        time.sleep(0.05)
+    raise AssertionError("no job ever said that it runs")
+
+
+def run_the_jobs(app, browser: Browser, tab: Page) -> Page:
+    """Start them; close the tab, kill the server, start it again: the same worker goes on. Returns the new tab."""
+    study = app.study("journey")
+    go(tab, "Trajectories")
+    press(tab, "Start")
+    expect(tab.get_by_text("You may close this tab")).to_be_visible()
+    worker = running_worker(study)
+    tab.close()
+    app.kill()
+    assert jobs.is_running(study), "the job outlives the tab and the server"
+    app.start()
+    assert {s.pid for s in jobs.statuses(study) if s.state == "running"} <= {worker}
+    again = browser.new_page(viewport={"width": 1280, "height": 900})
+    again.set_default_timeout(120_000)
+    again.goto(f"{app.url}/trajectories?study=journey")
+    live = again.get_by_text("You may close this tab").or_(again.get_by_text("All jobs are done"))
+    expect(live.first).to_be_visible()
+    expect(again.get_by_text("All jobs are done")).to_be_visible(timeout=400_000)
+    assert [s.pid for s in jobs.statuses(study) if s.job == "attribute"] == [worker], "nobody started it anew"
+    return again
+
+
+def shape_capabilities(tab: Page, study: Study) -> str:
+    """Name one capability, move one of its units into a new one; returns the unit."""
+    from cadc.workbench import open_workbench
+
+    unit = open_workbench(study).capabilities.members("c1")[0]
+    go(tab, "Capabilities")
+    fill(tab, re.compile(r"^Name of c1\b"), NAME)
+    choose(tab, "Selected units", unit)
+    expect(tab.get_by_text(re.compile(r"^1 of \d+ units selected"))).to_be_visible()
+    choose(tab, "Move them to", "a new capability")
+    press(tab, "Move")
+    newest = open_workbench(study).capabilities.ids[-1]
+    expect(tab.get_by_label(re.compile(rf"^Name of {newest}\b")).first).to_be_visible()
+    return unit
+
+
+def see_the_flow(tab: Page) -> None:
+    """The new name is on the Sankey; a click on a link sets the boxes and the rows."""
+    go(tab, "Influence")
+    expect(flow(tab).locator("text").filter(has_text=NAME)).to_have_count(1)
+    expect(tab.get_by_text("all sources → all capabilities: ")).to_be_visible()
+    click_first_link(tab, flow(tab))
+    expect(tab.get_by_text("all sources → all capabilities: ")).to_have_count(0)
+    expect(tab.get_by_text(re.compile(r" of \d+ rows, strongest influence first"))).to_be_visible()
+
+
+def budget_and_export(tab: Page, folder) -> tuple[dict[str, float], list[str]]:
+    """Move a share with the keyboard, save, export; returns the shares on screen and the command that is shown."""
+    go(tab, "Curriculum")
+    expect(tab.get_by_text(NAME).first).to_be_visible()
+    fill(tab, "Rows", "24")
+    slider = tab.get_by_role("slider", name="Share of c1 in %")
+    before = float(slider.input_value())
+    slider.focus()
+    for _ in range(5):
+        slider.press("ArrowRight")
+    expect(tab.get_by_text("Not saved yet.")).to_be_visible()
+    settle(tab)
+    expect(slider).not_to_have_value(f"{before:g}")
+    press(tab, "Save")
+    expect(tab.get_by_text("Saved.", exact=True)).to_be_visible()
+    shown = shares(tab)
+    assert sum(shown.values()) == pytest.approx(100)
+    tab.get_by_role("radio", name="Export").click()
+    settle(tab)
+    fill(tab, "Folder", str(folder))
+    press(tab, "Export")
+    expect(tab.get_by_text("rows written to")).to_be_visible()
+    return shown, shlex.split(tab.locator("code").filter(has_text="python -m cadc export").inner_text())
+
+
+def test_from_two_files_to_a_curriculum(app, browser, tab, tmp_path):
+    tab.goto(app.url)
+    expect(tab.get_by_role("heading", name="Data", level=1)).to_be_visible()
+    make_the_study(tab, tmp_path / "data")
+    tab = run_the_jobs(app, browser, tab)
+    study = app.study("journey")
+    unit = shape_capabilities(tab, study)
+    see_the_flow(tab)
+    shown, command = budget_and_export(tab, tmp_path / "page")
+
+    written = tmp_path / "page" / "llava"
+    manifest = json.loads((written / "manifest.json").read_text())
+    found = {c["id"]: c for c in manifest["capabilities"]}
+    assert found["c1"]["name"] == NAME and unit not in found["c1"]["units"]
+    assert found[list(found)[-1]]["units"] == [unit]
+    assert {b["capability"]: round(100 * b["share"], 1) for b in manifest["budgets"]} == shown
+    lines = (written / "curriculum.jsonl").read_text().splitlines()
+    assert len(lines) == manifest["rows_written"] == sum(b["rows"] for b in manifest["budgets"]) == 24
+    assert [json.loads(line)["id"] for line in lines] == [row["id"] for row in manifest["rows"]]
+
+    assert command[:5] == ["python", "-m", "cadc", "export", "journey"] and command[-1] == str(written)
+    app.run(*command[3:-1], str(tmp_path / "command"))
+    for name in ("curriculum.jsonl", "manifest.json"):
+        assert (tmp_path / "command" / name).read_bytes() == (written / name).read_bytes(), "two doors, one curriculum"
+
+    tab.close()
+    app.kill()
+    app.start()
+    with browser.new_page() as back:
+        back.set_default_timeout(120_000)
+        back.goto(f"{app.url}/curriculum?study=journey")
+        expect(back.get_by_text("Saved.", exact=True)).to_be_visible()
+        assert shares(back) == shown
+        expect(back.get_by_text(NAME).first).to_be_visible()
+    assert latest(read_decisions(study), "rename") == {"capability": "c1", "name": NAME}
