@@ -104,3 +104,17 @@ def test_labels_in_the_database_follow_each_act(study, open_page):
     pressed(page, "Move")
     assert unit_rows(page)["name"][unit] == "unassigned"
     assert Store(study.folder.parent.parent).labels(study)[unit] is None
+
+
+def test_hdbscan_is_an_alternative_of_equal_rank(study, open_page):
+    page = open_page("3_capabilities", study="trial")
+    next(r for r in page.radio if r.label == "Method").set_value("hdbscan")
+    pressed(page, "Find capabilities")
+    assert any(t.value.startswith("in force: hdbscan, smallest group 2") for t in page.text)
+    assert read_decisions(study)[0].payload["method"] == "hdbscan"
+
+
+def test_page_opened_again_shows_what_was_decided_before(study, open_page):
+    page = open_page("3_capabilities", study="trial")
+    next(t for t in page.text_input if t.label.startswith("Name of c1 ")).set_value("reading").run()
+    assert fields(open_page("3_capabilities", study="trial"))["Name of c1"] == "reading"
