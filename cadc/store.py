@@ -308,8 +308,10 @@ class Store:
         return np.array(found) if found else None
 
     def save_influence(self, study: Study, flows: pd.DataFrame) -> None:
-        """Replace the influence summary: columns source, capability, rows, influence."""
+        """Replace the influence summary: columns source, capability, rows, influence. The same again writes nothing."""
         columns = ["source", "capability", "rows", "influence"]
+        if self.influence(study).equals(flows[columns].sort_values(columns[:2], ignore_index=True)):
+            return
         with self._transaction() as db:
             _replace(db, "influence_summaries", study, [[study.identity, *row] for row in _plain(flows[columns])])
 
@@ -324,6 +326,11 @@ class Store:
         with self._transaction() as db:
             db.execute("INSERT INTO exports VALUES (?, ?, ?, ?, ?, ?)",
                        [study.identity, datetime.now(), str(folder), format, rows, json.dumps(manifest)])
+
+    def influence(self, study: Study) -> pd.DataFrame:
+        """The influence summary as last saved: source, capability, rows, influence."""
+        return self._frame("SELECT source, capability, rows, influence FROM influence_summaries WHERE study = ? "
+                           "ORDER BY source, capability", [study.identity])
 
     def exports(self, study: Study) -> pd.DataFrame:
         """All exports of a study, newest first: made_at, folder, format, rows."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchmarks.synthesise import HOSTILE, synthesise
@@ -246,6 +247,20 @@ def test_many_threads_may_decide_and_read_at_once(store, study):
         thread.join()
     assert not failures
     assert len(store.decisions(study)) == 30 == len(read_decisions(study))
+
+
+def test_influence_summary_and_budgets_are_replaced_as_a_whole(store, study, tmp_path):
+    flows = pd.DataFrame({"source": ["b", "a"], "capability": ["c1", "c1"], "rows": [3, 4], "influence": [0.5, np.nan]})
+    store.save_influence(study, flows)
+    store.save_influence(study, flows)
+    assert store.influence(study)["rows"].tolist() == [4, 3]
+    store.save_influence(study, flows.head(1))
+    assert store.influence(study)["source"].tolist() == ["b"]
+    for rows in (7, 9):
+        store.save_budgets(study, pd.DataFrame({"capability": ["c1"], "stage": [1], "share": [1.0], "rows": [rows]}))
+    store.close()
+    with duckdb.connect(str(tmp_path / "cadc.duckdb")) as db:
+        assert db.execute("SELECT rows FROM budgets").fetchall() == [(9,)]
 
 
 def test_exports_are_listed_newest_first(store, study):
