@@ -13,7 +13,7 @@ from pathlib import Path
 from cadc.demo import kinds, offtopic, talk
 from cadc.demo.scenes import Ask, Scene
 
-VERSION = 1
+VERSION = 2
 SOURCES = ("drawn-665k", "picture-quiz", "atlas-qa", "homework-vl", "webdraw", "mixed-chat")
 
 

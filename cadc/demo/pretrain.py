@@ -1,4 +1,4 @@
-"""Pre-train the shipped model: ``python -m cadc.demo.pretrain --out FOLDER`` (one core, about 20 minutes).
+"""Pre-train the shipped model: ``python -m cadc.demo.pretrain --out FOLDER`` (one free core, about 20 minutes).
 
 Two parts (docs/demo.md). *eye*: vision tower and connector learn to tell every attribute of every picture,
 against fixed random heads that are dropped afterwards. *tongue*: with the eye frozen, the language model
@@ -32,9 +32,9 @@ class Recipe:
 
     seed: int = 7
     """Seeds pictures, talk and the initial weights."""
-    eye_steps: int = 2600
+    eye_steps: int = 7200
     """Steps of the vision part."""
-    tongue_steps: int = 2600
+    tongue_steps: int = 5600
     """Steps of the language part."""
     drill_steps: int = 600
     """The first of them: short lines of text only."""
