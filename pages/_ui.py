@@ -61,6 +61,9 @@ def pick_study() -> Study | None:
     if Path(study.config.pool).parent == cache_root() / "demo":
         st.sidebar.info("This is the embedded example: drawn pictures, generated questions, a tiny model. It is "
                         "synthetic; its numbers say nothing about real data.", icon=":material/science:")
+    elif Path(study.config.model).parts[-3:] == ("cadc", "demo", "model"):
+        st.sidebar.info("The model of this study is the tiny embedded one: good for trying the workflow, not for "
+                        "conclusions about this data.", icon=":material/science:")
     if study.config.model == "synthetic-scores":
         st.sidebar.warning("The scores of this study are random numbers, made to try the pages.",
                            icon=":material/science:")

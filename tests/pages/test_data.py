@@ -112,3 +112,8 @@ def test_failed_ingest_says_why_and_can_be_tried_again(study, open_page):
     page = open_page("1_data", study="trial")
     assert any("pool.jsonl is empty" in c.value for c in page.code)
     assert "Read pool and target" in [b.label for b in page.button]
+
+
+def test_what_is_not_real_is_said_on_every_page(study, open_page):
+    assert "random numbers" in open_page("1_data", study="trial").sidebar.warning[0].value
+    assert "random numbers" in open_page("3_capabilities", study="trial").sidebar.warning[0].value
