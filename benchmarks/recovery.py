@@ -70,7 +70,7 @@ def transfer_part(study: Study, similar: dict[str, np.ndarray], truth: Truth, *,
     from cadc.discovery.intervention import TransferSettings, measure_transfer
     from cadc.discovery.transfer import spearman_with, within_between
 
-    settings = TransferSettings(steps=6, samples=32) if quick else TransferSettings()
+    settings = TransferSettings(samples=32, repeats=1) if quick else TransferSettings()
     found = measure_transfer(study, settings)
     tr = found.matrix
     scores = {name: spearman_with(s, tr) for name, s in similar.items()}
@@ -79,7 +79,8 @@ def transfer_part(study: Study, similar: dict[str, np.ndarray], truth: Truth, *,
     return {"spearman": scores["plain"][0], "spearman_p": scores["plain"][1], "pairs": scores["plain"][2],
             "spearman_of": {name: value[0] for name, value in scores.items()},
             "skill": dict(zip(names, skill, strict=True)), "format": dict(zip(names, form, strict=True)),
-            "checkpoint": settings.checkpoint, "steps": settings.steps, "units": list(found.units),
+            "checkpoint": settings.checkpoint, "steps": settings.steps, "repeats": settings.repeats,
+            "own_drop": np.round(np.diag(found.drop), 3).tolist(), "units": list(found.units),
             "matrix": np.round(tr, 3).tolist()}
 
 

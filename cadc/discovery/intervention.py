@@ -29,15 +29,16 @@ class TransferSettings:
 
     checkpoint: int = 1
     """θ_t to start from, 1 … T; 0 is the untrained adapter, the base itself."""
-    steps: int = 12
+    steps: int = 8
     """Optimiser steps on the training half of one unit."""
     batch: int = 16
     """Samples per step, drawn from the training half in seeded passes (all of them when there are fewer)."""
-    learning_rate: float = 3e-3
-    """Constant AdamW rate."""
+    learning_rate: float = 1e-3
+    """Constant AdamW rate: gentler than the warm-up's, at which the few samples of one unit overfit in a dozen steps
+    and even its own held-out loss rises."""
     samples: int = 64
     """At most this many samples of a unit are used, half to train and half to measure."""
-    repeats: int = 1
+    repeats: int = 2
     """Runs per unit with other halves and batches; drops are averaged."""
     seed: int = 0
     """Seeds halves and batches."""
