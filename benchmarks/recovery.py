@@ -21,6 +21,7 @@ import numpy as np
 
 from benchmarks.controls import best_unit, centred, near_columns, unit_similarity, word_features
 from benchmarks.truth import Truth, junk_auc, junk_shares, read_truth, twin_auc
+from cadc.errors import CadcError
 from cadc.study import Study, StudyConfig, cache_root, write_json
 
 BUDGET = "5%"
@@ -304,13 +305,16 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING)
     transformers_logging.disable_progress_bar()
     clock = Clock()
-    if chosen.study:
-        study = Study.open(chosen.study, root=chosen.cache)
-    else:
-        study = make_study(chosen.cache, quick=chosen.quick)
-    finish(study, chosen.workers)
-    clock.lap("study")
-    result = measure(study, quick=chosen.quick, clock=clock)
+    try:
+        if chosen.study:
+            study = Study.open(chosen.study, root=chosen.cache)
+        else:
+            study = make_study(chosen.cache, quick=chosen.quick)
+        finish(study, chosen.workers)
+        clock.lap("study")
+        result = measure(study, quick=chosen.quick, clock=clock)
+    except CadcError as error:
+        raise SystemExit(f"recovery: {error}") from error
     clock.seconds["total"] = round(sum(clock.seconds.values()), 1)
     result = plain(result | {"quick": chosen.quick, "seconds": clock.seconds} | about())
     show(result)
