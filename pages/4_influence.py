@@ -61,8 +61,10 @@ def flow() -> figures.Pick:
     """The Sankey with its boxes; what is chosen."""
     left, right = st.columns([2, 1], gap="medium")
     with left:
-        st.echarts_chart(figures.sankey(drawn, names, colours), key=chart_key, on_select=clicked, renderer="svg",
-                         height=figures.height(drawn), alt="Flow of pool rows from sources to capabilities")
+        st.echarts_chart(figures.sankey(drawn, names, colours, theme=st.context.theme.type), key=chart_key,
+                         on_select=clicked, renderer="svg", height=figures.height(drawn),
+                         alt="Flow of pool rows from sources to capabilities")
+        st.text(figures.flow_note(table, drawn, len(pool)))
     with right:
         options = list(dict.fromkeys(table["source"]))
         source = st.selectbox("From source", options, index=None, key="from", placeholder="all sources")
@@ -106,6 +108,7 @@ def one_row(row: dict) -> None:
 
 
 rows_behind(flow())
+store.save_influence(study, bench.flows)
 st.subheader("Self-influence over the checkpoints")
 st.caption("η·‖g‖² of a row's own answer: high is hard. It falls where the model learns the rows of a pool; where it "
            "stays or rises, they are too hard, wrong, or off topic.")

@@ -13,7 +13,6 @@ st.caption("Shape the budget and the order, look at what is chosen and why, save
 study, store = _ui.open_study()
 bench = _bench.open_bench(study, store)
 names, colours = list(bench.capabilities.names), _bench.colours(bench)
-_ui.show_refused()
 if not bench.capabilities.k:
     st.info("There is no capability yet, so there is nothing to choose for. Find or make one on the **Capabilities** "
             "page.", icon=":material/hub:")
@@ -30,6 +29,7 @@ def made(identity: str, capabilities: object, settings: CurationSettings) -> Cur
 def shape() -> None:
     """Everything that changes the draft, and what the draft gives; runs alone, without the rest of the page."""
     with _ui.guarded():
+        _ui.show_refused()
         left, right = st.columns([5, 3], gap="large")
         with left:
             _draft.preset(bench)
@@ -45,7 +45,7 @@ def shape() -> None:
                     _draft.filters(bench)
         with right:
             outcome(now)
-            save(now)
+            save()
         details(now)
 
 
@@ -61,14 +61,13 @@ def outcome(now: Curriculum) -> None:
     st.dataframe(figures.budget_table(*(figures.rows_by_capability(c.budgets) for c in (before, now))), hide_index=True)
 
 
-def save(now: Curriculum) -> None:
+def save() -> None:
     """One decision for everything on this page."""
     fresh = _draft.changed(bench)
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Save", icon=":material/save:", type="primary", disabled=not fresh):
-            _ui.decide(study, store, "curate", _draft.current(bench).to_dict())
-            store.save_budgets(study, figures.budgets_saved(now.budgets, now.report["order"]))
-            _draft.forget()
+            if _ui.decide(study, store, "curate", _draft.current(bench).to_dict()):
+                _draft.forget()
             st.rerun()
         if st.button("Discard", icon=":material/undo:", disabled=not fresh, help="Back to what is saved"):
             _draft.forget()
@@ -102,6 +101,7 @@ def preview(now: Curriculum) -> None:
     serves = serves_table(part.rename(columns={"target_value": "value"}), bench.targets, positions)
     chosen = _rows.table(study, row_table(known, part["name"], influence[positions], names, serves), "curriculum")
     if chosen is not None:
+        _draft.tag(bench, int(chosen["index"]))
         _rows.card(study, chosen, served_words(bench.served([chosen["position"]], top=5), bench.targets))
 
 
@@ -119,4 +119,6 @@ def composition(now: Curriculum) -> None:
 
 
 _ui.decision_buttons(study, store, "curation")
+kept = made(study.identity, bench.capabilities, bench.settings)
+store.save_budgets(study, figures.budgets_saved(kept.budgets, kept.report["order"]))
 st.fragment(shape)()

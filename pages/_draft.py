@@ -115,7 +115,7 @@ def shares(bench: Workbench, made: Curriculum) -> None:
         st.session_state[f"draft-share-{row.capability}"] = figures.parts_shown(parts[row.capability])
         mark, name, slider, lock, rows = st.columns(places, vertical_alignment="center", gap="small")
         mark.html(f'<div style="width:12px;height:32px;border-radius:3px;background:{colour(row.capability)}"></div>')
-        name.text(row.name)
+        name.text(row.name if row.name == row.capability else f"{row.capability} · {row.name}")
         slider.slider(f"Share of {row.capability} in %", 0.0, 100.0, step=0.1, format="%.1f %%", on_change=take,
                       key=f"draft-share-{row.capability}", args=(row.capability,), label_visibility="collapsed")
         lock.checkbox(f"lock {row.capability}", key=f"draft-lock-{row.capability}", label_visibility="collapsed")
@@ -163,4 +163,24 @@ def filters(bench: Workbench) -> None:
     bound(bench, st.number_input, "source_cap", "Most rows of one source (0: no cap)", min_value=0, step=1)
     bound(bench, st.number_input, "minimum_influence", "Least influence on the own capability (empty: no minimum)",
           step=0.1, format="%.2f")
+    for field, label in (("keep", "Pool rows always taken"), ("drop", "Pool rows never taken")):
+        bound(bench, st.multiselect, field, label, options=getattr(current(bench), field), show=list, read=tuple,
+              placeholder="tag rows below the table of chosen rows")
     bound(bench, st.number_input, "seed", "Seed of random draws", min_value=0, step=1)
+
+
+def tag(bench: Workbench, index: int) -> None:
+    """Take a pool row always or never; Filters lists the tagged rows and lets go of them."""
+    now = current(bench)
+
+    def put_tag(keep: bool) -> None:
+        others = {field: [i for i in getattr(now, field) if i != index] for field in ("keep", "drop")}
+        others["keep" if keep else "drop"].append(index)
+        put(bench, dataclasses.replace(now, **{field: tuple(rows) for field, rows in others.items()}))
+
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button("Always take it", icon=":material/push_pin:", on_click=put_tag, args=(True,),
+                  disabled=index in now.keep)
+        st.button("Never take it", icon=":material/block:", on_click=put_tag, args=(False,),
+                  disabled=index in now.drop)
+        st.text(f"pool row {index}")

@@ -19,6 +19,7 @@ UNATTRIBUTED = "unattributed"
 GREY = UNASSIGNED
 _MARK = "\u200b"
 NO_SOURCE = "(no source)"
+INK = {"light": "#1B1F24", "dark": "#F3F5F7"}
 MEASURES = {"rows": "rows", "influence": "summed influence"}
 
 
@@ -57,15 +58,16 @@ def links(flows: pd.DataFrame, measure: str) -> pd.DataFrame:
     return order.drop(columns="size").reset_index(drop=True)
 
 
-def sankey(drawn: pd.DataFrame, capabilities: Sequence[str], colours: Mapping[str, str]) -> dict[str, Any]:
+def sankey(drawn: pd.DataFrame, capabilities: Sequence[str], colours: Mapping[str, str], *,
+           theme: str | None = None) -> dict[str, Any]:
     """ECharts spec: sources on the left, capabilities on the right, thickness = `value` (of `links`).
 
     Edge i is row i of `drawn`; nodes are the sources in order of appearance, then the capabilities (see `picked`).
+    `theme` (`light` or `dark`) decides the ink of the names: the chart's own grey is too faint on a coloured flow.
     ECharts knows a node by its name: an invisible mark after each source keeps one called like a capability apart.
     """
     sources, targets = _ends(drawn, capabilities)
-    clip = {"width": 190, "overflow": "truncate", "color": "#1B1F24", "textBorderColor": "#FFFFFF",
-            "textBorderWidth": 3}  # dark on a light rim of its own: readable on every flow and in both themes
+    clip = {"width": 190, "overflow": "truncate", "color": INK.get(theme or "light", INK["light"])}
     nodes = [{"name": name + _MARK, "itemStyle": {"color": GREY}, "label": {"position": "right", **clip}}
              for name in sources]
     nodes += [{"name": name, "itemStyle": {"color": colours.get(name, GREY)},
@@ -118,6 +120,13 @@ def behind(pick: Pick, sources: np.ndarray, pools: np.ndarray, names: Sequence[s
 def drawn_note(pools: np.ndarray) -> str:
     """How many of the pool's rows the lines and bars are about."""
     return f"drawn {int((pools >= 0).sum()):,} of {len(pools):,} rows: those that a capability claims"
+
+
+def flow_note(flows: pd.DataFrame, drawn: pd.DataFrame, total: int) -> str:
+    """How many of the pool's `total` rows a Sankey draws; `drawn` are the `links` of `flows`."""
+    missing = len(flows) - len(drawn)
+    hidden = f"; {missing:,} flows have no positive influence and are not drawn" if missing else ""
+    return f"drawn {int(drawn['rows'].sum()):,} of {total:,} rows in {len(drawn):,} flows{hidden}"
 
 
 def height(drawn: pd.DataFrame) -> int:

@@ -55,6 +55,12 @@ def test_a_flow_without_positive_influence_is_not_drawn_as_one(flows):
     assert (drawn["value"] > 0).all() and len(drawn) == 4
 
 
+def test_the_note_counts_what_is_not_drawn(flows):
+    assert figures.flow_note(flows, figures.links(flows, "rows"), 20) == "drawn 20 of 20 rows in 5 flows"
+    note = figures.flow_note(flows, figures.links(flows, "influence"), 20)
+    assert note.startswith("drawn 16 of 20 rows in 4 flows; 1 flows have no")
+
+
 def test_clicks_on_a_chart_that_has_changed_are_forgotten(flows):
     drawn = figures.links(flows, "rows")
     assert figures.picked(click("edge", 99), drawn, NAMES) is None

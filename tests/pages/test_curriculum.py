@@ -83,6 +83,17 @@ def test_every_chosen_row_shows_its_target_question(study, page):
     assert set(table["index"]) == set(open_workbench(study).curriculum.rows["index"])
 
 
+def test_a_row_can_be_kept_out_and_given_back(study, page):
+    def shown():
+        return set(next(f.value for f in page.dataframe if "serves" in f.value)["index"])
+
+    first = next(f.value for f in page.dataframe if "serves" in f.value)["index"].iloc[0]
+    press(page, "Never take it")
+    assert first not in shown() and len(shown()) == 15
+    page.multiselect(key="draft-drop").set_value([]).run()
+    assert first in shown()
+
+
 def test_composition_opens(page):
     page.segmented_control(key="details").set_value("Composition").run()
     assert not page.exception
