@@ -1,6 +1,10 @@
 """Retrain-and-compare on a real, tiny, from-config model."""
 
 import json
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -88,6 +92,27 @@ def test_a_stopped_comparison_goes_on_and_gives_the_same_numbers(evaluated, stud
     assert 0 < read_results(study)[0].done < 7
     run_evaluation(study, Silent())
     assert numbers(study) == numbers(evaluated)
+
+
+def test_a_killed_worker_loses_at_most_the_run_it_was_in(evaluated, study):
+    request_evaluation(study, SMALL)
+    code = ("import sys; from pathlib import Path; from cadc.evaluation import run_evaluation; "
+            "from cadc.progress import Silent; from cadc.study import Study; "
+            "run_evaluation(Study.open('squares', root=Path(sys.argv[1])), Silent())")
+    worker = subprocess.Popen([sys.executable, "-c", code, study.folder.parent.parent], cwd=Path(__file__).parents[2],
+                              stderr=subprocess.DEVNULL)
+    results = study.evaluation_folder / "results"
+    while worker.poll() is None and len(list(results.glob("*.json"))) < 2:
+        time.sleep(0.02)
+    worker.kill()
+    worker.wait()
+    before = {path: path.stat().st_mtime_ns for path in results.glob("*.json")}
+    assert len(before) >= 2
+    run_evaluation(study, Silent())
+    assert read_results(study)[0].complete
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    ours, theirs = (read_results(one)[0].table.set_index(["arm", "seed", "unit"])["loss"] for one in (study, evaluated))
+    assert np.allclose(ours.sort_index(), theirs.sort_index(), rtol=1e-3)
 
 
 def test_another_comparison_keeps_what_both_share(study):
