@@ -7,7 +7,7 @@ from cadc.evaluation.statistics import Difference, holm, paired
 
 SURE = 0.05
 """Differences with a (Holm-corrected) p below this are called distinguishable."""
-_NAMES = {"base": "the untrained base", "curated": "the curriculum", "curated-mixed": "the curriculum, shuffled",
+_NAMES = {"base": "the untrained base", "curated": "the curriculum", "curated-mixed": "the shuffled curriculum",
           "random": "random rows", "full": "the full pool"}
 
 
@@ -21,30 +21,37 @@ def compare(table: pd.DataFrame, ours: str, theirs: str, value: str = "accuracy"
 def verdict(table: pd.DataFrame) -> str:
     """A few plain sentences about the table of a result (its finished runs).
 
-    First every arm's accuracy, then the curriculum (else the best arm) against each of the others: the difference, its
-    95 % interval, and whether it can be told from chance after Holm's correction.
+    First every arm's accuracy, then the curriculum (else the best arm) against each of the others, and its rows
+    shuffled (selection without order) against those too: the difference, its 95 % interval, and whether it can be told
+    from chance after Holm's correction over all of them.
     """
     if table.empty:
         return "No run is finished yet."
     overall = summary(table).sort_values("accuracy", ascending=False)
-    subject = "curated" if "curated" in set(overall["arm"]) else str(overall["arm"].iloc[0])
+    arms = [str(arm) for arm in overall["arm"]]
     sentences = ["Accuracy on the target: " + "; ".join(_accuracy(row) for row in overall.to_dict("records")) + "."]
-    others = [str(arm) for arm in overall["arm"] if arm != subject]
-    if not others:
+    if len(arms) == 1:
         return sentences[0] + " There is nothing to compare it with."
-    found = {arm: compare(table, subject, arm) for arm in others}
-    sure = dict(zip(others, holm([found[arm].p for arm in others]), strict=True))
-    sentences += [_against(subject, arm, found[arm], sure[arm]) for arm in others]
-    losses = {arm: compare(table, subject, arm, "loss") for arm in others if sure[arm] >= SURE}
-    if losses:
-        corrected = holm([d.p for d in losses.values()])
-        sentences += [f"Its answer loss is {'lower' if d.mean < 0 else 'higher'} than that of {_name(arm)} "
-                      f"({d.mean:+.3f}, 95 % interval {d.low:+.3f} to {d.high:+.3f})."
-                      for (arm, d), p in zip(losses.items(), corrected, strict=True) if p < SURE]
-    one = next(iter(found.values()))
-    sentences.append(f"Paired over {one.units} unit{'s' * (one.units != 1)} and {max(d.seeds for d in found.values())} "
-                     f"seed{'s' * (max(d.seeds for d in found.values()) != 1)}.")
+    subject = "curated" if "curated" in arms else arms[0]
+    pairs = [(subject, arm) for arm in arms if arm != subject]
+    if subject == "curated" and "curated-mixed" in arms:
+        pairs += [("curated-mixed", arm) for arm in arms if arm not in ("curated", "curated-mixed", "base")]
+    found = [compare(table, *pair) for pair in pairs]
+    sure = holm([one.p for one in found])
+    sentences += [_against(*pair, one, p) for pair, one, p in zip(pairs, found, sure, strict=True)]
+    sentences += _losses(table, [pair for pair, p in zip(pairs, sure, strict=True) if p >= SURE])
+    units, seeds = max(one.units for one in found), max(one.seeds for one in found)
+    sentences.append(f"Paired over {units} unit{'s' * (units != 1)} and {seeds} seed{'s' * (seeds != 1)}.")
     return " ".join(sentences)
+
+
+def _losses(table: pd.DataFrame, pairs: list[tuple[str, str]]) -> list[str]:
+    """Where accuracy cannot decide, answer loss may: a sentence for each pair that it tells apart."""
+    found = [compare(table, *pair, "loss") for pair in pairs]
+    sure = holm([one.p for one in found])
+    return [f"In answer loss {_name(us)} is {'better' if one.mean < 0 else 'worse'} than {_name(them)} "
+            f"({one.mean:+.3f}, 95 % interval {one.low:+.3f} to {one.high:+.3f})."
+            for (us, them), one, p in zip(pairs, found, sure, strict=True) if p < SURE]
 
 
 def _name(arm: str) -> str:
@@ -61,10 +68,13 @@ def _accuracy(row: dict) -> str:
 
 def _against(subject: str, arm: str, found: Difference, p: float) -> str:
     """One comparison as a sentence."""
-    us = _name(subject).capitalize()
+    us = _name(subject)[0].upper() + _name(subject)[1:]
     if found.error != found.error:
         return f"{us} and {_name(arm)} are not distinguishable: one unit and one seed give no measure of chance."
     span = f"{100 * found.mean:+.1f} points, 95 % interval {100 * found.low:+.1f} to {100 * found.high:+.1f}"
+    if (subject, arm) == ("curated", "curated-mixed"):
+        sign = "not distinguishable" if p >= SURE else "it helps" if found.mean > 0 else "it hurts"
+        return f"Order alone adds {span}: {sign}."
     if p >= SURE:
         return f"{us} and {_name(arm)} are not distinguishable ({span})."
     return f"{us} {'beats' if found.mean > 0 else 'loses to'} {_name(arm)} ({span})."

@@ -34,7 +34,14 @@ def test_a_lower_loss_is_told_when_accuracy_cannot_decide():
     both = table({"curated": 0.5, "random": 0.5})
     rng = np.random.default_rng(1)
     both["loss"] = np.where(both["arm"] == "curated", 1.0, 1.5) + rng.normal(0, 0.02, len(both))
-    assert "answer loss is lower than that of random rows" in verdict(both)
+    assert "In answer loss the curriculum is better than random rows" in verdict(both)
+
+
+def test_order_and_selection_are_told_apart():
+    text = verdict(table({"curated": 0.45, "curated-mixed": 0.6, "random": 0.45}))
+    assert "Order alone adds -1" in text and "it hurts" in text
+    assert "The shuffled curriculum beats random rows" in text
+    assert "The curriculum and random rows are not distinguishable" in text
 
 
 def test_unfinished_comparison_says_so():
