@@ -37,9 +37,11 @@ class Chosen:
     """Rows of one arm and seed."""
 
     positions: np.ndarray
-    """int64 [n]: in training order when `stages` are given, else in any order."""
+    """int64 [n]: in training order, unless they are shuffled."""
     stages: np.ndarray | None = None
-    """int64 [n], ascending: train stage by stage in this order; None: shuffle everything at each pass."""
+    """int64 [n]: train stage by stage, a stage's rows again until its steps are spent; None: whole passes."""
+    shuffled: bool = True
+    """Without stages: shuffle anew at each pass (True) or keep the order in every pass (False)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +65,11 @@ def _curated(offer: Offer) -> Chosen:
     return Chosen(positions=offer.curriculum[keep], stages=offer.stages[keep])
 
 
+def _curated_passes(offer: Offer) -> Chosen:
+    """As a trainer goes through the exported file for several epochs with a sequential sampler."""
+    return Chosen(positions=offer.curriculum[offer.allowed[offer.curriculum]], shuffled=False)
+
+
 def _curated_mixed(offer: Offer) -> Chosen:
     """The same rows as `curated`, as often as it has them: the control that tells selection from sequencing."""
     return Chosen(positions=offer.curriculum[offer.allowed[offer.curriculum]])
@@ -80,7 +87,9 @@ def _full(offer: Offer) -> Chosen:
 
 SELECTORS: dict[str, Selector] = {s.name: s for s in (
     Selector(name="base", describe="the model as it came, not trained", select=_base),
-    Selector(name="curated", describe="the curriculum, in its order", select=_curated),
+    Selector(name="curated", describe="the curriculum, stage after stage", select=_curated),
+    Selector(name="curated-passes", describe="the whole curriculum in its order, again and again",
+             select=_curated_passes),
     Selector(name="curated-mixed", describe="the same rows, shuffled", select=_curated_mixed),
     Selector(name="random", describe="as many rows, drawn at random for each seed", select=_random, seeded=True),
     Selector(name="full", describe="every row of the pool", select=_full),

@@ -43,8 +43,8 @@ class Request:
     settings: EvaluationSettings
     steps: int
     runs: tuple[Run, ...]
-    row_lists: dict[str, dict[str, list[int] | None]]
-    """Name → {index: positions in the pool file, stages: stage of each or null (shuffled)}."""
+    row_lists: dict[str, dict[str, Any]]
+    """Name → {index: positions in the pool file, stages: stage of each or null, shuffled} (see `Chosen`)."""
     scored: tuple[int, ...]
     """Positions in the target file (`Sample.index`) of the samples that are scored."""
     held_out: str
@@ -103,7 +103,7 @@ def _compose(study: Study, settings: EvaluationSettings, offer: dict[str, np.nda
              held_out: str, notes: tuple[str, ...]) -> Request:
     """Let every selector choose, once per seed, and name the runs."""
     steps = settings.steps_for(int(np.unique(offer["curriculum"]).shape[0]))
-    lists: dict[str, dict[str, list[int] | None]] = {}
+    lists: dict[str, dict[str, Any]] = {}
     runs = []
     for arm in settings.arms:
         for seed in settings.seeds if arm != "base" else settings.seeds[:1]:
@@ -124,10 +124,11 @@ def _compose(study: Study, settings: EvaluationSettings, offer: dict[str, np.nda
                    held_out=held_out, notes=notes)
 
 
-def _listed(chosen: Chosen, index: np.ndarray) -> dict[str, list[int] | None]:
+def _listed(chosen: Chosen, index: np.ndarray) -> dict[str, Any]:
     """A choice as JSON: positions become rows of the pool file, which do not move when scores are made anew."""
     return {"index": [int(i) for i in index[chosen.positions]],
-            "stages": None if chosen.stages is None else [int(s) for s in chosen.stages]}
+            "stages": None if chosen.stages is None else [int(s) for s in chosen.stages],
+            "shuffled": chosen.stages is None and chosen.shuffled}
 
 
 def _hash(value: Any) -> str:

@@ -105,7 +105,8 @@ def _one(study: Study, request: Request, run: Run, bench: _Bench, progress: Prog
     if rows["index"]:
         own = np.array([bench.place[index] for index in rows["index"]])
         stages = None if rows["stages"] is None else np.array(rows["stages"])
-        steps = plan(len(own), stages, steps=request.steps, batch=settings.batch, seed=run.seed)
+        steps = plan(len(own), stages, steps=request.steps, batch=settings.batch, seed=run.seed,
+                     shuffled=rows["shuffled"])
         rates = [rate(step, settings.learning_rate, settings.rise) for step in range(request.steps)]
         for loss, now in zip(train(bench.vlm, bench.pool, own[steps].tolist(), rates), rates, strict=True):
             logged.append(round(loss, 5))

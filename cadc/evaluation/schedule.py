@@ -39,11 +39,16 @@ def sequenced(stages: np.ndarray, draws: int) -> np.ndarray:
     return np.concatenate(pieces).astype(np.int64)
 
 
-def plan(rows: int, stages: np.ndarray | None, *, steps: int, batch: int, seed: int) -> np.ndarray:
-    """int64 [steps, batch]: positions into the arm's rows (n ≥ 1), for every optimiser step."""
+def plan(rows: int, stages: np.ndarray | None, *, steps: int, batch: int, seed: int,
+         shuffled: bool = True) -> np.ndarray:
+    """int64 [steps, batch]: positions into the arm's rows (n ≥ 1), for every optimiser step.
+
+    stages: see `sequenced`; None: whole passes, shuffled or (one stage) in order.
+    """
     draws = steps * batch
-    flat = mixed(rows, draws, seed) if stages is None else sequenced(stages, draws)
-    return flat.reshape(steps, batch)
+    if stages is None and shuffled:
+        return mixed(rows, draws, seed).reshape(steps, batch)
+    return sequenced(np.zeros(rows, int) if stages is None else stages, draws).reshape(steps, batch)
 
 
 def rate(step: int, peak: float, rise: int) -> float:

@@ -7,8 +7,9 @@ from cadc.evaluation.statistics import Difference, holm, paired
 
 SURE = 0.05
 """Differences with a (Holm-corrected) p below this are called distinguishable."""
+_SAME_ROWS = ("curated", "curated-passes", "curated-mixed")
 _NAMES = {"base": "the untrained base", "curated": "the curriculum", "curated-mixed": "the shuffled curriculum",
-          "random": "random rows", "full": "the full pool"}
+          "curated-passes": "the curriculum in whole passes", "random": "random rows", "full": "the full pool"}
 
 
 def compare(table: pd.DataFrame, ours: str, theirs: str, value: str = "accuracy") -> Difference:
@@ -34,8 +35,9 @@ def verdict(table: pd.DataFrame) -> str:
         return sentences[0] + " There is nothing to compare it with."
     subject = "curated" if "curated" in arms else arms[0]
     pairs = [(subject, arm) for arm in arms if arm != subject]
-    if subject == "curated" and "curated-mixed" in arms:
-        pairs += [("curated-mixed", arm) for arm in arms if arm not in ("curated", "curated-mixed", "base")]
+    if subject == "curated":
+        controls = [arm for arm in arms if arm not in (*_SAME_ROWS, "base")]
+        pairs += [(same, arm) for same in _SAME_ROWS[1:] if same in arms for arm in controls]
     found = [compare(table, *pair) for pair in pairs]
     sure = holm([one.p for one in found])
     sentences += [_against(*pair, one, p) for pair, one, p in zip(pairs, found, sure, strict=True)]

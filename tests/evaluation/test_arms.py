@@ -28,6 +28,8 @@ def test_curated_keeps_order_stages_and_replay():
     chosen = selector("curated").select(offer())
     assert chosen.positions.tolist() == [9, 4, 5, 9, 20]
     assert chosen.stages.tolist() == [1, 1, 2, 2, 2]
+    whole = selector("curated-passes").select(offer())
+    assert whole.positions.tolist() == chosen.positions.tolist() and whole.stages is None and not whole.shuffled
 
 
 def test_an_unknown_arm_is_one_clear_line():

@@ -30,6 +30,10 @@ def test_several_passes_repeat_a_stage_before_the_next_begins():
     assert drawn.tolist() == [0, 1, 2, 0, 1, 2, 3, 4, 3, 4]
 
 
+def test_whole_passes_in_order_begin_again_at_the_first_row():
+    assert plan(3, None, steps=2, batch=4, seed=9, shuffled=False).ravel().tolist() == [0, 1, 2, 0, 1, 2, 0, 1]
+
+
 def test_less_than_one_pass_keeps_order_and_spread():
     drawn = plan(10, np.zeros(10, int), steps=1, batch=5, seed=0).ravel()
     assert drawn.tolist() == [0, 2, 4, 6, 8]
