@@ -48,9 +48,9 @@ def ask() -> EvaluationSettings:
 
 def cost(settings: EvaluationSettings) -> None:
     """What the comparison will take, before it starts."""
-    file = study.warmup_folder / "warmup.json"
-    warmup = json.loads(file.read_text()) if file.exists() else {}
-    rate, source = figures.pace([r.table for r in results], warmup, study.config.warmup_batch)
+    file = study.warmup_folder / "log.jsonl"
+    log = file.read_text().splitlines() if file.exists() else []
+    rate, source = figures.pace([r.table for r in results], [json.loads(line)["samples_per_s"] for line in log])
     work = figures.work(settings.to_json(), len(capabilities.units))
     st.text(f"{work['runs']} runs: {work['trained']:,} samples to train on and up to {work['scored']:,} to score. "
             f"About {_ui.duration(figures.cost(work, rate))} ({source}). Runs already there are not run again.")

@@ -80,4 +80,5 @@ def card(study: Study, row: dict[str, Any], served: pd.DataFrame) -> None:
     with right.container(border=True):
         st.markdown("**Target questions that it serves best**")
         st.dataframe(served, hide_index=True, row_height=40, column_config={
+            "question": st.column_config.TextColumn(width="medium"),
             "value": st.column_config.NumberColumn("influence", format="%.3f")})

@@ -7,6 +7,7 @@ DataFrames and plotly figures out.
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -37,15 +38,18 @@ def work(settings: Mapping[str, object], units: int) -> dict[str, int]:
             "scored": runs * units * settings["samples_per_unit"]}
 
 
-def pace(results: Sequence[pd.DataFrame], warmup: Mapping[str, float], batch: int) -> tuple[float | None, str]:
-    """Samples per second here, and where the number comes from: earlier comparisons, else the warm-up, else None."""
+def pace(results: Sequence[pd.DataFrame], warmup: Sequence[float]) -> tuple[float | None, str]:
+    """Samples per second here, and where the number comes from: earlier comparisons, else the warm-up, else None.
+
+    results: tidy tables; warmup: samples per second of the warm-up's steps (the median counts).
+    """
     runs = [t.groupby(["arm", "seed"]).agg(n=("n", "sum"), seen=("samples_seen", "first"), s=("seconds", "first"))
             for t in results if len(t)]
     if runs:
         done = pd.concat(runs)
         return float((done["n"] + done["seen"]).sum() / max(done["s"].sum(), 1e-9)), "measured on earlier runs here"
-    if warmup.get("seconds"):
-        return warmup["steps"] * batch / warmup["seconds"], "measured in this study's warm-up"
+    if len(warmup):
+        return float(np.median(warmup)), "measured in this study's warm-up"
     return None, "nothing was measured yet"
 
 

@@ -219,7 +219,7 @@ def influence_histogram(table: pd.DataFrame, colours: Mapping[str, str]) -> go.F
                            line={"color": colour, "shape": "hvh", "width": 2}, fill="tozeroy",
                            hovertemplate="%{x:.3g}: %{y:,} rows that it claims")
     figure.update_xaxes(title="influence on the capability")
-    figure.update_yaxes(title="rows")
+    figure.update_yaxes(title="rows (logarithmic)", type="log", rangemode="nonnegative", dtick=1)
     return _finish(figure)
 
 

@@ -56,3 +56,18 @@ def test_equal_effort_is_stated_and_unequal_effort_too(table):
 def test_every_arm_has_its_own_colour():
     colours = evaluation.arm_colours(["base", "curated", "random", "full", "less", "icons"])
     assert len(set(colours.values())) == 6
+
+
+def test_the_pace_is_measured_where_it_can_be(table):
+    assert evaluation.pace([], [])[0] is None
+    assert evaluation.pace([table.head(0)], [100.0, 200.0, 90.0])[0] == 100
+    rate, source = evaluation.pace([table], [100.0])
+    runs = 1 + 3 + 3
+    assert rate == pytest.approx((runs * 3 * 20 + 6 * 320) / (runs * 3.0)) and "earlier" in source
+
+
+def test_the_cost_counts_every_run_and_the_base_once():
+    asked = {"arms": ["base", "curated", "full"], "seeds": [0, 1], "steps": 10, "batch": 4, "samples_per_unit": 5}
+    work = evaluation.work(asked, units=3)
+    assert work == {"runs": 5, "trained": 160, "scored": 75}
+    assert evaluation.cost(work, 10.0) == 23.5 and evaluation.cost(work, None) is None
