@@ -92,17 +92,18 @@ def show(result: EvaluationResult) -> None:
         st.warning(f"{result.done} of {result.total} runs are finished; the numbers will still move.",
                    icon=":material/hourglass_empty:")
     st.subheader("Accuracy by capability")
-    st.plotly_chart(figures.arm_bars(by_capability, arms, figures.capability_order(by_capability, capabilities.names)),
-                    key="bars")
+    groups = figures.capability_order(by_capability, capabilities.names)
+    st.plotly_chart(figures.arm_bars(by_capability, arms, groups), key="bars")
     st.caption("Bars: mean over units, then over seeds. Whiskers: standard deviation over seeds.")
     st.text(f"drawn {result.table['unit'].nunique()} of {len(capabilities.units)} target units, "
             f"{result.done} of {result.total} runs")
-    st.dataframe(figures.seed_table(result.table, by_capability, group_of), hide_index=True)
+    st.dataframe(figures.seed_table(result.table, by_capability, group_of, groups), hide_index=True)
     left, right = st.columns([3, 2], gap="large")
     left.subheader("Accuracy by target unit")
     left.plotly_chart(figures.unit_dots(summary(result.table, figures.by_unit(result.table)), arms), key="units")
     right.subheader("What each arm was trained on")
-    right.dataframe(effort, hide_index=True)
+    right.dataframe(effort, hide_index=True, column_config={
+        name: st.column_config.NumberColumn(width="small") for name in effort.columns[1:]})
 
 
 start()

@@ -70,8 +70,9 @@ def capability_order(summary: pd.DataFrame, names: Sequence[str]) -> list[str]:
     return known + [name for name in present if name not in known]
 
 
-def seed_table(table: pd.DataFrame, summary: pd.DataFrame, group_of: Mapping[str, str]) -> pd.DataFrame:
-    """capability, arm, one column per seed with accuracy in %, then mean, s.d., % of full.
+def seed_table(table: pd.DataFrame, summary: pd.DataFrame, group_of: Mapping[str, str],
+               groups: Sequence[str]) -> pd.DataFrame:
+    """One line per group of `groups` and arm: accuracy in % of every seed, mean, s.d., % of full, loss, units.
 
     table: the tidy result; summary and group_of: as in `cadc.evaluation.summary` (mean over units inside a group).
     """
@@ -83,17 +84,19 @@ def seed_table(table: pd.DataFrame, summary: pd.DataFrame, group_of: Mapping[str
     found = wide.join(pd.DataFrame({"mean": 100 * keyed["accuracy"], "s.d.": 100 * keyed["accuracy_sd"],
                                     "% of full": 100 * keyed["relative"], "loss": keyed["loss"],
                                     "units": keyed["units"]}))
-    return found.reindex(keyed.index).round({"loss": 4}).round(1).reset_index()
+    order = [(group, arm) for group in groups for arm in dict.fromkeys(table["arm"]) if (group, arm) in keyed.index]
+    digits = {name: 1 for name in found.columns if name != "units"} | {"loss": 3}
+    return found.reindex(pd.MultiIndex.from_tuples(order, names=keyed.index.names)).round(digits).reset_index()
 
 
 def effort_table(table: pd.DataFrame) -> pd.DataFrame:
-    """arm, rows, samples seen, steps, seconds per run: what each arm was trained on.
+    """arm, rows, samples seen, steps, seconds of a run: what each arm was trained on.
 
     Numbers are means over the seeds.
     """
     runs = table.groupby(["arm", "seed"], sort=False)[["rows", "samples_seen", "steps", "seconds"]].first()
     found = runs.groupby("arm", sort=False).mean().round(1).reset_index()
-    return found.rename(columns={"samples_seen": "samples seen", "seconds": "seconds per run"})
+    return found.rename(columns={"samples_seen": "samples seen"})
 
 
 def equal_effort(effort: pd.DataFrame) -> str:

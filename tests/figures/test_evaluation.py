@@ -20,7 +20,9 @@ def table():
 
 
 def test_seed_table_shows_every_seed_and_its_mean(table):
-    shown = evaluation.seed_table(table, summary(table, GROUPS), GROUPS).set_index(["capability", "arm"])
+    found = evaluation.seed_table(table, summary(table, GROUPS), GROUPS, ["overall", "counting", "reading"])
+    assert list(found["capability"].unique()) == ["overall", "counting", "reading"]
+    shown = found.set_index(["capability", "arm"])
     cell = table[(table["arm"] == "curated") & (table["seed"] == 1) & table["unit"].isin(["count", "sum"])]
     assert shown.loc[("counting", "curated"), "seed 1"] == pytest.approx(100 * cell["accuracy"].mean(), abs=0.051)
     seeds = shown.loc[("overall", "curated"), ["seed 0", "seed 1", "seed 2"]]
