@@ -58,3 +58,15 @@ def test_a_renamed_capability_is_followed_at_once(study, open_page):
     store.decide(study, "rename", {"capability": "c1", "name": "読むこと *x*"})
     page = open_page("4_influence", study="trial")
     assert "読むこと *x*" in page.selectbox(key="to").options
+
+
+def test_a_choice_that_is_gone_is_let_go(study, open_page):
+    from pages import _ui
+
+    page = open_page("4_influence", study="trial")
+    page.selectbox(key="to").set_value("c1").run()
+    assert "→ c1: " in shown(page)
+    _ui.open_store().decide(study, "rename", {"capability": "c1", "name": "another name"})
+    page.run()
+    assert not page.exception and page.selectbox(key="to").value in (None, "another name")
+    assert "c1" not in shown(page)
