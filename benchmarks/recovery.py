@@ -12,7 +12,7 @@ import logging
 import platform
 import subprocess
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -66,12 +66,13 @@ def finish(study: Study, workers: int) -> None:
                 raise SystemExit(f"recovery: job {failed[0].job} failed: {failed[0].message}" if failed else "stopped")
 
 
-def transfer_part(study: Study, similar: dict[str, np.ndarray], truth: Truth, *, quick: bool) -> dict[str, Any]:
-    """Measured transfer against each similarity [M, M], and against the planted skills and formats."""
+def transfer_part(study: Study, similar: dict[str, np.ndarray], truth: Truth, checkpoint: int, *,
+                  quick: bool) -> dict[str, Any]:
+    """Measured transfer from a checkpoint against each similarity [M, M], and against planted skills and formats."""
     from cadc.discovery.intervention import TransferSettings, measure_transfer
     from cadc.discovery.transfer import spearman_with, within_between
 
-    settings = TransferSettings(samples=32, repeats=1) if quick else TransferSettings()
+    settings = replace(TransferSettings(checkpoint=checkpoint), **({"samples": 32, "repeats": 1} if quick else {}))
     found = measure_transfer(study, settings)
     tr = found.matrix
     scores = {name: spearman_with(s, tr) for name, s in similar.items()}
@@ -210,12 +211,12 @@ def measure(study: Study, *, quick: bool, clock: Clock) -> dict[str, Any]:
     similar = similarities(study, scores, truth, target_rows)
     maps = maps_part(similar, truth)
     clock.lap("maps")
-    transfer = transfer_part(study, similar, truth, quick=quick)
+    transfer, base = (transfer_part(study, similar, truth, checkpoint, quick=quick) for checkpoint in (1, 0))
     clock.lap("transfer")
     aucs = auc_part(study, scores, truth, pool_rows, target_rows)
     curriculum = curriculum_part(study, truth)
     clock.lap("junk")
-    return {"transfer": transfer, "maps": maps, **aucs, "curriculum": curriculum,
+    return {"transfer": transfer, "transfer_base": base, "maps": maps, **aucs, "curriculum": curriculum,
             "skills": list(truth.skills), "formats": list(truth.formats), "rows": len(scores.index),
             "study": study.name, "identity": study.identity, "seed": study.config.seed}
 
@@ -239,25 +240,32 @@ def about() -> dict[str, Any]:
             "date": datetime.now().isoformat(timespec="minutes")}
 
 
-def show(result: dict[str, Any]) -> None:
-    """The tables that a person reads."""
-    transfer = result["transfer"]
+def show_transfer(transfer: dict[str, Any], skills: list[str], formats: list[str]) -> None:
+    """One transfer matrix with what it says."""
     units, matrix = transfer["units"], transfer["matrix"]
     wide = max(map(len, units))
-    print(f"Measured transfer (% of what a unit gains from itself), checkpoint {transfer['checkpoint']}, "
-          f"{transfer['steps']} steps; row: trained on, column: measured on")
+    start = f"checkpoint {transfer['checkpoint']}" if transfer["checkpoint"] else "the base, before any warm-up"
+    print(f"Measured transfer in % of what a unit gains from itself; {transfer['steps']} steps from {start}; "
+          "row: trained on, column: measured on; ·: gains nothing from itself")
     print(" " * wide + "".join(f"{n:5d}" for n in range(len(units))))
     for n, (unit, row) in enumerate(zip(units, matrix, strict=True)):
         cells = "".join("    ·" if v is None or v != v else f"{100 * v:5.0f}" for v in row)
-        print(f"{unit:{wide}}{cells}  {n} {result['skills'][n]}, {result['formats'][n]}")
-    print("\nSpearman of similarity with transfer: " +
+        print(f"{unit:{wide}}{cells}  {n} {skills[n]}, {formats[n]}")
+    print("Spearman of similarity with transfer: " +
           ", ".join(f"{name} {_two(value)}" for name, value in transfer["spearman_of"].items()) +
           f" (plain: Mantel p {_two(transfer['spearman_p'], 3)}, {transfer['pairs']} pairs)")
     for name in ("skill", "format"):
         part = transfer[name]
         print(f"Transfer inside a planted {name} {_two(part['within'])}, across {_two(part['between'])}, "
               f"AUC {_two(part['auc'])}, permutation p {_two(part['p'], 3)}")
-    print(f"\n{'map':24}{'K':>4}{'alone':>7}{'ARI skill':>11}{'ARI format':>12}")
+    print()
+
+
+def show(result: dict[str, Any]) -> None:
+    """The tables that a person reads."""
+    for key in ("transfer", "transfer_base"):
+        show_transfer(result[key], result["skills"], result["formats"])
+    print(f"{'map':24}{'K':>4}{'alone':>7}{'ARI skill':>11}{'ARI format':>12}")
     for row in result["maps"]:
         print(f"{row['signal'] + ' / ' + row['cluster']:24}{row['k']:4d}{row['unassigned']:7d}{row['ari_skill']:11.2f}"
               f"{row['ari_format']:12.2f}")
