@@ -44,13 +44,13 @@ class Clock:
 def make_study(root: Path | None, *, quick: bool) -> Study:
     """The embedded default in a cache, drawn anew when it is not there; quick: a smaller pool of the same mixture."""
     from cadc.demo import MODEL_DIR, PoolMix, write_mix
-    from cadc.demo.run import demo_study
+    from cadc.demo.run import IN_GRADIENTS, PER_UNIT, demo_study
 
     if not quick:
         return demo_study(root)
-    files = write_mix(cache_root(root) / "demo-quick", PoolMix(size=QUICK_POOL))
+    files = write_mix(cache_root(root) / "demo-quick", PoolMix(size=QUICK_POOL, per_unit=PER_UNIT))
     config = StudyConfig(pool=str(files.pool), target=str(files.target), images=str(files.images), unit_column="task",
-                         model=str(MODEL_DIR))
+                         model=str(MODEL_DIR), samples_per_unit=IN_GRADIENTS)
     return Study.create("demo-quick", config, created=datetime.now().isoformat(timespec="seconds"), root=root)
 
 
@@ -66,14 +66,38 @@ def finish(study: Study, workers: int) -> None:
                 raise SystemExit(f"recovery: job {failed[0].job} failed: {failed[0].message}" if failed else "stopped")
 
 
-def transfer_part(study: Study, similar: dict[str, np.ndarray], truth: Truth, checkpoint: int, *,
+FRESH_SEED = 99
+"""Seed of rows that neither the pool nor the target holds, for the intervention."""
+
+
+def fresh_rows(study: Study, root: Path | None, *, quick: bool) -> Study:
+    """The same pool, model and settings with new rows of the same units as target, its warm-up done.
+
+    The units' own 40 samples are too few to train on: the adapter memorises them, and nothing is left to transfer. Same
+    pool and seed, so the warm-up gives the same checkpoints.
+    """
+    from cadc.demo import PoolMix, write_mix
+    from cadc.worker import run
+
+    name = f"{study.name}-fresh"
+    files = write_mix(cache_root(root) / name, PoolMix(seed=FRESH_SEED, per_unit=96 if quick else 320, size=100))
+    config = replace(study.config, target=str(files.target), images="")
+    made = Study.create(name, config, created=datetime.now().isoformat(timespec="seconds"), root=root)
+    if not run(made, "warmup", 1):
+        raise SystemExit("recovery: the warm-up for the intervention failed; see its log")
+    return made
+
+
+def transfer_part(study: Study, units: tuple[str, ...], similar: dict[str, np.ndarray], truth: Truth, *,
                   quick: bool) -> dict[str, Any]:
-    """Measured transfer from a checkpoint against each similarity [M, M], and against planted skills and formats."""
+    """Measured transfer from θ_1 against each similarity [M, M], and against planted skills and formats."""
     from cadc.discovery.intervention import TransferSettings, measure_transfer
     from cadc.discovery.transfer import spearman_with, within_between
 
-    settings = replace(TransferSettings(checkpoint=checkpoint), **({"samples": 32, "repeats": 1} if quick else {}))
+    settings = TransferSettings(steps=12 if quick else 24, batch=32, learning_rate=2e-3, samples=320, repeats=1)
     found = measure_transfer(study, settings)
+    if found.units != units:
+        raise SystemExit("recovery: the fresh rows have other units than the target, or name them in another order")
     tr = found.matrix
     scores = {name: spearman_with(s, tr) for name, s in similar.items()}
     skill, form = (within_between(tr, labels) for labels in (truth.skill, truth.format))
@@ -196,7 +220,7 @@ def curriculum_part(study: Study, truth: Truth) -> dict[str, dict[str, float]]:
     return found
 
 
-def measure(study: Study, *, quick: bool, clock: Clock) -> dict[str, Any]:
+def measure(study: Study, fresh: Study, *, quick: bool, clock: Clock) -> dict[str, Any]:
     """Everything, as the JSON line has it."""
     from benchmarks.embedding import embeddings
     from cadc.gradients.scores import Scores
@@ -211,12 +235,12 @@ def measure(study: Study, *, quick: bool, clock: Clock) -> dict[str, Any]:
     similar = similarities(study, scores, truth, target_rows)
     maps = maps_part(similar, truth)
     clock.lap("maps")
-    transfer, base = (transfer_part(study, similar, truth, checkpoint, quick=quick) for checkpoint in (1, 0))
+    transfer = transfer_part(fresh, scores.units, similar, truth, quick=quick)
     clock.lap("transfer")
     aucs = auc_part(study, scores, truth, pool_rows, target_rows)
     curriculum = curriculum_part(study, truth)
     clock.lap("junk")
-    return {"transfer": transfer, "transfer_base": base, "maps": maps, **aucs, "curriculum": curriculum,
+    return {"transfer": transfer, "maps": maps, **aucs, "curriculum": curriculum,
             "skills": list(truth.skills), "formats": list(truth.formats), "rows": len(scores.index),
             "study": study.name, "identity": study.identity, "seed": study.config.seed}
 
@@ -244,8 +268,8 @@ def show_transfer(transfer: dict[str, Any], skills: list[str], formats: list[str
     """One transfer matrix with what it says."""
     units, matrix = transfer["units"], transfer["matrix"]
     wide = max(map(len, units))
-    start = f"checkpoint {transfer['checkpoint']}" if transfer["checkpoint"] else "the base, before any warm-up"
-    print(f"Measured transfer in % of what a unit gains from itself; {transfer['steps']} steps from {start}; "
+    print(f"Measured transfer in % of what a unit gains from itself; {transfer['steps']} steps on fresh rows from "
+          f"checkpoint {transfer['checkpoint']}; "
           "row: trained on, column: measured on; ·: gains nothing from itself")
     print(" " * wide + "".join(f"{n:5d}" for n in range(len(units))))
     for n, (unit, row) in enumerate(zip(units, matrix, strict=True)):
@@ -263,8 +287,7 @@ def show_transfer(transfer: dict[str, Any], skills: list[str], formats: list[str
 
 def show(result: dict[str, Any]) -> None:
     """The tables that a person reads."""
-    for key in ("transfer", "transfer_base"):
-        show_transfer(result[key], result["skills"], result["formats"])
+    show_transfer(result["transfer"], result["skills"], result["formats"])
     print(f"{'map':24}{'K':>4}{'alone':>7}{'ARI skill':>11}{'ARI format':>12}")
     for row in result["maps"]:
         print(f"{row['signal'] + ' / ' + row['cluster']:24}{row['k']:4d}{row['unassigned']:7d}{row['ari_skill']:11.2f}"
@@ -320,7 +343,9 @@ def main(arguments: list[str] | None = None) -> int:
             study = make_study(chosen.cache, quick=chosen.quick)
         finish(study, chosen.workers)
         clock.lap("study")
-        result = measure(study, quick=chosen.quick, clock=clock)
+        fresh = fresh_rows(study, chosen.cache, quick=chosen.quick)
+        clock.lap("fresh rows")
+        result = measure(study, fresh, quick=chosen.quick, clock=clock)
     except CadcError as error:
         raise SystemExit(f"recovery: {error}") from error
     clock.seconds["total"] = round(sum(clock.seconds.values()), 1)

@@ -56,7 +56,10 @@ def merits(similar: np.ndarray, parts: list) -> dict[str, np.ndarray]:
     far = distances(similar)
     inside = np.array([silhouette_score(far, own, metric="precomputed") if 1 < len(set(own)) < len(own) else -1.0
                        for own in labels])
-    return {"silhouette": inside, "modularity × persistence × assigned": modularity * kept * assigned,
+    fewest = assigned == assigned.max()
+    return {"silhouette": inside, "silhouette × assigned": inside * assigned,
+            "silhouette where fewest are alone": np.where(fewest, inside, -2.0),
+            "modularity × persistence × assigned": modularity * kept * assigned,
             "modularity × assigned": modularity * assigned, "persistence × assigned": kept * assigned,
             "modularity": modularity, "lowest τ": -np.arange(len(parts))}
 

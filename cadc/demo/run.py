@@ -6,18 +6,25 @@ from datetime import datetime
 from pathlib import Path
 
 from cadc.errors import JobError
-from cadc.study import Study, StudyConfig, cache_root
+from cadc.study import Study, StudyConfig, cache_root, identity_of
 
 BUDGET = "5%"
+PER_UNIT = 64
+"""Target samples drawn for each unit."""
+IN_GRADIENTS = 40
+"""Of these so many enter the target gradients; the others are held out for evaluation."""
 
 
 def demo_study(root: Path | None = None, *, name: str = "demo", **settings) -> Study:
     """Write the embedded pool and target (once) and register the study on them; settings are StudyConfig fields."""
     from cadc.demo import MODEL_DIR, write_demo
 
-    files = write_demo(cache_root(root) / "demo")
+    files = write_demo(cache_root(root) / "demo", per_unit=PER_UNIT)
     config = StudyConfig(pool=str(files.pool), target=str(files.target), images=str(files.images),
-                         unit_column="task", model=str(MODEL_DIR), **settings)
+                         unit_column="task", model=str(MODEL_DIR), **({"samples_per_unit": IN_GRADIENTS} | settings))
+    identity = identity_of(config)[0]
+    if name in Study.names(root) and Study.open(name, root=root).identity != identity:
+        name = f"{name}-{identity[:6]}"  # made by another version: it keeps its name and its results
     return Study.create(name, config, created=datetime.now().isoformat(timespec="seconds"), root=root)
 
 

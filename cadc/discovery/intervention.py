@@ -38,6 +38,8 @@ class TransferSettings:
     and even its own held-out loss rises."""
     samples: int = 64
     """At most this many samples of a unit are used, half to train and half to measure."""
+    measured: int = 32
+    """The measured half is no larger than this; what it does not need is trained on."""
     repeats: int = 2
     """Runs per unit with other halves and batches; drops are averaged."""
     seed: int = 0
@@ -46,7 +48,7 @@ class TransferSettings:
     def __post_init__(self) -> None:
         checks = {"checkpoint": self.checkpoint >= 0, "learning_rate": 0 < self.learning_rate < 1,
                   "samples": self.samples >= 2}
-        checks |= {name: getattr(self, name) >= 1 for name in ("steps", "batch", "repeats")}
+        checks |= {name: getattr(self, name) >= 1 for name in ("steps", "batch", "repeats", "measured")}
         for name, ok in checks.items():
             if not ok:
                 raise DataError(f"transfer setting {name}={getattr(self, name)!r} is not allowed. "
@@ -162,9 +164,9 @@ def _unit_rows(samples: "list[Sample]", usable: list[int]) -> dict[str, list[int
 
 
 def _halves(rows: list[int], settings: TransferSettings, number: int, repeat: int) -> tuple[list[int], list[int]]:
-    """Seeded halves of a unit: rows to train on, rows to measure on."""
+    """Seeded halves of a unit: rows to train on, rows to measure on (at most `measured`)."""
     order = np.random.default_rng([settings.seed, 51, repeat, number]).permutation(rows)[:settings.samples].tolist()
-    middle = max(1, len(order) // 2)
+    middle = max(1, len(order) // 2, len(order) - settings.measured)
     return order[:middle], order[middle:] or order[:middle]
 
 

@@ -136,9 +136,10 @@ def automatic(similar: np.ndarray, gamma: float = 1.0, seed: int = 0) -> Partiti
     """Leiden at a threshold chosen from the similarities alone, so that a first look is sensible.
 
     Rule: τ runs over 0 and 16 quantiles (.20 … .95; 6 above 400 units, where one Leiden takes a second) of the positive
-    off-diagonal S; the partition with the best mean silhouette under the map's metric 1 − S wins (an unassigned unit
-    counts 0), ties to the lower τ. Only partitions into two communities or more take part; where there is none, all
-    units form one. The partition's note says what happened. docs/decisions/0003 compares this rule with others.
+    off-diagonal S; among the partitions that leave the fewest units alone, the one with the best mean silhouette under
+    the map's metric 1 − S wins, ties to the lower τ: a unit that no capability holds gets no rows of a curriculum. Only
+    partitions into two communities or more take part; where there is none, all units form one. The partition's note
+    says what happened. docs/decisions/0003 compares this rule with others.
     """
     from sklearn.metrics import silhouette_score
 
@@ -150,12 +151,13 @@ def automatic(similar: np.ndarray, gamma: float = 1.0, seed: int = 0) -> Partiti
     steps = np.quantile(values, np.linspace(0.2, 0.95, 16 if units <= 400 else 6)) if len(values) else np.empty(0)
     taus = np.unique(np.maximum(np.ceil(np.append(steps, 0) * 1e4) / 1e4 - 1e-4, 0).round(4))
     found = [part for part in (leiden(similar, float(tau), gamma, seed) for tau in taus) if part.k >= 2]
-    merit = [silhouette_score(far, apart(part.labels), metric="precomputed") for part in found]
     if found:
+        alone = [int((part.labels < 0).sum()) for part in found]
+        found = [part for part, lone in zip(found, alone, strict=True) if lone == min(alone)]
+        merit = [silhouette_score(far, apart(part.labels), metric="precomputed") for part in found]
         best = int(np.argmax(merit))
-        return replace(
-            found[best], note=f"τ chosen automatically among {len(taus)}: best mean silhouette ({merit[best]:.3f})"
-        )
+        return replace(found[best], note=f"τ chosen automatically among {len(taus)}: fewest units left alone "
+                                         f"({min(alone)}), then best mean silhouette ({merit[best]:.3f})")
     log.warning("no threshold divides the %d target units: all form one capability", units)
     return Partition(labels=np.zeros(units, np.int64), modularity=0.0, method="leiden", tau=0.0, gamma=gamma, seed=seed,
                      note="no threshold divides the target units into two or more communities: all form one capability")
