@@ -34,7 +34,7 @@ def looks() -> tuple[str, str, str]:
         if preset == "paper" and scores.has_grounded:
             signal = st.segmented_control("Target gradients", ["plain", "grounded"], default=bench.settings.signal,
                                           required=True, help="grounded: what the words alone teach is subtracted.")
-        measure = st.segmented_control("Thickness", list(figures.MEASURES), default="rows", required=True,
+        measure = st.segmented_control("Thickness", list(figures.MEASURES), default="influence", required=True,
                                        help="rows: how many rows flow. influence: the sum of their positive influence.")
     if preset != bench.settings.preset:
         st.caption(f"You are only looking: the curriculum is made with **{bench.settings.preset}**. Change that on the "

@@ -23,8 +23,9 @@ class CurationSettings:
     """`studio`: rounds over target samples; `paper`: top influence (METHOD §3, §5)."""
     budget: float = 0.05
     """ρ up to 1 (a share of the scored pool), or a number of rows above 1."""
-    rule: str = "self-influence"
-    """Shares of the capabilities: `self-influence`, `uniform`, `pool-size`, `target-share` or `manual`."""
+    rule: str = "target-share"
+    """Shares of the capabilities: `target-share` (units each holds), `self-influence` (CADC's, of the `paper` preset),
+    `uniform`, `pool-size` or `manual`. docs/decisions/0006 says why the presets differ."""
     shares: tuple[tuple[str, float], ...] = ()
     """`manual`: (capability id, weight) pairs; weights are scaled to sum 1. A dict is accepted."""
     order: tuple[str, ...] = ()
@@ -97,7 +98,8 @@ class CurationSettings:
     def of_preset(cls, preset: str, **chosen: Any) -> "CurationSettings":
         """The complete choices of a preset (METHOD §3): `paper` has hard stages and leaves nothing out; `studio` the
         defaults. `chosen` overrides. Raises DataError for an unknown preset, key or value."""
-        base = {"staging": "hard", "drop_duplicates": False, "drop_loss_share": 0.0} if preset == "paper" else {}
+        paper = {"rule": "self-influence", "staging": "hard", "drop_duplicates": False, "drop_loss_share": 0.0}
+        base = paper if preset == "paper" else {}
         return cls.from_dict(base | {"preset": preset} | chosen)
 
     @classmethod

@@ -149,3 +149,10 @@ def test_unassigned_units_are_reported(made):
 def test_a_table_of_another_pool_is_refused(made):
     with pytest.raises(DataError, match="pool row 471"):
         curate(made.scores, made.pool.iloc[:470], NAMED, CurationSettings())
+
+
+def test_the_presets_divide_the_budget_by_different_rules(made):
+    assert make(made).report["budget"] and CurationSettings.of_preset("paper").rule == "self-influence"
+    shares = make(made).budgets.set_index("capability")["share"]
+    sizes = {name: sum(1 for m in OF_UNIT if m == k) for k, name in enumerate(NAMED.ids)}
+    assert shares.to_dict() == pytest.approx({name: size / sum(sizes.values()) for name, size in sizes.items()})

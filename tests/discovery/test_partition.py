@@ -130,3 +130,14 @@ def test_settings_out_of_range_are_refused():
     for wrong in (lambda: leiden(similar, 1.5), lambda: leiden(similar, 0.5, 0), lambda: hdbscan_umap(similar, 1)):
         with pytest.raises(DataError):
             wrong()
+
+
+def test_automatic_threshold_leaves_no_unit_alone_where_it_can():
+    label = np.repeat([0, 1, 2], [4, 4, 2])
+    similar = np.where(label[:, None] == label[None, :], 0.6, 0.05)
+    similar[-1, :] = similar[:, -1] = 0.05  # the last unit is only faintly like its own
+    similar[-1, 8] = similar[8, -1] = 0.1
+    np.fill_diagonal(similar, 1.0)
+    part = automatic(similar)
+    assert (part.labels >= 0).all() and part.k >= 2
+    assert "left alone (0)" in part.note
