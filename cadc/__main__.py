@@ -1,7 +1,10 @@
 """`python -m cadc`."""
 
+import os
 import sys
 
 from cadc.cli import main
+
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # a bar for loading weights between our own says nothing
 
 sys.exit(main())
