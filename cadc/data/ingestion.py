@@ -46,8 +46,17 @@ def ingest(path: Path | str, images_root: Path | str | None = None, *, unit_colu
 
     `images_root`: folder that picture paths are relative to; none means the file's own folder. `unit_column`: column
     that names the target unit of a row. `embedded_to`: folder for pictures embedded in parquet; without it they are
-    examined and named, but not kept. Raises DataError (one line) when the file as a whole cannot be read.
+    examined and named, but not kept. Raises DataError (one line) when the file as a whole cannot be read, or when none
+    of its rows could be of use.
     """
+    reading, container = _read(path, images_root, unit_column, embedded_to, progress)
+    reading.require_use(Path(path))
+    return reading.finish(Path(path), container)
+
+
+def _read(path: Path | str, images_root: Path | str | None, unit_column: str, embedded_to: Path | str | None,
+          progress: Progress | None) -> "tuple[_Reading, str]":
+    """Every row read, and the container they came in."""
     path = Path(path)
     rows = open_rows(path)
     root = Path(images_root) if images_root not in (None, "") else path.parent
@@ -59,7 +68,7 @@ def ingest(path: Path | str, images_root: Path | str | None = None, *, unit_colu
         reading.take(chunk)
         if progress is not None:
             progress.step(len(chunk))
-    return reading.finish(path, rows.container)
+    return reading, rows.container
 
 
 def count_rows(path: Path | str) -> int:
@@ -68,8 +77,12 @@ def count_rows(path: Path | str) -> int:
 
 
 def check(path: Path | str, images_root: Path | str | None = None, unit_column: str = "") -> dict[str, Any]:
-    """`cadc check`: {"samples" (rows in the file), "accepted", "set_aside": [{index, id, reason}], "warnings"}."""
-    found = ingest(path, images_root, unit_column=unit_column, progress=Silent())
+    """`cadc check`: {"samples" (rows in the file), "accepted", "set_aside": [{index, id, reason}], "warnings"}.
+
+    A file that can be read is reported on even when none of its rows is of use; DataError when it cannot be read.
+    """
+    reading, container = _read(path, images_root, unit_column, None, Silent())
+    found = reading.finish(Path(path), container)
     return {"samples": found.rows, "accepted": len(found.samples), "set_aside": listed(found.set_aside),
             "warnings": listed(found.warnings)}
 
@@ -136,8 +149,8 @@ class _Reading:
         self.samples.append(Sample(index=row.index, id=draft.id, images=names, turns=draft.turns, source=draft.source,
                                    unit=draft.unit))
 
-    def finish(self, path: Path, container: str) -> Ingest:
-        """The result, or DataError when no row could ever have been accepted."""
+    def require_use(self, path: Path) -> None:
+        """DataError when no row could ever have been accepted."""
         columns = ", ".join(self.columns) or "none"
         if self.rows == 0:
             raise DataError(f"{path} holds no rows. Give a file with at least one row.")
@@ -146,6 +159,9 @@ class _Reading:
                             f"question and answer; columns here: {columns}.")
         if self.unit_column and self.objects and not self.unit_seen:
             raise DataError(f"{path}: no row has the unit column {self.unit_column!r}. Columns here: {columns}.")
+
+    def finish(self, path: Path, container: str) -> Ingest:
+        """The result."""
         shape = max(self.shapes, key=lambda s: self.shapes[s], default="no accepted row:")
         mixed = " (mixed)" if len(self.shapes) > 1 else ""
         log.info("%s: %d rows, %d accepted, %d set aside, %d warnings", path.name, self.rows, len(self.samples),

@@ -6,7 +6,7 @@ from typing import Any
 
 from cadc.errors import DataError
 
-DEFAULT_ARMS = ("base", "curated", "random", "full")
+DEFAULT_ARMS = ("base", "curated", "curated-mixed", "random", "full")
 
 
 @dataclass(frozen=True, kw_only=True)

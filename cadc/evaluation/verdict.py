@@ -74,9 +74,11 @@ def _against(subject: str, arm: str, found: Difference, p: float) -> str:
     if found.error != found.error:
         return f"{us} and {_name(arm)} are not distinguishable: one unit and one seed give no measure of chance."
     span = f"{100 * found.mean:+.1f} points, 95 % interval {100 * found.low:+.1f} to {100 * found.high:+.1f}"
+    # Holm's correction may keep what the plain interval alone would tell apart: then the sentence says why.
+    unsure = "not distinguishable" + (", counting all comparisons" if found.low * found.high > 0 else "")
     if (subject, arm) == ("curated", "curated-mixed"):
-        sign = "not distinguishable" if p >= SURE else "it helps" if found.mean > 0 else "it hurts"
+        sign = unsure if p >= SURE else "it helps" if found.mean > 0 else "it hurts"
         return f"Order alone adds {span}: {sign}."
     if p >= SURE:
-        return f"{us} and {_name(arm)} are not distinguishable ({span})."
+        return f"{us} and {_name(arm)} are {unsure} ({span})."
     return f"{us} {'beats' if found.mean > 0 else 'loses to'} {_name(arm)} ({span})."

@@ -146,3 +146,9 @@ def test_a_damaged_file_is_read_or_refused_but_never_fails_otherwise(tmp_path_fa
     else:
         used = sorted([s.index for s in found.samples] + [r.index for r in found.set_aside])
         assert used == list(range(found.rows)) and len(found.raw) == len(found.samples)
+
+
+@pytest.mark.parametrize("rows", [[], [{"file": "a", "box": [1, 2]}]])
+def test_check_reports_on_a_readable_file_without_a_single_good_row(write, rows):
+    report = check(write(json.dumps(rows)))
+    assert (report["samples"], report["accepted"], len(report["set_aside"])) == (len(rows), 0, len(rows))

@@ -10,7 +10,7 @@ from cadc.study import write_json
 
 def finish(study, request, keys):
     """Result files as the job writes them, with planted accuracies: every arm has its own."""
-    better = {"base": 0.1, "random": 0.4, "full": 0.5, "curated": 0.8}
+    better = {"base": 0.1, "random": 0.4, "full": 0.5, "curated": 0.8, "curated-mixed": 0.75}
     units = Scores.load(study).units
     for run in request.runs:
         if run.key in keys:
@@ -29,7 +29,7 @@ def request_(study):
 def test_it_opens_before_anything_was_compared(study, open_page):
     page = open_page("6_evaluation", study="trial")
     assert not page.error and any("Nothing was compared yet" in i.value for i in page.info)
-    assert any("10 runs: 43,200 samples to train on" in t.value for t in page.text)
+    assert any("13 runs: 57,600 samples to train on" in t.value for t in page.text)
 
 
 def test_the_cost_follows_what_is_asked(study, open_page):
@@ -37,13 +37,13 @@ def test_the_cost_follows_what_is_asked(study, open_page):
     page.number_input[0].set_value(1)
     page.number_input[1].set_value(10)
     page.run()
-    assert any("4 runs: 960 samples to train on" in t.value for t in page.text)
+    assert any("5 runs: 1,280 samples to train on" in t.value for t in page.text)
 
 
 def test_a_half_finished_comparison_says_so(study, open_page, request_):
     finish(study, request_, {run.key for run in request_.runs[:4]})
     page = open_page("6_evaluation", study="trial")
-    assert any("4 of 10 runs are finished" in w.value for w in page.warning)
+    assert any("4 of 13 runs are finished" in w.value for w in page.warning)
 
 
 def test_a_finished_comparison_shows_verdict_effort_and_every_seed(study, open_page, request_):
