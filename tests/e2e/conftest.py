@@ -72,7 +72,7 @@ class App:
         return Study.open(name, root=self.cache)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def app(tmp_path_factory) -> Iterator[App]:
     """A running app on an empty cache root; its jobs end with it."""
     running = App(tmp_path_factory.mktemp("cache"))

@@ -1,9 +1,12 @@
 """The main job in a real browser: from two files to a curriculum, through a closed tab and a killed server."""
 
 import json
+import os
 import re
 import shlex
 import time
+from collections import Counter
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -19,18 +22,40 @@ NAME = "数を読む · reading"
 SETTINGS = {"checkpoints": "2", "warmup_min_rows": "64", "warmup_epochs": "1", "permutations": "1", "shard_rows": "32"}
 
 
-def make_the_study(tab: Page, folder) -> None:
+PACK = Path(os.environ.get("CADC_REAL_PACK", Path(__file__).parents[3] / "shared" / "packs" / "real"))
+ROWS = 160
+
+
+def drawn(folder: Path) -> dict[str, Path]:
+    """A small pool and target of the generator."""
+    files = write_demo(folder, pool_size=ROWS, per_unit=3)
+    return {"Pool file": files.pool, "Target file": files.target}
+
+
+def real(folder: Path) -> dict[str, Path]:
+    """Real pictures and questions: every 20th row of the pack as pool, three other rows of each task as target."""
+    if not (PACK / "data.json").exists():
+        pytest.skip("the pack of real samples is not here; CADC_REAL_PACK names its folder")
+    rows = json.loads((PACK / "data.json").read_text())
+    chosen, seen = rows[::20][:ROWS], Counter()
+    others = [row for n, row in enumerate(rows) if n % 20]
+    target = [row for row in others if seen.update([row["task"]]) or seen[row["task"]] <= 3]
+    folder.mkdir()
+    for name, part in {"pool": chosen, "target": target}.items():
+        (folder / f"{name}.json").write_text(json.dumps(part))
+    return {"Pool file": folder / "pool.json", "Target file": folder / "target.json", "Image root": PACK}
+
+
+def make_the_study(tab: Page, files: dict[str, Path]) -> None:
     """Type the paths of two files into the Data page."""
-    files = write_demo(folder, pool_size=160, per_unit=3)
-    for label, text in {"Pool file": files.pool, "Target file": files.target, "Unit column of the target": "task",
-                        "Name of the study": "journey"}.items():
+    for label, text in (files | {"Unit column of the target": "task", "Name of the study": "journey"}).items():
         tab.get_by_label(label, exact=True).fill(str(text))
     tab.get_by_text("Advanced settings").click()
     for label, text in SETTINGS.items():
         tab.get_by_label(label, exact=True).fill(text)
     press(tab, "Make the study")
     expect(tab.get_by_role("tab", name="Pool", exact=True)).to_be_visible()
-    expect(tab.get_by_text("160", exact=True).first).to_be_visible()
+    expect(tab.get_by_text(str(ROWS), exact=True).first).to_be_visible()
 
 
 def running_worker(study: Study) -> int:
@@ -118,10 +143,12 @@ def budget_and_export(tab: Page, folder) -> tuple[dict[str, float], list[str]]:
     return shown, shlex.split(tab.locator("code").filter(has_text="python -m cadc export").inner_text())
 
 
-def test_from_two_files_to_a_curriculum(app, browser, tab, tmp_path):
+@pytest.mark.parametrize("material", [drawn, real])
+def test_from_two_files_to_a_curriculum(app, browser, tab, tmp_path, material):
+    files = material(tmp_path / "data")
     tab.goto(app.url)
     expect(tab.get_by_role("heading", name="Data", level=1)).to_be_visible()
-    make_the_study(tab, tmp_path / "data")
+    make_the_study(tab, files)
     tab = run_the_jobs(app, browser, tab)
     study = app.study("journey")
     unit = shape_capabilities(tab, study)
