@@ -76,5 +76,6 @@ def rescale(weights: Mapping[str, float], changed: str, value: float, locked: Se
     free = [c for c in weights if c not in locked and c != changed]
     value = min(max(value, 0.0), max(0.0, 1.0 - fixed)) if free else max(0.0, 1.0 - fixed)
     rest, old = max(0.0, 1.0 - fixed - value), sum(weights[c] for c in free)
-    scaled = {c: rest * weights[c] / old if old > 0 else rest / len(free) for c in free}
+    # divide first: rest × a subnormal weight would round
+    scaled = {c: rest * (weights[c] / old) if old > 0 else rest / len(free) for c in free}
     return {c: value if c == changed else scaled.get(c, w) for c, w in weights.items()}

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from cadc.curation import CurationSettings, allocate, read_budget, rescale
@@ -112,6 +112,7 @@ sliders = st.dictionaries(st.sampled_from(["c1", "c2", "c3", "c4"]), st.floats(0
 
 
 @given(weights=sliders, value=st.floats(-0.5, 1.5), locked=st.sets(st.sampled_from(["c1", "c2", "c3", "c4"])))
+@example(weights={"c1": 1.0, "c2": 0.5, "c3": 5e-324}, value=0.0, locked={"c2"})
 def test_sliders_always_sum_to_one_and_locked_ones_stay(weights, value, locked):
     total = sum(weights.values())
     assume(total > 1e-3)
