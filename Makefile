@@ -36,8 +36,9 @@ $(VENV)/.ready: requirements.txt constraints.txt
 	@$(INSTALL) -r requirements.txt
 	@touch $@
 
-$(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt
-	@$(INSTALL) -r requirements-dev.txt
+$(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt requirements-ray.txt requirements-peers.txt
+	@$(INSTALL) -r requirements-dev.txt -r requirements-ray.txt
+	@$(INSTALL) --no-deps -r requirements-peers.txt
 	@command -v chromium >/dev/null || sh tests/e2e/install_chromium.sh
 	@touch $@
 

@@ -16,6 +16,8 @@ FORMAT = 1
 """Version of the files in a study folder; part of the identity, so that old shards are never misread."""
 
 PRESETS = ("studio", "paper")
+PARTS = ("language", "connector", "vision")
+"""Parts of a model that can be adapted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,12 @@ class StudyConfig:
     """LoRA scale is alpha / r."""
     lora_layers: str = "all"
     """`all`, or `last:k` for adapters on the last k language-model layers only."""
+    lora_targets: str = "language"
+    """Parts that get adapters: `language`, `connector`, `vision`, or several joined by `+` (`language+connector`)."""
+    precision: str = "auto"
+    """Base weights and activations: `auto` (bfloat16 on a GPU, else float32), `float32`, `bfloat16` or `float64`."""
+    quantization: str = "none"
+    """Base weights in `8bit` or `4bit` through bitsandbytes, or `none`."""
     warmup_share: float = 0.1
     """Share of the pool that the warm-up trains on (LESS: 0.05)."""
     warmup_min_rows: int = 256
@@ -60,6 +68,14 @@ class StudyConfig:
     """Also compute grounded target gradients (METHOD §2)."""
     permutations: int = 2
     """P, picture permutations per unit for the grounded gradient."""
+    mode: str = "auto"
+    """Products with full target vectors: `exact`; with random projections: `sketch`; `auto`: exact where they fit."""
+    sketch_dim: int = 4096
+    """Numbers per vector in `sketch` mode, over all LoRA matrices together."""
+    pool_sketch: int = 0
+    """Numbers kept per pool row and checkpoint as a random projection of Γ, for the pool map; 0 keeps none."""
+    landmarks: float = 1.0
+    """Share of the pool whose gradients are computed; the other rows' influences are predicted from one forward."""
     samples_per_unit: int = 64
     """At most this many target samples of a unit enter its mean."""
     near_samples: int = 32
@@ -78,12 +94,19 @@ class StudyConfig:
             "preset": self.preset in PRESETS,
             "features": self.features in ("adam", "less", "sgd"),
             "lora_layers": re.fullmatch(r"all|last:[1-9]\d*", self.lora_layers) is not None,
+            "lora_targets": len(set(parts := self.lora_targets.split("+"))) == len(parts) and set(parts) <= set(PARTS),
+            "precision": self.precision in ("auto", "float32", "bfloat16", "float64"),
+            "quantization": self.quantization in ("none", "8bit", "4bit"),
+            "mode": self.mode in ("auto", "exact", "sketch"),
+            "pool_sketch": self.pool_sketch >= 0,
+            "landmarks": 0 < self.landmarks <= 1,
             "warmup_share": 0 < self.warmup_share <= 1,
             "learning_rate": 0 < self.learning_rate < 1,
             "lora_alpha": self.lora_alpha > 0,
         }
         positive = ("lora_rank", "warmup_min_rows", "warmup_epochs", "warmup_batch", "checkpoints", "permutations",
-                    "samples_per_unit", "near_samples", "near_q", "best_rows", "max_tokens", "shard_rows")
+                    "samples_per_unit", "near_samples", "near_q", "best_rows", "max_tokens", "shard_rows",
+                    "sketch_dim")
         checks |= {name: getattr(self, name) >= 1 for name in positive}
         for name, ok in checks.items():
             if not ok:

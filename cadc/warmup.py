@@ -86,14 +86,13 @@ def run_warmup(study: Study, progress: Progress) -> None:
     if finished(study):
         progress.note("warm-up is already finished")
         return
-    from cadc.vlm import add_lora, best_device, load_vlm
+    from cadc.vlm import open_vlm
     from cadc.vlm.feed import Feed
 
     started = time.monotonic()
     config = study.config
     progress.note(f"loading {Path(config.model).name}")
-    vlm = load_vlm(config.model, device=best_device(), max_tokens=config.max_tokens)
-    add_lora(vlm, rank=config.lora_rank, alpha=config.lora_alpha, layers=config.lora_layers, seed=config.seed)
+    vlm = open_vlm(config)
     source = _Rows(Feed(study, "pool", vlm))
     todo = plan(study, len(source.feed))
     failed = _train(study, vlm, source, todo, progress)

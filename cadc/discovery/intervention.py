@@ -98,12 +98,11 @@ def measure_transfer(study: Study, settings: TransferSettings | None = None,
     sample can be used, Cancelled when `progress` says so.
     """
     from cadc.training import PrefixBank, train
-    from cadc.vlm import add_lora, best_device, load_adapter_state, load_vlm
+    from cadc.vlm import load_adapter_state, open_vlm
     from cadc.vlm.feed import Feed
 
     settings, progress, config = settings or TransferSettings(), progress or Silent(), study.config
-    vlm = load_vlm(config.model, device=best_device(), max_tokens=config.max_tokens)
-    add_lora(vlm, rank=config.lora_rank, alpha=config.lora_alpha, layers=config.lora_layers, seed=config.seed)
+    vlm = open_vlm(config)
     start = _start(study, vlm, settings.checkpoint)
     feed = Feed(study, "target", vlm)
     bank = PrefixBank(vlm, feed.encode)

@@ -75,12 +75,11 @@ def _prepare(study: Study, request: Request) -> _Bench:
     """Load the base with an adapter, and the target."""
     from cadc.data import open_images
     from cadc.training import PrefixBank
-    from cadc.vlm import add_lora, best_device, load_vlm
+    from cadc.vlm import open_vlm
     from cadc.vlm.feed import Feed
 
     config = study.config
-    vlm = load_vlm(config.model, device=best_device(), max_tokens=config.max_tokens)
-    add_lora(vlm, rank=config.lora_rank, alpha=config.lora_alpha, layers=config.lora_layers)
+    vlm = open_vlm(config)
     pool, target = Feed(study, "pool", vlm), Feed(study, "target", vlm)
     bank = PrefixBank(vlm, target.encode)
     at = {sample.index: place for place, sample in enumerate(target.samples)}

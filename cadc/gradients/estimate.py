@@ -73,7 +73,7 @@ def estimate(study: Study, workers: int | None = None) -> dict[str, Any]:
     `workers` processes share the attribution (default: one per core); `memory_mb` of that job is of all of them
     together. Raises JobError before the pool was read, ModelError when the model cannot be loaded.
     """
-    from cadc.vlm import add_lora, best_device, load_vlm
+    from cadc.vlm import open_vlm
     from cadc.vlm.feed import Feed
 
     if not all(study.samples_file(role).exists() for role in ("pool", "target")):
@@ -81,8 +81,7 @@ def estimate(study: Study, workers: int | None = None) -> dict[str, Any]:
     workers = workers or os.cpu_count() or 1
     config = study.config
     began = time.perf_counter()
-    vlm = load_vlm(config.model, device=best_device(), max_tokens=config.max_tokens)
-    add_lora(vlm, rank=config.lora_rank, alpha=config.lora_alpha, layers=config.lora_layers, seed=config.seed)
+    vlm = open_vlm(config)
     load = time.perf_counter() - began
     feed = Feed(study, "pool", vlm)
     sizes = _sizes(study, vlm, feed)

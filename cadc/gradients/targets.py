@@ -127,11 +127,10 @@ class Checkpoints:
 
 def open_model(study: Study) -> tuple["Vlm", Checkpoints]:
     """The study's model with LoRA and its checkpoints, ready for gradients."""
-    from cadc.vlm import add_lora, best_device, load_vlm
+    from cadc.vlm import open_vlm
 
     config = study.config
-    vlm = load_vlm(config.model, device=best_device(), max_tokens=config.max_tokens)
-    add_lora(vlm, rank=config.lora_rank, alpha=config.lora_alpha, layers=config.lora_layers, seed=config.seed)
+    vlm = open_vlm(config)
     return vlm, Checkpoints(study, vlm)
 
 
