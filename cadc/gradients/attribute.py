@@ -22,6 +22,7 @@ from cadc.progress import Progress
 from cadc.study import Study
 
 if TYPE_CHECKING:
+    from cadc.vlm.encode import Batch
     from cadc.vlm.feed import Feed
     from cadc.vlm.load import Vlm
 
@@ -31,52 +32,60 @@ log = logging.getLogger(__name__)
 class TargetVectors:
     """The R target vectors of every checkpoint on the device, cut by LoRA linear."""
 
-    def __init__(self, study: Study, vlm: "Vlm", checkpoints: targets.Checkpoints) -> None:
+    def __init__(self, vlm: "Vlm", sample_unit: torch.Tensor, units: int, *, grounded: bool = False,
+                 source: str = "") -> None:
+        """`sample_unit` int64 [S]: unit of each single target sample; `source`: digest of what the vectors are."""
+        self.source, self.units, self.samples, self.grounded = source, units, len(sample_unit), grounded
+        self.members = products.members(sample_unit, units).to(vlm.device)
+        self.features: list[Feature] = []
+        self.blocks: list[list[torch.Tensor]] = []
+        self._vlm = vlm
+
+    def add(self, gamma: Feature, rows: torch.Tensor) -> None:
+        """The next checkpoint: its feature and rows [R, P], singles first, then means (then grounded means)."""
+        rows = rows.to(self._vlm.device)
+        self.features.append(gamma)
+        self.blocks.append([rows[:, m.offset:m.end].contiguous() for m in self._vlm.lora.matrices])
+
+    @classmethod
+    def of(cls, study: Study, vlm: "Vlm", checkpoints: targets.Checkpoints) -> "TargetVectors":
+        """What the target job of a study wrote. Raises JobError before it ran."""
         from safetensors.torch import load_file
 
         done = targets.finished(study)
         if done is None:
             raise JobError(f"study {study.name!r} has no target gradients yet. Run that job first.")
-        self.source: str = done["gram_digest"]
         number = {name: u for u, name in enumerate(done["units"])}
-        self.units = len(number)
-        self.samples = len(done["samples"])
-        self.grounded = study.config.grounded
-        sample_unit = torch.tensor([number[s["unit"]] for s in done["samples"]])
-        self.members = products.members(sample_unit, self.units).to(vlm.device)
-        self.features: list[Feature] = []
-        self.blocks: list[list[torch.Tensor]] = []
-        kinds = ["sample", "unit"] + (["grounded"] if self.grounded else [])
+        grounded = study.config.grounded
+        made = cls(vlm, torch.tensor([number[s["unit"]] for s in done["samples"]]), len(number), grounded=grounded,
+                   source=done["gram_digest"])
+        kinds = ["sample", "unit"] + (["grounded"] if grounded else [])
         for t in range(len(checkpoints)):
             vectors = load_file(study.targets_folder / f"vectors-{t + 1}.safetensors")
             gamma = feature(study.config.features, checkpoints.first[t], checkpoints.second[t], checkpoints.updates[t],
                             warmup.BETAS, warmup.EPSILON)
-            rows = torch.cat([vectors[kind] for kind in kinds]).to(vlm.device)
-            self.features.append(gamma)
-            self.blocks.append([rows[:, m.offset:m.end].contiguous() for m in vlm.lora.matrices])
+            made.add(gamma, torch.cat([vectors[kind] for kind in kinds]))
+        return made
 
 
-class PoolPass:
-    """Everything that is loaded once: model, adapters, target vectors. `run` computes a batch."""
+class Scoring:
+    """Model, adapters and target vectors; `run` computes a batch."""
 
-    def __init__(self, study: Study) -> None:
-        self.study = study
-        self.vlm, self.checkpoints = targets.open_model(study)
-        self.vectors = TargetVectors(study, self.vlm, self.checkpoints)
-        self.weights = (self.checkpoints.eta / self.checkpoints.eta.sum()).tolist()
+    def __init__(self, vlm: "Vlm", checkpoints: targets.Checkpoints, vectors: TargetVectors, near_q: int) -> None:
+        self.vlm, self.checkpoints, self.vectors, self._near_q = vlm, checkpoints, vectors, near_q
+        self.weights = (checkpoints.eta / checkpoints.eta.sum()).tolist()
 
-    def run(self, batch: Sequence[Item]) -> dict[str, torch.Tensor]:
+    def run(self, joined: "Batch") -> dict[str, torch.Tensor]:
         """Scores of a batch: `loss`, `gradient_norm`, `feature_norm` [B, T], `dots` (and `dots_grounded`) [B, T, M],
         `near`, `winner` [B, M], `influence` [B, S], `tokens` [B]."""
         from cadc.vlm import answer_losses, prefix
 
-        joined = self.vlm.collate([encoded for _, encoded in batch])
         given = prefix(self.vlm, joined)
         losses, gradients, features, dots, influence = [], [], [], [], 0
         count = self.vectors.samples
         for t, weight in enumerate(self.weights):
             self.checkpoints.switch(t)
-            sums = _Sums(self.vlm, self.vectors, t, len(batch))
+            sums = _Sums(self.vlm, self.vectors, t, len(joined))
             with self.checkpoints.capture.watch(sums.add):
                 loss = answer_losses(self.vlm, given)
                 loss.sum().backward()
@@ -86,7 +95,7 @@ class PoolPass:
             gradients.append(sums.gradient.sqrt())
             features.append(sums.feature.sqrt())
             dots.append(cosines[:, count:])
-        near, winner = products.near(influence, self.vectors.members, self.study.config.near_q)
+        near, winner = products.near(influence, self.vectors.members, self._near_q)
         stacked = torch.stack(dots, dim=1)  # [B, T, M (+ M)]
         units = self.vectors.units
         result = {"loss": torch.stack(losses, 1), "gradient_norm": torch.stack(gradients, 1),
@@ -95,6 +104,19 @@ class PoolPass:
         if self.vectors.grounded:
             result["dots_grounded"] = stacked[:, :, units:]
         return {key: value.cpu() for key, value in result.items()}
+
+
+class PoolPass(Scoring):
+    """The pass over a study's pool: everything is loaded once, then shard after shard is computed."""
+
+    def __init__(self, study: Study) -> None:
+        vlm, checkpoints = targets.open_model(study)
+        super().__init__(vlm, checkpoints, TargetVectors.of(study, vlm, checkpoints), study.config.near_q)
+        self.study = study
+
+    def scores(self, batch: Sequence[Item]) -> dict[str, torch.Tensor]:
+        """`run` of encoded rows."""
+        return self.run(self.vlm.collate([encoded for _, encoded in batch]))
 
     def shard(self, feed: "Feed", shard: shards.Shard, step: Callable[[int, float], None]) -> None:
         """Compute and write one shard; `step(rows, loss)` after every batch, cancels by raising."""
@@ -105,7 +127,7 @@ class PoolPass:
         halved = 0
         for batch in packed(encoded_rows(feed, shard.rows, failed)):
             pieces = 0
-            for part, found in halving(self.run, batch):
+            for part, found in halving(self.scores, batch):
                 fine = _finite(found, [row for row, _ in part], failed)
                 rows += [row for (row, _), ok in zip(part, fine.tolist(), strict=True) if ok]
                 parts.append({key: value[fine] for key, value in found.items()})

@@ -98,24 +98,40 @@ def swappable(pictures: Sequence[tuple[str, ...]]) -> bool:
 class Checkpoints:
     """The T adapters on the model's device, switched in one after the other."""
 
-    def __init__(self, study: Study, vlm: "Vlm") -> None:
+    def __init__(self, vlm: "Vlm", eta: torch.Tensor) -> None:
+        """eta [T]: η_t; `add` brings the adapters."""
+        self.eta = eta
+        self.flats: list[torch.Tensor] = []
+        self.first: list[torch.Tensor] = []
+        self.second: list[torch.Tensor] = []
+        self.updates: list[int] = []
+        self._vlm = vlm
+        self.capture = open_capture(vlm)
+
+    def add(self, flat: torch.Tensor, first: torch.Tensor, second: torch.Tensor, updates: int) -> None:
+        """The next checkpoint: adapter, raw moments [P] each, and how many updates made them."""
+        kind = torch.float64 if self._vlm.dtype == torch.float64 else torch.float32
+        for store, value in ((self.flats, flat), (self.first, first), (self.second, second)):
+            store.append(value.to(self._vlm.device, kind))
+        self.updates.append(updates)
+
+    @classmethod
+    def of(cls, study: Study, vlm: "Vlm") -> "Checkpoints":
+        """Those of a study's warm-up. Raises JobError before it ran."""
         from safetensors import safe_open
         from safetensors.torch import load_file
 
         done = warmup.finished(study)
         if done is None:
             raise JobError(f"study {study.name!r} has no warm-up yet. Run that job first.")
-        kind = torch.float64 if vlm.dtype == torch.float64 else torch.float32
-        self.eta = torch.tensor(done["eta"], dtype=torch.float64)
-        self.flats, self.first, self.second, self.updates = [], [], [], []
+        made = cls(vlm, torch.tensor(done["eta"], dtype=torch.float64))
         for t in range(study.config.checkpoints):
             path = warmup.checkpoint_file(study, t + 1)
             state = load_file(path)
             with safe_open(path, "pt") as handle:
-                self.updates.append(int(handle.metadata()["updates"]))
-            for store, suffix in ((self.flats, ""), (self.first, ".m"), (self.second, ".v")):
-                store.append(vlm.lora.flatten(state, suffix).to(vlm.device, kind))
-        self.capture = open_capture(vlm)
+                updates = int(handle.metadata()["updates"])
+            made.add(*(vlm.lora.flatten(state, suffix) for suffix in ("", ".m", ".v")), updates)
+        return made
 
     def __len__(self) -> int:
         return len(self.flats)
@@ -131,7 +147,7 @@ def open_model(study: Study) -> tuple["Vlm", Checkpoints]:
 
     config = study.config
     vlm = open_vlm(config)
-    return vlm, Checkpoints(study, vlm)
+    return vlm, Checkpoints.of(study, vlm)
 
 
 def finished(study: Study) -> dict[str, Any] | None:
