@@ -50,7 +50,7 @@ def _run_one(study: Study, job: str, workers: int) -> bool:
     try:
         log.info("job %s of study %s begins", job, study.identity)
         module, function = FUNCTIONS[job]
-        options = {"workers": workers} if job == "attribute" else {}
+        options = {"workers": workers} if job in ("targets", "attribute") else {}
         getattr(importlib.import_module(module), function)(study, progress, **options)
         progress.tell("done")
         log.info("job %s is done", job)

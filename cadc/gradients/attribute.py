@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from cadc import warmup
 from cadc.errors import JobError
 from cadc.gradients import products, shards, targets
 from cadc.gradients.batching import Item, encoded_rows, halving, packed
-from cadc.gradients.features import Feature, feature
+from cadc.gradients.features import Feature
+from cadc.gradients.keeping import Engine
+from cadc.gradients.sketch import MAP, Sketch
+from cadc.gradients.vectors import Exact, SketchSum, Vectors, accumulating
 from cadc.progress import Progress
 from cadc.study import Study
 
@@ -30,22 +32,22 @@ log = logging.getLogger(__name__)
 
 
 class TargetVectors:
-    """The R target vectors of every checkpoint on the device, cut by LoRA linear."""
+    """The R target vectors of every checkpoint on the device, and the features they are multiplied with."""
 
     def __init__(self, vlm: "Vlm", sample_unit: torch.Tensor, units: int, *, grounded: bool = False,
-                 source: str = "") -> None:
-        """`sample_unit` int64 [S]: unit of each single target sample; `source`: digest of what the vectors are."""
+                 source: str = "", vectors: Vectors | None = None) -> None:
+        """`sample_unit` int64 [S]: unit of each single target sample; `source`: digest of what the vectors are;
+        `vectors`: how they are kept and multiplied with, `Exact` by default."""
         self.source, self.units, self.samples, self.grounded = source, units, len(sample_unit), grounded
         self.members = products.members(sample_unit, units).to(vlm.device)
         self.features: list[Feature] = []
-        self.blocks: list[list[torch.Tensor]] = []
-        self._vlm = vlm
+        self.vectors: Vectors = vectors or Exact(vlm)
 
     def add(self, gamma: Feature, rows: torch.Tensor) -> None:
-        """The next checkpoint: its feature and rows [R, P], singles first, then means (then grounded means)."""
-        rows = rows.to(self._vlm.device)
+        """The next checkpoint: its feature and rows [R, P] (or as `vectors` takes them), singles first, then means
+        (then grounded means)."""
         self.features.append(gamma)
-        self.blocks.append([rows[:, m.offset:m.end].contiguous() for m in self._vlm.lora.matrices])
+        self.vectors.append(rows)
 
     @classmethod
     def of(cls, study: Study, vlm: "Vlm", checkpoints: targets.Checkpoints) -> "TargetVectors":
@@ -55,46 +57,52 @@ class TargetVectors:
         done = targets.finished(study)
         if done is None:
             raise JobError(f"study {study.name!r} has no target gradients yet. Run that job first.")
+        engine = Engine(study, vlm, checkpoints)
         number = {name: u for u, name in enumerate(done["units"])}
         grounded = study.config.grounded
         made = cls(vlm, torch.tensor([number[s["unit"]] for s in done["samples"]]), len(number), grounded=grounded,
-                   source=done["gram_digest"])
+                   source=done["gram_digest"], vectors=engine.vectors(done))
         kinds = ["sample", "unit"] + (["grounded"] if grounded else [])
         for t in range(len(checkpoints)):
             vectors = load_file(study.targets_folder / f"vectors-{t + 1}.safetensors")
-            gamma = feature(study.config.features, checkpoints.first[t], checkpoints.second[t], checkpoints.updates[t],
-                            warmup.BETAS, warmup.EPSILON)
-            made.add(gamma, torch.cat([vectors[kind] for kind in kinds]))
+            made.add(engine.feature(t), torch.cat([vectors[kind] for kind in kinds]))
         return made
 
 
 class Scoring:
     """Model, adapters and target vectors; `run` computes a batch."""
 
-    def __init__(self, vlm: "Vlm", checkpoints: targets.Checkpoints, vectors: TargetVectors, near_q: int) -> None:
+    def __init__(self, vlm: "Vlm", checkpoints: targets.Checkpoints, vectors: TargetVectors, near_q: int,
+                 pool_sketch: Sketch | None = None) -> None:
+        """`pool_sketch`: also keep this projection of Γ/‖Γ‖."""
         self.vlm, self.checkpoints, self.vectors, self._near_q = vlm, checkpoints, vectors, near_q
+        self._pool_sketch = pool_sketch
         self.weights = (checkpoints.eta / checkpoints.eta.sum()).tolist()
 
     def run(self, joined: "Batch") -> dict[str, torch.Tensor]:
         """Scores of a batch: `loss`, `gradient_norm`, `feature_norm` [B, T], `dots` (and `dots_grounded`) [B, T, M],
-        `near`, `winner` [B, M], `influence` [B, S], `tokens` [B]."""
+        `near`, `winner` [B, M], `influence` [B, S], `tokens` [B]; `pool_sketch` float16 [B, T, d] where asked."""
         from cadc.vlm import answer_losses, prefix
 
         given = prefix(self.vlm, joined)
-        losses, gradients, features, dots, influence = [], [], [], [], 0
+        losses, gradients, features, dots, kept, influence = [], [], [], [], [], 0
         count = self.vectors.samples
         for t, weight in enumerate(self.weights):
             self.checkpoints.switch(t)
-            sums = _Sums(self.vlm, self.vectors, t, len(joined))
+            also = SketchSum(self._pool_sketch, t, len(joined)) if self._pool_sketch else None
+            sums = _Sums(self.vlm, self.vectors, t, len(joined), also)
             with self.checkpoints.capture.watch(sums.add):
                 loss = answer_losses(self.vlm, given)
                 loss.sum().backward()
-            cosines = products.cosine(sums.dots, sums.feature.sqrt())  # [B, R]
+            norm = sums.feature.sqrt()
+            cosines = products.cosine(sums.products.dots(), norm)  # [B, R]
             influence = influence + weight * cosines[:, :count]
             losses.append(loss.detach())
             gradients.append(sums.gradient.sqrt())
-            features.append(sums.feature.sqrt())
+            features.append(norm)
             dots.append(cosines[:, count:])
+            if also:
+                kept.append(products.cosine(also.total, norm).half())
         near, winner = products.near(influence, self.vectors.members, self._near_q)
         stacked = torch.stack(dots, dim=1)  # [B, T, M (+ M)]
         units = self.vectors.units
@@ -103,6 +111,8 @@ class Scoring:
                   "winner": winner, "influence": influence, "tokens": given.tokens.to(torch.int32)}
         if self.vectors.grounded:
             result["dots_grounded"] = stacked[:, :, units:]
+        if kept:
+            result["pool_sketch"] = torch.stack(kept, 1)
         return {key: value.cpu() for key, value in result.items()}
 
 
@@ -111,7 +121,10 @@ class PoolPass(Scoring):
 
     def __init__(self, study: Study) -> None:
         vlm, checkpoints = targets.open_model(study)
-        super().__init__(vlm, checkpoints, TargetVectors.of(study, vlm, checkpoints), study.config.near_q)
+        dim = study.config.pool_sketch
+        keep = Sketch(vlm.lora.matrices, dim, (study.config.seed, MAP), len(checkpoints), device=vlm.device,
+                      kind=accumulating(vlm)) if dim else None
+        super().__init__(vlm, checkpoints, TargetVectors.of(study, vlm, checkpoints), study.config.near_q, keep)
         self.study = study
 
     def scores(self, batch: Sequence[Item]) -> dict[str, torch.Tensor]:
@@ -149,28 +162,30 @@ class PoolPass(Scoring):
         joined = {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
         value, place = products.best(joined.pop("influence"), self.study.config.best_rows)
         positions = torch.tensor(rows, dtype=torch.int64)
-        joined = {key: v.float() if v.is_floating_point() else v for key, v in joined.items()}
-        return joined | {"rows": positions, "best_value": value.float(), "best_row": positions[place.long()].int()}
+        narrow = {key: v.float() for key, v in joined.items() if v.is_floating_point() and key != "pool_sketch"}
+        return joined | narrow | {"rows": positions, "best_value": value.float(), "best_row": positions[place.long()].int()}
 
 
 class _Sums:
-    """Adds up what each LoRA linear contributes to dots [B, R], ‖g‖² [B] and ‖Γ‖² [B]."""
+    """Adds up what each LoRA linear contributes to the products [B, R], ‖g‖² [B] and ‖Γ‖² [B]."""
 
-    def __init__(self, vlm: "Vlm", vectors: TargetVectors, t: int, batch: int) -> None:
-        self._matrices, self._blocks, self._gamma = vlm.lora.matrices, vectors.blocks[t], vectors.features[t]
-        block = self._blocks[0]
-        self.dots = block.new_zeros(batch, block.shape[0])
-        self.gradient = block.new_zeros(batch)
-        self.feature = block.new_zeros(batch)
+    def __init__(self, vlm: "Vlm", vectors: TargetVectors, t: int, batch: int, also: SketchSum | None = None) -> None:
+        """`also` gets every feature, too."""
+        self._matrices, self._gamma, self._also = vlm.lora.matrices, vectors.features[t], also
+        self._kind = accumulating(vlm)
+        self.products = vectors.vectors.products(t, batch)
+        self.gradient = torch.zeros(batch, dtype=self._kind, device=vlm.device)
+        self.feature = torch.zeros(batch, dtype=self._kind, device=vlm.device)
 
     def add(self, number: int, gradient: torch.Tensor) -> None:
         """Take gradients [B, p] of linear `number`."""
         m = self._matrices[number]
-        block = self._blocks[number]  # [R, p]
-        ready, plain, transformed = self._gamma.apply(gradient.to(block.dtype), m.offset, m.end)
+        ready, plain, transformed = self._gamma.apply(gradient.to(self._kind), m.offset, m.end)
         self.gradient += plain
         self.feature += transformed
-        self.dots.addmm_(ready, block.t())
+        self.products.add(number, ready)
+        if self._also:
+            self._also.add(number, ready)
 
 
 def _finite(found: dict[str, torch.Tensor], rows: list[int], failed: dict[int, str]) -> torch.Tensor:

@@ -61,7 +61,7 @@ def compact(study: Study, pool: Sequence["Sample"], pieces: Sequence[Shard], sou
     write_json(study.shards_folder / "attribute.json", {
         "identity": study.identity, "source": source, "rows": len(kept), "failed": len(failed), "shards": len(pieces),
         "halved_batches": sum(f["halved"] for f in facts), "best_rows_exact": inexact == 0,
-        "inexact_target_samples": inexact, "seconds": round(sum(f["seconds"] for f in facts), 3)})
+        "inexact_target_samples": inexact, "products": done["products"], "seconds": round(sum(f["seconds"] for f in facts), 3)})
 
 
 class _Arrays:
@@ -78,6 +78,8 @@ class _Arrays:
         self.gradient_norm = np.zeros((rows, steps), np.float32)
         self.feature_norm = np.zeros((rows, steps), np.float32)
         self.tokens = np.zeros(rows, np.int32)
+        kept = study.config.pool_sketch
+        self.pool_sketch = np.zeros((rows if kept else 0, steps, kept), np.float16)
         self._best: list[tuple[np.ndarray, np.ndarray]] = []
         self._floor = np.full(samples, -np.inf)
         """Per target sample: no row left out of a shard's list can be better than this."""
@@ -92,6 +94,8 @@ class _Arrays:
         self.near[:, at], self.winner[:, at] = shard["near"].T, shard["winner"].T
         for name in ("loss", "gradient_norm", "feature_norm", "tokens"):
             getattr(self, name)[at] = shard[name]
+        if len(self.pool_sketch):
+            self.pool_sketch[at] = shard["pool_sketch"]
         self._best.append((place[shard["best_row"]], shard["best_value"]))
         if shard["best_value"].shape[1] < len(at):
             self._floor = np.maximum(self._floor, shard["best_value"][:, -1])
@@ -118,7 +122,7 @@ def _scores(study: Study, done: dict[str, Any], into: _Arrays, index: np.ndarray
     return Scores(
         index=index, eta=np.asarray(warmup.finished(study)["eta"], np.float32), dots=into.dots,
         dots_grounded=into.dots_grounded, near=into.near, winner=into.winner, loss=into.loss,
-        gradient_norm=into.gradient_norm, feature_norm=into.feature_norm, tokens=into.tokens, best_index=best_index,
+        gradient_norm=into.gradient_norm, feature_norm=into.feature_norm, tokens=into.tokens, pool_sketch=into.pool_sketch, best_index=best_index,
         best_value=best_value, gram=grams["unit"], gram_grounded=grams.get("grounded", none),
         sample_gram=grams["sample"],
         sample_unit=np.asarray([number[s["unit"]] for s in done["samples"]], np.int32),

@@ -5,7 +5,7 @@ mapped column by column, which is what makes a move of one unit cost one column 
 """
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 
@@ -55,6 +55,9 @@ class Scores:
     """int64 [S]: its position in the target file."""
     units: tuple[str, ...]
     """M names."""
+    pool_sketch: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), np.float16))
+    """float16 [N, T, d]: a random projection of Γ_t(z)/‖Γ_t(z)‖ whose products estimate cosines between pool rows; shape
+    [0, T, d] when none was kept."""
     identity: str
     """Identity of the study these scores belong to."""
 
@@ -83,7 +86,8 @@ class Scores:
         if head["identity"] != study.identity:
             raise JobError(f"scores of study {study.name!r} belong to another question ({head['identity']}). "
                            "Delete its scores folder and run again.")
-        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS}
+        there = [name for name in _ARRAYS if name != "pool_sketch" or (folder / "pool_sketch.npy").exists()]
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in there}
         return cls(**arrays, units=tuple(head["units"]), identity=head["identity"])
 
 
