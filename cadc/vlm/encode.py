@@ -44,6 +44,8 @@ class Batch:
     """What the model's forward takes."""
     answer: torch.Tensor
     """bool [B, L]."""
+    units: tuple[int, ...] = ()
+    """Per sample: how many tiles, pictures or patches (whatever the family lists) it brings to the vision tower."""
 
     def __len__(self) -> int:
         return int(self.answer.shape[0])
@@ -52,7 +54,7 @@ class Batch:
         """On a device, floating inputs in `dtype`."""
         moved = {key: value.to(device, dtype if value.is_floating_point() else None)
                  for key, value in self.inputs.items()}
-        return Batch(moved, self.answer.to(device))
+        return Batch(moved, self.answer.to(device), self.units)
 
 
 class _Recorder:
@@ -195,7 +197,7 @@ class Encoder:
                 values = [e.inputs.get(key) for e in batch]
                 inputs[key] = _stack(values) if self._stacked else _concatenate(values)
         answer = torch.stack([_pad_row(e.answer, length, False, left) for e in batch])
-        return Batch(inputs, answer)
+        return Batch(inputs, answer, tuple(_units(e.inputs.get("pixel_values")) for e in batch))
 
 
 def _moved(rendered: Rendered, expanded: str, image_token: str | None) -> list[tuple[int, int]]:
@@ -222,6 +224,14 @@ def _moved(rendered: Rendered, expanded: str, image_token: str | None) -> list[t
         shift = next(s for a, b, s in shifts if a <= start and end <= b)
         spans.append((start + shift, end + shift))
     return spans
+
+
+def _units(pixels: torch.Tensor | None) -> int:
+    """Entries of a sample's pixels that reach the vision tower: tiles [n, m, 3, H, W] but for all-zero padding, which
+    models drop; else the first dimension (pictures or tiles [n, 3, H, W], patches [n, d])."""
+    if pixels is None:
+        return 0
+    return int(pixels.flatten(2).any(-1).sum()) if pixels.dim() == 5 else pixels.shape[0]
 
 
 def _pad_row(row: torch.Tensor, length: int, fill: int | bool, left: bool) -> torch.Tensor:
