@@ -114,9 +114,19 @@ def answer_losses(vlm: Vlm, given: Prefix) -> torch.Tensor:
     logits = answer_logits(vlm, given)
     each = F.cross_entropy(logits, given.labels, reduction="none")
     losses = torch.zeros_like(given.tokens, dtype=each.dtype).index_add(0, given.rows, each) / given.tokens
-    if torch.is_grad_enabled() and not losses.requires_grad:  # words only, and adapters on connector or tower only
-        losses.requires_grad_(True)
+    if given.inputs is not None and not any(given.units) and torch.is_grad_enabled():
+        losses = losses + 0 * _untouched(vlm, len(losses))
     return losses
+
+
+def _untouched(vlm: Vlm, count: int) -> torch.Tensor:
+    """[B]: adapters on connector and tower called with zeros, for a batch of words only: so their gradients are zeros,
+    as they would be beside samples with pictures, and not missing."""
+    total = torch.zeros(count, dtype=vlm.dtype, device=vlm.device)
+    for name in vlm.lora.outer.names:
+        module = vlm.model.get_submodule(name)
+        total = total + module(total.new_zeros(count, 1, module.in_features)).sum((1, 2))
+    return total
 
 
 def answer_logits(vlm: Vlm, given: Prefix) -> torch.Tensor:
@@ -216,15 +226,19 @@ def _through(tuples: bool) -> Callable[..., Any]:
 def verify(vlm: Vlm, batch: Batch) -> float:
     """Largest difference between `answer_logits` and the model's own uncut forward, relative to the largest logit.
 
-    Raises ModelError above 1e-3 (float32; 0.05 in half precision): then this family does something after its head that
-    is not known here, and its gradients would be wrong. Raises it too when an answer sees the tokens that follow it.
+    Raises ModelError above 1e-3 (float32; 0.05 in half precision or quantised): then this family does something after
+    its head that is not known here, and its gradients would be wrong. Raises it too when an answer sees the tokens that
+    follow it, and when logits are not finite.
     """
-    limit = 1e-3 if vlm.dtype in (torch.float32, torch.float64) else 0.05
+    limit = 1e-3 if vlm.dtype in (torch.float32, torch.float64) and not vlm.quantized else 0.05
     with torch.no_grad():
         given = prefix(vlm, batch)
         ours = answer_logits(vlm, given)
         own, after = (vlm.model(**inputs, use_cache=False).logits[given.rows, given.columns].to(ours.dtype)
                       for inputs in (batch.inputs, _other_ending(batch)))
+    if not own.isfinite().all():  # eager attention in float64: float32's softmax turns a padded row's mask into NaN
+        raise ModelError(f"{type(vlm.model).__name__}: logits are not finite beside padding in {vlm.dtype}. Choose "
+                         "another precision, float32 for instance.")
     scale = own.abs().max().clamp_min(1e-6)
     if not float((after - own).abs().max() / scale) <= limit:
         raise ModelError(f"{type(vlm.model).__name__} lets an answer see the tokens that follow it, so that its loss "

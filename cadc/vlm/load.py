@@ -49,6 +49,11 @@ class Vlm:
         return self.encoder.collate(batch).to(self.device, self.dtype)
 
     @property
+    def quantized(self) -> bool:
+        """Whether base weights are kept in 8 or 4 bits."""
+        return getattr(self.model, "hf_quantizer", None) is not None
+
+    @property
     def head(self) -> nn.Module:
         """The language-model head: hidden state → logits."""
         return self.model.get_output_embeddings()

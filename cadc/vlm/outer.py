@@ -51,17 +51,21 @@ def hooks(handles: list[Any]) -> Iterator[None]:
             handle.remove()
 
 
-def run_below(vlm: "Vlm", inputs: dict[str, torch.Tensor], handles: list[Any]) -> None:
-    """The model's forward up to its language model, with hooks that are removed afterwards."""
+def run_below(vlm: "Vlm", inputs: dict[str, torch.Tensor], handles: list[Any]) -> list[torch.Tensor]:
+    """The model's forward up to its language model, with hooks that are removed afterwards; the floating tensors that
+    the language model is called with."""
+    caught: list[Any] = []
 
     def stop(module: nn.Module, args: tuple, kwargs: dict) -> None:
+        caught.extend([*args, *kwargs.values()])
         raise Reached
 
     with hooks([*handles, vlm.decoder.register_forward_pre_hook(stop, with_kwargs=True)]):
         try:
             vlm.model(**inputs, use_cache=False)
         except Reached:
-            return
+            flat = [v for value in caught for v in (value if isinstance(value, list | tuple) else [value])]
+            return [v for v in flat if isinstance(v, torch.Tensor) and v.is_floating_point()]
     raise ModelError(f"{type(vlm.model).__name__} never called its language model. This family is not supported.")
 
 
@@ -69,38 +73,54 @@ def find_outer(vlm: "Vlm", parts: set[str]) -> Outer:
     """The linears of `vision`, `connector` or both, by their place in the forward of a few pictures.
 
     The tower is the longest list of modules that runs outside the language model; its linears, and those before it,
-    are `vision`; those after it (or fed from inside it) are `connector`. Linears that do not run belong to neither.
-    Raises ModelError when a part has none.
+    are `vision`; those after it (or fed from inside it) are `connector`. Linears on which the language model's input
+    does not depend (a pooling head, the last block where the last but one is read) belong to neither. Raises
+    ModelError when a part has none.
     """
+    if vlm.encoder.template.image_token is None:
+        raise ModelError(f"{type(vlm.model).__name__} reads text only. Choose lora_targets=language.")
     inner = {id(m) for m in vlm.decoder.modules()} | {id(vlm.head)}
     outside = [(name, m) for name, m in vlm.model.named_modules() if id(m) not in inner]
-    lists = [m for _, m in outside if isinstance(m, nn.ModuleList)]
-    linears = {id(m): name for name, m in outside if isinstance(m, nn.Linear)}
-    order: dict[int, int] = {}
-    watched = [m for _, m in outside if id(m) in linears] + [block for one in lists for block in one]
-
-    def note(module: nn.Module, args: tuple) -> None:
-        order.setdefault(id(module), len(order))
-
-    with torch.no_grad():
-        run_below(vlm, probe(vlm).inputs, [m.register_forward_pre_hook(note) for m in watched])
-    lists = [one for one in lists if len(one) and all(id(block) in order for block in one)]
+    lists = [m for _, m in outside if isinstance(m, nn.ModuleList) and len(m)]
+    linears = {name: m for name, m in outside if isinstance(m, nn.Linear)}
+    order, useful = _order(vlm, linears, [block for one in lists for block in one])
+    lists = [one for one in lists if all(id(block) in order for block in one)]
     if not lists:
         raise ModelError(f"{type(vlm.model).__name__}: no vision tower was found. Choose lora_targets=language.")
     tower = max(lists, key=lambda one: (len(one), -order[id(one[0])]))
-    within = {id(m) for m in tower.modules()}
-    begin = order[id(tower[0])]
+    within, begin = {id(m) for m in tower.modules()}, order[id(tower[0])]
     found: dict[str, list[str]] = {"vision": [], "connector": []}
-    for key, name in linears.items():
-        if key in order:
-            found["vision" if key in within or order[key] < begin else "connector"].append(name)
-    for part in parts:
+    for name in useful:
+        key = id(linears[name])
+        found["vision" if key in within or order[key] < begin else "connector"].append(name)
+    for part in sorted(parts):
         if not found[part]:
             raise ModelError(f"{type(vlm.model).__name__}: its {part} holds no linear modules to adapt. Leave {part} "
                              "out of lora_targets.")
     ids = {id(block) for block in tower}
     blocks = () if "vision" in parts else tuple(name for name, m in outside if id(m) in ids)
-    return Outer(tuple(name for part in parts for name in found[part]), blocks)
+    return Outer(tuple(name for part in sorted(parts) for name in found[part]), blocks)
+
+
+def _order(vlm: "Vlm", linears: dict[str, nn.Module], blocks: list[nn.Module]) -> tuple[dict[int, int], list[str]]:
+    """When each module is first called (by id), and the linears that the language model's input depends on."""
+    order: dict[int, int] = {}
+    nothing = {name: torch.zeros((), device=vlm.device, dtype=vlm.dtype, requires_grad=True) for name in linears}
+
+    def note(module: nn.Module, args: tuple) -> None:
+        order.setdefault(id(module), len(order))
+
+    def add(name: str) -> Callable[..., torch.Tensor]:
+        return lambda module, args, y: y + nothing[name].to(y.dtype)
+
+    handles = [m.register_forward_pre_hook(note) for m in [*linears.values(), *blocks]]
+    handles += [m.register_forward_hook(add(name)) for name, m in linears.items()]
+    with torch.enable_grad():
+        reached = [v for v in run_below(vlm, probe(vlm).inputs, handles) if v.requires_grad]
+        if not reached:
+            return order, []
+        found = torch.autograd.grad([v.sum() for v in reached], list(nothing.values()), allow_unused=True)
+    return order, [name for name, gradient in zip(nothing, found, strict=True) if gradient is not None]
 
 
 def watch_outer(vlm: "Vlm", outer: Outer) -> Outer:

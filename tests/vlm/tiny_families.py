@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tiny_vlm import _scramble, _text, tokenizer
+from tiny_vlm import CHATML, _scramble, _text, idefics3, llama, tokenizer
 
 VISION = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2,
           "image_size": 16, "patch_size": 4}
@@ -183,7 +183,6 @@ def paligemma(folder: Path) -> Path:
 
 def _causal(folder: Path, kind: str, **settings) -> Path:
     """A text-only language model of a family."""
-    from tiny_vlm import CHATML
     from transformers import AutoConfig, AutoModelForCausalLM
 
     text = {k: v for k, v in _text(2).items() if k != "model_type"}
@@ -224,6 +223,9 @@ def gpt2(folder: Path) -> Path:
     return _causal(folder, "gpt2", n_embd=32, n_layer=2, n_head=2)
 
 
-PICTURES = {f.__name__: f for f in (smolvlm, llava, onevision, qwen2_vl, qwen2_5_vl, qwen3_vl, internvl, paligemma, gemma3)}
-TEXT = {f.__name__: f for f in (qwen2, qwen3, gemma2, gpt_neox, falcon)}
+PICTURES = {f.__name__: f for f in (idefics3, smolvlm, llava, onevision, qwen2_vl, qwen2_5_vl, qwen3_vl, internvl,
+                                    paligemma, gemma3)}
+TEXT = {f.__name__: f for f in (llama, qwen2, qwen3, gemma2, gpt_neox, falcon)}
 FAMILIES = PICTURES | TEXT
+EAGER = ("gemma2",)
+"""Attention by hand, whose softmax is float32 whatever the model is: finite in float32 and bfloat16 only."""
