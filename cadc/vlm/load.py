@@ -13,7 +13,7 @@ from torch import nn
 from cadc.data.sample import Sample
 from cadc.errors import ModelError
 from cadc.vlm.encode import Batch, Encoded, Encoder
-from cadc.vlm.quantized import quantization_notes, quantized_loading
+from cadc.vlm.quantized import keep_packing, quantization_notes, quantized_loading
 
 if TYPE_CHECKING:
     from cadc.vlm.lora import LoraLayout
@@ -100,7 +100,9 @@ def load_vlm(path_or_id: str, *, device: str = "cpu", dtype: str = "float32", tr
         raise ModelError(f"model {path_or_id} cannot be loaded: {reason}. Give a local folder or a Hugging Face id of "
                          "an image-text-to-text model with safetensors weights.") from error
     model.requires_grad_(False).eval()
-    if not quantized:  # bitsandbytes places its weights while it loads them
+    if quantized:  # bitsandbytes has placed its weights while it loaded them
+        keep_packing(model)
+    else:
         model.to(device)
     model.config.use_cache = False
     notes: list[str] = quantization_notes(quantization)

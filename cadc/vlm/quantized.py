@@ -1,9 +1,12 @@
 """Base weights in 8 or 4 bits through bitsandbytes; adapters and activations keep the study's precision."""
 
 import importlib.util
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cadc.errors import ModelError
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def quantized_loading(quantization: str, device: str, dtype: str) -> dict[str, Any]:
@@ -29,6 +32,14 @@ def quantized_loading(quantization: str, device: str, dtype: str) -> dict[str, A
         chosen = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
                                     bnb_4bit_compute_dtype=getattr(torch, dtype))
     return {"quantization_config": chosen, "device_map": {"": device}}
+
+
+def keep_packing(model: "nn.Module") -> None:
+    """Stop bitsandbytes from repacking 4-bit weights at their first call on a CPU with AVX512-BF16: it rounds scales to
+    bfloat16 there, has no backward for that form, and fails on widths that are no multiple of 32."""
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
 
 
 def quantization_notes(quantization: str) -> list[str]:
