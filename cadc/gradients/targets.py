@@ -17,6 +17,7 @@ import torch
 
 from cadc import warmup
 from cadc.errors import DataError, JobError
+from cadc.gradients import batch_plan
 from cadc.gradients.batching import Item, encoded_rows, halving, packed
 from cadc.gradients.capture import gradient_matrix, open_capture
 from cadc.progress import Progress
@@ -179,6 +180,7 @@ class _Targets:
         self.swapped = torch.zeros(steps, units, size, dtype=kind) if study.config.grounded else None
         self.count = torch.zeros(units)
         self.failed: dict[int, str] = {}
+        self.plan, self.halved = batch_plan.BatchPlan(), 0
         self.plain_units = [u for u, rows in enumerate(choice.rows)
                             if not swappable([feed.samples[row].images for row in rows])]
 
@@ -187,6 +189,9 @@ class _Targets:
         unit_of = self.choice.unit_of
         rounds = self.study.config.permutations if self.swapped is not None else 0
         moved = [row for row, u in unit_of.items() if u not in self.plain_units]
+        self.plan = batch_plan.settle(self.study, "targets", self.vlm, self.feed, self._gradients, _measured)
+        for warning in self.plan.warnings:
+            progress.note(warning)
         progress.start(len(unit_of) + rounds * len(moved))
         self._pass(encoded_rows(self.feed, self.feed.by_length(list(unit_of)), self.failed), self._keep, progress)
         moved = [row for row in moved if row not in self.failed]
@@ -197,11 +202,14 @@ class _Targets:
             self._pass(items, self._keep_swapped, progress)
 
     def _pass(self, items: Any, keep: Callable[..., None], progress: Progress) -> None:
-        for batch in packed(items):
+        for batch in packed(items, self.plan.rows, self.plan.tokens):
+            pieces = 0
             for part, found in halving(self._gradients, batch):
+                pieces += 1
                 for t, (losses, matrix) in enumerate(found):
                     keep(t, [row for row, _ in part], losses.cpu(), matrix.cpu())
                 progress.step(len(part), loss=float(found[-1][0].mean()))
+            self.halved += pieces > 1
 
     def _gradients(self, batch: Sequence[Item]) -> list[tuple[torch.Tensor, torch.Tensor]]:
         from cadc.vlm import answer_losses, prefix
@@ -273,6 +281,8 @@ class _Targets:
             "counts": self.count[alive].int().tolist(),
             "text_only": [self.choice.units[u] for u in self.plain_units if u in number],
             "dropped_units": [name for u, name in enumerate(self.choice.units) if u not in number],
+            "precision": self.vlm.precision, "warnings": list(self.plan.warnings), "halved_batches": self.halved,
+            "batch": {"rows": self.plan.rows, "tokens": self.plan.tokens, "reason": self.plan.reason},
             "checkpoints": warmup.finished(self.study)["checkpoints"],
             "gram_digest": file_digest(self.study.targets_folder / "gram.safetensors"), "seconds": seconds})
 
@@ -283,6 +293,12 @@ class _Targets:
                                  {key: value[t] for key, value in vectors.items()}, head)
         grams = {key: torch.stack([gram(x) for x in value]) for key, value in vectors.items()}
         warmup.write_tensors(self.study.targets_folder / "gram.safetensors", grams | {"sample_loss": sample_loss}, head)
+
+
+def _measured(found: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Losses and gradient norms [B, T] of what `_gradients` returns."""
+    return (torch.stack([losses for losses, _ in found], 1),
+            torch.stack([torch.linalg.vector_norm(matrix, dim=1) for _, matrix in found], 1))
 
 
 def gram(vectors: torch.Tensor) -> torch.Tensor:

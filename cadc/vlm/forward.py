@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from cadc.errors import ModelError
 from cadc.vlm.encode import Batch
 from cadc.vlm.load import Vlm
+from cadc.vlm.precision import arithmetic
 
 
 class _Reached(Exception):
@@ -67,7 +68,7 @@ def prefix(vlm: Vlm, batch: Batch) -> Prefix:
         hooks.append(vlm.layers[first].register_forward_pre_hook(at_layer, with_kwargs=True))
         hooks.append(vlm.layers[0].register_forward_hook(below))
     try:
-        with torch.no_grad():
+        with torch.no_grad(), arithmetic(vlm):
             vlm.model(**batch.inputs, use_cache=False)
         raise ModelError(f"{type(vlm.model).__name__} never called its language model. This family is not supported.")
     except _Reached:
@@ -93,10 +94,9 @@ def answer_losses(vlm: Vlm, given: Prefix) -> torch.Tensor:
 
 def answer_logits(vlm: Vlm, given: Prefix) -> torch.Tensor:
     """float [answer tokens, vocabulary] for the adapter that is switched in."""
-    with _resumed(vlm, given):
+    with _resumed(vlm, given), arithmetic(vlm):
         output = vlm.decoder(*given.args, **given.kwargs)
-    hidden = output[0][given.rows, given.columns]
-    logits = vlm.head(hidden)
+        logits = vlm.head(output[0][given.rows, given.columns])
     logits = logits if logits.dtype == torch.float64 else logits.float()
     return _finish(vlm.text_config, logits)
 
@@ -151,7 +151,7 @@ def verify(vlm: Vlm, batch: Batch) -> float:
     is not known here, and its gradients would be wrong. Raises it too when an answer sees the tokens that follow it.
     """
     limit = 1e-3 if vlm.dtype in (torch.float32, torch.float64) else 0.05
-    with torch.no_grad():
+    with torch.no_grad(), arithmetic(vlm):
         given = prefix(vlm, batch)
         ours = answer_logits(vlm, given)
         own, after = (vlm.model(**inputs, use_cache=False).logits[given.rows, given.columns].to(ours.dtype)
