@@ -293,6 +293,10 @@ class Study:
         """shard-00000.safetensors + .json …"""
         return self.folder / "attribute"
 
+    def batch_file(self, job: str) -> Path:
+        """How `targets` or `attribute` cuts its batches, settled once."""
+        return (self.targets_folder if job == "targets" else self.shards_folder) / "batch.json"
+
     @cached_property
     def scores_folder(self) -> Path:
         """The shards compacted for the interactive half."""

@@ -98,7 +98,8 @@ def run_warmup(study: Study, progress: Progress) -> None:
     failed = _train(study, vlm, source, todo, progress)
     write_json(study.warmup_folder / "warmup.json", {
         "identity": study.identity, "eta": todo.eta, "steps": list(todo.ends), "rows": len(todo.rows) - len(failed),
-        "failed": failed, "notes": vlm.notes, "device": vlm.device, "seconds": round(time.monotonic() - started, 3),
+        "failed": failed, "notes": vlm.notes, "device": vlm.device, "precision": vlm.precision,
+        "seconds": round(time.monotonic() - started, 3),
         "checkpoints": [file_digest(checkpoint_file(study, t + 1)) for t in range(config.checkpoints)]})
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from cadc.errors import JobError
-from cadc.gradients import products, shards, targets
+from cadc.gradients import batch_plan, products, shards, targets
 from cadc.gradients.batching import Item, encoded_rows, halving, packed
 from cadc.gradients.features import Feature
 from cadc.gradients.keeping import Engine
@@ -126,6 +126,7 @@ class PoolPass(Scoring):
                       kind=accumulating(vlm)) if dim else None
         super().__init__(vlm, checkpoints, TargetVectors.of(study, vlm, checkpoints), study.config.near_q, keep)
         self.study = study
+        self.plan: batch_plan.BatchPlan | None = None
 
     def scores(self, batch: Sequence[Item]) -> dict[str, torch.Tensor]:
         """`run` of encoded rows."""
@@ -138,7 +139,8 @@ class PoolPass(Scoring):
         parts: list[dict[str, torch.Tensor]] = []
         rows: list[int] = []
         halved = 0
-        for batch in packed(encoded_rows(feed, shard.rows, failed)):
+        plan = self._plan(feed)
+        for batch in packed(encoded_rows(feed, shard.rows, failed), plan.rows, plan.tokens):
             pieces = 0
             for part, found in halving(self.scores, batch):
                 fine = _finite(found, [row for row, _ in part], failed)
@@ -150,10 +152,18 @@ class PoolPass(Scoring):
         tensors = self._join(parts, rows)
         seconds = time.monotonic() - started
         facts = {"source": self.vectors.source, "kept": rows, "halved": halved, "seconds": round(seconds, 3),
+                 "precision": self.vlm.precision,
                  "failed": [{"index": feed.samples[row].index, "id": feed.samples[row].id, "reason": reason}
                             for row, reason in sorted(failed.items())]}
         shards.write(self.study, shard, tensors, facts)
         log.info("shard %d: %d rows, %.1f samples/s", shard.number, len(rows), len(rows) / max(seconds, 1e-9))
+
+    def _plan(self, feed: "Feed") -> batch_plan.BatchPlan:
+        """How batches are cut: settled by whoever computes first, then the same for all."""
+        if self.plan is None:
+            self.plan = batch_plan.settle(self.study, "attribute", self.vlm, feed, self.scores,
+                                          lambda found: (found["loss"], found["gradient_norm"]))
+        return self.plan
 
     def _join(self, parts: list[dict[str, torch.Tensor]], rows: list[int]) -> dict[str, torch.Tensor]:
         """Batches → the tensors of a shard; of the influences only each target sample's best rows are kept."""
@@ -221,6 +231,8 @@ def run_attribute(study: Study, progress: Progress, workers: int = 1) -> None:
     local.compute(study, open_shards, source, progress, workers)
     progress.note("putting the shards together")
     compaction.compact(study, pool, pieces, source)
+    for warning in batch_plan.read(study, "attribute").warnings:
+        progress.note(warning)
 
 
 def pool_shards(study: Study, pool: Sequence) -> list[shards.Shard]:

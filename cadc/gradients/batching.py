@@ -53,7 +53,7 @@ def halving(run: Callable[[Sequence[Item]], R], batch: Sequence[Item]) -> Iterat
     try:
         done = run(batch)
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if not _out_of_memory(error):
+        if not out_of_memory(error):
             raise
         if len(batch) == 1:
             raise ModelError(f"one sample of {batch[0][1].length} tokens does not fit into memory. Lower max_tokens or "
@@ -69,6 +69,6 @@ def halving(run: Callable[[Sequence[Item]], R], batch: Sequence[Item]) -> Iterat
     yield from halving(run, batch[middle:])
 
 
-def _out_of_memory(error: BaseException) -> bool:
+def out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory ran out: the CPU allocator has no exception class of its own."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)

@@ -8,7 +8,7 @@ b are ∂A = s Σ_l (Bᵀ δ_l) x_lᵀ [r, in] and ∂B = s Σ_l δ_l (A x_l)ᵀ
   those of the plain model, cheaper than a LoRA training pass; x and δ are caught at the linear, and A, B are applied
   to them here.
 * `Branch` (half precision, where adding a small s B A to W would lose it; quantised weights; weights that two modules
-  share): peft's own LoRA branch runs and is watched.
+  share): s B A x is added to the plain linear's output in float32, and A, B are applied to x and δ here all the same.
 
 Weights need no gradient meanwhile: the first watched output is made to ask for one, which starts the graph at the
 lowest adapted layer and spares the batch's summed weight gradients.
@@ -23,7 +23,8 @@ import torch
 from torch import nn
 
 from cadc.errors import ModelError
-from cadc.vlm.lora import ADAPTER, lora_modules, lora_parameters, switch
+from cadc.vlm.lora import lora_modules, lora_parameters
+from cadc.vlm.precision import full
 
 Consumer = Callable[[int, torch.Tensor], None]
 """Called once per LoRA linear and backward: its number in layout order, gradients [B, r·in + r·out] (A, then B by
@@ -168,51 +169,84 @@ class Merged:
 
 
 class Branch:
-    """peft's LoRA branch: x and the gradient of A x at A, A x and the gradient of B A x at B."""
+    """The base linear's output plus s B A x, in float32 from a half-precision x and rounded once."""
 
     def __init__(self, vlm: Any) -> None:
-        self._vlm = vlm
+        self._vlm, self._scale = vlm, vlm.lora.scale
         self._modules = lora_modules(vlm)
-        for parameter in lora_parameters(vlm):
-            parameter.requires_grad_(False)
+        self._pairs = [(letter[0].detach(), letter[1].detach()) for letter in _pairs(lora_parameters(vlm))]
+        self._linears: list[_Linear] = []
+        self._consume: Consumer | None = None
+        for module in self._modules:
+            module.enable_adapters(False)
+        self._handles = [module.base_layer.register_forward_hook(self._hook(number))
+                         for number, module in enumerate(self._modules)]
 
     def switch(self, flat: torch.Tensor) -> None:
-        switch(self._vlm, flat)
+        self._pairs = self._vlm.lora.views(flat)
 
-    def watch(self, consume: Consumer) -> Any:
-        linears = [_Linear() for _ in self._modules]
-        handles: list[Any] = []
-        for number, module in enumerate(self._modules):
-            handles += _watch_branch(number, module, linears[number], consume)
-        return _hooked(handles, linears, consume)
+    @contextmanager
+    def watch(self, consume: Consumer) -> Iterator[None]:
+        self._linears, self._consume = [_Linear() for _ in self._modules], consume
+        try:
+            with _hooked([], self._linears, consume):
+                yield
+        finally:
+            self._linears, self._consume = [], None
+
+    def _hook(self, number: int) -> Any:
+        def after(module: nn.Module, args: tuple, y: torch.Tensor) -> torch.Tensor:
+            a, b = self._pairs[number]
+            x = args[0]
+            if self._consume is None or not torch.is_grad_enabled():
+                return _Added.apply(y, x, a, b, self._scale, None)
+            _input(args)
+            linear, consume = self._linears[number], self._consume
+            linear.left += 1
+
+            def take(gradient_a: torch.Tensor, gradient_b: torch.Tensor) -> None:
+                linear.add(gradient_a, gradient_b)
+                linear.came_back(number, consume)
+
+            return _Added.apply(_asks(y), x, a, b, self._scale, take)
+
+        return after
 
     def close(self) -> None:
-        for parameter in lora_parameters(self._vlm):
-            parameter.requires_grad_(True)
+        for handle in self._handles:
+            handle.remove()
+        for module in self._modules:
+            module.enable_adapters(True)
 
 
-def _watch_branch(number: int, module: nn.Module, linear: _Linear, consume: Consumer) -> list[Any]:
-    """Hooks of one LoRA linear."""
-    down: list[torch.Tensor] = []
+class _Added(torch.autograd.Function):
+    """y + s B A x, with ∂A and ∂B of every sample handed to `take` in the backward.
 
-    def after_a(layer: nn.Module, args: tuple, u: torch.Tensor) -> None:
-        if torch.is_grad_enabled():
-            x = _input(args)
-            linear.left += 1
-            down.append(u.detach())
-            _asks(u).register_hook(lambda gradient: on_a(x, gradient))
+    x and δ stay as they come (half precision, shared by the linears that read the same x) until they are multiplied;
+    every product with A, B, x and δ is taken and summed in A's precision.
+    """
 
-    def after_b(layer: nn.Module, args: tuple, y: torch.Tensor) -> None:
-        if torch.is_grad_enabled():
-            u = down.pop()
-            y.register_hook(lambda gradient: linear.add(b=per_sample(u, gradient)))
+    @staticmethod
+    def forward(ctx: Any, y: torch.Tensor, x: torch.Tensor, a: torch.Tensor, b: torch.Tensor, scale: float,
+                take: Callable[[torch.Tensor, torch.Tensor], None] | None) -> torch.Tensor:
+        ctx.save_for_backward(x, a, b)
+        ctx.scale, ctx.take = scale, take
+        with full(x):
+            return torch.add(y, x.to(a.dtype) @ a.t() @ b.t(), alpha=scale).to(y.dtype)
 
-    def on_a(x: torch.Tensor, gradient: torch.Tensor) -> None:
-        linear.add(a=per_sample(gradient, x))
-        linear.came_back(number, consume)
+    @staticmethod
+    def backward(ctx: Any, delta: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        x, a, b = ctx.saved_tensors
+        with full(delta):
+            wide = delta.to(a.dtype)
+            if ctx.take is not None:
+                ctx.take(*lora_gradient(x.to(a.dtype), wide, a, b, ctx.scale))
+            below = (wide @ (ctx.scale * b) @ a).to(x.dtype) if ctx.needs_input_grad[1] else None
+        return delta, below, None, None, None, None
 
-    down_hook = module.lora_A[ADAPTER].register_forward_hook(after_a)
-    return [down_hook, module.lora_B[ADAPTER].register_forward_hook(after_b)]
+
+def _pairs(parameters: list[nn.Parameter]) -> Iterator[tuple[nn.Parameter, nn.Parameter]]:
+    return zip(parameters[::2], parameters[1::2], strict=True)
 
 
 def gradient_matrix(vlm: Any, capture: Capture, losses: Callable[[], torch.Tensor]

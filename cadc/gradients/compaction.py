@@ -9,7 +9,7 @@ import numpy as np
 
 from cadc import warmup
 from cadc.errors import JobError
-from cadc.gradients import targets
+from cadc.gradients import batch_plan, targets
 from cadc.gradients.scores import Scores
 from cadc.gradients.shards import Shard, sidecar
 from cadc.study import Study, write_json
@@ -58,8 +58,11 @@ def compact(study: Study, pool: Sequence["Sample"], pieces: Sequence[Shard], sou
     best_index, best_value, inexact = into.best()
     index = np.asarray([sample.index for sample in pool], dtype=np.int64)[kept]
     _scores(study, done, into, index, best_index, best_value).save(study.scores_folder)
+    plan = batch_plan.read(study, "attribute")
     write_json(study.shards_folder / "attribute.json", {
         "identity": study.identity, "source": source, "rows": len(kept), "failed": len(failed), "shards": len(pieces),
+        "precision": " and ".join(sorted({f["precision"] for f in facts})), "warnings": list(plan.warnings),
+        "batch": {"rows": plan.rows, "tokens": plan.tokens, "reason": plan.reason},
         "halved_batches": sum(f["halved"] for f in facts), "best_rows_exact": inexact == 0,
         "inexact_target_samples": inexact, "products": done["products"], "seconds": round(sum(f["seconds"] for f in facts), 3)})
 

@@ -17,7 +17,7 @@ import torch
 
 from cadc import warmup
 from cadc.errors import DataError, JobError
-from cadc.gradients import keeping, modes
+from cadc.gradients import batch_plan, keeping, modes
 from cadc.gradients.batching import Item, encoded_rows, halving, packed
 from cadc.gradients.capture import open_capture
 from cadc.gradients.vectors import stored
@@ -209,6 +209,7 @@ class _Targets:
         self.sample_loss = torch.zeros(len(engine.checkpoints), len(self.singles))
         self.count = torch.zeros(len(choice.units))
         self.failed: dict[int, str] = {}
+        self.plan, self.halved = batch_plan.BatchPlan(), 0
         self.plain_units = [u for u, rows in enumerate(choice.rows)
                             if not swappable([feed.samples[row].images for row in rows])]
 
@@ -217,6 +218,9 @@ class _Targets:
         unit_of = self.choice.unit_of
         rounds = self.study.config.permutations if self.study.config.grounded else 0
         moved = [row for row, u in unit_of.items() if u not in self.plain_units]
+        self.plan = batch_plan.settle(self.study, "targets", self.vlm, self.feed, self._gradients, _measured)
+        for warning in self.plan.warnings:
+            progress.note(warning)
         progress.start(len(unit_of) + rounds * len(moved))
         self._pass(encoded_rows(self.feed, self.feed.by_length(list(unit_of)), self.failed), self._keep, progress)
         moved = [row for row in moved if row not in self.failed]
@@ -227,13 +231,16 @@ class _Targets:
             self._pass(items, self._keep_swapped, progress)
 
     def _pass(self, items: Any, keep: Callable[..., None], progress: Progress) -> None:
-        for batch in packed(items):
+        for batch in packed(items, self.plan.rows, self.plan.tokens):
+            pieces = 0
             for part, found in halving(self._gradients, batch):
+                pieces += 1
                 rows = [row for row, _ in part]
                 units = torch.tensor([self.choice.unit_of[row] for row in rows])
                 for t, (losses, matrix) in enumerate(found):
                     keep(t, rows, units, losses.cpu(), matrix)
                 progress.step(len(part), loss=float(found[-1][0].mean()))
+            self.halved += pieces > 1
 
     def _gradients(self, batch: Sequence[Item]) -> list[tuple[torch.Tensor, torch.Tensor]]:
         from cadc.vlm import prefix
@@ -293,6 +300,8 @@ class _Targets:
             "counts": self.count[alive].int().tolist(),
             "text_only": [self.choice.units[u] for u in self.plain_units if u in number],
             "dropped_units": [name for u, name in enumerate(self.choice.units) if u not in number],
+            "precision": self.vlm.precision, "warnings": list(self.plan.warnings), "halved_batches": self.halved,
+            "batch": {"rows": self.plan.rows, "tokens": self.plan.tokens, "reason": self.plan.reason},
             "checkpoints": warmup.finished(self.study)["checkpoints"], "products": facts,
             "gram_digest": file_digest(self.study.targets_folder / "gram.safetensors"), "seconds": seconds})
 
@@ -309,6 +318,12 @@ class _Targets:
             diagonal = grams["sample"].diagonal(dim1=1, dim2=2)
             diagonal.copy_(diagonal > 0)
         warmup.write_tensors(self.study.targets_folder / "gram.safetensors", grams | {"sample_loss": sample_loss}, head)
+
+
+def _measured(found: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Losses and gradient norms [B, T] of what `_gradients` returns."""
+    return (torch.stack([losses for losses, _ in found], 1),
+            torch.stack([torch.linalg.vector_norm(matrix, dim=1) for _, matrix in found], 1))
 
 
 def gram(vectors: torch.Tensor) -> torch.Tensor:

@@ -20,6 +20,7 @@ from cadc.errors import ModelError
 from cadc.vlm.encode import Batch
 from cadc.vlm.load import Vlm
 from cadc.vlm.outer import Reached, by_sample, hooks, run_below
+from cadc.vlm.precision import arithmetic
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def prefix(vlm: Vlm, batch: Batch) -> Prefix:
         handles.append(vlm.layers[first].register_forward_pre_hook(at_layer, with_kwargs=True))
         handles.append(vlm.layers[0].register_forward_hook(below))
     try:
-        with hooks(handles), torch.no_grad():
+        with hooks(handles), torch.no_grad(), arithmetic(vlm):
             vlm.model(**batch.inputs, use_cache=False)
         raise ModelError(f"{type(vlm.model).__name__} never called its language model. This family is not supported.")
     except Reached:
@@ -100,7 +101,7 @@ def _below_outer(vlm: Vlm, batch: Batch) -> tuple[dict[str, torch.Tensor], bool]
     if outer.entries and any(batch.units):
         handles = [vlm.model.get_submodule(name).register_forward_pre_hook(keep(name)) for name in outer.entries]
         handles.append(vlm.model.get_submodule(outer.blocks[0]).register_forward_hook(below))
-        with torch.no_grad():
+        with torch.no_grad(), arithmetic(vlm):
             run_below(vlm, batch.inputs, handles)
     return entries, tuples[0]
 
@@ -131,8 +132,9 @@ def _untouched(vlm: Vlm, count: int) -> torch.Tensor:
 
 def answer_logits(vlm: Vlm, given: Prefix) -> torch.Tensor:
     """float [answer tokens, vocabulary] for the adapter that is switched in."""
-    hidden = _hidden(vlm, given)[given.rows, given.columns]
-    logits = vlm.head(hidden)
+    with arithmetic(vlm):
+        hidden = _hidden(vlm, given)[given.rows, given.columns]
+        logits = vlm.head(hidden)
     logits = logits if logits.dtype == torch.float64 else logits.float()
     return _finish(vlm.text_config, logits)
 
@@ -231,7 +233,7 @@ def verify(vlm: Vlm, batch: Batch) -> float:
     follow it, and when logits are not finite.
     """
     limit = 1e-3 if vlm.dtype in (torch.float32, torch.float64) and not vlm.quantized else 0.05
-    with torch.no_grad():
+    with torch.no_grad(), arithmetic(vlm):
         given = prefix(vlm, batch)
         ours = answer_logits(vlm, given)
         own, after = (vlm.model(**inputs, use_cache=False).logits[given.rows, given.columns].to(ours.dtype)

@@ -7,6 +7,7 @@ import torch
 
 from cadc.data.sample import Sample
 from cadc.vlm.load import Vlm
+from cadc.vlm.precision import arithmetic
 
 
 def generate(vlm: Vlm, samples: Sequence[Sample], images: Sequence[Sequence[Any]], max_new_tokens: int) -> list[str]:
@@ -17,7 +18,7 @@ def generate(vlm: Vlm, samples: Sequence[Sample], images: Sequence[Sequence[Any]
     encoded = [vlm.encoder.encode_prompt(s, pictures) for s, pictures in zip(samples, images, strict=True)]
     batch = vlm.encoder.collate(encoded, left=True).to(vlm.device, vlm.dtype)
     pad = vlm.tokenizer.pad_token_id if vlm.tokenizer.pad_token_id is not None else vlm.tokenizer.eos_token_id
-    with torch.no_grad():
+    with torch.no_grad(), arithmetic(vlm):
         output = vlm.model.generate(**batch.inputs, max_new_tokens=max_new_tokens, do_sample=False, use_cache=True,
                                     pad_token_id=pad)
     new = output[:, batch.inputs["input_ids"].shape[1]:]

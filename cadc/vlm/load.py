@@ -39,6 +39,11 @@ class Vlm:
     lora: "LoraLayout | None" = None
     """Set by `add_lora`."""
 
+    @property
+    def precision(self) -> str:
+        """Number type of base weights and activations, by its name in the settings."""
+        return str(self.dtype).removeprefix("torch.")
+
     def encode(self, sample: Sample, images: Sequence[Any]) -> Encoded:
         """Tokens, pixels and answer mask of a sample. Raises DataError (too long, no answer, pictures that do not
         fit)."""

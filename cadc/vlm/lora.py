@@ -123,6 +123,7 @@ def add_lora(vlm: Vlm, *, rank: int, alpha: float, layers: str = "all", seed: in
     vlm.lora = LoraLayout(tuple(matrices), first, alpha / rank)
     vlm.model.requires_grad_(False).eval()
     for parameter in lora_parameters(vlm):
+        parameter.data = parameter.data.to(adapter_dtype(vlm))
         parameter.requires_grad_(True)
     switch(vlm, _initial(vlm, seed))
     if found:
@@ -143,6 +144,12 @@ def _language(vlm: Vlm, first: int) -> set[int]:
         vlm.notes.append(note)
         log.warning(note)
     return inside
+
+
+def adapter_dtype(vlm: Vlm) -> torch.dtype:
+    """Number type of A and B, their moments, their gradients and all products with them: float32, also over a half
+    precision base (an update of 1e-3 of a weight is lost in bfloat16); float64 for a float64 model."""
+    return torch.float64 if vlm.dtype == torch.float64 else torch.float32
 
 
 def _initial(vlm: Vlm, seed: int) -> torch.Tensor:

@@ -1,0 +1,57 @@
+"""Arithmetic of a half-precision base: what is multiplied in bfloat16, and what is never rounded to it.
+
+Matrix products and attention take bfloat16 operands; the residual stream, norms, rotations, logits and losses are
+float32. The stream is the sum of all layers, so rounding it is what hurts most: kept in float32 it costs one wider
+addition per layer and removes two thirds of the gradients' error (docs/decisions/0012).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import torch
+from torch import nn
+
+STARTS = (nn.Embedding, nn.Conv2d, nn.Conv3d)
+"""Modules whose output begins a residual stream, in the language model as in vision towers."""
+
+
+@contextmanager
+def arithmetic(vlm: Any) -> Iterator[None]:
+    """Context of every forward of the model. Nothing changes for a float32 or float64 base, or inside another one."""
+    kind = torch.device(vlm.device).type
+    if vlm.dtype in (torch.float32, torch.float64) or torch.is_autocast_enabled(kind):
+        yield
+        return
+    hooks = [module.register_forward_hook(_lift) for module in vlm.model.modules() if isinstance(module, STARTS)]
+    norms = [module for module in vlm.model.modules() if isinstance(module, nn.LayerNorm)]
+    for norm in norms:
+        norm.forward = _wide(norm)
+    try:
+        with torch.autocast(kind, vlm.dtype):
+            yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for norm in norms:
+            del norm.forward
+
+
+def full(tensor: torch.Tensor) -> Any:
+    """Context in which nothing is rounded, whatever surrounds it."""
+    kind = tensor.device.type
+    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()
+
+
+def _wide(norm: nn.LayerNorm) -> Any:
+    """torch's CPU layer norm takes no float32 stream with half-precision weights."""
+
+    def forward(x: torch.Tensor) -> torch.Tensor:
+        weight, bias = (None if p is None else p.float() for p in (norm.weight, norm.bias))
+        return nn.functional.layer_norm(x.float(), norm.normalized_shape, weight, bias, norm.eps)
+
+    return forward
+
+
+def _lift(module: nn.Module, args: tuple, output: torch.Tensor) -> torch.Tensor:
+    return output.float()

@@ -1,0 +1,141 @@
+"""The batch plan: searched with a limit put on memory, settled once, the same for all."""
+
+import json
+import shutil
+import threading
+
+import pytest
+import torch
+from test_batching import items, padded
+
+from cadc.errors import JobError
+from cadc.gradients import batch_plan
+from cadc.gradients.attribute import PoolPass, run_attribute
+from cadc.gradients.batching import ROWS, TOKENS, packed
+from cadc.gradients.scores import Scores
+from cadc.progress import Silent
+from cadc.study import Study
+
+
+class Device:
+    """A device with `room` for padded tokens, a launch cost, and a full speed; its clock counts work, not time."""
+
+    def __init__(self, room: int, launch: float) -> None:
+        self.room, self.launch, self.clock, self.most, self.runs = room, launch, 0.0, 0, []
+
+    def run(self, batch) -> None:
+        size = padded(batch)
+        self.runs.append(size)
+        self.most = max(self.most, size)
+        if size > self.room:
+            raise torch.OutOfMemoryError("on purpose")
+        self.clock += self.launch + size
+
+    def now(self) -> float:
+        return self.clock
+
+    def reset(self) -> None:
+        self.most = 0
+
+    def peak(self) -> float:
+        return self.most / self.room
+
+
+def found(device: Device, longest: int = 1000) -> batch_plan.BatchPlan:
+    return batch_plan.search(device.run, items([50, 60]), items([longest - 1, longest]), device)
+
+
+def test_search_grows_while_it_gains_and_stays_within_the_memory():
+    plan = found(Device(room=100_000, launch=100_000))
+    assert plan.tokens == 4 * TOKENS and plan.rows == 4 * ROWS
+    assert found(Device(room=70_000, launch=100_000)).tokens == 2 * TOKENS  # 65 000 of 70 000 is above the share
+
+
+def test_search_keeps_the_default_where_more_gains_nothing():
+    assert found(Device(room=10**9, launch=10)).tokens == TOKENS
+
+
+def test_search_shrinks_where_the_default_does_not_fit():
+    plan = found(Device(room=5000, launch=10))
+    assert plan.tokens == TOKENS // 4
+
+
+def test_search_on_a_device_too_small_for_one_sample_falls_back():
+    plan = found(Device(room=10, launch=10))
+    assert (plan.rows, plan.tokens) == (ROWS, TOKENS) and "not even one" in plan.reason
+
+
+@pytest.fixture()
+def study(ready, tmp_path) -> Study:
+    shutil.copytree(ready.folder.parent.parent, tmp_path / "cache")
+    return Study.open("tiny", root=tmp_path / "cache")
+
+
+def test_plan_is_settled_once_and_read_by_all_that_follow(study):
+    engine = PoolPass(study)
+    from cadc.vlm.feed import Feed
+
+    feed, plans, runs = Feed(study, "pool", engine.vlm), [], []
+
+    def run(batch):
+        runs.append(len(batch))
+        return engine.run(batch)
+
+    def settle():
+        plans.append(batch_plan.settle(study, "attribute", engine.vlm, feed, run,
+                                       lambda f: (f["loss"], f["gradient_norm"])))
+
+    threads = [threading.Thread(target=settle) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert runs == [1, 1, 2] and plans == [batch_plan.BatchPlan()] * 3
+
+
+def test_the_pass_cuts_its_batches_by_the_plan_and_loses_nothing(study):
+    run_attribute(study, Silent())
+    before = Scores.load(study)
+    assert before.index.tolist() == list(range(30))
+    shutil.rmtree(study.shards_folder)
+    shutil.rmtree(study.scores_folder)
+    study.shards_folder.mkdir()
+    study.batch_file("attribute").write_text(json.dumps(
+        {"identity": study.identity, "rows": 3, "tokens": 200, "reason": "by hand", "warnings": []}))
+    sizes = []
+
+    class Watched(Silent):
+        def step(self, n=1, **readings) -> None:
+            sizes.append(n)
+
+    run_attribute(study, Watched())
+    after = Scores.load(study)
+    assert max(sizes) <= 3 and sum(sizes) == 30 and after.index.tolist() == before.index.tolist()
+    assert abs(after.dots - before.dots).max() <= 1e-5 * abs(before.dots).max()
+    report = json.loads((study.shards_folder / "attribute.json").read_text())
+    assert report["batch"] == {"rows": 3, "tokens": 200, "reason": "by hand"}
+
+
+def test_out_of_memory_in_the_pass_halves_and_is_counted(study, monkeypatch):
+    own = PoolPass.run
+
+    def small(self, batch):
+        if padded(batch) > 150:
+            raise torch.OutOfMemoryError("on purpose")
+        return own(self, batch)
+
+    monkeypatch.setattr(PoolPass, "run", small)
+    run_attribute(study, Silent())
+    report = json.loads((study.shards_folder / "attribute.json").read_text())
+    assert report["halved_batches"] > 0 and report["rows"] == 30
+
+
+def test_plan_of_another_question_is_refused(study):
+    study.shards_folder.mkdir(exist_ok=True)
+    study.batch_file("attribute").write_text(json.dumps({"identity": "0" * 16, "rows": 1, "tokens": 1}))
+    with pytest.raises(JobError, match="belongs to another question"):
+        run_attribute(study, Silent())
+
+
+def test_packed_takes_its_defaults_from_the_fixed_plan():
+    assert [len(b) for b in packed(items([1] * (ROWS + 1)))] == [ROWS, 1]
