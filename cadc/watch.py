@@ -72,7 +72,8 @@ class LineProgress:
         now = time.monotonic()
         if n and now - self._told >= self._every:
             self._told = now
-            self._say(f"{self._done} of {self._total} samples, {self._done / max(now - self._began, 1e-9):.1f} per second")
+            rate = self._done / max(now - self._began, 1e-9)
+            self._say(f"{self._done} of {self._total} samples, {rate:.1f} per second")
 
     def note(self, text: str) -> None:
         """See `Progress.note`."""

@@ -38,7 +38,7 @@ class EngineSettings:
         if self.workers is not None and self.workers < 1:
             raise JobError(f"workers={self.workers}: at least one is needed")
         if self.address and self.engine != "ray":
-            raise JobError(f"an address ({self.address}) is for --engine ray only. Leave it out, or choose that engine.")
+            raise JobError(f"address {self.address!r} is for engine ray. Leave it out, or choose that engine.")
         if self.address and not re.fullmatch(r"auto|local|[^\s/]+:\d+", self.address):
             raise JobError(f"address {self.address!r}: expected auto, local or HOST:PORT (docs/cluster.md)")
 

@@ -81,17 +81,22 @@ def _connect(ray: Any, settings: EngineSettings) -> None:
     if address == "local":
         options |= {"num_cpus": settings.workers or cores(), "include_dashboard": False,
                     "object_store_memory": OBJECT_STORE}
+    host, _, port = address.rpartition(":")
+    inside = address == "local" or host in ("localhost", "127.0.0.1")
     try:
-        with _on_localhost() if address == "local" else nullcontext():
+        if port.isdigit():
+            socket.create_connection((host, int(port)), timeout=10).close()  # ray itself would try for minutes
+        with _on_localhost() if inside else nullcontext():
             ray.init(**options)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise JobError(f"no connection to Ray at {address!r}: {str(error).splitlines()[0]} Start a cluster with "
-                       "`ray start --head` (docs/cluster.md), or use --address local.") from error
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise JobError(f"no connection to Ray at {address!r}: {first}. Start a cluster with `ray start --head` "
+                       "(docs/cluster.md), or use --address local.") from error
 
 
 @contextmanager
 def _on_localhost() -> Iterator[None]:
-    """Let a cluster that starts inside listen on 127.0.0.1 only.
+    """Let a cluster that starts inside listen on 127.0.0.1 only, and connect to one that does.
 
     `_node_ip_address="127.0.0.1"` would not do: ray resolves it to a reachable address on purpose, except where it
     has no clusters (macOS, Windows); so for this moment it is told that it has none here. A test looks at the sockets.
@@ -111,8 +116,8 @@ def _await_files(work: Work, done: set[int], progress: Progress) -> None:
     until = time.monotonic() + VISIBLE_S
     while missing := [s for s in work.left() if s.number in done]:
         if time.monotonic() > until:
-            raise JobError(f"Ray workers report {len(missing)} shards that are not in {missing[0].file(work.study).parent}"
-                           ". The cache folder must lie on a file system that all nodes share (docs/cluster.md).")
+            raise JobError(f"Ray workers report {len(missing)} shards that {missing[0].file(work.study).parent} does not "
+                           "show. The cache folder must lie on a file system that all nodes share (docs/cluster.md).")
         progress.note(f"waiting for the shared file system to show {len(missing)} shards")
         progress.step(0)
         time.sleep(1)
@@ -197,8 +202,8 @@ class _Cast:
             while self._book.open and self._actors:
                 self._wait()
             if self._book.open or self._book.given_up:
-                raise JobError(f"Ray workers died too often; {len(self._work.left())} shards are missing, all others are "
-                               "kept. `ray status` and the log of this job say more; run the job again to go on.")
+                raise JobError(f"Ray workers died too often; {len(self._work.left())} shards are missing, all others "
+                               "are kept. `ray status` and this job's log say more; run the job again to go on.")
             return self._book.done
         finally:
             for actor in self._actors.values():
@@ -256,7 +261,9 @@ class _Cast:
         self._devices.add(facts["device"])
         if len(self._devices) > 1:
             log.warning("workers compute on different devices, shards agree to rounding only: %s", self._devices)
-        self._progress.note(f"worker {number + 1} is ready ({facts['host']}, {facts['device']}, process {facts['pid']})")
+        where = f"{facts['host']}, {facts['device']}, process {facts['pid']}"
+        log.info("Ray worker %d: %s", number + 1, where)
+        self._progress.note(f"worker {number + 1} is ready ({where})")
 
     def _give(self, number: int) -> None:
         shard = self._book.take(number)

@@ -40,6 +40,7 @@ def run_part(study: Study, part: str, progress: Progress, workers: int | None = 
         rows = sum(len(s.rows) for s in shards)
         progress.start(rows, done=rows - sum(len(s.rows) for s in still))
         progress.note(f"pass {name}: {len(still)} of {len(shards)} shards of part {part} are open")
-        compute(Work(study=study, kind=name, source=sources[name], shards=still), progress, EngineSettings(workers=workers))
+        work = Work(study=study, kind=name, source=sources[name], shards=still)
+        compute(work, progress, EngineSettings(workers=workers))
         computed += len(still)
     return computed

@@ -1,11 +1,15 @@
 """A study of sixty short shards, computed once undisturbed; whoever computes them again must make the same bytes."""
 
+import os
 import shutil
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from cadc import jobs
 from cadc.gradients.attribute import run_attribute
 from cadc.progress import Silent
 from cadc.study import Study
@@ -37,10 +41,12 @@ def undisturbed(tmp_path_factory) -> Study:
 
 
 @pytest.fixture()
-def study(undisturbed, tmp_path) -> Study:
+def study(undisturbed, tmp_path) -> Iterator[Study]:
     """A private copy of the study with no shard computed."""
     shutil.copytree(undisturbed.folder.parent.parent, tmp_path / "cache")
     copy = Study.open("tiny", root=tmp_path / "cache")
     shutil.rmtree(copy.shards_folder)
     shutil.rmtree(copy.scores_folder)
-    return copy
+    yield copy
+    if jobs.is_running(copy):  # a failed test left its worker
+        os.kill(jobs.status(copy, "attribute").pid, signal.SIGKILL)

@@ -9,6 +9,7 @@ from watching import Watching, cancel, digests, finished_shards, wait_for
 from cadc import jobs
 from cadc.errors import JobError
 from cadc.gradients.attribute import run_attribute
+from cadc.gradients.engines import local
 from cadc.gradients.engines.devices import visible_gpus
 from cadc.progress import Cancelled
 
@@ -33,7 +34,9 @@ def test_killed_process_loses_nothing(study, undisturbed):
     assert progress.rows == 120 and digests(study) == digests(undisturbed)
 
 
-def test_shards_are_computed_by_the_parent_when_workers_die_again_and_again(study, undisturbed):
+def test_shards_are_computed_by_the_parent_when_workers_die_again_and_again(study, undisturbed, monkeypatch):
+    monkeypatch.setattr(local, "RESTARTS", 0)
+
     class Killing(Watching):
         def note(self, text) -> None:
             super().note(text)
@@ -42,7 +45,7 @@ def test_shards_are_computed_by_the_parent_when_workers_die_again_and_again(stud
 
     progress = Killing()
     run_attribute(study, progress, workers=2)
-    assert len(progress.processes()) == 6 and "60 shards left by dead workers are computed here" in progress.notes
+    assert len(progress.processes()) == 2 and "60 shards left by dead workers are computed here" in progress.notes
     assert progress.rows == 120 and digests(study) == digests(undisturbed)
 
 
@@ -70,9 +73,11 @@ def test_killed_driver_loses_nothing(study, undisturbed):
 
 
 def test_error_of_a_worker_is_the_error_of_the_run(study):
-    (study.targets_folder / "targets.json").rename(study.folder / "away.json")
-    with pytest.raises(JobError, match="no target gradients yet"):
-        run_attribute(study, Watching(), workers=2)
+    (study.warmup_folder / "warmup.json").unlink()
+    progress = Watching()
+    with pytest.raises(JobError, match="has no warm-up yet"):
+        run_attribute(study, progress, workers=2)
+    assert progress.notes[-1] == "2 workers are loading the model"
 
 
 def test_gpus_are_those_that_the_environment_shows(monkeypatch):
