@@ -75,19 +75,22 @@ def connected(settings: EngineSettings) -> Iterator[Any]:
 
 
 def _connect(ray: Any, settings: EngineSettings) -> None:
-    """`ray.init` with as little around it as possible."""
+    """`ray.init` with as little around it as possible. Raises JobError when nobody answers."""
+    from ray._private.services import get_ray_address_from_environment
+
     address = settings.address or "auto"
-    options: dict[str, Any] = {"address": address, "log_to_driver": False, "logging_level": logging.ERROR}
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address == "local":
         options |= {"num_cpus": settings.workers or cores(), "include_dashboard": False,
                     "object_store_memory": OBJECT_STORE}
-    host, _, port = address.rpartition(":")
-    inside = address == "local" or host in ("localhost", "127.0.0.1")
     try:
-        if port.isdigit():
-            socket.create_connection((host, int(port)), timeout=10).close()  # ray itself would try for minutes
-        with _on_localhost() if inside else nullcontext():
-            ray.init(**options)
+        if address == "auto":
+            address = get_ray_address_from_environment(address, None)
+        host, _, port = address.rpartition(":")
+        if address != "local":  # ray itself would try for minutes, and not hear a cancel
+            socket.create_connection((host, int(port)), timeout=10).close()
+        with _on_localhost() if address == "local" or host in ("localhost", "127.0.0.1") else nullcontext():
+            ray.init(address=address, **options)
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise JobError(f"no connection to Ray at {address!r}: {first}. Start a cluster with `ray start --head` "

@@ -66,7 +66,7 @@ def test_killed_driver_loses_nothing(study, undisturbed):
     wait_for(lambda: not jobs.is_running(study))
     assert jobs.status(study, "attribute").state == "interrupted"
     assert len(finished_shards(study)) < 60
-    jobs.start(study, workers=2)
+    jobs.start(study, workers=1)
     wait_for(lambda: not jobs.is_running(study))
     assert jobs.status(study, "attribute").state == "done", jobs.log_tail(study, "attribute")
     assert digests(study) == digests(undisturbed)
