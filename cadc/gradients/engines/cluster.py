@@ -119,8 +119,9 @@ def _await_files(work: Work, done: set[int], progress: Progress) -> None:
     until = time.monotonic() + VISIBLE_S
     while missing := [s for s in work.left() if s.number in done]:
         if time.monotonic() > until:
-            raise JobError(f"Ray workers report {len(missing)} shards that {missing[0].file(work.study).parent} does not "
-                           "show. The cache folder must lie on a file system that all nodes share (docs/cluster.md).")
+            raise JobError(f"Ray workers report {len(missing)} shards that are not in "
+                           f"{missing[0].file(work.study).parent}. The cache folder must lie on a file system that all "
+                           "nodes share (docs/cluster.md).")
         progress.note(f"waiting for the shared file system to show {len(missing)} shards")
         progress.step(0)
         time.sleep(1)
