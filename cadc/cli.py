@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from cadc.errors import CadcError, DataError
+from cadc.gradients.engines import ENGINES, EngineSettings
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -53,8 +54,17 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("name")
     run.add_argument("--until", default="attribute", metavar="JOB",
                      help="ingest | warmup | targets | attribute | evaluate")
-    run.add_argument("--workers", type=int, metavar="N", help="processes for attribution; default: one per core")
+    run.add_argument("--workers", type=int, metavar="N",
+                     help="processes for attribution; default: one per GPU, without one: one per core")
+    run.add_argument("--engine", default="local", choices=ENGINES, help="docs/cluster.md; default: local")
+    run.add_argument("--address", default="", metavar="auto|local|HOST:PORT",
+                     help="engine ray: the cluster this machine belongs to (default), one started here, or its head")
     run.add_argument("--detach", action="store_true", help="start and return at once")
+
+    shards = command("shards", _shards, "Compute a share of the open shards and stop: for a SLURM array, or by hand.")
+    shards.add_argument("name")
+    shards.add_argument("--part", default="1/1", metavar="I/N", help="part I of N, from 1 (docs/cluster.md)")
+    shards.add_argument("--workers", type=int, metavar="N", help="processes; default: as in `run`")
 
     status = command("status", _status, "Show where the jobs of a study stand.")
     status.add_argument("name")
@@ -134,10 +144,26 @@ def _run(chosen: argparse.Namespace) -> int:
     if jobs.is_running(study):
         print(f"study {study.name} is already being worked on; watching it", file=sys.stderr)
     else:
-        jobs.start(study, chosen.until, workers=chosen.workers)
+        jobs.start(study, chosen.until, engine=EngineSettings(engine=chosen.engine, workers=chosen.workers,
+                                                              address=chosen.address))
     if chosen.detach:
         return 0
     return 0 if follow(study, chosen.until) else 1
+
+
+def _shards(chosen: argparse.Namespace) -> int:
+    from cadc.gradients.engines.part import run_part
+    from cadc.progress import Cancelled
+    from cadc.study import Study
+    from cadc.watch import LineProgress
+
+    try:
+        done = run_part(Study.open(chosen.name), chosen.part, LineProgress(print), chosen.workers)
+    except (Cancelled, KeyboardInterrupt):
+        print("stopped; finished shards are kept", file=sys.stderr)
+        return 1
+    print(f"part {chosen.part}: {done} shards computed. When all parts are there: python -m cadc run {chosen.name}")
+    return 0
 
 
 def _status(chosen: argparse.Namespace) -> None:

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from cadc.errors import BusyError, JobError
+from cadc.gradients.engines import QUIET, EngineSettings
 from cadc.progress import Cancelled
 from cadc.study import Study, write_json
 
@@ -131,9 +132,16 @@ def up_to(job: str) -> tuple[str, ...]:
     return JOBS[:JOBS.index(job) + 1]
 
 
-def start(study: Study, upto: str = "attribute", *, workers: int | None = None) -> None:
-    """Start a worker process for all jobs up to `upto` and return at once. Raises BusyError when one is at work."""
+def start(study: Study, upto: str = "attribute", *, workers: int | None = None,
+          engine: EngineSettings | None = None) -> None:
+    """Start a worker process for all jobs up to `upto` and return at once.
+
+    `engine` computes the attribution; None is engine `local` with `workers` processes. Raises BusyError when a worker
+    is at work, JobError when the engine's package is missing.
+    """
     jobs = up_to(upto)
+    engine = engine or EngineSettings(workers=workers)
+    engine.check_installed()
     if is_running(study):
         raise BusyError(f"study {study.name!r} is already being worked on. Wait for it or cancel it first.")
     now = time.time()
@@ -143,12 +151,10 @@ def start(study: Study, upto: str = "attribute", *, workers: int | None = None) 
         if found.state != "done" or job == upto == "evaluate":
             write_status(study, JobStatus(job=job, state="queued", updated=now, started=found.started,
                                           seconds=0.0 if found.state == "done" else found.seconds))
-    command = [sys.executable, "-m", "cadc.worker", str(study.folder), study.name, "--until", upto]
-    if workers:
-        command += ["--workers", str(workers)]
+    command = [sys.executable, "-m", "cadc.worker", str(study.folder), study.name, "--until", upto,
+               *engine.arguments()]
     code = Path(__file__).resolve().parent.parent
-    quiet = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false"}
-    environment = quiet | dict(os.environ) | {"PYTHONPATH": os.pathsep.join(
+    environment = QUIET | dict(os.environ) | {"PYTHONPATH": os.pathsep.join(
         [str(code), *filter(None, [os.environ.get("PYTHONPATH")])])}
     with (study.job_folder("worker") / "log.txt").open("ab") as log:
         process = subprocess.Popen(command, cwd=code, env=environment, stdin=subprocess.DEVNULL, stdout=log,

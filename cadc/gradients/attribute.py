@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from cadc.errors import JobError
-from cadc.gradients import batch_plan, products, shards, targets
+from cadc.gradients import batch_plan, engines, products, shards, targets
 from cadc.gradients.batching import Item, encoded_rows, halving, packed
+from cadc.gradients.engines import EngineSettings
 from cadc.gradients.features import Feature
 from cadc.gradients.keeping import Engine
 from cadc.gradients.sketch import MAP, Sketch
@@ -207,20 +208,19 @@ def _finite(found: dict[str, torch.Tensor], rows: list[int], failed: dict[int, s
     return fine
 
 
-def run_attribute(study: Study, progress: Progress, workers: int = 1) -> None:
-    """Score the whole pool with `workers` processes, then compact the shards into `Scores`.
+def run_attribute(study: Study, progress: Progress, workers: int | None = 1, *,
+                  engine: EngineSettings | None = None) -> None:
+    """Score the whole pool with `workers` processes, or with the engine given; then compact the shards into `Scores`.
 
-    Finished shards are verified and kept; the result does not depend on the number of workers. Raises Cancelled,
+    Finished shards are verified and kept; the result does not depend on who computed them. Raises Cancelled,
     JobError (nothing to start from, or a shard of another question) and ModelError.
     """
     from cadc.data import read_samples
-    from cadc.gradients import compaction, local
+    from cadc.gradients import compaction
 
-    if targets.finished(study) is None:
-        raise JobError(f"study {study.name!r} has no target gradients yet. Run that job first.")
+    source = pool_source(study)
     pool = read_samples(study.samples_file("pool"))
     pieces = pool_shards(study, pool)
-    source = targets.finished(study)["gram_digest"]
     if compaction.finished(study, source):
         progress.note("attribution is already finished")
         return
@@ -228,11 +228,20 @@ def run_attribute(study: Study, progress: Progress, workers: int = 1) -> None:
     done = sum(len(s.rows) for s in pieces) - sum(len(s.rows) for s in open_shards)
     progress.start(len(pool), done=done)
     progress.note(f"{len(pieces) - len(open_shards)} of {len(pieces)} shards are already there")
-    local.compute(study, open_shards, source, progress, workers)
+    work = engines.Work(study=study, kind="pool", source=source, shards=open_shards)
+    engines.compute(work, progress, engine or EngineSettings(workers=workers))
     progress.note("putting the shards together")
     compaction.compact(study, pool, pieces, source)
     for warning in batch_plan.read(study, "attribute").warnings:
         progress.note(warning)
+
+
+def pool_source(study: Study) -> str:
+    """Digest of the target vectors that the pool is multiplied with. Raises JobError before there are any."""
+    done = targets.finished(study)
+    if done is None:
+        raise JobError(f"study {study.name!r} has no target gradients yet. Run that job first.")
+    return done["gram_digest"]
 
 
 def pool_shards(study: Study, pool: Sequence) -> list[shards.Shard]:
