@@ -8,8 +8,18 @@ import signal
 import sys
 from pathlib import Path
 
+from cadc.cost import Meter
 from cadc.errors import BusyError, CadcError
-from cadc.jobs import CORE_JOBS, FileProgress, JobStatus, finished, up_to, worker_lock, write_status
+from cadc.jobs import (
+    CORE_JOBS,
+    FileProgress,
+    JobStatus,
+    finished,
+    record_cost,
+    up_to,
+    worker_lock,
+    write_status,
+)
 from cadc.progress import Cancelled
 from cadc.study import Study
 
@@ -31,7 +41,10 @@ def run(study: Study, until: str, workers: int) -> bool:
     for place, job in enumerate(jobs):
         if finished(study, job) and job in CORE_JOBS:
             continue
-        if not _run_one(study, job, workers):
+        with Meter() as meter:
+            done = _run_one(study, job, workers)
+        record_cost(study, job, meter, workers if job == "attribute" else 1)
+        if not done:
             for later in jobs[place + 1:]:
                 if not finished(study, later):
                     write_status(study, JobStatus(job=later))
