@@ -128,7 +128,7 @@ def _measure(study: Study, scratch: Path, workers: int, start: float) -> Rates:
         peaks[job], device = meter.memory_mb, max(device, meter.device_mb or 0.0)
     fresh, known, steps = _warmup_rows(small)
     rows, vectors, passes = _done(small)
-    vector, parameters = _vector_seconds(small)
+    vector, parameters = _vector_seconds(small, workers)
     shards = [json.loads(p.read_text()) for p in sorted(small.shards_folder.glob("shard-*.json"))]
     busy = sum(s["seconds"] for s in shards)
     count = sum(len(s["kept"]) for s in shards)
@@ -216,11 +216,14 @@ def _row_seconds(study: Study) -> float:
         except DataError as error:
             reason = str(error)
             continue
+        clock = time.perf_counter if vlm.device == "cuda" else time.process_time  # other processes do not count
         for _ in range(2):  # the first one warms libraries up
-            began = time.perf_counter()
-            answer_losses(vlm, prefix(vlm, batch)).sum().backward()
-            seconds = time.perf_counter() - began
-        return seconds
+            began = clock()
+            loss = answer_losses(vlm, prefix(vlm, batch)).sum()
+            loss.backward()
+            loss.item()  # waits for the device
+            seconds = clock() - began
+        return max(seconds, 1e-4)
     raise JobError(f"no pool row can be encoded, so nothing can be measured: {reason}")
 
 
@@ -249,26 +252,36 @@ def _done(small: Study) -> tuple[int, int, int]:
     return scored["rows"], vectors, passes
 
 
-def _vector_seconds(small: Study) -> tuple[float, int]:
-    """Seconds to multiply one row's gradient with one target vector, the vectors too many for caches; and P."""
+def _vector_seconds(small: Study, workers: int) -> tuple[float, int]:
+    """Seconds to multiply one row's gradient with one target vector, the vectors too many for caches; and P.
+
+    On a CPU `workers` threads do it at once, each with vectors of its own, as the workers will.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
     import torch
 
     from cadc.vlm import open_vlm
 
     vlm = open_vlm(small.config)
-    kind = torch.bfloat16 if vlm.device == "cuda" else torch.float32
-    size = vlm.lora.size
-    count = max(16, min(512, _VECTOR_BYTES // (size * 4)))
-    blocks = [torch.randn(count, m.size, device=vlm.device).to(kind) for m in vlm.lora.matrices]
-    rows = [torch.randn(BLOCK, m.size, device=vlm.device).to(kind) for m in vlm.lora.matrices]
-    times = []
-    for _ in range(3):
-        began = time.perf_counter()
-        for row, block in zip(rows, blocks, strict=True):
-            total = row @ block.t()
-        float(total[0, 0])  # waits for the device
-        times.append(time.perf_counter() - began)
-    return sorted(times)[1] / (BLOCK * count), size
+    on_gpu = vlm.device == "cuda"
+    count = max(16, min(512, _VECTOR_BYTES // (vlm.lora.size * 4)))
+
+    def timed(number: int) -> float:
+        blocks, rows = ([torch.ones(n, m.size, device=vlm.device, dtype=torch.bfloat16 if on_gpu else torch.float32)
+                         for m in vlm.lora.matrices] for n in (count, BLOCK))
+        times = []
+        for _ in range(3):
+            began = time.perf_counter()
+            for row, block in zip(rows, blocks, strict=True):
+                total = row @ block.t()
+            total[0, 0].item()  # waits for the device
+            times.append(time.perf_counter() - began)
+        return sorted(times)[1] / (BLOCK * count)
+
+    crew = 1 if on_gpu else workers
+    with ThreadPoolExecutor(crew) as pool:
+        return sum(pool.map(timed, range(crew))) / crew, vlm.lora.size
 
 
 def _gram_seconds() -> float:
