@@ -208,10 +208,9 @@ def _estimate(chosen: argparse.Namespace) -> None:
 
 def _pair(row: dict, key: str) -> str:
     """Predicted, actual and their ratio of one job, with dashes for what is not known."""
-    numbers = [(row[side] or {}).get(key) for side in ("predicted", "actual")]
-    ratio = f"{numbers[0] / numbers[1]:6.2f}" if None not in numbers and numbers[1] else f"{'–':>6}"
-    first, second = (f"{n:.1f}" if n is not None else "–" for n in numbers)
-    return f"{first:>10} {second:>9} {ratio}"
+    predicted, actual, ratio = ((row[side] or {}).get(key) for side in ("predicted", "actual", "ratio"))
+    first, second = (f"{n:.1f}" if n is not None else "–" for n in (predicted, actual))
+    return f"{first:>10} {second:>9} {f'{ratio:.2f}' if ratio is not None else '–':>6}"
 
 
 def _export(chosen: argparse.Namespace) -> None:

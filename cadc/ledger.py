@@ -39,19 +39,26 @@ def kept(study: Study) -> dict[str, dict[str, Any]]:
 
 
 def beside(study: Study, found: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """One row per job: predicted and actual seconds, memory and disk; None where one of them is not known.
+    """One row per job: `predicted`, `actual` and, for an estimate of this machine, their `ratio`; each has seconds,
+    memory_mb and disk_mb, `actual` also samples_per_s and device. None where it is not known.
 
     A job whose record is missing (an earlier version ran it) still tells its seconds through its status.
     """
     rows = []
     for job in jobs.CORE_JOBS:
-        predicted = (found or {}).get("jobs", {}).get(job, {})
-        took, status = jobs.cost(study, job), jobs.status(study, job)
-        done = status.state == "done"
-        actual = {"seconds": status.seconds if done else None,
-                  "memory_mb": took.memory_mb if done and took else None,
-                  "disk_mb": took.disk_mb if done and took else None,
-                  "samples_per_s": took.samples_per_s if done and took else None,
-                  "device": took.device if done and took else None}
-        rows.append({"job": job, "predicted": predicted or None, "actual": actual if done else None})
+        predicted = (found or {}).get("jobs", {}).get(job)
+        actual = _actual(study, job)
+        ratio = None
+        if predicted and actual and (found or {}).get("device") == HERE:
+            ratio = {key: round(predicted[key] / actual[key], 3) for key in TOTALS if actual[key]}
+        rows.append({"job": job, "predicted": predicted, "actual": actual, "ratio": ratio})
     return rows
+
+
+def _actual(study: Study, job: str) -> dict[str, Any] | None:
+    """What a finished job took."""
+    status, took = jobs.status(study, job), jobs.cost(study, job)
+    if status.state != "done":
+        return None
+    names = ("memory_mb", "device_memory_mb", "disk_mb", "samples_per_s", "device")
+    return {"seconds": round(status.seconds, 2)} | {name: getattr(took, name) if took else None for name in names}

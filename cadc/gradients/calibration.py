@@ -26,8 +26,9 @@ log = logging.getLogger(__name__)
 
 BLOCK = 64
 """Pool rows are taken in blocks of neighbours of this many, so that batches are padded as in the whole pool."""
-AIM_S = 8.0
-"""Seconds of work aimed at for each job; a slow model gets fewer rows, never fewer than LEAST."""
+AIM_S = 16.0
+"""Seconds of work aimed at for each job, judged by one row run alone (batches are faster); a slow model gets fewer
+rows, never fewer than LEAST."""
 LEAST = 4
 _VECTOR_BYTES = 256 << 20
 
@@ -38,8 +39,12 @@ class Rates:
 
     start: float
     """From starting a process to the end of its imports."""
+    first_load: float
+    """Load the model for the first time in a process, the imports of its classes included."""
     load: float
-    """Load the model, read the samples, write the checkpoints: what the warm-up needs beside its steps."""
+    """Load it again."""
+    warmup_rest: float
+    """What the warm-up needs beside loading and steps: reading samples, writing checkpoints."""
     fresh_row: float
     """A warm-up row seen for the first time, a whole step divided by its rows."""
     known_row: float
@@ -112,12 +117,13 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _measure(study: Study, scratch: Path, workers: int, start: float) -> Rates:
-    from cadc.cost import Meter, size_of
+    from cadc.cost import MB, Meter, size_of
     from cadc.gradients.attribute import run_attribute
     from cadc.gradients.targets import run_targets
     from cadc.warmup import run_warmup
 
-    small, workers = _small_study(study, scratch, workers)
+    second, first_load = _row_seconds(study)
+    small, workers = _small_study(study, scratch, workers, second)
     walls, peaks, device = {}, {}, 0.0
     for job, run, options in (("warmup", run_warmup, {}), ("targets", run_targets, {}),
                               ("attribute", run_attribute, {"workers": workers})):
@@ -128,40 +134,38 @@ def _measure(study: Study, scratch: Path, workers: int, start: float) -> Rates:
         peaks[job], device = meter.memory_mb, max(device, meter.device_mb or 0.0)
     fresh, known, steps = _warmup_rows(small)
     rows, vectors, passes = _done(small)
-    vector, parameters = _vector_seconds(small, workers)
+    vector, parameters, load = _vector_seconds(small, workers)
+    gram, write_mb = _gram_seconds(), _write_seconds(scratch)
     shards = [json.loads(p.read_text()) for p in sorted(small.shards_folder.glob("shard-*.json"))]
     busy = sum(s["seconds"] for s in shards)
     count = sum(len(s["kept"]) for s in shards)
-    load = max(walls["warmup"] - steps, 0.0)
     stored = size_of(small.targets_folder.glob("vectors-*")) / (small.config.checkpoints * vectors * parameters)
-    return Rates(start=start, load=load, fresh_row=fresh, known_row=known,
-                 target_row=max(walls["targets"] - load, 0.05 * walls["targets"]) / passes, pool_row=busy / count,
-                 pool_start=max(walls["attribute"] - busy / workers, 0.0), vector=vector, gram=_gram_seconds(),
-                 number_bytes=stored,
-                 write_mb=_write_seconds(scratch), parameters=parameters, small_vectors=vectors, pool_rows=rows,
-                 workers=workers, warmup_mb=peaks["warmup"], targets_mb=peaks["targets"],
+    written = size_of((small.targets_folder,)) / MB * write_mb
+    return Rates(start=start, first_load=first_load, load=load, warmup_rest=max(walls["warmup"] - load - steps, 0.0),
+                 fresh_row=fresh, known_row=known, target_row=max(walls["targets"] - load - written, 0.0) / passes,
+                 pool_row=busy / count, pool_start=max(walls["attribute"] - busy / workers, 0.0), vector=vector,
+                 gram=gram, number_bytes=stored, write_mb=write_mb, parameters=parameters, small_vectors=vectors,
+                 pool_rows=rows, workers=workers, warmup_mb=peaks["warmup"], targets_mb=peaks["targets"],
                  attribute_mb=peaks["attribute"], device_mb=device)
 
 
-def _small_study(study: Study, scratch: Path, workers: int) -> tuple[Study, int]:
-    """The study in small, ingested, and the number of processes it keeps busy."""
+def _small_study(study: Study, scratch: Path, workers: int, second: float) -> tuple[Study, int]:
+    """The study in small, ingested, and the number of processes it keeps busy; a row alone takes `second` seconds."""
     from cadc.data import read_samples
     from cadc.vlm.feed import by_length
 
-    second = _row_seconds(study)
     config = study.config
     rounds = 1 + (config.permutations if config.grounded else 0)
-    per_worker = _rows(AIM_S / (second * config.checkpoints))
-    batch = max(2, min(config.warmup_batch, int(AIM_S / second / 4)))
-    pool = read_samples(study.samples_file("pool"))
-    workers = max(1, min(workers, -(-len(pool) // per_worker)))
-    size = min(per_worker, -(-len(pool) // workers))
-    chosen = _blocks(by_length(pool, range(len(pool))), size * workers)
-    target = read_samples(study.samples_file("target"))
-    wanted = max(LEAST, min(BLOCK, int(AIM_S / (second * config.checkpoints * rounds))))
-    targets = _blocks(by_length(target, range(len(target))), wanted, wanted)
+    pool, target = (read_samples(study.samples_file(role)) for role in ("pool", "target"))
+    each = _rows(AIM_S / (second * config.checkpoints))
+    run = min(BLOCK, max(1, each // 2), config.shard_rows, -(-len(pool) // 2))
+    workers = max(1, min(workers, len(pool) // run))
+    chosen = _runs(by_length(pool, range(len(pool))), each * workers, run)
+    wanted = min(2 * BLOCK, _rows(AIM_S / (second * config.checkpoints * rounds)))
+    targets = _runs(by_length(target, range(len(target))), wanted, min(wanted, BLOCK))
+    batch = max(1, min(config.warmup_batch, int(AIM_S / second / 4), len(chosen) // 2))
     settings = {"warmup_batch": batch, "warmup_min_rows": 2 * batch, "warmup_share": 1e-9, "warmup_epochs": 2,
-                "shard_rows": min(config.shard_rows, max(1, size // 2)), "landmarks": 1.0, "mode": "exact"}
+                "shard_rows": run, "landmarks": 1.0, "mode": "exact" if config.mode == "auto" else config.mode}
     folder = scratch / "studies" / study.identity
     small = dataclasses.replace(study, folder=folder, config=dataclasses.replace(config, **settings))
     write_json(folder / "study.json", {"identity": study.identity, "created": study.created, "inputs": study.inputs,
@@ -176,17 +180,17 @@ def _rows(wanted: float) -> int:
     return max(LEAST, int(wanted)) if wanted < BLOCK else min(4, int(wanted / BLOCK)) * BLOCK
 
 
-def _blocks(ordered: Sequence[int], count: int, size: int = BLOCK) -> list[int]:
-    """About `count` of the ordered rows, ascending: evenly spread runs of `size` neighbours, each row once.
+def _runs(ordered: Sequence[int], count: int, size: int) -> list[int]:
+    """About `count` of the rows ordered by length, ascending: evenly spread runs of `size` neighbours.
 
-    A count below the run's size spreads single rows.
+    Neighbours, because batches of neighbours is what the whole pass makes: single rows spread over all lengths would
+    be padded far more.
     """
-    if count >= len(ordered):
+    runs = max(1, round(count / size))
+    if runs * size >= len(ordered):
         return sorted(ordered)
-    size = size if size < count else 1
-    runs = max(1, count // size)
-    starts = [round((i + 0.5) * (len(ordered) - size) / runs) for i in range(runs)]
-    return sorted({ordered[s + k] for s in starts for k in range(size)})
+    starts = [round((i + 0.5) * len(ordered) / runs - size / 2) for i in range(runs)]
+    return sorted({ordered[start + k] for start in starts for k in range(size)})
 
 
 def _copy_rows(study: Study, small: Study, role: str, rows: Sequence[int]) -> None:
@@ -200,13 +204,16 @@ def _copy_rows(study: Study, small: Study, role: str, rows: Sequence[int]) -> No
         small.ingest_images(role).symlink_to(study.ingest_images(role).resolve(), target_is_directory=True)
 
 
-def _row_seconds(study: Study) -> float:
-    """Forward and backward of a row of middle length, alone; only to choose how many rows to measure."""
+def _row_seconds(study: Study) -> tuple[float, float]:
+    """Forward and backward of a row of middle length, alone (only to choose how many rows to measure), and the first
+    load of the model."""
     from cadc.errors import DataError
     from cadc.vlm import answer_losses, open_vlm, prefix
     from cadc.vlm.feed import Feed
 
+    began = time.perf_counter()
     vlm = open_vlm(study.config)
+    loaded = time.perf_counter() - began
     feed = Feed(study, "pool", vlm)
     order = feed.by_length(range(len(feed)))
     reason = "the pool is empty"
@@ -223,7 +230,7 @@ def _row_seconds(study: Study) -> float:
             loss.backward()
             loss.item()  # waits for the device
             seconds = clock() - began
-        return max(seconds, 1e-4)
+        return max(seconds, 1e-4), loaded
     raise JobError(f"no pool row can be encoded, so nothing can be measured: {reason}")
 
 
@@ -252,8 +259,9 @@ def _done(small: Study) -> tuple[int, int, int]:
     return scored["rows"], vectors, passes
 
 
-def _vector_seconds(small: Study, workers: int) -> tuple[float, int]:
-    """Seconds to multiply one row's gradient with one target vector, the vectors too many for caches; and P.
+def _vector_seconds(small: Study, workers: int) -> tuple[float, int, float]:
+    """Seconds to multiply one row's gradient with one target vector, the vectors too many for caches; P; and seconds
+    to load the model once more.
 
     On a CPU `workers` threads do it at once, each with vectors of its own, as the workers will.
     """
@@ -263,7 +271,9 @@ def _vector_seconds(small: Study, workers: int) -> tuple[float, int]:
 
     from cadc.vlm import open_vlm
 
+    began = time.perf_counter()
     vlm = open_vlm(small.config)
+    load = time.perf_counter() - began
     on_gpu = vlm.device == "cuda"
     count = max(16, min(512, _VECTOR_BYTES // (vlm.lora.size * 4)))
 
@@ -281,7 +291,7 @@ def _vector_seconds(small: Study, workers: int) -> tuple[float, int]:
 
     crew = 1 if on_gpu else workers
     with ThreadPoolExecutor(crew) as pool:
-        return sum(pool.map(timed, range(crew))) / crew, vlm.lora.size
+        return sum(pool.map(timed, range(crew))) / crew, vlm.lora.size, load
 
 
 def _gram_seconds() -> float:

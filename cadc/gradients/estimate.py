@@ -92,7 +92,8 @@ def measured_costs(study: Study, known: Sizes, rates: Rates, workers: int) -> di
     disk = disk_mb(study, known, size, rates.number_bytes)
     more = known.vectors - rates.small_vectors
     vector_mb = steps * size * rates.number_bytes / MB  # one target vector at every checkpoint
-    warm = rates.load + known.fresh_rows * rates.fresh_row + known.known_rows * rates.known_row
+    stepped = known.fresh_rows * rates.fresh_row + known.known_rows * rates.known_row
+    warm = rates.start + rates.first_load + rates.warmup_rest + stepped
     grams = steps * (known.singles**2 + (known.vectors - known.singles) * known.units) * size
     target = rates.load + known.passes * rates.target_row + grams * rates.gram + disk["targets"] * rates.write_mb
     row = rates.pool_row + steps * max(more, 0) * rates.vector
@@ -102,7 +103,7 @@ def measured_costs(study: Study, known: Sizes, rates: Rates, workers: int) -> di
     held = {"warmup": 0.0, "targets": 2 * more * vector_mb, "attribute": workers * more * vector_mb * (1 + 2 / steps)}
     base = {"warmup": rates.warmup_mb, "targets": rates.targets_mb,
             "attribute": rates.attribute_mb * (1 + workers) / (1 + rates.workers)}
-    seconds = {"warmup": rates.start + warm, "targets": target, "attribute": pool}
+    seconds = {"warmup": warm, "targets": target, "attribute": pool}
     return {job: {"seconds": round(seconds[job], 1), "memory_mb": round(base[job] + max(held[job], 0), 1),
                   "disk_mb": round(disk[job], 1)} for job in seconds}
 
