@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from cadc.cost import JobCost, Meter, measured
 from cadc.errors import BusyError, JobError
 from cadc.gradients.engines import QUIET, EngineSettings
 from cadc.progress import Cancelled
@@ -118,6 +119,26 @@ def status(study: Study, job: str) -> JobStatus:
 def statuses(study: Study) -> list[JobStatus]:
     """All jobs of a study, in their order."""
     return [status(study, job) for job in JOBS]
+
+
+def cost(study: Study, job: str) -> JobCost | None:
+    """What a job took when it last ended, or None when it never ran (or an earlier version ran it)."""
+    try:
+        return JobCost(**json.loads(study.cost_file(job).read_text()))
+    except FileNotFoundError:
+        return None
+    except (TypeError, ValueError) as error:
+        raise JobError(f"cost.json of job {job!r} of study {study.name!r} cannot be read: {error}. Delete the file; "
+                       "only the record of what the job took is lost.") from error
+
+
+def record_cost(study: Study, job: str, meter: Meter, workers: int) -> None:
+    """Write what a job that has just ended took, as its status file tells it and the meter saw it."""
+    ended = _read(study, job)
+    samples = ended.done * (study.config.warmup_batch if ended.unit == "steps" and job == "warmup" else 1)
+    found = measured(job, meter, state=ended.state, seconds=ended.seconds, samples=samples,
+                     disk=study.results_of(job), workers=workers, earlier=cost(study, job))
+    write_json(study.cost_file(job), asdict(found))
 
 
 def finished(study: Study, job: str = "attribute") -> bool:

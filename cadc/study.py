@@ -322,6 +322,21 @@ class Study:
         """status.json, log.txt, cancel, lock of one job."""
         return self.folder / "jobs" / job
 
+    def cost_file(self, job: str) -> Path:
+        """What a job really took (`cadc.cost`)."""
+        return self.job_folder(job) / "cost.json"
+
+    def results_of(self, job: str) -> tuple[Path, ...]:
+        """Folders that a job writes its results into."""
+        return {"ingest": (self.folder / "ingest",), "warmup": (self.warmup_folder,),
+                "targets": (self.targets_folder,), "attribute": (self.shards_folder, self.scores_folder),
+                "evaluate": (self.evaluation_folder,)}[job]
+
+    @cached_property
+    def estimate_file(self) -> Path:
+        """The latest predictions of what the jobs cost, here and on named devices."""
+        return self.folder / "estimate.json"
+
     @cached_property
     def decisions_file(self) -> Path:
         """Latest decisions as JSON: a copy of what the database holds, for a command line beside a running app."""

@@ -8,10 +8,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from cadc.cost import Meter
 from cadc.errors import BusyError, CadcError
 from cadc.gradients.engines import EngineSettings
 from cadc.gradients.engines.devices import default_workers
-from cadc.jobs import CORE_JOBS, FileProgress, JobStatus, finished, up_to, worker_lock, write_status
+from cadc.jobs import (
+    CORE_JOBS,
+    FileProgress,
+    JobStatus,
+    finished,
+    record_cost,
+    up_to,
+    worker_lock,
+    write_status,
+)
 from cadc.progress import Cancelled
 from cadc.study import Study
 
@@ -34,7 +44,10 @@ def run(study: Study, until: str, engine: EngineSettings) -> bool:
     for place, job in enumerate(jobs):
         if finished(study, job) and job in CORE_JOBS:
             continue
-        if not _run_one(study, job, engine):
+        with Meter() as meter:
+            done = _run_one(study, job, engine)
+        record_cost(study, job, meter, engine.workers or default_workers() if job == "attribute" else 1)
+        if not done:
             for later in jobs[place + 1:]:
                 if not finished(study, later):
                     write_status(study, JobStatus(job=later))
