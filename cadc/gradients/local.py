@@ -25,13 +25,14 @@ from cadc.study import Study
 log = logging.getLogger(__name__)
 
 
-def compute(study: Study, open_shards: Sequence[Shard], source: str, progress: Progress, workers: int) -> None:
-    """Compute all open shards. Raises Cancelled, JobError, ModelError."""
+def compute(study: Study, open_shards: Sequence[Shard], source: str, progress: Progress, workers: int,
+            kind: str = "pool") -> None:
+    """Compute all open shards of one kind of pass (`pool` or `features`). Raises Cancelled, JobError, ModelError."""
     if not open_shards:
         return
     workers = min(workers, len(open_shards))
     if workers > 1:
-        _Crew(study, open_shards, workers).run(progress)
+        _Crew(study, open_shards, workers, kind).run(progress)
         left = [s for s in open_shards if sidecar(study, s, source, checksum=False) is None]
         if left:
             log.warning("%d shards left by dead workers are computed here", len(left))
@@ -40,15 +41,16 @@ def compute(study: Study, open_shards: Sequence[Shard], source: str, progress: P
         left = list(open_shards)
     if left:
         progress.note("loading the model and the target vectors")
-        in_process(study, left, lambda rows, loss: progress.step(rows, loss=loss))
+        in_process(study, left, lambda rows, loss: progress.step(rows, loss=loss), kind)
 
 
-def in_process(study: Study, todo: Sequence[Shard], step: Any) -> None:
+def in_process(study: Study, todo: Sequence[Shard], step: Any, kind: str = "pool") -> None:
     """Compute shards here, one after the other."""
     from cadc.gradients.attribute import PoolPass
+    from cadc.gradients.landmarks_pass import FeaturePass
     from cadc.vlm.feed import Feed
 
-    engine = PoolPass(study)
+    engine = {"pool": PoolPass, "features": FeaturePass}[kind](study)
     feed = Feed(study, "pool", engine.vlm)
     for shard in todo:
         engine.shard(feed, shard, step)
@@ -57,8 +59,8 @@ def in_process(study: Study, todo: Sequence[Shard], step: Any) -> None:
 class _Crew:
     """Worker processes and what they say."""
 
-    def __init__(self, study: Study, todo: Sequence[Shard], workers: int) -> None:
-        self._study, self._todo, self._workers = study, todo, workers
+    def __init__(self, study: Study, todo: Sequence[Shard], workers: int, kind: str) -> None:
+        self._study, self._todo, self._workers, self._kind = study, todo, workers, kind
         self._said: queue.Queue[tuple[int, dict[str, Any] | None]] = queue.Queue()
         self._processes: list[subprocess.Popen[str]] = []
 
@@ -88,7 +90,7 @@ class _Crew:
     def _start(self, number: int) -> None:
         shards = ",".join(str(s.number) for s in self._todo[number::self._workers])
         root = self._study.folder.parent.parent
-        command = [sys.executable, "-m", "cadc.gradients.local", str(root), self._study.identity, shards]
+        command = [sys.executable, "-m", "cadc.gradients.local", str(root), self._study.identity, shards, self._kind]
         settings = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false",
                     "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
@@ -124,18 +126,20 @@ class _Crew:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """One worker: cache root, identity, shard numbers. Ends by itself when its parent is gone."""
+    """One worker: cache root, identity, shard numbers, kind of pass. Ends by itself when its parent is gone."""
     import torch
 
     from cadc.data import read_samples
     from cadc.gradients.attribute import pool_shards
+    from cadc.gradients.landmarks import feature_shards
 
-    root, identity, numbers = arguments
+    root, identity, numbers, kind = arguments
     torch.set_num_threads(1)
     parent = os.getppid()
     study = Study.open(identity, root=Path(root))
     wanted = {int(n) for n in numbers.split(",")}
-    todo = [s for s in pool_shards(study, read_samples(study.samples_file("pool"))) if s.number in wanted]
+    cut = {"pool": pool_shards, "features": feature_shards}[kind]
+    todo = [s for s in cut(study, read_samples(study.samples_file("pool"))) if s.number in wanted]
 
     def step(rows: int, loss: float) -> None:
         if os.getppid() != parent:
@@ -143,7 +147,7 @@ def main(arguments: Sequence[str]) -> int:
         _say({"rows": rows, "loss": loss, "at": time.time()})
 
     try:
-        in_process(study, todo, step)
+        in_process(study, todo, step, kind)
     except CadcError as error:
         _say({"error": str(error)})
         return 1
