@@ -179,7 +179,8 @@ def run_attribute(study: Study, progress: Progress, workers: int = 1) -> None:
     if compaction.finished(study, source):
         progress.note("attribution is already finished")
         return
-    pieces, features = pool_shards(study, pool), landmarks.feature_shards(study, pool)
+    pieces = pool_shards(study, pool)
+    features = landmarks.feature_shards(study, pool) if landmarks.predicts(study, len(pool)) else []
     todo = {kind: [s for s in every if shards.sidecar(study, s, source) is None]
             for kind, every in (("pool", pieces), ("features", features))}
     count = sum(len(s.rows) for s in (*pieces, *features))

@@ -79,10 +79,8 @@ def quotas(sizes: Sequence[int], count: int) -> list[int]:
 
 
 def feature_shards(study: Study, samples: Sequence["Sample"]) -> list[Shard]:
-    """Shards of the forward-only pass over the whole pool, always the same; none when every row is measured."""
+    """Shards of the forward-only pass over the whole pool, always the same."""
     from cadc.vlm.feed import by_length
 
-    if not predicts(study, len(samples)):
-        return []
     pieces = cut(by_length(samples, range(len(samples))), study.config.shard_rows)
     return [FeatureShard(piece.number, piece.rows) for piece in pieces]
