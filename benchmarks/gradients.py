@@ -246,7 +246,8 @@ def main() -> None:
     facts = machine(chosen.device, chosen.threads)
     versions = ", ".join(f"{name} {value}" for name, value in facts["versions"].items())
     lines = [f"{facts['date']}, commit {facts['commit']}: {facts['device']}, {facts['cores']} cores, "
-             f"{facts['threads']} thread(s) per engine, load {facts['load']:.1f} at the start; Python {facts['python']}, {versions}."]
+             f"{facts['threads']} thread(s) per engine, load {facts['load']:.1f} at the start; "
+             f"Python {facts['python']}, {versions}."]
     print(lines[0], flush=True)
     began, rows = time.monotonic(), []
     notes: list[str] = []

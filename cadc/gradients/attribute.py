@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from cadc.errors import JobError
-from cadc.gradients import batch_plan, engines, products, shards, targets
+from cadc.gradients import batch_plan, engines, landmarks, products, shards, targets
 from cadc.gradients.batching import Item, encoded_rows, halving, packed
 from cadc.gradients.engines import EngineSettings
 from cadc.gradients.features import Feature
@@ -171,10 +171,13 @@ class PoolPass(Scoring):
         if not parts:
             return {"rows": torch.zeros(0, dtype=torch.int64)}
         joined = {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
-        value, place = products.best(joined.pop("influence"), self.study.config.best_rows)
+        influence = joined.pop("influence")
+        value, place = products.best(influence, self.study.config.best_rows)
         positions = torch.tensor(rows, dtype=torch.int64)
+        answers = {"influence": influence.half()} if self.study.config.landmarks < 1 else {}  # for the regression
         narrow = {key: v.float() for key, v in joined.items() if v.is_floating_point() and key != "pool_sketch"}
-        return joined | narrow | {"rows": positions, "best_value": value.float(), "best_row": positions[place.long()].int()}
+        best = {"best_value": value.float(), "best_row": positions[place.long()].int()}
+        return joined | narrow | answers | best | {"rows": positions}
 
 
 class _Sums:
@@ -220,18 +223,22 @@ def run_attribute(study: Study, progress: Progress, workers: int | None = 1, *,
 
     source = pool_source(study)
     pool = read_samples(study.samples_file("pool"))
-    pieces = pool_shards(study, pool)
     if compaction.finished(study, source):
         progress.note("attribution is already finished")
         return
-    open_shards = [s for s in pieces if shards.sidecar(study, s, source) is None]
-    done = sum(len(s.rows) for s in pieces) - sum(len(s.rows) for s in open_shards)
-    progress.start(len(pool), done=done)
-    progress.note(f"{len(pieces) - len(open_shards)} of {len(pieces)} shards are already there")
-    work = engines.Work(study=study, kind="pool", source=source, shards=open_shards)
-    engines.compute(work, progress, engine or EngineSettings(workers=workers))
+    pieces = pool_shards(study, pool)
+    features = landmarks.feature_shards(study, pool)
+    todo = {kind: [s for s in every if shards.sidecar(study, s, source) is None]
+            for kind, every in (("pool", pieces), ("features", features))}
+    count = sum(len(s.rows) for s in (*pieces, *features))
+    progress.start(count, done=count - sum(len(s.rows) for open_shards in todo.values() for s in open_shards))
+    missing = sum(map(len, todo.values()))
+    progress.note(f"{len(pieces) + len(features) - missing} of {len(pieces) + len(features)} shards are already there")
+    for kind, open_shards in todo.items():
+        work = engines.Work(study=study, kind=kind, source=source, shards=open_shards)
+        engines.compute(work, progress, engine or EngineSettings(workers=workers))
     progress.note("putting the shards together")
-    compaction.compact(study, pool, pieces, source)
+    compaction.compact(study, pool, pieces, source, features)
     for warning in batch_plan.read(study, "attribute").warnings:
         progress.note(warning)
 
@@ -245,7 +252,7 @@ def pool_source(study: Study) -> str:
 
 
 def pool_shards(study: Study, pool: Sequence) -> list[shards.Shard]:
-    """All shards of a study's pool, always the same."""
+    """All shards of the rows whose gradients are computed, always the same."""
     from cadc.vlm.feed import by_length
 
-    return shards.cut(by_length(pool, range(len(pool))), study.config.shard_rows)
+    return shards.cut(by_length(pool, landmarks.chosen(study, pool)), study.config.shard_rows)

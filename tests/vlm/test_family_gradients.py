@@ -114,7 +114,7 @@ def test_every_adapter_outside_hears_from_every_batch(family_folder):
         capture, heard = open_capture(vlm), set()
         given = prefix(vlm, vlm.collate([vlm.encode(s, pictures_of(s)) for s in batch]))
         capture.switch(adapter(vlm.lora.size).double())
-        with capture.watch(lambda number, gradient: heard.add(number)):
+        with capture.watch(lambda number, gradient, heard=heard: heard.add(number)):
             answer_losses(vlm, given).sum().backward()
         capture.close()
         assert heard == set(range(len(vlm.lora.matrices)))

@@ -34,6 +34,8 @@ class PassKind:
 
 PASSES = {
     "pool": PassKind(module="cadc.gradients.attribute", opens="PoolPass", cuts="pool_shards", source="pool_source"),
+    "features": PassKind(module="cadc.gradients.landmarks_pass", opens="FeaturePass", cuts="feature_shards",
+                         source="pool_source"),
 }
 
 
