@@ -65,6 +65,7 @@ class LineProgress:
     def start(self, total: int, unit: str = "samples", done: int = 0) -> None:
         """See `Progress.start`."""
         self._total, self._done, self._began = total - done, 0, time.monotonic()
+        self._told = self._began
 
     def step(self, n: int = 1, **readings: float) -> None:
         """See `Progress.step`."""

@@ -1,5 +1,6 @@
 """Engine `local`: processes that share a queue, and what is left when some of them are killed."""
 
+import json
 import os
 import signal
 
@@ -73,9 +74,12 @@ def test_killed_driver_loses_nothing(study, undisturbed):
 
 
 def test_error_of_a_worker_is_the_error_of_the_run(study):
-    (study.warmup_folder / "warmup.json").unlink()
+    about = study.folder / "study.json"  # read anew by the workers alone
+    text = json.loads(about.read_text())
+    text["config"]["model"] = str(study.folder / "targets")
+    about.write_text(json.dumps(text))
     progress = Watching()
-    with pytest.raises(JobError, match="has no warm-up yet"):
+    with pytest.raises(JobError, match="cannot be loaded"):
         run_attribute(study, progress, workers=2)
     assert progress.notes[-1] == "2 workers are loading the model"
 

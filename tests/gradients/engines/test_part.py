@@ -11,6 +11,7 @@ from cadc.cli import main
 from cadc.errors import DataError, JobError
 from cadc.gradients.attribute import run_attribute
 from cadc.gradients.engines.part import read_part, run_part
+from cadc.watch import LineProgress
 
 ROOT = Path(__file__).parents[3]
 
@@ -38,6 +39,21 @@ def test_part_before_the_targets_says_what_to_do(study):
     (study.targets_folder / "targets.json").unlink()
     with pytest.raises(JobError, match="no target gradients yet"):
         run_part(study, "1/2", Watching())
+
+
+def test_log_of_a_batch_system_gets_few_lines():
+    lines = []
+    progress = LineProgress(lines.append, every_s=3600)
+    progress.start(60, done=20)
+    progress.note("loading")
+    for _ in range(40):
+        progress.step()
+    assert lines == ["loading"]
+    often = LineProgress(lines.append, every_s=0)
+    often.start(60, done=20)
+    often.step(8)
+    often.step(0)
+    assert len(lines) == 2 and lines[1].startswith("8 of 40 samples")
 
 
 def test_cluster_page_names_every_option_of_the_commands():

@@ -36,7 +36,7 @@ def cancel(progress) -> None:
     raise Cancelled
 
 
-def wait_for(condition, seconds: float = 180):
+def wait_for(condition, seconds: float = 600):
     until = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < until, "waited too long"
