@@ -31,16 +31,16 @@ def test_cost_table_puts_what_it_took_beside_the_estimate():
             row("warmup", {"seconds": 10, "memory_mb": 500, "disk_mb": 2}),
             row("targets", {"seconds": 8, "memory_mb": 4, "disk_mb": 2}, {"seconds": 4, "device": None},
                 {"seconds": 2.0})]
-    table = trajectories.cost_table(rows, lambda s: f"{s} s").set_index("job")
-    assert table.loc["ingest", "time, taken"] == "1.5 s" and pd.isna(table.loc["ingest", "time, predicted"])
-    assert table.loc["warmup", "time, predicted"] == "10 s" and np.isnan(table.loc["warmup", "memory MB, taken"])
-    assert table.loc["targets", "predicted ÷ taken"] == 2.0
+    table = trajectories.cost_table(rows, lambda s: f"{s} s")
+    assert table.loc["ingest", "time, taken"] == "1.5 s" and table.loc["ingest", "time, predicted"] == "–"
+    assert table.loc["warmup", "time, predicted"] == "10 s" and table.loc["warmup", "memory, taken"] == "–"
+    assert table.loc["targets", "predicted ÷ taken"] == "2.00"
     assert trajectories.taken(rows).startswith("Taken: on x.")
 
 
 def test_cost_table_without_an_estimate_has_no_empty_columns():
     rows = [row("ingest", actual={"seconds": 1.5, "device": None}), row("warmup")]
-    assert list(trajectories.cost_table(rows, str).columns) == ["job", "time, taken"]
+    assert list(trajectories.cost_table(rows, str).columns) == ["time, taken"]
     assert "recorded when they end" in trajectories.taken(rows)
 
 

@@ -12,8 +12,8 @@ from cadc.gradients.estimate import disk_mb, estimate, measured_costs, sizes
 from cadc.study import Study
 
 RATES = Rates(start=1, first_load=2, load=1, warmup_rest=0.5, fresh_row=0.2, known_row=0.1, target_row=0.3,
-              pool_row=0.4, pool_start=3, vector=1e-3, gram=1e-9, write_mb=0.01, parameters=1000, number_bytes=4, small_vectors=5,
-              pool_rows=8, workers=2, warmup_mb=500, targets_mb=600, attribute_mb=900, device_mb=0)
+              pool_row=0.4, pool_start=3, vector=1e-3, gram=1e-9, write_mb=0.01, parameters=1000, number_bytes=4,
+              small_vectors=5, pool_rows=8, workers=2, warmup_mb=500, targets_mb=600, attribute_mb=900, device_mb=0)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ def test_empty_cache_points_to_the_data_page(empty_cache, open_page):
 def test_finished_study_shows_settings_and_what_jobs_took(study, open_page):
     page = open_page("2_trajectories", study="trial")
     settings = page.dataframe[0].value.set_index("setting")["value"]
-    assert page.dataframe[1].value["time, taken"].tolist() == ["3 s", "4 s", "5 s", "6 s"]
+    assert page.table[0].value["time, taken"].tolist() == ["3 s", "4 s", "5 s", "6 s"]
     assert settings["checkpoints T"] == "3"
     assert "Start" not in labels(page) and "Resume" not in labels(page)
 
@@ -59,8 +59,8 @@ def test_kept_predictions_stand_beside_what_jobs_took(study, open_page):
     costs = {"warmup": {"seconds": 8.0, "memory_mb": 700.0, "disk_mb": 3.0}}
     ledger.keep(study, ledger.HERE, ledger.summed(costs) | {"basis": "measured: a few rows"})
     page = open_page("2_trajectories", study="trial")
-    table = page.dataframe[1].value.set_index("job")
-    assert table.loc["warmup", "time, predicted"] == "8 s" and table.loc["warmup", "predicted ÷ taken"] == 2.0
+    table = page.table[0].value
+    assert table.loc["warmup", "time, predicted"] == "8 s" and table.loc["warmup", "predicted ÷ taken"] == "2.00"
     assert any("measured: a few rows" in t.value for t in page.text)
 
 
@@ -72,5 +72,5 @@ def test_a_named_device_can_be_chosen_and_shows_its_own_prediction(study, open_p
     device = next(s for s in page.selectbox if s.label == "Predict for")
     device.set_value("h100").run()
     assert not page.exception and page.number_input[0].label == "Share of its peak speed"
-    table = page.dataframe[1].value.set_index("job")
+    table = page.table[0].value
     assert table.loc["warmup", "time, predicted"] == "8 s" and "predicted ÷ taken" not in table
