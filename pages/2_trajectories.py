@@ -17,8 +17,6 @@ SHOWN = {"lora_rank": "LoRA rank r", "lora_layers": "adapted layers",
          "learning_rate": "peak learning rate", "checkpoints": "checkpoints T", "features": "training-side feature Γ",
          "grounded": "grounded target gradients", "samples_per_unit": "target samples per unit, at most",
          "near_samples": "single target samples per unit", "seed": "seed"}
-FORMATS = {"predicted ÷ taken": "%.2f", "samples/s": "%.1f"} | {
-    f"{what} MB, {side}": "%.0f" for what in ("memory", "disk") for side in ("predicted", "taken")}
 BEGUN = ("done", "cancelled", "failed", "interrupted")
 
 
@@ -46,8 +44,7 @@ def costs(study: Study) -> None:
             _predict(study, chosen, efficiency)
         st.rerun()
     found = known.get(chosen)
-    st.dataframe(figures.cost_table(ledger.beside(study, found), _ui.duration), hide_index=True, column_config={
-        name: st.column_config.NumberColumn(format=form) for name, form in FORMATS.items()})
+    st.table(figures.cost_table(ledger.beside(study, found), _ui.duration))
     if found:
         st.text(f"Predicted in all: {_ui.duration(found['total']['seconds'])}, {found['basis']}")
     st.text(figures.taken(ledger.beside(study, found)))

@@ -39,7 +39,7 @@ def checkpoint_ends(steps: int, checkpoints: int) -> list[int]:
     return [round((t + 1) * steps / checkpoints) for t in range(checkpoints)]
 
 
-def cost_table(rows: Sequence[Mapping[str, Any]], duration: Callable[[float | None], str]) -> pd.DataFrame:
+def cost_table(rows: Sequence[Mapping[str, Any]], duration: Callable[[float], str]) -> pd.DataFrame:
     """One line per job: what was predicted beside what it took, and how many times too high the prediction was.
 
     Columns without any entry are left out; rows as `ledger.beside` gives them, `duration` puts seconds into words.
@@ -51,13 +51,13 @@ def cost_table(rows: Sequence[Mapping[str, Any]], duration: Callable[[float | No
             "job": row["job"],
             "time, predicted": _words(predicted.get("seconds"), duration),
             "time, taken": _words(actual.get("seconds"), duration),
-            "predicted ÷ taken": ratio.get("seconds"),
-            "memory MB, predicted": predicted.get("memory_mb"), "memory MB, taken": actual.get("memory_mb"),
-            "disk MB, predicted": predicted.get("disk_mb"), "disk MB, taken": actual.get("disk_mb"),
-            "samples/s": actual.get("samples_per_s")})
-    table = pd.DataFrame(lines).dropna(axis="columns", how="all")
-    numbers = [name for name in table.columns if name != "job" and not name.startswith("time")]
-    return table.astype(dict.fromkeys(numbers, float))
+            "predicted ÷ taken": _words(ratio.get("seconds"), "{:.2f}".format),
+            "memory, predicted": _words(predicted.get("memory_mb"), "{:,.0f} MB".format),
+            "memory, taken": _words(actual.get("memory_mb"), "{:,.0f} MB".format),
+            "disk, predicted": _words(predicted.get("disk_mb"), "{:,.1f} MB".format),
+            "disk, taken": _words(actual.get("disk_mb"), "{:,.1f} MB".format),
+            "samples/s": _words(actual.get("samples_per_s"), "{:,.1f}".format)})
+    return pd.DataFrame(lines).set_index("job").dropna(axis="columns", how="all").fillna("–")
 
 
 def taken(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -68,8 +68,8 @@ def taken(rows: Sequence[Mapping[str, Any]]) -> str:
     return f"Taken: on {' and '.join(devices)}. Memory is that of all processes of a job together."
 
 
-def _words(seconds: float | None, duration: Callable[[float | None], str]) -> str | None:
-    return None if seconds is None else duration(seconds)
+def _words(value: float | None, say: Callable[[float], str]) -> str | None:
+    return None if value is None else say(value)
 
 
 def norm_table(gram: np.ndarray, units: Sequence[str]) -> pd.DataFrame:

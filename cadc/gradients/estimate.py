@@ -124,7 +124,8 @@ def estimate_for(study: Study, name: str, *, efficiency: float | None = None, de
     weights = sum(p.numel() for p in vlm.model.parameters())
     memory = device_memory(study, known, vlm.lora.size, weights=weights, kept=row.kept, tokens=tokens)
     mode = chosen_mode(study, memory, chosen)
-    flop = job_flops(study, known, row, vlm.lora.size, vectors=known.vectors if mode == "exact" else 0)
+    length = vlm.lora.size if mode == "exact" else study.config.sketch_dim
+    flop = job_flops(study, known, row, length)
     disk = disk_mb(study, known, vlm.lora.size)
     held = {"warmup": ("weights", "activations"), "targets": ("weights", "adapters", "activations"),
             "attribute": ("weights", "adapters", "activations", mode)}
@@ -136,17 +137,17 @@ def estimate_for(study: Study, name: str, *, efficiency: float | None = None, de
              f"TFLOP/s, {devices} device(s), counted on {looked} pool rows; decoding pictures, disk and the Gram "
              "matrices (on the host) are not in it")
     told = {"basis": basis, "mode": mode, "memory": {k: round(v, 1) for k, v in memory.items()},
-            "flops": asdict(row) | {"product": product_flops(known.vectors, vlm.lora.size)}}
+            "flops": asdict(row) | {"product": product_flops(known.vectors, length)}}
     return keep(study, name.strip().lower(), summed(jobs) | told)
 
 
-def job_flops(study: Study, known: Sizes, row: RowFlops, parameters: int, *, vectors: int) -> dict[str, float]:
-    """FLOP of each job; `vectors` is R for exact products, 0 for sketches (whose own products hardly count)."""
+def job_flops(study: Study, known: Sizes, row: RowFlops, length: int) -> dict[str, float]:
+    """FLOP of each job; `length`: numbers of a target vector, P for exact products, else the sketch's."""
     steps = study.config.checkpoints
     seen = known.fresh_rows + known.known_rows
     return {"warmup": seen * (row.once + row.each),
             "targets": known.passes * (row.once + steps * row.each),
-            "attribute": known.pool * (row.once + steps * (row.each + product_flops(vectors, parameters)))}
+            "attribute": known.pool * (row.once + steps * (row.each + product_flops(known.vectors, length)))}
 
 
 def device_memory(study: Study, known: Sizes, parameters: int, *, weights: int, kept: float, tokens: float
@@ -161,12 +162,11 @@ def device_memory(study: Study, known: Sizes, parameters: int, *, weights: int, 
 
 
 def chosen_mode(study: Study, memory: dict[str, float], chosen: Device) -> str:
-    """`exact` where the target vectors fit beside everything else with a tenth to spare, else `sketch`; a study that
-    asks for one of them gets it."""
+    """`exact` where the target vectors fit into half of what the model leaves of the memory, as the engine chooses,
+    else `sketch`; a study that asks for one of them gets it."""
     if study.config.mode != "auto":
         return study.config.mode
-    needed = sum(memory[part] for part in ("weights", "adapters", "activations", "exact"))
-    return "exact" if needed * MB <= 0.9 * chosen.memory_gb * 1e9 else "sketch"
+    return "exact" if memory["exact"] * MB <= 0.5 * (chosen.memory_gb * 1e9 - memory["weights"] * MB) else "sketch"
 
 
 def disk_mb(study: Study, known: Sizes, parameters: int, number_bytes: float = 4) -> dict[str, float]:

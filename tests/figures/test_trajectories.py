@@ -22,15 +22,26 @@ def test_checkpoints_are_spread_evenly_and_end_with_the_last_step():
     assert trajectories.checkpoint_ends(10, 4) == [2, 5, 8, 10]
 
 
+def row(job, predicted=None, actual=None, ratio=None):
+    return {"job": job, "predicted": predicted, "actual": actual, "ratio": ratio}
+
+
 def test_cost_table_puts_what_it_took_beside_the_estimate():
-    estimate = {"jobs": {"warmup": {"seconds": 10, "memory_mb": 500, "disk_mb": 2}}}
-    table = trajectories.cost_table(estimate, {"ingest": 1.5, "warmup": None}).set_index("job")
-    assert table.loc["ingest", "took s"] == 1.5 and np.isnan(table.loc["ingest", "estimated s"])
-    assert table.loc["warmup", "estimated s"] == 10 and np.isnan(table.loc["warmup", "took s"])
+    rows = [row("ingest", actual={"seconds": 1.5, "memory_mb": 90, "disk_mb": 1, "samples_per_s": 6, "device": "x"}),
+            row("warmup", {"seconds": 10, "memory_mb": 500, "disk_mb": 2}),
+            row("targets", {"seconds": 8, "memory_mb": 4, "disk_mb": 2}, {"seconds": 4, "device": None},
+                {"seconds": 2.0})]
+    table = trajectories.cost_table(rows, lambda s: f"{s} s")
+    assert table.loc["ingest", "time, taken"] == "1.5 s" and table.loc["ingest", "time, predicted"] == "–"
+    assert table.loc["warmup", "time, predicted"] == "10 s" and table.loc["warmup", "memory, taken"] == "–"
+    assert table.loc["targets", "predicted ÷ taken"] == "2.00"
+    assert trajectories.taken(rows).startswith("Taken: on x.")
 
 
 def test_cost_table_without_an_estimate_has_no_empty_columns():
-    assert list(trajectories.cost_table(None, {"ingest": 1.5}).columns) == ["job", "took s"]
+    rows = [row("ingest", actual={"seconds": 1.5, "device": None}), row("warmup")]
+    assert list(trajectories.cost_table(rows, str).columns) == ["time, taken"]
+    assert "recorded when they end" in trajectories.taken(rows)
 
 
 def test_norms_are_those_of_the_vectors_behind_the_gram_matrix():

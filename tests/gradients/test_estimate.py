@@ -1,30 +1,100 @@
-"""The estimate before the start."""
+"""The estimate before the start: a study in small, and what follows from its numbers."""
+
+import dataclasses
 
 import pytest
 from tiny_study import make_study
 
+from cadc import ledger
 from cadc.errors import JobError
-from cadc.gradients.estimate import estimate
+from cadc.gradients.calibration import Rates, _runs
+from cadc.gradients.estimate import disk_mb, estimate, measured_costs, sizes
 from cadc.study import Study
 
+RATES = Rates(start=1, first_load=2, load=1, warmup_rest=0.5, fresh_row=0.2, known_row=0.1, target_row=0.3,
+              pool_row=0.4, pool_start=3, vector=1e-3, gram=1e-9, write_mb=0.01, parameters=1000, number_bytes=4,
+              small_vectors=5, pool_rows=8, workers=2, warmup_mb=500, targets_mb=600, attribute_mb=900, device_mb=0)
 
-def test_estimate_needs_no_job_but_ingest_and_adds_up(data, tmp_path):
-    study = make_study(data, tmp_path)
-    found = estimate(study, workers=2)
-    assert list(found["jobs"]) == ["ingest", "warmup", "targets", "attribute"]
+
+@pytest.fixture(scope="module")
+def estimated(data, tmp_path_factory):
+    study = make_study(data, tmp_path_factory.mktemp("estimated"))
+    return study, estimate(study, workers=2)
+
+
+def test_estimate_needs_no_job_but_ingest_and_adds_up(estimated):
+    study, found = estimated
+    assert list(found["jobs"]) == ["warmup", "targets", "attribute"]
     assert found["total"]["seconds"] == pytest.approx(sum(j["seconds"] for j in found["jobs"].values()), abs=0.11)
-    assert all(j[key] > 0 for name, j in found["jobs"].items() if name != "ingest" for key in ("seconds", "memory_mb"))
-    assert "2 process(es)" in found["basis"]
-    assert not study.warmup_folder.exists()
+    assert all(job[key] > 0 for job in found["jobs"].values() for key in ("seconds", "memory_mb"))
+    assert "measured" in found["basis"] and found["rates"]["workers"] == 2
+
+
+def test_estimate_leaves_nothing_behind_but_its_file(estimated):
+    study, found = estimated
+    assert not study.warmup_folder.exists() and not list(study.folder.glob("calibration-*"))
+    assert ledger.kept(study) == {ledger.HERE: found}
+
+
+def test_measured_rates_are_seconds_that_add_up_to_a_run(estimated):
+    rates = Rates(**estimated[1]["rates"])
+    assert all(getattr(rates, f.name) > 0 for f in dataclasses.fields(Rates)
+               if f.name not in ("device_mb", "warmup_rest", "target_row"))
+    assert rates.number_bytes == pytest.approx(4, rel=0.2)
 
 
 def test_disk_is_predicted_to_a_tenth(ready):
-    predicted = estimate(ready)["jobs"]["targets"]["disk_mb"]
+    from cadc.gradients.targets import finished
+    from cadc.vlm import open_vlm
+
+    predicted = disk_mb(ready, sizes(ready), open_vlm(ready.config).lora.size)["targets"]
     taken = sum(p.stat().st_size for p in ready.targets_folder.glob("*.safetensors")) / 2**20
-    assert predicted == pytest.approx(taken, rel=0.1, abs=0.11)
+    assert predicted == pytest.approx(taken, rel=0.1)
+    assert sizes(ready).singles == len(finished(ready)["samples"])
+
+
+def test_seconds_and_disk_grow_in_proportion_to_the_pool(ready):
+    known = sizes(ready)
+    costs = [measured_costs(ready, dataclasses.replace(known, pool=n * 1000), RATES, 2)["attribute"] for n in (1, 2, 3)]
+    for key in ("seconds", "disk_mb"):
+        first, second, third = (c[key] for c in costs)
+        assert second > first and third - second == pytest.approx(second - first, abs=0.11)
+
+
+def test_two_processes_halve_the_rows_of_each_and_hold_the_vectors_twice(ready):
+    known = dataclasses.replace(sizes(ready), pool=10_000, singles=5_000)
+    alone, both = (measured_costs(ready, known, RATES, workers)["attribute"] for workers in (1, 2))
+    assert both["seconds"] - RATES.pool_start < 0.51 * (alone["seconds"] - RATES.pool_start) + 1
+    assert both["memory_mb"] > 1.5 * alone["memory_mb"] - 500
+
+
+def test_warmup_rows_of_later_passes_are_counted_as_known(ready):
+    known = sizes(ready)
+    assert (known.fresh_rows, known.known_rows) == (12, 12)  # 12 rows, two passes
+
+
+def test_runs_are_neighbours_spread_over_all_lengths():
+    ordered = list(range(1000))
+    found = _runs(ordered, 128, 64)
+    assert len(found) == 128
+    assert found[63] - found[0] == 63 and found[127] - found[64] == 63
+    assert found[0] < 250 < 750 < found[-1]
+    assert _runs(ordered[:100], 128, 64) == ordered[:100]
 
 
 def test_estimate_before_the_pool_was_read_says_what_to_do(data, ready, tmp_path):
     fresh = Study.create("fresh", ready.config, created="2026-01-01T00:00:00", root=tmp_path)
     with pytest.raises(JobError, match="Run its ingest job first"):
         estimate(fresh)
+
+
+def test_a_model_that_cannot_be_loaded_is_said_in_one_line(data, tmp_path):
+    from cadc.data import run_ingest
+    from cadc.progress import Silent
+
+    study = make_study(data, tmp_path)
+    config = dataclasses.replace(study.config, model=str(data / "pictures"))
+    broken = Study.create("broken", config, created="", root=tmp_path / "other")
+    run_ingest(broken, Silent())
+    with pytest.raises(JobError, match="cannot be loaded"):
+        estimate(broken)

@@ -119,8 +119,9 @@ def test_flops_of_a_job_grow_with_the_pool_and_the_checkpoints(data, tmp_path):
     row = flops.RowFlops(vision=5, below=3, forward=7, backward=11, kept=1)
     known = sizes(study)
     twice = dataclasses.replace(known, pool=2 * known.pool)
-    once, more = (job_flops(study, k, row, 10, vectors=4)["attribute"] for k in (known, twice))
-    assert once == known.pool * (8 + study.config.checkpoints * (18 + 80)) and more == 2 * once
+    once, more = (job_flops(study, k, row, 10)["attribute"] for k in (known, twice))
+    products = 2 * known.vectors * 10
+    assert once == known.pool * (8 + study.config.checkpoints * (18 + products)) and more == 2 * once
 
 
 def test_vectors_that_do_not_fit_make_it_a_sketch(data, tmp_path):

@@ -2,6 +2,7 @@
 
 import time
 
+from cadc import ledger
 from cadc.jobs import JobStatus, worker_lock, write_status
 
 
@@ -16,8 +17,8 @@ def test_empty_cache_points_to_the_data_page(empty_cache, open_page):
 
 def test_finished_study_shows_settings_and_what_jobs_took(study, open_page):
     page = open_page("2_trajectories", study="trial")
-    assert page.dataframe[0].value["took s"].tolist() == [3.0, 4.0, 5.0, 6.0]
-    settings = page.dataframe[1].value.set_index("setting")["value"]
+    settings = page.dataframe[0].value.set_index("setting")["value"]
+    assert page.table[0].value["time, taken"].tolist() == ["3 s", "4 s", "5 s", "6 s"]
     assert settings["checkpoints T"] == "3"
     assert "Start" not in labels(page) and "Resume" not in labels(page)
 
@@ -52,3 +53,24 @@ def test_study_that_was_only_read_can_be_started(study, open_page):
         write_status(study, JobStatus(job=job))
     (study.scores_folder / "scores.json").unlink()
     assert "Start" in labels(open_page("2_trajectories", study="trial"))
+
+
+def test_kept_predictions_stand_beside_what_jobs_took(study, open_page):
+    costs = {"warmup": {"seconds": 8.0, "memory_mb": 700.0, "disk_mb": 3.0}}
+    ledger.keep(study, ledger.HERE, ledger.summed(costs) | {"basis": "measured: a few rows"})
+    page = open_page("2_trajectories", study="trial")
+    table = page.table[0].value
+    assert table.loc["warmup", "time, predicted"] == "8 s" and table.loc["warmup", "predicted ÷ taken"] == "2.00"
+    assert any("measured: a few rows" in t.value for t in page.text)
+
+
+def test_a_named_device_can_be_chosen_and_shows_its_own_prediction(study, open_page):
+    costs = {"warmup": {"seconds": 8.0, "memory_mb": 700.0, "disk_mb": 3.0}}
+    ledger.keep(study, "h100", ledger.summed(costs) | {"basis": "from the FLOP model, not measured"})
+    ledger.keep(study, ledger.HERE, ledger.summed({"warmup": costs["warmup"] | {"seconds": 9.0}}) | {"basis": "here"})
+    page = open_page("2_trajectories", study="trial")
+    device = next(s for s in page.selectbox if s.label == "Predict for")
+    device.set_value("h100").run()
+    assert not page.exception and page.number_input[0].label == "Share of its peak speed"
+    table = page.table[0].value
+    assert table.loc["warmup", "time, predicted"] == "8 s" and "predicted ÷ taken" not in table
