@@ -21,6 +21,7 @@ from cadc.discovery.capabilities import Capabilities, Event, found, inherit_name
 from cadc.discovery.partition import Partition, automatic, hdbscan_umap, leiden
 from cadc.discovery.similarity import similarity
 from cadc.errors import DataError
+from cadc.gradients import modes
 from cadc.gradients.scores import Scores
 from cadc.influence import InfluenceColumns, flows, served
 from cadc.study import Study
@@ -218,6 +219,7 @@ class Workbench:
                                                       "curation": self.settings.seed},
             "discovery": {"method": part.method, "signal": self.discovery.signal, "tau": part.tau, "gamma": part.gamma,
                           "min_size": part.min_size, "modularity": part.modularity, "note": part.note},
+            "products": modes.essence(self.study),
             "capabilities": self.capabilities.describe(), "unassigned": list(self.capabilities.unassigned),
             "curation": self.settings.to_dict(), "budgets": _plain(budgets), "stages": _plain(stages),
             "counts": {key: curriculum.report[key] for key in ("pool", "budget", "rows", "left_out", "reasons")},

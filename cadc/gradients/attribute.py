@@ -163,7 +163,8 @@ class PoolPass(Scoring):
         value, place = products.best(joined.pop("influence"), self.study.config.best_rows)
         positions = torch.tensor(rows, dtype=torch.int64)
         narrow = {key: v.float() for key, v in joined.items() if v.is_floating_point() and key != "pool_sketch"}
-        return joined | narrow | {"rows": positions, "best_value": value.float(), "best_row": positions[place.long()].int()}
+        best = {"best_value": value.float(), "best_row": positions[place.long()].int()}
+        return joined | narrow | best | {"rows": positions}
 
 
 class _Sums:

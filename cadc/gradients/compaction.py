@@ -61,7 +61,8 @@ def compact(study: Study, pool: Sequence["Sample"], pieces: Sequence[Shard], sou
     write_json(study.shards_folder / "attribute.json", {
         "identity": study.identity, "source": source, "rows": len(kept), "failed": len(failed), "shards": len(pieces),
         "halved_batches": sum(f["halved"] for f in facts), "best_rows_exact": inexact == 0,
-        "inexact_target_samples": inexact, "products": done["products"], "seconds": round(sum(f["seconds"] for f in facts), 3)})
+        "inexact_target_samples": inexact, "products": done["products"],
+        "seconds": round(sum(f["seconds"] for f in facts), 3)})
 
 
 class _Arrays:
@@ -122,8 +123,9 @@ def _scores(study: Study, done: dict[str, Any], into: _Arrays, index: np.ndarray
     return Scores(
         index=index, eta=np.asarray(warmup.finished(study)["eta"], np.float32), dots=into.dots,
         dots_grounded=into.dots_grounded, near=into.near, winner=into.winner, loss=into.loss,
-        gradient_norm=into.gradient_norm, feature_norm=into.feature_norm, tokens=into.tokens, pool_sketch=into.pool_sketch, best_index=best_index,
-        best_value=best_value, gram=grams["unit"], gram_grounded=grams.get("grounded", none),
+        gradient_norm=into.gradient_norm, feature_norm=into.feature_norm, tokens=into.tokens,
+        pool_sketch=into.pool_sketch,
+        best_index=best_index, best_value=best_value, gram=grams["unit"], gram_grounded=grams.get("grounded", none),
         sample_gram=grams["sample"],
         sample_unit=np.asarray([number[s["unit"]] for s in done["samples"]], np.int32),
         sample_index=np.asarray([s["index"] for s in done["samples"]], np.int64), units=tuple(done["units"]),

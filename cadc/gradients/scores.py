@@ -56,8 +56,8 @@ class Scores:
     units: tuple[str, ...]
     """M names."""
     pool_sketch: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), np.float16))
-    """float16 [N, T, d]: a random projection of Γ_t(z)/‖Γ_t(z)‖ whose products estimate cosines between pool rows; shape
-    [0, T, d] when none was kept."""
+    """float16 [N, T, d]: a random projection of Γ_t(z)/‖Γ_t(z)‖ whose products estimate cosines between pool rows;
+    shape [0, …] when none was kept."""
     identity: str
     """Identity of the study these scores belong to."""
 
