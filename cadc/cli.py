@@ -177,18 +177,22 @@ def _status(chosen: argparse.Namespace) -> None:
     from dataclasses import asdict
 
     from cadc import jobs
+    from cadc.gradients import modes
     from cadc.study import Study
 
     study = Study.open(chosen.name)
     found = jobs.statuses(study)
     if chosen.json:
         print(json.dumps({"study": study.name, "identity": study.identity, "running": jobs.is_running(study),
+                          "products": modes.recorded(study),
                           "jobs": [asdict(s) | {"cost": _cost(study, s.job)} for s in found]}))
         return
     print(f"{study.name} ({study.identity})")
     for s in found:
         counts = f"{s.done}/{s.total} {s.unit}" if s.total else ""
         print(f"  {s.job:<10} {s.state:<12} {counts:<22} {s.seconds:7.1f} s  {s.message or s.note}")
+    if products := modes.recorded(study):
+        print(f"  {modes.sentence(products)}")
 
 
 def _cost(study, job: str) -> dict | None:

@@ -21,6 +21,7 @@ from cadc.discovery.capabilities import Capabilities, Event, found, inherit_name
 from cadc.discovery.partition import Partition, automatic, hdbscan_umap, leiden
 from cadc.discovery.similarity import similarity
 from cadc.errors import DataError, JobError
+from cadc.gradients import modes
 from cadc.gradients.scores import Scores
 from cadc.influence import InfluenceColumns, flows, held_out_correlation, served
 from cadc.study import Study
@@ -234,6 +235,7 @@ class Workbench:
                                                       "curation": self.settings.seed},
             "discovery": {"method": part.method, "signal": self.discovery.signal, "tau": part.tau, "gamma": part.gamma,
                           "min_size": part.min_size, "modularity": part.modularity, "note": part.note},
+            "products": modes.essence(self.study),
             "capabilities": self.capabilities.describe(), "unassigned": list(self.capabilities.unassigned),
             "measured": int(self.scores.measured.sum()),
             "curation": self.settings.to_dict(), "budgets": _plain(budgets), "stages": _plain(stages),

@@ -8,6 +8,7 @@ import streamlit as st
 from cadc import jobs, ledger
 from cadc.figures import trajectories as figures
 from cadc.figures.palette import colour
+from cadc.gradients import modes
 from cadc.gradients.devices import DEVICES, EFFICIENCY
 from cadc.study import Study
 from pages import _bench, _ui
@@ -15,6 +16,7 @@ from pages import _bench, _ui
 SHOWN = {"lora_rank": "LoRA rank r", "lora_layers": "adapted layers",
          "warmup_share": "share of the pool for the warm-up", "warmup_epochs": "warm-up passes",
          "learning_rate": "peak learning rate", "checkpoints": "checkpoints T", "features": "training-side feature Γ",
+         "mode": "products with target vectors",
          "grounded": "grounded target gradients", "samples_per_unit": "target samples per unit, at most",
          "near_samples": "single target samples per unit", "seed": "seed"}
 BEGUN = ("done", "cancelled", "failed", "interrupted")
@@ -65,6 +67,8 @@ def settings(study: Study) -> None:
     st.code(study.config.model, language=None, wrap_lines=True)
     st.dataframe([{"setting": text, "value": str(getattr(study.config, key))} for key, text in SHOWN.items()],
                  hide_index=True, height="content")
+    if products := modes.recorded(study):
+        st.text(modes.sentence(products) + ".")
     st.text("Changed settings are another question: make another study on the Data page.")
 
 

@@ -99,11 +99,17 @@ def recorded(study: "Study") -> dict[str, Any] | None:
         return None
 
 
+def essence(study: "Study") -> dict[str, Any]:
+    """What a manifest says on products: mode, dimension and agreement with exact; nothing of this machine."""
+    found = recorded(study) or {}
+    return {key: found[key] for key in ("mode", "dim", "agreement") if key in found}
+
+
 def sentence(found: dict[str, Any]) -> str:
     """One line for a person."""
     if found["mode"] == "exact":
-        return f"exact dot products: {found['reason']}"
-    said = f"sketched to {found['dim']:,} numbers per vector: {found['reason']}; "
+        return f"Exact dot products: {found['reason']}"
+    said = f"Sketched to {found['dim']:,} numbers per vector: {found['reason']}; "
     agreement = found.get("agreement") or {}
     if "near" not in agreement:
         return said + f"its error was not measured ({agreement.get('note', 'no rows')})"
