@@ -3,6 +3,7 @@
 Shape letters: B samples in a batch, L tokens.
 """
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -54,16 +55,21 @@ class Batch:
         return Batch(moved, self.answer.to(device))
 
 
-class _Recorder:
-    """Stands in for a processor's tokenizer and keeps the text it is called with and each token's place in it."""
+class _Recorder(threading.local):
+    """Stands in for a processor's tokenizer and keeps the text it is called with and each token's place in it.
 
-    def __init__(self, tokenizer: Any) -> None:
-        self._tokenizer = tokenizer
+    Several threads encode at once: each sees its own text and offsets, and they take turns at the tokenizer, which
+    refuses to be used while another thread changes its settings.
+    """
+
+    def __init__(self, tokenizer: Any, turn: Any) -> None:
+        self._tokenizer, self._turn = tokenizer, turn
         self.text = ""
         self.offsets: list[tuple[int, int]] = []
 
     def __call__(self, text: Any = None, **options: Any) -> Any:
-        output = self._tokenizer(text, **options, return_offsets_mapping=True)
+        with self._turn:
+            output = self._tokenizer(text, **options, return_offsets_mapping=True)
         offsets = output.pop("offset_mapping")[0]
         self.text = text if isinstance(text, str) else text[0]
         self.offsets = offsets.tolist() if isinstance(offsets, torch.Tensor) else list(offsets)
@@ -86,7 +92,7 @@ class Encoder:
         source = getattr(processor, "chat_template", None) or tokenizer.chat_template
         self.template = ChatTemplate(tokenizer, source, image_token)
         self.max_tokens = max_tokens
-        self._recorder = _Recorder(tokenizer)
+        self._recorder = _Recorder(tokenizer, threading.Lock())
         self._bos = tokenizer.bos_token
         self._processor = processor
         if processor is not None:
