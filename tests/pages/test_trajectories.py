@@ -1,5 +1,6 @@
 """The Trajectories page: what runs, what it cost, and jobs that outlive the tab."""
 
+import json
 import time
 
 from cadc.jobs import JobStatus, worker_lock, write_status
@@ -52,3 +53,14 @@ def test_study_that_was_only_read_can_be_started(study, open_page):
         write_status(study, JobStatus(job=job))
     (study.scores_folder / "scores.json").unlink()
     assert "Start" in labels(open_page("2_trajectories", study="trial"))
+
+
+def test_warning_of_the_start_up_check_is_shown_as_plain_text(study, open_page):
+    before = len(open_page("2_trajectories", study="trial").warning)
+    text = "scores depend on which samples share a batch: *eager*"
+    for job in ("targets", "attribute"):
+        path = study.batch_file(job)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps({"warnings": [text]}))
+    page = open_page("2_trajectories", study="trial")
+    assert len(page.warning) == before + 1 and [c.value for c in page.code].count(text) == 1
