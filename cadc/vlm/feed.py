@@ -12,7 +12,6 @@ from cadc.study import Study
 from cadc.vlm.encode import Encoded
 from cadc.vlm.load import Vlm
 
-
 AHEAD_BYTES = 1 << 30
 """Encoded samples that wait for the device hold about this much at most."""
 AHEAD_ROWS = 256
