@@ -57,11 +57,12 @@ def make_study(root: Path | None, *, quick: bool) -> Study:
 def finish(study: Study, workers: int) -> None:
     """Run what is missing of the study, in this process; raises what a job raises."""
     from cadc import jobs
+    from cadc.gradients.engines import EngineSettings
     from cadc.worker import run
 
     if not jobs.finished(study):
         with jobs.worker_lock(study):
-            if not run(study, "attribute", workers):
+            if not run(study, "attribute", EngineSettings(workers=workers)):
                 failed = [s for s in jobs.statuses(study) if s.state == "failed"]
                 raise SystemExit(f"recovery: job {failed[0].job} failed: {failed[0].message}" if failed else "stopped")
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from cadc.errors import CadcError, DataError
+from cadc.gradients.engines import ENGINES, EngineSettings
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -53,8 +54,17 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("name")
     run.add_argument("--until", default="attribute", metavar="JOB",
                      help="ingest | warmup | targets | attribute | evaluate")
-    run.add_argument("--workers", type=int, metavar="N", help="processes for attribution; default: one per core")
+    run.add_argument("--workers", type=int, metavar="N",
+                     help="processes for attribution; default: one per GPU, without one: one per core")
+    run.add_argument("--engine", default="local", choices=ENGINES, help="docs/cluster.md; default: local")
+    run.add_argument("--address", default="", metavar="auto|local|HOST:PORT",
+                     help="engine ray: the cluster this machine belongs to (default), one started here, or its head")
     run.add_argument("--detach", action="store_true", help="start and return at once")
+
+    shards = command("shards", _shards, "Compute a share of the open shards and stop: for a SLURM array, or by hand.")
+    shards.add_argument("name")
+    shards.add_argument("--part", default="1/1", metavar="I/N", help="part I of N, from 1 (docs/cluster.md)")
+    shards.add_argument("--workers", type=int, metavar="N", help="processes; default: as in `run`")
 
     status = command("status", _status, "Show where the jobs of a study stand.")
     status.add_argument("name")
@@ -63,8 +73,15 @@ def _parser() -> argparse.ArgumentParser:
     cancel = command("cancel", _cancel, "Ask the running job of a study to stop; what is finished stays.")
     cancel.add_argument("name")
 
-    estimate = command("estimate", _estimate, "Predict time, memory and disk of a study from a short calibration here.")
+    estimate = command("estimate", _estimate, "Predict time, memory and disk of a study: from a short calibration "
+                       "here, or from a FLOP model for a named device.")
     estimate.add_argument("name")
+    estimate.add_argument("--device", default="", metavar="NAME",
+                          help="h100, a100-80g, rtx4090, …: from the FLOP model; default: measured on this machine")
+    estimate.add_argument("--efficiency", type=float, metavar="SHARE",
+                          help="share of the named device's peak that is reached; default 0.35")
+    estimate.add_argument("--workers", type=int, metavar="N",
+                          help="processes for attribution, or number of named devices; default: one per core, or 1")
     estimate.add_argument("--json", action="store_true")
 
     export = command("export", _export, "Write the curriculum that the study's decisions (or defaults) make.")
@@ -134,10 +151,26 @@ def _run(chosen: argparse.Namespace) -> int:
     if jobs.is_running(study):
         print(f"study {study.name} is already being worked on; watching it", file=sys.stderr)
     else:
-        jobs.start(study, chosen.until, workers=chosen.workers)
+        jobs.start(study, chosen.until, engine=EngineSettings(engine=chosen.engine, workers=chosen.workers,
+                                                              address=chosen.address))
     if chosen.detach:
         return 0
     return 0 if follow(study, chosen.until) else 1
+
+
+def _shards(chosen: argparse.Namespace) -> int:
+    from cadc.gradients.engines.part import run_part
+    from cadc.progress import Cancelled
+    from cadc.study import Study
+    from cadc.watch import LineProgress
+
+    try:
+        done = run_part(Study.open(chosen.name), chosen.part, LineProgress(print), chosen.workers)
+    except (Cancelled, KeyboardInterrupt):
+        print("stopped; finished shards are kept", file=sys.stderr)
+        return 1
+    print(f"part {chosen.part}: {done} shards computed. When all parts are there: python -m cadc run {chosen.name}")
+    return 0
 
 
 def _status(chosen: argparse.Namespace) -> None:
@@ -150,12 +183,22 @@ def _status(chosen: argparse.Namespace) -> None:
     found = jobs.statuses(study)
     if chosen.json:
         print(json.dumps({"study": study.name, "identity": study.identity, "running": jobs.is_running(study),
-                          "jobs": [asdict(s) for s in found]}))
+                          "jobs": [asdict(s) | {"cost": _cost(study, s.job)} for s in found]}))
         return
     print(f"{study.name} ({study.identity})")
     for s in found:
         counts = f"{s.done}/{s.total} {s.unit}" if s.total else ""
         print(f"  {s.job:<10} {s.state:<12} {counts:<22} {s.seconds:7.1f} s  {s.message or s.note}")
+
+
+def _cost(study, job: str) -> dict | None:
+    """What a job took, as a plain dict; None before it ran."""
+    from dataclasses import asdict
+
+    from cadc import jobs
+
+    found = jobs.cost(study, job)
+    return asdict(found) if found else None
 
 
 def _cancel(chosen: argparse.Namespace) -> None:
@@ -166,17 +209,34 @@ def _cancel(chosen: argparse.Namespace) -> None:
 
 
 def _estimate(chosen: argparse.Namespace) -> None:
-    from cadc.gradients.estimate import estimate
+    from cadc.gradients.estimate import estimate, estimate_for
+    from cadc.ledger import beside
     from cadc.study import Study
 
-    found = estimate(Study.open(chosen.name))
+    study = Study.open(chosen.name)
+    if chosen.device:
+        found = estimate_for(study, chosen.device, efficiency=chosen.efficiency, devices=chosen.workers or 1)
+    else:
+        found = estimate(study, chosen.workers)
+    rows = beside(study, found)
     if chosen.json:
-        print(json.dumps(found))
+        print(json.dumps(found | {"beside": rows}))
         return
-    for job, cost in found["jobs"].items():
-        print(f"  {job:<10} {cost['seconds']:9.1f} s  {cost['memory_mb']:8.0f} MB memory  "
-              f"{cost['disk_mb']:8.1f} MB disk")
-    print(f"  total      {found['total']['seconds']:9.1f} s   ({found['basis']})")
+    print(f"  {'job':<10} {'seconds':^27} {'memory MB':^27} {'disk MB':^27}\n" +
+          " " * 12 + " ".join(f"{'predicted':>10} {'actual':>9} {'ratio':>6}" for _ in range(3)))
+    for row in rows:
+        print(f"  {row['job']:<10} " + " ".join(_pair(row, key) for key in ("seconds", "memory_mb", "disk_mb")))
+    print(f"  in all     {found['total']['seconds']:10.1f} s   {found['basis']}")
+    if chosen.device:
+        print(f"  products with target vectors: {found['mode']} ("
+              + ", ".join(f"{part} {mb:,.0f} MB" for part, mb in found["memory"].items()) + ")")
+
+
+def _pair(row: dict, key: str) -> str:
+    """Predicted, actual and their ratio of one job, with dashes for what is not known."""
+    predicted, actual, ratio = ((row[side] or {}).get(key) for side in ("predicted", "actual", "ratio"))
+    first, second = (f"{n:.1f}" if n is not None else "–" for n in (predicted, actual))
+    return f"{first:>10} {second:>9} {f'{ratio:.2f}' if ratio is not None else '–':>6}"
 
 
 def _export(chosen: argparse.Namespace) -> None:

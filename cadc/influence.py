@@ -192,6 +192,16 @@ def capability_influence(scores: Scores, of_unit: Sequence[int], *, preset: str,
     return InfluenceColumns(scores).influence(of_unit, preset=preset, signal=signal, scale=scale)
 
 
+def held_out_correlation(columns: InfluenceColumns, held_out: Scores, of_unit: Sequence[int], *, preset: str,
+                         signal: str = "plain", scale: str = "unit") -> np.ndarray:
+    """How well predicted rows are ranked on each capability: float64 [K], Spearman between the influence of measured
+    rows and the same computed from what was predicted for them unseen (`Scores.held_out`, decision 0013)."""
+    from cadc.gradients.landmarks_regression import spearman
+
+    known = columns.influence(of_unit, preset=preset, signal=signal, scale=scale)[columns.scores.measured]
+    return spearman(known, capability_influence(held_out, of_unit, preset=preset, signal=signal, scale=scale))
+
+
 def self_influence(scores: Scores) -> np.ndarray:
     """Inf^Self(z; t) = η_t · ‖g_t(z)‖² (CADC §4): float32 [N, T]."""
     return (np.asarray(scores.gradient_norm, np.float32) ** 2) * np.asarray(scores.eta, np.float32)

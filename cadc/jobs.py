@@ -16,7 +16,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from cadc.cost import JobCost, Meter, measured
 from cadc.errors import BusyError, JobError
+from cadc.gradients.engines import QUIET, EngineSettings
 from cadc.progress import Cancelled
 from cadc.study import Study, write_json
 
@@ -119,6 +121,26 @@ def statuses(study: Study) -> list[JobStatus]:
     return [status(study, job) for job in JOBS]
 
 
+def cost(study: Study, job: str) -> JobCost | None:
+    """What a job took when it last ended, or None when it never ran (or an earlier version ran it)."""
+    try:
+        return JobCost(**json.loads(study.cost_file(job).read_text()))
+    except FileNotFoundError:
+        return None
+    except (TypeError, ValueError) as error:
+        raise JobError(f"cost.json of job {job!r} of study {study.name!r} cannot be read: {error}. Delete the file; "
+                       "only the record of what the job took is lost.") from error
+
+
+def record_cost(study: Study, job: str, meter: Meter, workers: int) -> None:
+    """Write what a job that has just ended took, as its status file tells it and the meter saw it."""
+    ended = _read(study, job)
+    samples = ended.done * (study.config.warmup_batch if ended.unit == "steps" and job == "warmup" else 1)
+    found = measured(job, meter, state=ended.state, seconds=ended.seconds, samples=samples,
+                     disk=study.results_of(job), workers=workers, earlier=cost(study, job))
+    write_json(study.cost_file(job), asdict(found))
+
+
 def finished(study: Study, job: str = "attribute") -> bool:
     """Whether a job is done."""
     return _read(study, job).state == "done"
@@ -131,9 +153,16 @@ def up_to(job: str) -> tuple[str, ...]:
     return JOBS[:JOBS.index(job) + 1]
 
 
-def start(study: Study, upto: str = "attribute", *, workers: int | None = None) -> None:
-    """Start a worker process for all jobs up to `upto` and return at once. Raises BusyError when one is at work."""
+def start(study: Study, upto: str = "attribute", *, workers: int | None = None,
+          engine: EngineSettings | None = None) -> None:
+    """Start a worker process for all jobs up to `upto` and return at once.
+
+    `engine` computes the attribution; None is engine `local` with `workers` processes. Raises BusyError when a worker
+    is at work, JobError when the engine's package is missing.
+    """
     jobs = up_to(upto)
+    engine = engine or EngineSettings(workers=workers)
+    engine.check_installed()
     if is_running(study):
         raise BusyError(f"study {study.name!r} is already being worked on. Wait for it or cancel it first.")
     now = time.time()
@@ -143,12 +172,10 @@ def start(study: Study, upto: str = "attribute", *, workers: int | None = None) 
         if found.state != "done" or job == upto == "evaluate":
             write_status(study, JobStatus(job=job, state="queued", updated=now, started=found.started,
                                           seconds=0.0 if found.state == "done" else found.seconds))
-    command = [sys.executable, "-m", "cadc.worker", str(study.folder), study.name, "--until", upto]
-    if workers:
-        command += ["--workers", str(workers)]
+    command = [sys.executable, "-m", "cadc.worker", str(study.folder), study.name, "--until", upto,
+               *engine.arguments()]
     code = Path(__file__).resolve().parent.parent
-    quiet = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false"}
-    environment = quiet | dict(os.environ) | {"PYTHONPATH": os.pathsep.join(
+    environment = QUIET | dict(os.environ) | {"PYTHONPATH": os.pathsep.join(
         [str(code), *filter(None, [os.environ.get("PYTHONPATH")])])}
     with (study.job_folder("worker") / "log.txt").open("ab") as log:
         process = subprocess.Popen(command, cwd=code, env=environment, stdin=subprocess.DEVNULL, stdout=log,

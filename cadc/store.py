@@ -45,7 +45,8 @@ CREATE TABLE IF NOT EXISTS labels (study VARCHAR, unit VARCHAR, capability VARCH
 CREATE TABLE IF NOT EXISTS influence_summaries (study VARCHAR, source VARCHAR, capability VARCHAR, rows BIGINT,
     influence DOUBLE);
 CREATE TABLE IF NOT EXISTS self_influence (study VARCHAR, "index" BIGINT, checkpoint INTEGER, loss FLOAT,
-    self_influence FLOAT);
+    self_influence FLOAT, measured BOOLEAN);
+ALTER TABLE self_influence ADD COLUMN IF NOT EXISTS measured BOOLEAN DEFAULT true;
 CREATE TABLE IF NOT EXISTS budgets (study VARCHAR, capability VARCHAR, stage INTEGER, share DOUBLE, rows BIGINT);
 CREATE TABLE IF NOT EXISTS exports (study VARCHAR, made_at TIMESTAMP, folder VARCHAR, format VARCHAR, rows BIGINT,
     manifest JSON);
@@ -263,12 +264,13 @@ class Store:
         table = pa.table({"index": np.repeat(scores.index, checkpoints),
                           "checkpoint": np.tile(np.arange(1, checkpoints + 1, dtype=np.int32), count),
                           "loss": scores.loss.reshape(-1),
-                          "value": (scores.eta * np.square(scores.gradient_norm)).astype(np.float32).reshape(-1)})
+                          "value": (scores.eta * np.square(scores.gradient_norm)).astype(np.float32).reshape(-1),
+                          "measured": np.repeat(scores.measured, checkpoints)})
         with self._transaction() as db:
             db.execute(_DELETE["self_influence"], [study.identity])
             db.register("finished_scores", table)
-            db.execute('INSERT INTO self_influence SELECT ?, "index", checkpoint, loss, value FROM finished_scores',
-                       [study.identity])
+            db.execute("""INSERT INTO self_influence SELECT ?, "index", checkpoint, loss, value, measured
+                FROM finished_scores""", [study.identity])
             db.unregister("finished_scores")
             db.execute("UPDATE studies SET scored_at = ? WHERE study = ?", [datetime.now(), study.identity])
         log.info("study %s: scores of %d rows loaded", study.identity, count)

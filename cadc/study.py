@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import socket
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -153,10 +154,15 @@ def file_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
+def temporary_beside(path: Path) -> Path:
+    """A name that no other process uses, on this machine or another one that shares the folder."""
+    return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write JSON to a temporary name, flush it to disk, rename: a reader sees the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_beside(path)
     with temporary.open("w", encoding="utf-8") as handle:
         json.dump(value, handle, ensure_ascii=False, indent=1, sort_keys=False, allow_nan=False)
         handle.flush()
@@ -315,6 +321,21 @@ class Study:
     def job_folder(self, job: str) -> Path:
         """status.json, log.txt, cancel, lock of one job."""
         return self.folder / "jobs" / job
+
+    def cost_file(self, job: str) -> Path:
+        """What a job really took (`cadc.cost`)."""
+        return self.job_folder(job) / "cost.json"
+
+    def results_of(self, job: str) -> tuple[Path, ...]:
+        """Folders that a job writes its results into."""
+        return {"ingest": (self.folder / "ingest",), "warmup": (self.warmup_folder,),
+                "targets": (self.targets_folder,), "attribute": (self.shards_folder, self.scores_folder),
+                "evaluate": (self.evaluation_folder,)}[job]
+
+    @cached_property
+    def estimate_file(self) -> Path:
+        """The latest predictions of what the jobs cost, here and on named devices."""
+        return self.folder / "estimate.json"
 
     @cached_property
     def decisions_file(self) -> Path:

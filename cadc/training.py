@@ -36,7 +36,8 @@ class PrefixBank:
     """`Prefix` of any samples of one study and role, each computed once while it fits the limit.
 
     Families whose language model is called with anything but [B, L, …] tensors (Qwen's [3, B, L] positions, Gemma's
-    ready-made masks) are not kept but computed each time; `note` says so.
+    ready-made masks), and models with adapters on connector or vision tower, are not kept but computed each time;
+    `note` says so.
     """
 
     def __init__(self, vlm: "Vlm", encode: Callable[[int], "Encoded"], limit: int = LIMIT) -> None:
@@ -116,6 +117,8 @@ def _plain(given: "Prefix", length: int) -> bool:
     """Whether every tensor is [B, L, …] (or [1, L, …] for all) and nothing else can belong to a sample."""
     import torch
 
+    if given.inputs is not None:  # adapters on connector or tower: little lies below them, pixels would be kept with it
+        return False
     batch = int(given.tokens.shape[0])
     others = [v for v in (*given.args, *given.kwargs.values()) if not isinstance(v, torch.Tensor)]
     return (all(v.dim() >= 2 and v.shape[0] in (1, batch) and v.shape[1] == length for v in _tensors(given))

@@ -16,7 +16,7 @@ import numpy as np
 
 from cadc.errors import DataError, JobError
 from cadc.progress import Progress
-from cadc.study import Study, file_digest, write_json
+from cadc.study import Study, file_digest, temporary_beside, write_json
 
 if TYPE_CHECKING:
     from cadc.vlm.encode import Encoded
@@ -211,7 +211,7 @@ def write_tensors(path: Path, tensors: dict[str, Any], metadata: dict[str, str])
     from safetensors.torch import save_file
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_beside(path)
     save_file({k: v.contiguous() for k, v in tensors.items()}, temporary, metadata)
     with temporary.open("rb") as handle:
         os.fsync(handle.fileno())

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from cadc import jobs
@@ -52,6 +53,31 @@ def _show(bars, task, s: jobs.JobStatus) -> None:
     if s.state == "done":
         bars.update(task, total=s.total or 1, completed=s.total or 1)
         bars.stop_task(task)
+
+
+class LineProgress:
+    """A `Progress` for a batch system's log: a line for each note, and one every half a minute."""
+
+    def __init__(self, say: Callable[[str], None], every_s: float = 30.0) -> None:
+        self._say, self._every = say, every_s
+        self._total, self._done, self._began, self._told = 0, 0, time.monotonic(), 0.0
+
+    def start(self, total: int, unit: str = "samples", done: int = 0) -> None:
+        """See `Progress.start`."""
+        self._total, self._done, self._began = total - done, 0, time.monotonic()
+
+    def step(self, n: int = 1, **readings: float) -> None:
+        """See `Progress.step`."""
+        self._done += n
+        now = time.monotonic()
+        if n and now - self._told >= self._every:
+            self._told = now
+            rate = self._done / max(now - self._began, 1e-9)
+            self._say(f"{self._done} of {self._total} samples, {rate:.1f} per second")
+
+    def note(self, text: str) -> None:
+        """See `Progress.note`."""
+        self._say(text)
 
 
 def serve(port: int = 8501) -> int:

@@ -20,9 +20,9 @@ from cadc.decisions import read_decisions
 from cadc.discovery.capabilities import Capabilities, Event, found, inherit_names, replay
 from cadc.discovery.partition import Partition, automatic, hdbscan_umap, leiden
 from cadc.discovery.similarity import similarity
-from cadc.errors import DataError
+from cadc.errors import DataError, JobError
 from cadc.gradients.scores import Scores
-from cadc.influence import InfluenceColumns, flows, served
+from cadc.influence import InfluenceColumns, flows, held_out_correlation, served
 from cadc.study import Study
 
 
@@ -182,6 +182,22 @@ class Workbench:
         """Source → capability: DataFrame(source, capability, k, rows, influence, mean)."""
         return flows(self.ground.table["source"], self.pools, self.influence, self.capabilities.names)
 
+    def held_out(self, preset: str | None = None, signal: str | None = None) -> np.ndarray | None:
+        """Held-out rank correlation of predicted influence on each capability, float64 [K]; None where every row was
+        measured. Without arguments of the preset and signal in force."""
+        scores, of_unit = self.scores, self.capabilities.of_unit
+        if scores.measured.all() or not self.capabilities.k:
+            return None
+        looks = {"preset": preset or self.settings.preset, "signal": signal or self.settings.signal,
+                 "scale": self.settings.scale}
+        columns = self.influence_columns
+        held = columns.remember("held-out scores", lambda: Scores.held_out(self.study))
+        if held is None:
+            raise JobError(f"study {self.study.name!r} has predicted rows but not what says how well they are "
+                           "predicted. Delete its scores folder and run again.")
+        return columns.remember(("held-out", of_unit, *looks.values()),
+                                lambda: held_out_correlation(columns, held, of_unit, **looks))
+
     def served(self, rows: np.ndarray, top: int = 3) -> pd.DataFrame:
         """Target samples that these rows (positions 0…N-1) serve best: see `cadc.influence.served`."""
         return served(self.influence_columns, rows, self.capabilities.of_unit, top=top)
@@ -219,6 +235,7 @@ class Workbench:
             "discovery": {"method": part.method, "signal": self.discovery.signal, "tau": part.tau, "gamma": part.gamma,
                           "min_size": part.min_size, "modularity": part.modularity, "note": part.note},
             "capabilities": self.capabilities.describe(), "unassigned": list(self.capabilities.unassigned),
+            "measured": int(self.scores.measured.sum()),
             "curation": self.settings.to_dict(), "budgets": _plain(budgets), "stages": _plain(stages),
             "counts": {key: curriculum.report[key] for key in ("pool", "budget", "rows", "left_out", "reasons")},
             "sentences": curriculum.report["sentences"], "skipped": list(self.capabilities.skipped)}

@@ -3,13 +3,25 @@
 import argparse
 import importlib
 import logging
-import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
+from cadc.cost import Meter
 from cadc.errors import BusyError, CadcError
-from cadc.jobs import CORE_JOBS, FileProgress, JobStatus, finished, up_to, worker_lock, write_status
+from cadc.gradients.engines import EngineSettings
+from cadc.gradients.engines.devices import default_workers
+from cadc.jobs import (
+    CORE_JOBS,
+    FileProgress,
+    JobStatus,
+    finished,
+    record_cost,
+    up_to,
+    worker_lock,
+    write_status,
+)
 from cadc.progress import Cancelled
 from cadc.study import Study
 
@@ -25,13 +37,17 @@ FUNCTIONS = {
 """Imported by name when their turn comes: a study that only evaluates does not wait for what it does not need."""
 
 
-def run(study: Study, until: str, workers: int) -> bool:
-    """Run all jobs up to `until`; True when they are done. Errors go to the status file and the log."""
+def run(study: Study, until: str, engine: EngineSettings) -> bool:
+    """Run all jobs up to `until`, the attribution with `engine`; True when they are done. Errors go to the status file
+    and the log."""
     jobs = up_to(until)
     for place, job in enumerate(jobs):
         if finished(study, job) and job in CORE_JOBS:
             continue
-        if not _run_one(study, job, workers):
+        with Meter() as meter:
+            done = _run_one(study, job, engine)
+        record_cost(study, job, meter, engine.workers or default_workers() if job == "attribute" else 1)
+        if not done:
             for later in jobs[place + 1:]:
                 if not finished(study, later):
                     write_status(study, JobStatus(job=later))
@@ -39,7 +55,14 @@ def run(study: Study, until: str, workers: int) -> bool:
     return True
 
 
-def _run_one(study: Study, job: str, workers: int) -> bool:
+def _options(job: str, engine: EngineSettings) -> dict[str, Any]:
+    """What a job is told beside its study. Mode `auto` of the targets asks what fits beside how many copies."""
+    if job == "attribute":
+        return {"engine": engine}
+    return {"workers": engine.workers or default_workers()} if job == "targets" else {}
+
+
+def _run_one(study: Study, job: str, engine: EngineSettings) -> bool:
     """Run one job with its own log file and status."""
     folder = study.job_folder(job)
     folder.mkdir(parents=True, exist_ok=True)
@@ -50,8 +73,7 @@ def _run_one(study: Study, job: str, workers: int) -> bool:
     try:
         log.info("job %s of study %s begins", job, study.identity)
         module, function = FUNCTIONS[job]
-        options = {"workers": workers} if job == "attribute" else {}
-        getattr(importlib.import_module(module), function)(study, progress, **options)
+        getattr(importlib.import_module(module), function)(study, progress, **_options(job, engine))
         progress.tell("done")
         log.info("job %s is done", job)
         return True
@@ -84,14 +106,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("name")
     parser.add_argument("--until", default="attribute")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--engine", default="local")
+    parser.add_argument("--workers", type=int)
+    parser.add_argument("--address", default="")
     chosen = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     signal.signal(signal.SIGTERM, _stop)
     study = Study.open(chosen.name, root=chosen.folder.parent.parent)
     try:
         with worker_lock(study):
-            return 0 if run(study, chosen.until, chosen.workers) else 1
+            engine = EngineSettings(engine=chosen.engine, workers=chosen.workers, address=chosen.address)
+            return 0 if run(study, chosen.until, engine) else 1
     except BusyError as error:
         log.error("%s", error)
         return 3

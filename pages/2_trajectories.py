@@ -5,9 +5,10 @@ import json
 import pandas as pd
 import streamlit as st
 
-from cadc import jobs
+from cadc import jobs, ledger
 from cadc.figures import trajectories as figures
 from cadc.figures.palette import colour
+from cadc.gradients.devices import DEVICES, EFFICIENCY
 from cadc.study import Study
 from pages import _bench, _ui
 
@@ -16,33 +17,49 @@ SHOWN = {"lora_rank": "LoRA rank r", "lora_layers": "adapted layers",
          "learning_rate": "peak learning rate", "checkpoints": "checkpoints T", "features": "training-side feature Γ",
          "grounded": "grounded target gradients", "samples_per_unit": "target samples per unit, at most",
          "near_samples": "single target samples per unit", "seed": "seed"}
+FORMATS = {"predicted ÷ taken": "%.2f", "samples/s": "%.1f"} | {
+    f"{what} MB, {side}": "%.0f" for what in ("memory", "disk") for side in ("predicted", "taken")}
 BEGUN = ("done", "cancelled", "failed", "interrupted")
 
 
-@st.cache_resource
-def estimates() -> dict[str, dict]:
-    """Estimates made since the server started, by study."""
-    return {}
+HERE_LABEL = "This machine (measured)"
 
 
 def costs(study: Study) -> None:
-    """What the jobs should cost here, beside what they took."""
+    """What the jobs should cost, here or on a named device, beside what they took."""
     st.subheader("What it costs")
-    found = estimates().get(study.identity)
-    took = {s.job: s.seconds if s.state == "done" else None for s in jobs.statuses(study) if s.job in jobs.CORE_JOBS}
-    st.dataframe(figures.cost_table(found, took), hide_index=True, column_config={
-        name: st.column_config.NumberColumn(format=f"%.{digits}f")
-        for name, digits in (("estimated s", 1), ("took s", 1), ("memory MB", 0), ("disk MB", 1))})
+    known = ledger.kept(study)
+    names = [ledger.HERE, *DEVICES]
+    latest = next(reversed(known), ledger.HERE)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox("Predict for", names, index=names.index(latest), width=320, help="This machine is "
+                              "measured. For a device that is not here, operations are counted instead.",
+                              format_func=lambda n: HERE_LABEL if n == ledger.HERE else DEVICES[n].name)
+        named = chosen != ledger.HERE
+        efficiency = st.number_input("Share of its peak speed", 0.05, 1.0, EFFICIENCY, 0.05, width=200) if named else 0
+        busy = jobs.is_running(study) or not jobs.finished(study, "ingest")
+        asked = st.button("Predict the cost", icon=":material/timer:", disabled=busy, help="Possible once pool and "
+                          "target are read, and while no job is at work. On this machine every job runs for a moment "
+                          "on a few rows.")
+    if asked:
+        with st.spinner("Running every job on a few rows…" if not named else "Counting operations…"):
+            _predict(study, chosen, efficiency)
+        st.rerun()
+    found = known.get(chosen)
+    st.dataframe(figures.cost_table(ledger.beside(study, found), _ui.duration), hide_index=True, column_config={
+        name: st.column_config.NumberColumn(format=form) for name, form in FORMATS.items()})
     if found:
-        st.text(f"Estimated in all: {_ui.duration(found['total']['seconds'])} · {found['basis']}")
-    busy = jobs.is_running(study) or not jobs.finished(study, "ingest")
-    if st.button("Estimate the cost", icon=":material/timer:", disabled=busy, help="Runs a few batches on this "
-                 "machine. Possible once pool and target are read, and while no job is at work."):
-        from cadc.gradients.estimate import estimate
+        st.text(f"Predicted in all: {_ui.duration(found['total']['seconds'])}, {found['basis']}")
+    st.text(figures.taken(ledger.beside(study, found)))
 
-        with _ui.guarded(), st.spinner("Running a few batches…"):
-            estimates()[study.identity] = estimate(study)
-            st.rerun()
+
+def _predict(study: Study, device: str, efficiency: float) -> None:
+    from cadc.gradients.estimate import estimate, estimate_for
+
+    if device == ledger.HERE:
+        estimate(study)
+    else:
+        estimate_for(study, device, efficiency=efficiency)
 
 
 def settings(study: Study) -> None:
@@ -125,7 +142,8 @@ with wide, _ui.guarded():
     warnings(study)
     st.fragment(live, run_every="1s" if running else None)(study, running)
 with narrow, _ui.guarded():
-    costs(study)
     settings(study)
+with _ui.guarded():
+    costs(study)
 if (study.scores_folder / "scores.json").exists():
     trajectories(study)

@@ -46,6 +46,8 @@ preset, signal, measure = looks()
 influence = columns.influence(capabilities.of_unit, preset=preset, signal=signal, scale=bench.settings.scale)
 pool, sources = pools(influence, bench.settings.floor), source_names(study.identity)
 hard = bench.self_influence
+if note := figures.measured_note(scores.measured, bench.held_out(preset, signal), names):
+    st.text(note)
 table = flows(sources, pool, influence, names)
 drawn = figures.links(table, measure)
 chart_key = "flow-" + hashlib.sha1(repr((preset, signal, measure, drawn.values.tolist())).encode()).hexdigest()[:12]
@@ -86,8 +88,8 @@ def rows_behind(pick: figures.Pick) -> None:
     page = positions[_rows.page(len(positions), f"influence-{pick.text}")]
     reasons = served(columns, page, capabilities.of_unit, capability=pool[page])
     labels = [names[k] if k >= 0 else figures.UNATTRIBUTED for k in pool[page]]
-    rows = figures.row_table(bench.table.iloc[page].assign(loss=scores.loss[page, -1]), labels, influence[page], names,
-                             figures.serves_table(reasons, bench.targets, page))
+    known = bench.table.iloc[page].assign(loss=scores.loss[page, -1], measured=scores.measured[page])
+    rows = figures.row_table(known, labels, influence[page], names, figures.serves_table(reasons, bench.targets, page))
     chosen = _rows.table(study, rows.assign(position=page), "influence")
     if chosen is not None:
         one_row(chosen)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from cadc.curation import CurationSettings, Curriculum, curate
 from cadc.figures import curriculum as figures
-from cadc.figures.influence import row_table, served_words, serves_table, source_labels
+from cadc.figures.influence import measured_note, row_table, served_words, serves_table, source_labels
 from pages import _bench, _draft, _export, _rows, _ui
 
 st.title("Curriculum")
@@ -53,7 +53,8 @@ def outcome(now: Curriculum) -> None:
     """What the draft gives, and what is different from the last saved one."""
     before = made(study.identity, bench.capabilities, bench.settings)
     st.plotly_chart(figures.stage_mixture(figures.mixture_table(now.rows), colours, names), key="stages")
-    for sentence in now.report["sentences"]:
+    note = measured_note(bench.scores.measured, bench.held_out(_draft.current(bench).preset), names)
+    for sentence in (*now.report["sentences"], *filter(None, [note])):
         st.text(sentence)
     st.markdown("**Against the last saved curriculum**")
     shared = figures.overlap(before.rows["position"], now.rows["position"])
@@ -94,7 +95,8 @@ def preview(now: Curriculum) -> None:
     part = rows.iloc[_rows.page(len(rows), f"curriculum-{stage}")]
     positions = part["position"].to_numpy()
     words = bench.table.iloc[positions].reset_index(drop=True)
-    known = words.assign(**{c: part[c].to_numpy() for c in ("stage", "self_influence", "loss", "reason", "position")})
+    known = words.assign(**{c: part[c].to_numpy() for c in ("stage", "self_influence", "loss", "reason", "measured",
+                                                           "position")})
     settings = _draft.current(bench)
     influence = bench.influence_columns.influence(bench.capabilities.of_unit, preset=settings.preset,
                                                   signal=settings.signal, scale=settings.scale)

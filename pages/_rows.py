@@ -56,7 +56,8 @@ def table(study: Study, rows: pd.DataFrame, key: str) -> dict[str, Any] | None:
     shown = rows.assign(picture=miniatures(study, "pool", rows["images"]))
     front = ["picture", "question", "answer", "capability", "serves", "of_unit"]
     influences = [c for c in shown.columns if c.startswith("→ ")]
-    behind = [c for c in ("stage", "self_influence", "loss", "reason", "source", "id", "index") if c in shown.columns]
+    last = ("stage", "self_influence", "loss", "reason", "measured", "source", "id", "index")
+    behind = [c for c in last if c in shown.columns]
     config: dict[str, Any] = {c: st.column_config.NumberColumn(format="%.2f") for c in (*influences, "loss")}
     config |= {"picture": st.column_config.ImageColumn(width="small"),
                "question": st.column_config.TextColumn(width="medium"),

@@ -254,6 +254,21 @@ def row_table(table: pd.DataFrame, capability: Sequence[str], influence: np.ndar
     return shown.assign(serves=serves["question"].to_numpy(), of_unit=serves["unit"].to_numpy(), **columns)
 
 
+def measured_note(measured: np.ndarray, correlation: np.ndarray | None, names: Sequence[str]) -> str:
+    """One line on predicted rows; '' where there are none.
+
+    measured: bool [N]; correlation: held-out rank correlation on each capability, [K], or None.
+    """
+    if measured.all():
+        return ""
+    share = f"{measured.mean():.0%} of rows measured, the others predicted from one forward"
+    if correlation is None or not len(correlation):
+        return share + "."
+    low = int(np.argmin(correlation))
+    return (f"{share}; held-out rank correlation {np.median(correlation):.2f} "
+            f"(lowest capability: {names[low]}, {correlation[low]:.2f}).")
+
+
 def sample_table(loss: np.ndarray, self_influence: np.ndarray) -> pd.DataFrame:
     """checkpoint, loss, self_influence of one row; both float [T]."""
     return pd.DataFrame({"checkpoint": np.arange(1, len(loss) + 1), "loss": np.asarray(loss, np.float64),

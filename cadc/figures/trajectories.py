@@ -3,7 +3,7 @@
 T checkpoints, M target units.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,18 +39,37 @@ def checkpoint_ends(steps: int, checkpoints: int) -> list[int]:
     return [round((t + 1) * steps / checkpoints) for t in range(checkpoints)]
 
 
-def cost_table(estimate: Mapping[str, Any] | None, took: Mapping[str, float | None]) -> pd.DataFrame:
-    """One line per job: estimated seconds, memory and disk, and the seconds it really took (nan: not done yet).
+def cost_table(rows: Sequence[Mapping[str, Any]], duration: Callable[[float | None], str]) -> pd.DataFrame:
+    """One line per job: what was predicted beside what it took, and how many times too high the prediction was.
 
-    Columns without any number are left out.
-    estimate: {"jobs": {job: {"seconds", "memory_mb", "disk_mb"}}}; took: job → seconds or None.
+    Columns without any entry are left out; rows as `ledger.beside` gives them, `duration` puts seconds into words.
     """
-    jobs = (estimate or {}).get("jobs", {})
-    names = list(dict.fromkeys([*took, *jobs]))
-    return pd.DataFrame([{"job": name, "estimated s": jobs.get(name, {}).get("seconds"), "took s": took.get(name),
-                          "memory MB": jobs.get(name, {}).get("memory_mb"),
-                          "disk MB": jobs.get(name, {}).get("disk_mb")} for name in names]).astype(
-        {"estimated s": float, "took s": float, "memory MB": float, "disk MB": float}).dropna(axis="columns", how="all")
+    lines = []
+    for row in rows:
+        predicted, actual, ratio = (row[side] or {} for side in ("predicted", "actual", "ratio"))
+        lines.append({
+            "job": row["job"],
+            "time, predicted": _words(predicted.get("seconds"), duration),
+            "time, taken": _words(actual.get("seconds"), duration),
+            "predicted ÷ taken": ratio.get("seconds"),
+            "memory MB, predicted": predicted.get("memory_mb"), "memory MB, taken": actual.get("memory_mb"),
+            "disk MB, predicted": predicted.get("disk_mb"), "disk MB, taken": actual.get("disk_mb"),
+            "samples/s": actual.get("samples_per_s")})
+    table = pd.DataFrame(lines).dropna(axis="columns", how="all")
+    numbers = [name for name in table.columns if name != "job" and not name.startswith("time")]
+    return table.astype(dict.fromkeys(numbers, float))
+
+
+def taken(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Where the jobs ran; rows as in `cost_table`."""
+    devices = dict.fromkeys(row["actual"]["device"] for row in rows if row["actual"] and row["actual"]["device"])
+    if not devices:
+        return "What jobs take is recorded when they end."
+    return f"Taken: on {' and '.join(devices)}. Memory is that of all processes of a job together."
+
+
+def _words(seconds: float | None, duration: Callable[[float | None], str]) -> str | None:
+    return None if seconds is None else duration(seconds)
 
 
 def norm_table(gram: np.ndarray, units: Sequence[str]) -> pd.DataFrame:

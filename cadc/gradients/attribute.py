@@ -13,15 +13,19 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from cadc import warmup
 from cadc.errors import JobError
-from cadc.gradients import batch_plan, products, shards, targets
+from cadc.gradients import batch_plan, engines, landmarks, products, shards, targets
 from cadc.gradients.batching import Item, encoded_rows, halving, packed
-from cadc.gradients.features import Feature, feature
+from cadc.gradients.engines import EngineSettings
+from cadc.gradients.features import Feature
+from cadc.gradients.keeping import Engine
+from cadc.gradients.sketch import MAP, Sketch
+from cadc.gradients.vectors import Exact, SketchSum, Vectors, accumulating
 from cadc.progress import Progress
 from cadc.study import Study
 
 if TYPE_CHECKING:
+    from cadc.vlm.encode import Batch
     from cadc.vlm.feed import Feed
     from cadc.vlm.load import Vlm
 
@@ -29,65 +33,78 @@ log = logging.getLogger(__name__)
 
 
 class TargetVectors:
-    """The R target vectors of every checkpoint on the device, cut by LoRA linear."""
+    """The R target vectors of every checkpoint on the device, and the features they are multiplied with."""
 
-    def __init__(self, study: Study, vlm: "Vlm", checkpoints: targets.Checkpoints) -> None:
+    def __init__(self, vlm: "Vlm", sample_unit: torch.Tensor, units: int, *, grounded: bool = False,
+                 source: str = "", vectors: Vectors | None = None) -> None:
+        """`sample_unit` int64 [S]: unit of each single target sample; `source`: digest of what the vectors are;
+        `vectors`: how they are kept and multiplied with, `Exact` by default."""
+        self.source, self.units, self.samples, self.grounded = source, units, len(sample_unit), grounded
+        self.members = products.members(sample_unit, units).to(vlm.device)
+        self.features: list[Feature] = []
+        self.vectors: Vectors = vectors or Exact(vlm)
+
+    def add(self, gamma: Feature, rows: torch.Tensor) -> None:
+        """The next checkpoint: its feature and rows [R, P] (or as `vectors` takes them), singles first, then means
+        (then grounded means)."""
+        self.features.append(gamma)
+        self.vectors.append(rows)
+
+    @classmethod
+    def of(cls, study: Study, vlm: "Vlm", checkpoints: targets.Checkpoints) -> "TargetVectors":
+        """What the target job of a study wrote. Raises JobError before it ran."""
         from safetensors.torch import load_file
 
         done = targets.finished(study)
         if done is None:
             raise JobError(f"study {study.name!r} has no target gradients yet. Run that job first.")
-        self.source: str = done["gram_digest"]
+        engine = Engine(study, vlm, checkpoints)
         number = {name: u for u, name in enumerate(done["units"])}
-        self.units = len(number)
-        self.samples = len(done["samples"])
-        self.grounded = study.config.grounded
-        sample_unit = torch.tensor([number[s["unit"]] for s in done["samples"]])
-        self.members = products.members(sample_unit, self.units).to(vlm.device)
-        self.features: list[Feature] = []
-        self.blocks: list[list[torch.Tensor]] = []
-        kinds = ["sample", "unit"] + (["grounded"] if self.grounded else [])
+        grounded = study.config.grounded
+        made = cls(vlm, torch.tensor([number[s["unit"]] for s in done["samples"]]), len(number), grounded=grounded,
+                   source=done["gram_digest"], vectors=engine.vectors(done))
+        kinds = ["sample", "unit"] + (["grounded"] if grounded else [])
         for t in range(len(checkpoints)):
             vectors = load_file(study.targets_folder / f"vectors-{t + 1}.safetensors")
-            gamma = feature(study.config.features, checkpoints.first[t], checkpoints.second[t], checkpoints.updates[t],
-                            warmup.BETAS, warmup.EPSILON)
-            rows = torch.cat([vectors[kind] for kind in kinds]).to(vlm.device)
-            self.features.append(gamma)
-            self.blocks.append([rows[:, m.offset:m.end].contiguous() for m in vlm.lora.matrices])
+            made.add(engine.feature(t), torch.cat([vectors[kind] for kind in kinds]))
+        return made
 
 
-class PoolPass:
-    """Everything that is loaded once: model, adapters, target vectors. `run` computes a batch."""
+class Scoring:
+    """Model, adapters and target vectors; `run` computes a batch."""
 
-    def __init__(self, study: Study) -> None:
-        self.study = study
-        self.vlm, self.checkpoints = targets.open_model(study)
-        self.vectors = TargetVectors(study, self.vlm, self.checkpoints)
-        self.weights = (self.checkpoints.eta / self.checkpoints.eta.sum()).tolist()
-        self.plan: batch_plan.BatchPlan | None = None
+    def __init__(self, vlm: "Vlm", checkpoints: targets.Checkpoints, vectors: TargetVectors, near_q: int,
+                 pool_sketch: Sketch | None = None) -> None:
+        """`pool_sketch`: also keep this projection of Γ/‖Γ‖."""
+        self.vlm, self.checkpoints, self.vectors, self._near_q = vlm, checkpoints, vectors, near_q
+        self._pool_sketch = pool_sketch
+        self.weights = (checkpoints.eta / checkpoints.eta.sum()).tolist()
 
-    def run(self, batch: Sequence[Item]) -> dict[str, torch.Tensor]:
+    def run(self, joined: "Batch") -> dict[str, torch.Tensor]:
         """Scores of a batch: `loss`, `gradient_norm`, `feature_norm` [B, T], `dots` (and `dots_grounded`) [B, T, M],
-        `near`, `winner` [B, M], `influence` [B, S], `tokens` [B]."""
+        `near`, `winner` [B, M], `influence` [B, S], `tokens` [B]; `pool_sketch` float16 [B, T, d] where asked."""
         from cadc.vlm import answer_losses, prefix
 
-        joined = self.vlm.collate([encoded for _, encoded in batch])
         given = prefix(self.vlm, joined)
-        losses, gradients, features, dots, influence = [], [], [], [], 0
+        losses, gradients, features, dots, kept, influence = [], [], [], [], [], 0
         count = self.vectors.samples
         for t, weight in enumerate(self.weights):
             self.checkpoints.switch(t)
-            sums = _Sums(self.vlm, self.vectors, t, len(batch))
+            also = SketchSum(self._pool_sketch, t, len(joined)) if self._pool_sketch else None
+            sums = _Sums(self.vlm, self.vectors, t, len(joined), also)
             with self.checkpoints.capture.watch(sums.add):
                 loss = answer_losses(self.vlm, given)
                 loss.sum().backward()
-            cosines = products.cosine(sums.dots, sums.feature.sqrt())  # [B, R]
+            norm = sums.feature.sqrt()
+            cosines = products.cosine(sums.products.dots(), norm)  # [B, R]
             influence = influence + weight * cosines[:, :count]
             losses.append(loss.detach())
             gradients.append(sums.gradient.sqrt())
-            features.append(sums.feature.sqrt())
+            features.append(norm)
             dots.append(cosines[:, count:])
-        near, winner = products.near(influence, self.vectors.members, self.study.config.near_q)
+            if also:
+                kept.append(products.cosine(also.total, norm).half())
+        near, winner = products.near(influence, self.vectors.members, self._near_q)
         stacked = torch.stack(dots, dim=1)  # [B, T, M (+ M)]
         units = self.vectors.units
         result = {"loss": torch.stack(losses, 1), "gradient_norm": torch.stack(gradients, 1),
@@ -95,7 +112,26 @@ class PoolPass:
                   "winner": winner, "influence": influence, "tokens": given.tokens.to(torch.int32)}
         if self.vectors.grounded:
             result["dots_grounded"] = stacked[:, :, units:]
+        if kept:
+            result["pool_sketch"] = torch.stack(kept, 1)
         return {key: value.cpu() for key, value in result.items()}
+
+
+class PoolPass(Scoring):
+    """The pass over a study's pool: everything is loaded once, then shard after shard is computed."""
+
+    def __init__(self, study: Study) -> None:
+        vlm, checkpoints = targets.open_model(study)
+        dim = study.config.pool_sketch
+        keep = Sketch(vlm.lora.matrices, dim, (study.config.seed, MAP), len(checkpoints), device=vlm.device,
+                      kind=accumulating(vlm)) if dim else None
+        super().__init__(vlm, checkpoints, TargetVectors.of(study, vlm, checkpoints), study.config.near_q, keep)
+        self.study = study
+        self.plan: batch_plan.BatchPlan | None = None
+
+    def scores(self, batch: Sequence[Item]) -> dict[str, torch.Tensor]:
+        """`run` of encoded rows."""
+        return self.run(self.vlm.collate([encoded for _, encoded in batch]))
 
     def shard(self, feed: "Feed", shard: shards.Shard, step: Callable[[int, float], None]) -> None:
         """Compute and write one shard; `step(rows, loss)` after every batch, cancels by raising."""
@@ -107,7 +143,7 @@ class PoolPass:
         plan = self._plan(feed)
         for batch in packed(encoded_rows(feed, shard.rows, failed), plan.rows, plan.tokens):
             pieces = 0
-            for part, found in halving(self.run, batch):
+            for part, found in halving(self.scores, batch):
                 fine = _finite(found, [row for row, _ in part], failed)
                 rows += [row for (row, _), ok in zip(part, fine.tolist(), strict=True) if ok]
                 parts.append({key: value[fine] for key, value in found.items()})
@@ -126,7 +162,7 @@ class PoolPass:
     def _plan(self, feed: "Feed") -> batch_plan.BatchPlan:
         """How batches are cut: settled by whoever computes first, then the same for all."""
         if self.plan is None:
-            self.plan = batch_plan.settle(self.study, "attribute", self.vlm, feed, self.run,
+            self.plan = batch_plan.settle(self.study, "attribute", self.vlm, feed, self.scores,
                                           lambda found: (found["loss"], found["gradient_norm"]))
         return self.plan
 
@@ -135,30 +171,35 @@ class PoolPass:
         if not parts:
             return {"rows": torch.zeros(0, dtype=torch.int64)}
         joined = {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
-        value, place = products.best(joined.pop("influence"), self.study.config.best_rows)
+        influence = joined.pop("influence")
+        value, place = products.best(influence, self.study.config.best_rows)
         positions = torch.tensor(rows, dtype=torch.int64)
-        joined = {key: v.float() if v.is_floating_point() else v for key, v in joined.items()}
-        return joined | {"rows": positions, "best_value": value.float(), "best_row": positions[place.long()].int()}
+        answers = {"influence": influence.half()} if self.study.config.landmarks < 1 else {}  # for the regression
+        narrow = {key: v.float() for key, v in joined.items() if v.is_floating_point() and key != "pool_sketch"}
+        best = {"best_value": value.float(), "best_row": positions[place.long()].int()}
+        return joined | narrow | answers | best | {"rows": positions}
 
 
 class _Sums:
-    """Adds up what each LoRA linear contributes to dots [B, R], ‖g‖² [B] and ‖Γ‖² [B]."""
+    """Adds up what each LoRA linear contributes to the products [B, R], ‖g‖² [B] and ‖Γ‖² [B]."""
 
-    def __init__(self, vlm: "Vlm", vectors: TargetVectors, t: int, batch: int) -> None:
-        self._matrices, self._blocks, self._gamma = vlm.lora.matrices, vectors.blocks[t], vectors.features[t]
-        block = self._blocks[0]
-        self.dots = block.new_zeros(batch, block.shape[0])
-        self.gradient = block.new_zeros(batch)
-        self.feature = block.new_zeros(batch)
+    def __init__(self, vlm: "Vlm", vectors: TargetVectors, t: int, batch: int, also: SketchSum | None = None) -> None:
+        """`also` gets every feature, too."""
+        self._matrices, self._gamma, self._also = vlm.lora.matrices, vectors.features[t], also
+        self._kind = accumulating(vlm)
+        self.products = vectors.vectors.products(t, batch)
+        self.gradient = torch.zeros(batch, dtype=self._kind, device=vlm.device)
+        self.feature = torch.zeros(batch, dtype=self._kind, device=vlm.device)
 
     def add(self, number: int, gradient: torch.Tensor) -> None:
         """Take gradients [B, p] of linear `number`."""
         m = self._matrices[number]
-        block = self._blocks[number]  # [R, p]
-        ready, plain, transformed = self._gamma.apply(gradient.to(block.dtype), m.offset, m.end)
+        ready, plain, transformed = self._gamma.apply(gradient.to(self._kind), m.offset, m.end)
         self.gradient += plain
         self.feature += transformed
-        self.dots.addmm_(ready, block.t())
+        self.products.add(number, ready)
+        if self._also:
+            self._also.add(number, ready)
 
 
 def _finite(found: dict[str, torch.Tensor], rows: list[int], failed: dict[int, str]) -> torch.Tensor:
@@ -170,36 +211,48 @@ def _finite(found: dict[str, torch.Tensor], rows: list[int], failed: dict[int, s
     return fine
 
 
-def run_attribute(study: Study, progress: Progress, workers: int = 1) -> None:
-    """Score the whole pool with `workers` processes, then compact the shards into `Scores`.
+def run_attribute(study: Study, progress: Progress, workers: int | None = 1, *,
+                  engine: EngineSettings | None = None) -> None:
+    """Score the whole pool with `workers` processes, or with the engine given; then compact the shards into `Scores`.
 
-    Finished shards are verified and kept; the result does not depend on the number of workers. Raises Cancelled,
+    Finished shards are verified and kept; the result does not depend on who computed them. Raises Cancelled,
     JobError (nothing to start from, or a shard of another question) and ModelError.
     """
     from cadc.data import read_samples
-    from cadc.gradients import compaction, local
+    from cadc.gradients import compaction
 
-    if targets.finished(study) is None:
-        raise JobError(f"study {study.name!r} has no target gradients yet. Run that job first.")
+    source = pool_source(study)
     pool = read_samples(study.samples_file("pool"))
-    pieces = pool_shards(study, pool)
-    source = targets.finished(study)["gram_digest"]
     if compaction.finished(study, source):
         progress.note("attribution is already finished")
         return
-    open_shards = [s for s in pieces if shards.sidecar(study, s, source) is None]
-    done = sum(len(s.rows) for s in pieces) - sum(len(s.rows) for s in open_shards)
-    progress.start(len(pool), done=done)
-    progress.note(f"{len(pieces) - len(open_shards)} of {len(pieces)} shards are already there")
-    local.compute(study, open_shards, source, progress, workers)
+    pieces = pool_shards(study, pool)
+    features = landmarks.feature_shards(study, pool)
+    todo = {kind: [s for s in every if shards.sidecar(study, s, source) is None]
+            for kind, every in (("pool", pieces), ("features", features))}
+    count = sum(len(s.rows) for s in (*pieces, *features))
+    progress.start(count, done=count - sum(len(s.rows) for open_shards in todo.values() for s in open_shards))
+    missing = sum(map(len, todo.values()))
+    progress.note(f"{len(pieces) + len(features) - missing} of {len(pieces) + len(features)} shards are already there")
+    for kind, open_shards in todo.items():
+        work = engines.Work(study=study, kind=kind, source=source, shards=open_shards)
+        engines.compute(work, progress, engine or EngineSettings(workers=workers))
     progress.note("putting the shards together")
-    compaction.compact(study, pool, pieces, source)
+    compaction.compact(study, pool, pieces, source, features)
     for warning in batch_plan.read(study, "attribute").warnings:
         progress.note(warning)
 
 
+def pool_source(study: Study) -> str:
+    """Digest of the target vectors that the pool is multiplied with. Raises JobError before there are any."""
+    done = targets.finished(study)
+    if done is None:
+        raise JobError(f"study {study.name!r} has no target gradients yet. Run that job first.")
+    return done["gram_digest"]
+
+
 def pool_shards(study: Study, pool: Sequence) -> list[shards.Shard]:
-    """All shards of a study's pool, always the same."""
+    """All shards of the rows whose gradients are computed, always the same."""
     from cadc.vlm.feed import by_length
 
-    return shards.cut(by_length(pool, range(len(pool))), study.config.shard_rows)
+    return shards.cut(by_length(pool, landmarks.chosen(study, pool)), study.config.shard_rows)

@@ -7,13 +7,14 @@ b are ∂A = s Σ_l (Bᵀ δ_l) x_lᵀ [r, in] and ∂B = s Σ_l δ_l (A x_l)ᵀ
 * `Merged` (float32 and float64): the checkpoint's W + s B A is put in W's place, so that forward and backward are
   those of the plain model, cheaper than a LoRA training pass; x and δ are caught at the linear, and A, B are applied
   to them here.
-* `Branch` (half precision, where adding a small s B A to W would lose it): s B A x is added to the plain linear's
-  output in float32, and A, B are applied to x and δ here all the same.
+* `Branch` (half precision, where adding a small s B A to W would lose it; quantised weights; weights that two modules
+  share): s B A x is added to the plain linear's output in float32, and A, B are applied to x and δ here all the same.
 
 Weights need no gradient meanwhile: the first watched output is made to ask for one, which starts the graph at the
 lowest adapted layer and spares the batch's summed weight gradients.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -58,7 +59,8 @@ class Capture(Protocol):
 
 def open_capture(vlm: Any) -> Capture:
     """The way that suits the model's precision."""
-    plain = all(type(module.base_layer) is nn.Linear for module in lora_modules(vlm))
+    owners = Counter(id(p) for m in vlm.model.modules() for p in m.parameters(recurse=False))
+    plain = all(type(m.base_layer) is nn.Linear and owners[id(m.base_layer.weight)] == 1 for m in lora_modules(vlm))
     return Merged(vlm) if plain and vlm.dtype in (torch.float32, torch.float64) else Branch(vlm)
 
 
@@ -112,8 +114,8 @@ def _input(args: tuple) -> torch.Tensor:
     """The input [B, L, in] of a linear. Raises ModelError when samples cannot be told apart in it."""
     x = args[0].detach()
     if x.dim() != 3:
-        raise ModelError("a LoRA linear got its samples joined in one list, so they cannot be told apart. Adapt only "
-                         "the language model's layers.")
+        raise ModelError("a LoRA linear of the language model got its samples joined in one list (as in a mixture of "
+                         "experts), so they cannot be told apart. This family is not supported.")
     return x
 
 

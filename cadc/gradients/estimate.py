@@ -1,206 +1,183 @@
-"""What a study will cost here: a few batches are run on the device, and the jobs' own plans do the rest.
+"""What a study will cost here: a study in small is run (`calibration.py`), and the jobs' own plans do the rest.
 
-Shape letters: N pool samples, T checkpoints, S single target samples, M units, R = S + M (+ M grounded), P LoRA
-parameters.
+Shape letters: N pool samples, T checkpoints, S single target samples, M units, R = S + M (+ M grounded) target
+vectors, P LoRA parameters.
 """
 
 import os
-import platform
-import resource
-import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-import torch
-
 from cadc import warmup
+from cadc.cost import MB, device_name
 from cadc.errors import JobError
 from cadc.gradients import targets
-from cadc.gradients.batching import Item, encoded_rows, packed
-from cadc.gradients.capture import open_capture
-from cadc.gradients.features import Weighted
+from cadc.gradients.batching import ROWS, TOKENS
+from cadc.gradients.calibration import Rates, calibrate
+from cadc.gradients.devices import Device, device, share
+from cadc.gradients.flops import RowFlops, pool_row, product_flops
+from cadc.ledger import HERE, keep, summed
 from cadc.study import Study
 
-ROWS = 48
-"""Pool rows of the calibration, spread evenly over the lengths."""
-VECTORS = 256
-"""At most this many target vectors are multiplied with; more cost in proportion."""
-_MB = 1 << 20
 
-
-@dataclass(frozen=True)
-class Rates:
-    """Seconds on this device, one process."""
-
-    load: float
-    """Load the model."""
-    encode: float
-    """Decode and tokenise a row."""
-    prefix: float
-    """The frozen part of a row."""
-    step: float
-    """Warm-up: forward and backward of a row, prefix excluded."""
-    gradient: float
-    """Per-sample gradient of a row at one checkpoint."""
-    vector: float
-    """Product of a row's gradient with one target vector."""
-
-    def pool_row(self, checkpoints: int, vectors: int) -> float:
-        """A row of the pool pass."""
-        return self.encode + self.prefix + checkpoints * (self.gradient + vectors * self.vector)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sizes:
     """Numbers that times and bytes follow from."""
 
     pool: int
-    steps: int
+    fresh_rows: int
+    """Warm-up rows seen for the first time."""
+    known_rows: int
+    """Warm-up rows seen again."""
     singles: int
+    """S."""
     units: int
-    target_rows: int
-    swapped_rows: int
-    parameters: int
+    """M."""
+    passes: int
+    """Target rows of all passes, those with other pictures included."""
+    grounded: bool
 
-    def vectors(self, grounded: bool) -> int:
+    @property
+    def vectors(self) -> int:
         """R."""
-        return self.singles + self.units * (2 if grounded else 1)
+        return self.singles + self.units * (2 if self.grounded else 1)
 
 
-def estimate(study: Study, workers: int | None = None) -> dict[str, Any]:
-    """`{"jobs": {job: {seconds, memory_mb, disk_mb}}, "total": {…}, "basis": text, "rates": {…}}`.
-
-    `workers` processes share the attribution (default: one per core); `memory_mb` of that job is of all of them
-    together. Raises JobError before the pool was read, ModelError when the model cannot be loaded.
-    """
-    from cadc.vlm import open_vlm
-    from cadc.vlm.feed import Feed
+def sizes(study: Study) -> Sizes:
+    """The sizes of a study that has read its pool and target. Raises JobError before that."""
+    from cadc.data import read_samples
 
     if not all(study.samples_file(role).exists() for role in ("pool", "target")):
         raise JobError(f"study {study.name!r} has not read its pool and target yet. Run its ingest job first.")
-    workers = workers or os.cpu_count() or 1
-    config = study.config
-    began = time.perf_counter()
-    vlm = open_vlm(config)
-    load = time.perf_counter() - began
-    feed = Feed(study, "pool", vlm)
-    sizes = _sizes(study, vlm, feed)
-    rates = _calibrate(vlm, feed, load, min(VECTORS, sizes.vectors(config.grounded)))
-    jobs = _costs(study, sizes, rates, workers, _memory())
-    kinds = {"seconds": sum, "memory_mb": max, "disk_mb": sum}
-    total = {key: round(join(job[key] for job in jobs.values()), 1) for key, join in kinds.items()}
-    row = rates.pool_row(config.checkpoints, sizes.vectors(config.grounded))
-    device = torch.cuda.get_device_name() if vlm.device == "cuda" else f"{platform.machine()} CPU"
-    basis = (f"{min(ROWS, len(feed))} rows measured on {device}, {torch.get_num_threads()} thread(s): "
-             f"{1 / row:.1f} pool samples/s per process at {config.checkpoints} checkpoints, {workers} process(es)")
-    return {"jobs": jobs, "total": total, "basis": basis, "rates": vars(rates)}
-
-
-def _sizes(study: Study, vlm: Any, feed: Any) -> Sizes:
-    from cadc.vlm.feed import Feed
-
-    config, target = study.config, Feed(study, "target", vlm)
+    config, pool = study.config, len(read_samples(study.samples_file("pool")))
+    target = _Rows(read_samples(study.samples_file("target")))
     choice = targets.choose(study, target)
     swapped = sum(len(rows) for rows in choice.rows
                   if config.grounded and targets.swappable([target.samples[row].images for row in rows]))
-    return Sizes(len(feed), warmup.plan(study, len(feed)).ends[-1], sum(map(len, choice.singles)), len(choice.units),
-                 sum(map(len, choice.rows)), swapped * config.permutations, vlm.lora.size)
+    plan = warmup.plan(study, pool)
+    seen = sum(len(rows) for rows in warmup.batches(config, plan.rows, plan.ends[-1]))
+    fresh = min(seen, len(plan.rows))
+    return Sizes(pool=pool, fresh_rows=fresh, known_rows=seen - fresh, singles=sum(map(len, choice.singles)),
+                 units=len(choice.units), passes=sum(map(len, choice.rows)) + swapped * config.permutations,
+                 grounded=config.grounded)
 
 
-def _calibrate(vlm: Any, feed: Any, load: float, vectors: int) -> Rates:
-    """Run the rows twice and time the second run: the first one warms caches and libraries up."""
-    order = feed.by_length(range(len(feed)))
-    rows = order[:: max(1, len(order) // ROWS)][:ROWS]
-    began = time.perf_counter()
-    items = list(encoded_rows(feed, rows, {}))
-    encode = (time.perf_counter() - began) / len(rows)
-    if not items:
-        raise JobError("no pool row can be encoded, so nothing can be measured. The Data page shows the reasons.")
-    block = torch.zeros(vectors, max(m.size for m in vlm.lora.matrices), device=vlm.device)
-    for _ in range(2):
-        step = _timed_step(vlm, items)
-        prefix, gradient, product = _timed_gradients(vlm, items, block)
-    count = len(items)
-    return Rates(load, encode, prefix / count, (step - prefix) / count, gradient / count, product / count / vectors)
+@dataclass(frozen=True)
+class _Rows:
+    """What `targets.choose` reads of a feed."""
+
+    samples: list[Any]
 
 
-def _now() -> float:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter()
+def estimate(study: Study, workers: int | None = None) -> dict[str, Any]:
+    """`{"jobs": {job: {seconds, memory_mb, disk_mb}}, "total": {…}, "basis": text, "rates": {…}}` for this machine.
+
+    `workers` processes share the attribution (default: one per core); `memory_mb` of that job is of all processes
+    together. The result is kept in the study's estimate file. Raises JobError before the pool was read, ModelError or
+    JobError when the model cannot be loaded.
+    """
+    known = sizes(study)
+    workers = min(workers or os.cpu_count() or 1, -(-known.pool // study.config.shard_rows))
+    rates = calibrate(study, workers)
+    jobs = measured_costs(study, known, rates, workers)
+    basis = (f"measured: the jobs ran on {rates.pool_rows} pool rows on {device_name()}; "
+             f"{rates.workers / rates.pool_row:.1f} pool samples/s with {rates.workers} process(es) at "
+             f"{study.config.checkpoints} checkpoints")
+    return keep(study, HERE, summed(jobs) | {"basis": basis, "rates": asdict(rates)})
 
 
-def _timed_step(vlm: Any, items: list[Item]) -> float:
-    from cadc.vlm import answer_losses, lora_parameters, prefix
-
-    began = _now()
-    for batch in packed(items):
-        answer_losses(vlm, prefix(vlm, vlm.collate([e for _, e in batch]))).sum().backward()
-    for parameter in lora_parameters(vlm):
-        parameter.grad = None
-    return _now() - began
-
-
-def _timed_gradients(vlm: Any, items: list[Item], block: torch.Tensor) -> tuple[float, float, float]:
-    """Seconds for prefixes, per-sample gradients of one checkpoint, and products with block [R, p]."""
-    from cadc.vlm import answer_losses, prefix
-    from cadc.vlm.lora import lora_parameters
-
-    flat = torch.cat([p.detach().reshape(-1) for p in lora_parameters(vlm)])
-    kind = torch.float64 if vlm.dtype == torch.float64 else torch.float32
-    gamma, times = Weighted(torch.ones_like(flat, dtype=kind)), [0.0, 0.0, 0.0]
-    capture = open_capture(vlm)
-
-    def multiply(number: int, gradient: torch.Tensor) -> None:
-        m = vlm.lora.matrices[number]
-        ready, _, _ = gamma.apply(gradient.to(block.dtype), m.offset, m.end)
-        began = _now()
-        ready @ block[:, :m.size].t()
-        times[2] += _now() - began
-
-    try:
-        for batch in packed(items):
-            began = _now()
-            given = prefix(vlm, vlm.collate([e for _, e in batch]))
-            times[0] += _now() - began
-            began = _now()
-            capture.switch(flat)
-            with capture.watch(multiply):
-                answer_losses(vlm, given).sum().backward()
-            times[1] += _now() - began
-    finally:
-        capture.close()
-    return times[0], times[1] - times[2], times[2]
+def measured_costs(study: Study, known: Sizes, rates: Rates, workers: int) -> dict[str, dict[str, float]]:
+    """Seconds, peak memory and disk of each job, from what the study in small took."""
+    steps, size = study.config.checkpoints, rates.parameters
+    disk = disk_mb(study, known, size, rates.number_bytes)
+    more = known.vectors - rates.small_vectors
+    vector_mb = steps * size * rates.number_bytes / MB  # one target vector at every checkpoint
+    stepped = known.fresh_rows * rates.fresh_row + known.known_rows * rates.known_row
+    warm = rates.start + rates.first_load + rates.warmup_rest + stepped
+    grams = steps * (known.singles**2 + (known.vectors - known.singles) * known.units) * size
+    target = rates.load + known.passes * rates.target_row + grams * rates.gram + disk["targets"] * rates.write_mb
+    row = rates.pool_row + steps * max(more, 0) * rates.vector
+    pool = rates.pool_start + known.pool * row / workers + disk["attribute"] * rates.write_mb
+    # the target pass holds its vectors, and once more those it keeps while it writes; a worker of the pool pass holds
+    # them, and one checkpoint's twice more while it cuts them by linear
+    held = {"warmup": 0.0, "targets": 2 * more * vector_mb, "attribute": workers * more * vector_mb * (1 + 2 / steps)}
+    base = {"warmup": rates.warmup_mb, "targets": rates.targets_mb,
+            "attribute": rates.attribute_mb * (1 + workers) / (1 + rates.workers)}
+    seconds = {"warmup": warm, "targets": target, "attribute": pool}
+    return {job: {"seconds": round(seconds[job], 1), "memory_mb": round(base[job] + max(held[job], 0), 1),
+                  "disk_mb": round(disk[job], 1)} for job in seconds}
 
 
-def _memory() -> float:
-    """MB that this process (or the device) has needed at most so far."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / _MB
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def estimate_for(study: Study, name: str, *, efficiency: float | None = None, devices: int = 1) -> dict[str, Any]:
+    """The same for `devices` devices of a kind that need not be here, from counted FLOP; `mode` says whether exact
+    products fit its memory, `flops` what was counted.
+
+    Raises DataError for a device or an efficiency that cannot be, JobError before the pool was read, ModelError when
+    the model cannot be loaded.
+    """
+    from cadc.vlm import open_vlm
+
+    chosen, reached = device(name), share(efficiency)
+    known = sizes(study)
+    vlm = open_vlm(study.config)
+    row, tokens, looked = pool_row(study, vlm)
+    weights = sum(p.numel() for p in vlm.model.parameters())
+    memory = device_memory(study, known, vlm.lora.size, weights=weights, kept=row.kept, tokens=tokens)
+    mode = chosen_mode(study, memory, chosen)
+    flop = job_flops(study, known, row, vlm.lora.size, vectors=known.vectors if mode == "exact" else 0)
+    disk = disk_mb(study, known, vlm.lora.size)
+    held = {"warmup": ("weights", "activations"), "targets": ("weights", "adapters", "activations"),
+            "attribute": ("weights", "adapters", "activations", mode)}
+    seconds = {job: flop[job] / (chosen.tflops * 1e12 * reached) for job in flop}
+    seconds["attribute"] /= devices
+    jobs = {job: {"seconds": round(seconds[job], 1), "memory_mb": round(sum(memory[part] for part in held[job]), 1),
+                  "disk_mb": round(disk[job], 1)} for job in seconds}
+    basis = (f"from the FLOP model, not measured: {chosen.name} at {reached:.0%} of its peak of {chosen.tflops:g} "
+             f"TFLOP/s, {devices} device(s), counted on {looked} pool rows; decoding pictures, disk and the Gram "
+             "matrices (on the host) are not in it")
+    told = {"basis": basis, "mode": mode, "memory": {k: round(v, 1) for k, v in memory.items()},
+            "flops": asdict(row) | {"product": product_flops(known.vectors, vlm.lora.size)}}
+    return keep(study, name.strip().lower(), summed(jobs) | told)
 
 
-def _costs(study: Study, sizes: Sizes, rates: Rates, workers: int, base: float) -> dict[str, dict[str, float]]:
+def job_flops(study: Study, known: Sizes, row: RowFlops, parameters: int, *, vectors: int) -> dict[str, float]:
+    """FLOP of each job; `vectors` is R for exact products, 0 for sketches (whose own products hardly count)."""
+    steps = study.config.checkpoints
+    seen = known.fresh_rows + known.known_rows
+    return {"warmup": seen * (row.once + row.each),
+            "targets": known.passes * (row.once + steps * row.each),
+            "attribute": known.pool * (row.once + steps * (row.each + product_flops(vectors, parameters)))}
+
+
+def device_memory(study: Study, known: Sizes, parameters: int, *, weights: int, kept: float, tokens: float
+                  ) -> dict[str, float]:
+    """MB on the device in bfloat16: base weights, T adapters with their moments (float32), target vectors in full
+    (`exact`) or projected (`sketch`), and activations of a full batch that wait for the backward."""
+    steps = study.config.checkpoints
+    batch = min(ROWS, max(1, TOKENS // max(1, round(tokens))))
+    return {"weights": weights * 2 / MB, "adapters": steps * parameters * 12 / MB,
+            "exact": steps * known.vectors * parameters * 2 / MB,
+            "sketch": steps * known.vectors * study.config.sketch_dim * 2 / MB, "activations": batch * kept * 2 / MB}
+
+
+def chosen_mode(study: Study, memory: dict[str, float], chosen: Device) -> str:
+    """`exact` where the target vectors fit beside everything else with a tenth to spare, else `sketch`; a study that
+    asks for one of them gets it."""
+    if study.config.mode != "auto":
+        return study.config.mode
+    needed = sum(memory[part] for part in ("weights", "adapters", "activations", "exact"))
+    return "exact" if needed * MB <= 0.9 * chosen.memory_gb * 1e9 else "sketch"
+
+
+def disk_mb(study: Study, known: Sizes, parameters: int, number_bytes: float = 4) -> dict[str, float]:
+    """MB that each job writes, for adapters of P = `parameters` numbers; `number_bytes` each in target vectors."""
     config = study.config
-    steps, vectors = config.checkpoints, sizes.vectors(config.grounded)
-    number = sizes.pool
-    vector_mb = steps * vectors * sizes.parameters * 4 / _MB
-    warm_rows = sizes.steps * config.warmup_batch
-    first_time = min(warm_rows, number)
-    passes = sizes.target_rows + sizes.swapped_rows
-    shards = -(-number // config.shard_rows)
-    workers = min(workers, shards)
-    score_mb = number * (steps * (sizes.units * (2 if config.grounded else 1) + 3) + 2 * sizes.units + 4) * 4 / _MB
-    best_mb = sizes.singles * min(config.best_rows, config.shard_rows) * 8 / _MB
-    gram_mb = steps * (sizes.singles**2 + 2 * sizes.units**2) * 4 / _MB
-    rows = {
-        "ingest": (0.0, 0.0, 0.0),
-        "warmup": (rates.load + first_time * rates.encode + warm_rows * (rates.prefix + rates.step), base,
-                   steps * sizes.parameters * 12 / _MB),
-        "targets": (rates.load + passes * (rates.encode + rates.prefix + steps * rates.gradient), base + vector_mb,
-                    vector_mb + gram_mb),
-        "attribute": (rates.load + number * rates.pool_row(steps, vectors) / workers, workers * (base + vector_mb),
-                      2 * score_mb + (shards + 1) * best_mb + gram_mb),
-    }
-    return {job: {"seconds": round(s, 1), "memory_mb": round(m, 1), "disk_mb": round(d, 1)}
-            for job, (s, m, d) in rows.items()}
+    steps, kinds = config.checkpoints, 2 if known.grounded else 1
+    shards = -(-known.pool // config.shard_rows)
+    gram = steps * (known.singles**2 + kinds * known.units**2) * 4
+    row = (steps * (known.units * kinds + 3) + 2 * known.units + 1) * 4  # dots, norms, loss, near, winner, tokens
+    shard_best = known.singles * min(config.best_rows, config.shard_rows) * 8
+    best = known.singles * config.best_rows * 8
+    return {"warmup": steps * parameters * 12 / MB,
+            "targets": (steps * known.vectors * parameters * number_bytes + gram) / MB,
+            "attribute": (2 * known.pool * row + shards * shard_best + best + gram) / MB}

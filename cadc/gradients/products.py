@@ -3,6 +3,7 @@
 Shape letters: B samples, S single target samples, M units, T checkpoints.
 """
 
+import numpy as np
 import torch
 
 
@@ -47,3 +48,20 @@ def best(influence: torch.Tensor, keep: int) -> tuple[torch.Tensor, torch.Tensor
     """
     value, row = torch.sort(influence.t().contiguous(), dim=1, descending=True, stable=True)
     return value[:, :keep].contiguous(), row[:, :keep].to(torch.int32).contiguous()
+
+
+def spearman(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Rank correlation [M] of the columns of two [n, M] arrays; equal values share their mean rank, 0 where a column
+    is constant."""
+    a, b = (_ranks(x) for x in (one, other))
+    a, b = a - a.mean(0), b - b.mean(0)
+    size = np.sqrt((a * a).sum(0) * (b * b).sum(0))
+    return np.where(size > 0, (a * b).sum(0) / np.where(size > 0, size, 1), 0)
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    ranks = np.empty(values.shape)
+    for column in range(values.shape[1]):
+        _, place, count = np.unique(values[:, column], return_inverse=True, return_counts=True)
+        ranks[:, column] = (np.cumsum(count) - (count - 1) / 2)[place]
+    return ranks

@@ -5,7 +5,7 @@ mapped column by column, which is what makes a move of one unit cost one column 
 """
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 
@@ -13,6 +13,9 @@ import numpy as np
 
 from cadc.errors import JobError
 from cadc.study import Study, write_json
+
+HELD_OUT = "held-out"
+"""Folder inside the scores folder for what was predicted for measured rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +58,18 @@ class Scores:
     """int64 [S]: its position in the target file."""
     units: tuple[str, ...]
     """M names."""
+    pool_sketch: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), np.float16))
+    """float16 [N, T, d]: a random projection of Γ_t(z)/‖Γ_t(z)‖ whose products estimate cosines between pool rows;
+    zeros where a row was predicted, shape [0, T, d] when none was kept."""
     identity: str
     """Identity of the study these scores belong to."""
+    measured: np.ndarray = None  # type: ignore[assignment]
+    """bool [N]: the row's gradients were computed; False: predicted from one forward (decision 0013). Left out: all
+    were."""
+
+    def __post_init__(self) -> None:
+        if self.measured is None:
+            object.__setattr__(self, "measured", np.ones(len(self.index), bool))
 
     @cached_property
     def has_grounded(self) -> bool:
@@ -74,7 +87,18 @@ class Scores:
     @classmethod
     def load(cls, study: Study) -> "Scores":
         """Map the arrays of a study. Raises JobError when they are missing or belong to another question."""
-        folder = study.scores_folder
+        return cls._read(study, study.scores_folder)
+
+    @classmethod
+    def held_out(cls, study: Study) -> "Scores | None":
+        """The measured rows alone, with what was predicted for each of them without having seen it; None where every
+        row was measured. Whatever is computed from scores can be computed from these as well, and compared: that is
+        the error of the predicted rows. Without winners and best rows."""
+        folder = study.scores_folder / HELD_OUT
+        return cls._read(study, folder) if (folder / "scores.json").exists() else None
+
+    @classmethod
+    def _read(cls, study: Study, folder: Path) -> "Scores":
         try:
             head = json.loads((folder / "scores.json").read_text())
         except FileNotFoundError:
@@ -83,7 +107,9 @@ class Scores:
         if head["identity"] != study.identity:
             raise JobError(f"scores of study {study.name!r} belong to another question ({head['identity']}). "
                            "Delete its scores folder and run again.")
-        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS}
+        since = ("pool_sketch", "measured")  # came later than the first studies
+        there = [name for name in _ARRAYS if name not in since or (folder / f"{name}.npy").exists()]
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in there}
         return cls(**arrays, units=tuple(head["units"]), identity=head["identity"])
 
 

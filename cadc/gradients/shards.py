@@ -36,7 +36,8 @@ def cut(ordered: list[int], size: int) -> list[Shard]:
 def write(study: Study, shard: Shard, tensors: Mapping[str, "torch.Tensor"], facts: Mapping[str, Any]) -> None:
     """Write a shard and then its sidecar, each atomically: only with a sidecar that fits does a shard count."""
     path = shard.file(study)
-    write_tensors(path, dict(tensors), {"identity": study.identity, "shard": str(shard.number)})
+    # one key only: safetensors writes several in a random order, and equal shards shall have equal bytes
+    write_tensors(path, dict(tensors), {"identity": study.identity})
     write_json(path.with_suffix(".json"), {"identity": study.identity, "shard": shard.number, "rows": list(shard.rows),
                                            "sha256": file_digest(path)} | dict(facts))
 

@@ -18,9 +18,10 @@ import torch
 
 from cadc import warmup
 from cadc.errors import DataError, JobError
-from cadc.gradients import batch_plan
+from cadc.gradients import batch_plan, keeping, modes
 from cadc.gradients.batching import Item, encoded_rows, halving, packed
-from cadc.gradients.capture import gradient_matrix, open_capture
+from cadc.gradients.capture import open_capture
+from cadc.gradients.vectors import stored
 from cadc.progress import Progress
 from cadc.study import Study, file_digest, write_json
 
@@ -100,24 +101,40 @@ def swappable(pictures: Sequence[tuple[str, ...]]) -> bool:
 class Checkpoints:
     """The T adapters on the model's device, switched in one after the other."""
 
-    def __init__(self, study: Study, vlm: "Vlm") -> None:
+    def __init__(self, vlm: "Vlm", eta: torch.Tensor) -> None:
+        """eta [T]: η_t; `add` brings the adapters."""
+        self.eta = eta
+        self.flats: list[torch.Tensor] = []
+        self.first: list[torch.Tensor] = []
+        self.second: list[torch.Tensor] = []
+        self.updates: list[int] = []
+        self._vlm = vlm
+        self.capture = open_capture(vlm)
+
+    def add(self, flat: torch.Tensor, first: torch.Tensor, second: torch.Tensor, updates: int) -> None:
+        """The next checkpoint: adapter, raw moments [P] each, and how many updates made them."""
+        kind = torch.float64 if self._vlm.dtype == torch.float64 else torch.float32
+        for store, value in ((self.flats, flat), (self.first, first), (self.second, second)):
+            store.append(value.to(self._vlm.device, kind))
+        self.updates.append(updates)
+
+    @classmethod
+    def of(cls, study: Study, vlm: "Vlm") -> "Checkpoints":
+        """Those of a study's warm-up. Raises JobError before it ran."""
         from safetensors import safe_open
         from safetensors.torch import load_file
 
         done = warmup.finished(study)
         if done is None:
             raise JobError(f"study {study.name!r} has no warm-up yet. Run that job first.")
-        kind = torch.float64 if vlm.dtype == torch.float64 else torch.float32
-        self.eta = torch.tensor(done["eta"], dtype=torch.float64)
-        self.flats, self.first, self.second, self.updates = [], [], [], []
+        made = cls(vlm, torch.tensor(done["eta"], dtype=torch.float64))
         for t in range(study.config.checkpoints):
             path = warmup.checkpoint_file(study, t + 1)
             state = load_file(path)
             with safe_open(path, "pt") as handle:
-                self.updates.append(int(handle.metadata()["updates"]))
-            for store, suffix in ((self.flats, ""), (self.first, ".m"), (self.second, ".v")):
-                store.append(vlm.lora.flatten(state, suffix).to(vlm.device, kind))
-        self.capture = open_capture(vlm)
+                updates = int(handle.metadata()["updates"])
+            made.add(*(vlm.lora.flatten(state, suffix) for suffix in ("", ".m", ".v")), updates)
+        return made
 
     def __len__(self) -> int:
         return len(self.flats)
@@ -133,7 +150,7 @@ def open_model(study: Study) -> tuple["Vlm", Checkpoints]:
 
     config = study.config
     vlm = open_vlm(config)
-    return vlm, Checkpoints(study, vlm)
+    return vlm, Checkpoints.of(study, vlm)
 
 
 def finished(study: Study) -> dict[str, Any] | None:
@@ -151,8 +168,11 @@ def finished(study: Study) -> dict[str, Any] | None:
     return done if fits and all(path.exists() for path in files) else None
 
 
-def run_targets(study: Study, progress: Progress) -> None:
-    """Compute and write all target vectors and Gram matrices. Raises Cancelled, JobError, ModelError."""
+def run_targets(study: Study, progress: Progress, workers: int = 1) -> None:
+    """Compute and write all target vectors and Gram matrices. Raises Cancelled, JobError, ModelError.
+
+    `workers`: processes that will hold the vectors in the pool pass; mode `auto` is decided by it.
+    """
     if finished(study):
         progress.note("target gradients are already finished")
         return
@@ -162,24 +182,33 @@ def run_targets(study: Study, progress: Progress) -> None:
     progress.note("loading the model and its checkpoints")
     vlm, checkpoints = open_model(study)
     feed = Feed(study, "target", vlm)
-    work = _Targets(study, vlm, checkpoints, feed, choose(study, feed))
+    engine, choice = keeping.Engine(study, vlm, checkpoints), choose(study, feed)
+    free = modes.free_bytes(vlm.device)
+    singles, units = sum(map(len, choice.singles)), len(choice.units) * (2 if study.config.grounded else 1)
+    mode = modes.choose(study.config, modes.Need(vectors=len(checkpoints) * (singles + units), parameters=vlm.lora.size,
+                                                 width=stored(vlm).itemsize,
+                                                 workers=1 if vlm.device != "cpu" else workers), free)
+    log.info("mode %s: %s", mode.mode, mode.reason)
+    progress.note(f"{mode.mode} products: {mode.reason}")
+    if mode.mode == "exact":
+        kept = keeping.ExactKeeping(engine, mode, choice)
+    else:
+        kept = keeping.SketchKeeping(engine, mode, choice, (feed, Feed(study, "pool", vlm)), free)
+    work = _Targets(engine, feed, choice, kept)
     work.run(progress)
     work.write(round(time.monotonic() - started, 3))
 
 
 class _Targets:
-    """One run of the target pass; vectors are collected in memory, at most T · (S + 2 M) · P numbers."""
+    """One run of the target pass: every batch's gradients go to what is kept of them."""
 
-    def __init__(self, study: Study, vlm: "Vlm", checkpoints: Checkpoints, feed: "Feed", choice: Choice) -> None:
-        self.study, self.vlm, self.checkpoints, self.feed, self.choice = study, vlm, checkpoints, feed, choice
+    def __init__(self, engine: keeping.Engine, feed: "Feed", choice: Choice,
+                 kept: keeping.ExactKeeping | keeping.SketchKeeping) -> None:
+        self.engine, self.study, self.vlm = engine, engine.study, engine.vlm
+        self.feed, self.choice, self.kept = feed, choice, kept
         self.singles = {row: k for k, row in enumerate(row for rows in choice.singles for row in rows)}
-        steps, units, size = len(checkpoints), len(choice.units), vlm.lora.size
-        kind = torch.float64 if vlm.dtype == torch.float64 else torch.float32
-        self.sample = torch.zeros(steps, len(self.singles), size, dtype=kind)
-        self.sample_loss = torch.zeros(steps, len(self.singles))
-        self.unit = torch.zeros(steps, units, size, dtype=kind)
-        self.swapped = torch.zeros(steps, units, size, dtype=kind) if study.config.grounded else None
-        self.count = torch.zeros(units)
+        self.sample_loss = torch.zeros(len(engine.checkpoints), len(self.singles))
+        self.count = torch.zeros(len(choice.units))
         self.failed: dict[int, str] = {}
         self.plan, self.halved = batch_plan.BatchPlan(), 0
         self.plain_units = [u for u, rows in enumerate(choice.rows)
@@ -188,7 +217,7 @@ class _Targets:
     def run(self, progress: Progress) -> None:
         """Plain pass, then one pass per permutation of the pictures."""
         unit_of = self.choice.unit_of
-        rounds = self.study.config.permutations if self.swapped is not None else 0
+        rounds = self.study.config.permutations if self.study.config.grounded else 0
         moved = [row for row, u in unit_of.items() if u not in self.plain_units]
         self.plan = batch_plan.settle(self.study, "targets", self.vlm, self.feed, self._gradients, _measured)
         for warning in self.plan.warnings:
@@ -207,35 +236,30 @@ class _Targets:
             pieces = 0
             for part, found in halving(self._gradients, batch):
                 pieces += 1
+                rows = [row for row, _ in part]
+                units = torch.tensor([self.choice.unit_of[row] for row in rows])
                 for t, (losses, matrix) in enumerate(found):
-                    keep(t, [row for row, _ in part], losses.cpu(), matrix.cpu())
+                    keep(t, rows, units, losses.cpu(), matrix)
                 progress.step(len(part), loss=float(found[-1][0].mean()))
             self.halved += pieces > 1
 
     def _gradients(self, batch: Sequence[Item]) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        from cadc.vlm import answer_losses, prefix
+        from cadc.vlm import prefix
 
-        given = prefix(self.vlm, self.vlm.collate([encoded for _, encoded in batch]))
-        found = []
-        for t in range(len(self.checkpoints)):
-            self.checkpoints.switch(t)
-            found.append(gradient_matrix(self.vlm, self.checkpoints.capture, lambda: answer_losses(self.vlm, given)))
-        return found
+        return self.engine.gradients(prefix(self.vlm, self.vlm.collate([encoded for _, encoded in batch])))
 
-    def _keep(self, t: int, rows: list[int], losses: torch.Tensor, matrix: torch.Tensor) -> None:
-        units = torch.tensor([self.choice.unit_of[row] for row in rows])
-        self.unit[t].index_add_(0, units, matrix)
+    def _keep(self, t: int, rows: list[int], units: torch.Tensor, losses: torch.Tensor, matrix: torch.Tensor) -> None:
         if t == 0:
             self.count += torch.bincount(units, minlength=len(self.choice.units))
-        at = [(i, self.singles[row]) for i, row in enumerate(rows) if row in self.singles]
-        if at:
-            source, place = (torch.tensor(x) for x in zip(*at, strict=True))
-            chosen = matrix[source]
-            self.sample[t][place] = chosen / chosen.norm(dim=1, keepdim=True).clamp_min(1e-30)
-            self.sample_loss[t][place] = losses[source].float()
+        single = torch.tensor([self.singles.get(row, -1) for row in rows])
+        self.sample_loss[t][single[single >= 0]] = losses[single >= 0].float()
+        for collected in self.kept.every:
+            collected.add(t, units, matrix, single)
 
-    def _keep_swapped(self, t: int, rows: list[int], losses: torch.Tensor, matrix: torch.Tensor) -> None:
-        self.swapped[t].index_add_(0, torch.tensor([self.choice.unit_of[row] for row in rows]), matrix)
+    def _keep_swapped(self, t: int, rows: list[int], units: torch.Tensor, losses: torch.Tensor, matrix: torch.Tensor
+                      ) -> None:
+        for collected in self.kept.every:
+            collected.add_swapped(t, units, matrix)
 
     def _givers(self, round_: int) -> dict[int, int]:
         """Row whose pictures each row gets."""
@@ -264,17 +288,12 @@ class _Targets:
         kept = sorted((k, row) for row, k in self.singles.items() if row not in self.failed)
         places = torch.tensor([k for k, _ in kept], dtype=torch.int64)
         number = {int(u): i for i, u in enumerate(alive)}
-        unit = self.unit[:, alive] / self.count[alive, None]
-        vectors = {"sample": self.sample[:, places], "unit": unit}
-        if self.swapped is not None:
-            rounds = self.study.config.permutations
-            grounded = unit - self.swapped[:, alive] / (rounds * self.count[alive, None])
-            plain = [number[u] for u in self.plain_units if u in number]
-            grounded[:, plain] = unit[:, plain]
-            vectors["grounded"] = grounded
+        plain = [number[u] for u in self.plain_units if u in number]
         samples = [{"row": row, "index": self.feed.samples[row].index, "id": self.feed.samples[row].id,
                     "unit": names[number[self.choice.unit_of[row]]]} for _, row in kept]
-        self._save(vectors, self.sample_loss[:, places])
+        self.kept.sample_unit = torch.tensor([number[self.choice.unit_of[row]] for _, row in kept], dtype=torch.int64)
+        vectors, full, facts = self.kept.finish(self.count, places, plain, self.study.config.permutations)
+        self._save(vectors, full, facts, self.sample_loss[:, places])
         bad = [{"index": self.feed.samples[row].index, "id": self.feed.samples[row].id, "reason": reason}
                for row, reason in sorted(self.failed.items())]
         write_json(self.study.targets_folder / "targets.json", {
@@ -284,15 +303,21 @@ class _Targets:
             "dropped_units": [name for u, name in enumerate(self.choice.units) if u not in number],
             "precision": self.vlm.precision, "warnings": list(self.plan.warnings), "halved_batches": self.halved,
             "batch": {"rows": self.plan.rows, "tokens": self.plan.tokens, "reason": self.plan.reason},
-            "checkpoints": warmup.finished(self.study)["checkpoints"],
+            "checkpoints": warmup.finished(self.study)["checkpoints"], "products": facts,
             "gram_digest": file_digest(self.study.targets_folder / "gram.safetensors"), "seconds": seconds})
 
-    def _save(self, vectors: dict[str, torch.Tensor], sample_loss: torch.Tensor) -> None:
-        head = {"identity": self.study.identity}
-        for t in range(len(self.checkpoints)):
+    def _save(self, vectors: dict[str, torch.Tensor], full: dict[str, torch.Tensor], facts: dict[str, Any],
+              sample_loss: torch.Tensor) -> None:
+        """`full` is what Gram matrices are made of. Mode and dimension stand in the header and so in `gram_digest`:
+        shards of one mode never count in the other."""
+        head = {"identity": self.study.identity, "mode": facts["mode"], "dim": str(facts["dim"])}
+        for t in range(len(self.engine.checkpoints)):
             warmup.write_tensors(self.study.targets_folder / f"vectors-{t + 1}.safetensors",
-                                 {key: value[t] for key, value in vectors.items()}, head)
-        grams = {key: torch.stack([gram(x) for x in value]) for key, value in vectors.items()}
+                                 {key: value[t].contiguous() for key, value in vectors.items()}, head)
+        grams = {key: torch.stack([gram(x) for x in value]) for key, value in full.items()}
+        if facts["gram"]["sample"] == "sketch":  # unit vectors have length 1 whatever the sketch says
+            diagonal = grams["sample"].diagonal(dim1=1, dim2=2)
+            diagonal.copy_(diagonal > 0)
         warmup.write_tensors(self.study.targets_folder / "gram.safetensors", grams | {"sample_loss": sample_loss}, head)
 
 

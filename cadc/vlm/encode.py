@@ -3,6 +3,7 @@
 Shape letters: B samples in a batch, L tokens.
 """
 
+import inspect
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,6 +45,8 @@ class Batch:
     """What the model's forward takes."""
     answer: torch.Tensor
     """bool [B, L]."""
+    units: tuple[int, ...] = ()
+    """Per sample: how many tiles, pictures or patches (whatever the family lists) it brings to the vision tower."""
 
     def __len__(self) -> int:
         return int(self.answer.shape[0])
@@ -52,7 +55,7 @@ class Batch:
         """On a device, floating inputs in `dtype`."""
         moved = {key: value.to(device, dtype if value.is_floating_point() else None)
                  for key, value in self.inputs.items()}
-        return Batch(moved, self.answer.to(device))
+        return Batch(moved, self.answer.to(device), self.units)
 
 
 class _Recorder(threading.local):
@@ -66,14 +69,24 @@ class _Recorder(threading.local):
         self._tokenizer, self._turn = tokenizer, turn
         self.text = ""
         self.offsets: list[tuple[int, int]] = []
+        self.second: list[int] = []
+        """1 for tokens of the second of two texts, else 0."""
 
-    def __call__(self, text: Any = None, **options: Any) -> Any:
+    def __call__(self, text: Any = None, text_pair: Any = None, **options: Any) -> Any:
         with self._turn:
-            output = self._tokenizer(text, **options, return_offsets_mapping=True)
+            output = self._tokenizer(text, text_pair, **options, return_offsets_mapping=True)
         offsets = output.pop("offset_mapping")[0]
-        self.text = text if isinstance(text, str) else text[0]
-        self.offsets = offsets.tolist() if isinstance(offsets, torch.Tensor) else list(offsets)
+        first, second = (t if t is None or isinstance(t, str) else t[0] for t in (text, text_pair))
+        self.text = first + (second or "")
+        self.second = [int(number == 1) for number in output.sequence_ids(0)]
+        self.offsets = [(int(a) + part * len(first), int(b) + part * len(first))
+                        for (a, b), part in zip(offsets, self.second, strict=True)]
         return output
+
+    def drop_last(self) -> None:
+        """Forget the last token and its text."""
+        self.text = self.text[: self.offsets.pop()[0]]
+        self.second.pop()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._tokenizer, name)
@@ -90,10 +103,11 @@ class Encoder:
             raise ModelError("the model's tokenizer cannot say where its tokens lie in the text. Use a model with a "
                              "fast tokenizer (tokenizer.json).")
         source = getattr(processor, "chat_template", None) or tokenizer.chat_template
-        self.template = ChatTemplate(tokenizer, source, image_token)
+        self._prefix_lm = processor is not None and "suffix" in inspect.signature(processor.__call__).parameters
+        self.template = ChatTemplate(tokenizer, source, image_token, pictures_first=self._prefix_lm)
         self.max_tokens = max_tokens
         self._recorder = _Recorder(tokenizer, threading.Lock())
-        self._bos = tokenizer.bos_token
+        self._bos, self._eos = tokenizer.bos_token, tokenizer.eos_token or ""
         self._processor = processor
         if processor is not None:
             processor.tokenizer = self._recorder
@@ -120,16 +134,16 @@ class Encoder:
         return Encoded(inputs, torch.zeros(length, dtype=torch.bool), sample.id)
 
     def _run(self, sample: Sample, rendered: Rendered, images: Sequence[Any]) -> tuple[dict[str, torch.Tensor], int]:
-        options: dict[str, Any] = {"add_special_tokens": not (self._bos and rendered.text.startswith(self._bos))}
-        if self._processor is None or not rendered.pictures:  # some processors refuse text on its own
-            output = self._recorder([rendered.text], **options, return_tensors="pt")
-        else:
-            pictures = [[images[p] for p in rendered.pictures]]
-            try:
-                output = self._processor(text=[rendered.text], images=pictures, return_tensors="pt", **options)
-            except (ValueError, TypeError, IndexError, ZeroDivisionError) as error:
-                raise DataError(f"sample {sample.id}: the model's processor refuses it ({error}). Check its "
-                                "pictures.") from error
+        pictures = [images[p] for p in rendered.pictures]
+        try:
+            if self._prefix_lm:
+                output = self._run_prefix_lm(rendered, pictures)
+            else:
+                special = not (self._bos and rendered.text.startswith(self._bos))
+                output = self._call(rendered.text, pictures, add_special_tokens=special)
+        except (ValueError, TypeError, IndexError, ZeroDivisionError) as error:
+            raise DataError(f"sample {sample.id}: the model's processor refuses it ({error}). Check its "
+                            "pictures.") from error
         length = int(output["input_ids"].shape[1])
         if length != len(self._recorder.offsets):
             raise ModelError("the model's processor changes the tokens after its tokenizer, so that answers cannot be "
@@ -138,8 +152,39 @@ class Encoder:
             raise DataError(f"sample {sample.id}: {length} tokens, more than max_tokens={self.max_tokens}. Raise "
                             "max_tokens, or leave the sample out.")
         inputs = {key: value[0] if value.shape[:2] == (1, length) else value
-                  for key, value in output.items() if isinstance(value, torch.Tensor)}
+                  for key, value in output.items() if isinstance(value, torch.Tensor) and key != "labels"}
         return inputs, length
+
+    def _call(self, text: str, pictures: list[Any], **options: Any) -> Any:
+        """The processor, or its tokenizer where there are no pictures: some processors refuse text on its own."""
+        if self._processor is None or not pictures:
+            return self._recorder([text], **options, return_tensors="pt")
+        return self._processor(text=[text], images=[pictures], return_tensors="pt", **options)
+
+    def _run_prefix_lm(self, rendered: Rendered, pictures: list[Any]) -> dict[str, torch.Tensor]:
+        """For a model that reads its prompt in both directions and its answer as usual (PaliGemma): its processor is
+        told where the one ends and the other begins, and writes its own marks around them.
+
+        Prompt is what stands before the first answer, type 0; the rest of a conversation is type 1 and sees the past
+        only, so that no answer sees what follows it.
+        """
+        head, tail = rendered.text[:rendered.first_answer], rendered.text[rendered.first_answer:]
+        added = bool(tail) and not tail.endswith(self._eos)  # the processor ends every answer, also an unfinished one
+        body = tail.removesuffix(self._eos)
+        options: dict[str, Any] = {"add_special_tokens": False}
+        if pictures:
+            options |= {"suffix": [body]} if tail else {}
+            output = self._call(head.removesuffix("\n"), pictures, **options)
+        else:
+            options |= {"text_pair": [body + self._eos]} if tail else {}
+            output = self._call((self._bos or "") + head, [], **options)
+        inputs = {key: value for key, value in output.items() if isinstance(value, torch.Tensor)}
+        inputs["token_type_ids"] = torch.tensor([self._recorder.second])
+        if added:
+            length = len(self._recorder.offsets)
+            self._recorder.drop_last()
+            inputs = {key: value[:, :-1] if value.shape == (1, length) else value for key, value in inputs.items()}
+        return inputs
 
     def collate(self, batch: Sequence[Encoded], *, left: bool = False) -> Batch:
         """Pad and join. Sequence inputs become [B, L]; pictures follow the family: stacked per sample or one flat list.
@@ -158,7 +203,7 @@ class Encoder:
                 values = [e.inputs.get(key) for e in batch]
                 inputs[key] = _stack(values) if self._stacked else _concatenate(values)
         answer = torch.stack([_pad_row(e.answer, length, False, left) for e in batch])
-        return Batch(inputs, answer)
+        return Batch(inputs, answer, tuple(_units(e.inputs.get("pixel_values")) for e in batch))
 
 
 def _moved(rendered: Rendered, expanded: str, image_token: str | None) -> list[tuple[int, int]]:
@@ -185,6 +230,14 @@ def _moved(rendered: Rendered, expanded: str, image_token: str | None) -> list[t
         shift = next(s for a, b, s in shifts if a <= start and end <= b)
         spans.append((start + shift, end + shift))
     return spans
+
+
+def _units(pixels: torch.Tensor | None) -> int:
+    """Entries of a sample's pixels that reach the vision tower: tiles [n, m, 3, H, W] but for all-zero padding, which
+    models drop; else the first dimension (pictures or tiles [n, 3, H, W], patches [n, d])."""
+    if pixels is None:
+        return 0
+    return int(pixels.flatten(2).any(-1).sum()) if pixels.dim() == 5 else pixels.shape[0]
 
 
 def _pad_row(row: torch.Tensor, length: int, fill: int | bool, left: bool) -> torch.Tensor:

@@ -2,12 +2,14 @@
 
 `prefix` runs everything that no adapter can change, once and without a graph; `answer_losses` runs the rest for the
 adapter that is switched in now. No architecture is rewritten: the model's forward is stopped where the language model
-begins and called again there. Shape letters: B samples, L tokens, W hidden width.
+begins and called again there. With adapters on connector or vision tower all of it runs for each adapter, but for the
+tower below an adapted connector: its blocks pass through, and the connector gets what it was called with the first
+time. Shape letters: B samples, L tokens, W hidden width.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -17,11 +19,8 @@ from torch.nn import functional as F
 from cadc.errors import ModelError
 from cadc.vlm.encode import Batch
 from cadc.vlm.load import Vlm
+from cadc.vlm.outer import Reached, by_sample, hooks, run_below
 from cadc.vlm.precision import arithmetic
-
-
-class _Reached(Exception):
-    """Thrown out of the model's forward at the cut."""
 
 
 @dataclass(frozen=True)
@@ -44,41 +43,67 @@ class Prefix:
     """int64 [answer tokens]."""
     tokens: torch.Tensor
     """int64 [B]: answer tokens of each sample."""
+    inputs: dict[str, torch.Tensor] | None = None
+    """What the whole model is called with, when adapters lie outside its language model; else None."""
+    units: tuple[int, ...] = ()
+    """`Batch.units`, for these."""
+    entries: dict[str, torch.Tensor] = field(default_factory=dict)
+    """What the lowest adapted linears are called with, by name, when the vision tower lies below them."""
 
 
 def prefix(vlm: Vlm, batch: Batch) -> Prefix:
     """Everything below the lowest adapted layer, once, without a graph: the same for every checkpoint."""
+    rows, columns = batch.answer[:, 1:].nonzero(as_tuple=True)
+    answers = (rows, columns, batch.inputs["input_ids"][rows, columns + 1], batch.answer[:, 1:].sum(1))
+    if vlm.lora and vlm.lora.outer:
+        entries, tuples = _below_outer(vlm, batch)
+        return Prefix((), {}, None, 0, tuples, *answers, batch.inputs, batch.units, entries)
     first = vlm.lora.first_layer if vlm.lora else 0
     caught: dict[str, Any] = {"hidden": None, "tuples": False}
 
     def at_decoder(module: nn.Module, args: tuple, kwargs: dict) -> None:
         caught.update(args=args, kwargs=kwargs)
         if first == 0:
-            raise _Reached
+            raise Reached
 
     def at_layer(module: nn.Module, args: tuple, kwargs: dict) -> None:
         caught["hidden"] = args[0] if args else kwargs["hidden_states"]
-        raise _Reached
+        raise Reached
 
     def below(module: nn.Module, args: tuple, output: Any) -> None:
         caught["tuples"] = isinstance(output, tuple)
 
-    hooks = [vlm.decoder.register_forward_pre_hook(at_decoder, with_kwargs=True)]
+    handles = [vlm.decoder.register_forward_pre_hook(at_decoder, with_kwargs=True)]
     if first:
-        hooks.append(vlm.layers[first].register_forward_pre_hook(at_layer, with_kwargs=True))
-        hooks.append(vlm.layers[0].register_forward_hook(below))
+        handles.append(vlm.layers[first].register_forward_pre_hook(at_layer, with_kwargs=True))
+        handles.append(vlm.layers[0].register_forward_hook(below))
     try:
-        with torch.no_grad(), arithmetic(vlm):
+        with hooks(handles), torch.no_grad(), arithmetic(vlm):
             vlm.model(**batch.inputs, use_cache=False)
         raise ModelError(f"{type(vlm.model).__name__} never called its language model. This family is not supported.")
-    except _Reached:
+    except Reached:
         pass
-    finally:
-        for hook in hooks:
-            hook.remove()
-    rows, columns = batch.answer[:, 1:].nonzero(as_tuple=True)
-    return Prefix(caught["args"], caught["kwargs"], caught["hidden"], first, caught["tuples"], rows, columns,
-                  batch.inputs["input_ids"][rows, columns + 1], batch.answer[:, 1:].sum(1))
+    return Prefix(caught["args"], caught["kwargs"], caught["hidden"], first, caught["tuples"], *answers)
+
+
+def _below_outer(vlm: Vlm, batch: Batch) -> tuple[dict[str, torch.Tensor], bool]:
+    """`Prefix.entries`, and whether the tower's blocks return tuples."""
+    outer = vlm.lora.outer
+    entries: dict[str, torch.Tensor] = {}
+    tuples = [False]
+
+    def keep(name: str) -> Callable[..., None]:
+        return lambda module, args: entries.update({name: args[0]})
+
+    def below(module: nn.Module, args: tuple, output: Any) -> None:
+        tuples[0] = isinstance(output, tuple)
+
+    if outer.entries and any(batch.units):
+        handles = [vlm.model.get_submodule(name).register_forward_pre_hook(keep(name)) for name in outer.entries]
+        handles.append(vlm.model.get_submodule(outer.blocks[0]).register_forward_hook(below))
+        with torch.no_grad(), arithmetic(vlm):
+            run_below(vlm, batch.inputs, handles)
+    return entries, tuples[0]
 
 
 def answer_losses(vlm: Vlm, given: Prefix) -> torch.Tensor:
@@ -89,14 +114,27 @@ def answer_losses(vlm: Vlm, given: Prefix) -> torch.Tensor:
     """
     logits = answer_logits(vlm, given)
     each = F.cross_entropy(logits, given.labels, reduction="none")
-    return torch.zeros_like(given.tokens, dtype=each.dtype).index_add(0, given.rows, each) / given.tokens
+    losses = torch.zeros_like(given.tokens, dtype=each.dtype).index_add(0, given.rows, each) / given.tokens
+    if given.inputs is not None and not any(given.units) and torch.is_grad_enabled():
+        losses = losses + 0 * _untouched(vlm, len(losses))
+    return losses
+
+
+def _untouched(vlm: Vlm, count: int) -> torch.Tensor:
+    """[B]: adapters on connector and tower called with zeros, for a batch of words only: so their gradients are zeros,
+    as they would be beside samples with pictures, and not missing."""
+    total = torch.zeros(count, dtype=vlm.dtype, device=vlm.device)
+    for name in vlm.lora.outer.names:
+        module = vlm.model.get_submodule(name)
+        total = total + module(total.new_zeros(count, 1, module.in_features)).sum((1, 2))
+    return total
 
 
 def answer_logits(vlm: Vlm, given: Prefix) -> torch.Tensor:
     """float [answer tokens, vocabulary] for the adapter that is switched in."""
-    with _resumed(vlm, given), arithmetic(vlm):
-        output = vlm.decoder(*given.args, **given.kwargs)
-        logits = vlm.head(output[0][given.rows, given.columns])
+    with arithmetic(vlm):
+        hidden = _hidden(vlm, given)[given.rows, given.columns]
+        logits = vlm.head(hidden)
     logits = logits if logits.dtype == torch.float64 else logits.float()
     return _finish(vlm.text_config, logits)
 
@@ -110,6 +148,44 @@ def _finish(config: Any, logits: torch.Tensor) -> torch.Tensor:
     if cap := getattr(config, "final_logit_softcapping", None):
         logits = torch.tanh(logits / cap) * cap
     return logits
+
+
+def _hidden(vlm: Vlm, given: Prefix) -> torch.Tensor:
+    """[B, L, W]: what the language model hands to its head."""
+    if given.inputs is None:
+        with _resumed(vlm, given):
+            return vlm.decoder(*given.args, **given.kwargs)[0]
+    last: list[torch.Tensor] = []
+
+    def stop(module: nn.Module, args: tuple, output: Any) -> None:
+        last.append(output[0])
+        raise Reached
+
+    with _replayed(vlm, given), hooks([vlm.decoder.register_forward_hook(stop)]):
+        try:
+            vlm.model(**given.inputs, use_cache=False)
+        except Reached:
+            return last[0]
+    raise ModelError(f"{type(vlm.model).__name__} never called its language model. This family is not supported.")
+
+
+@contextmanager
+def _replayed(vlm: Vlm, given: Prefix) -> Iterator[None]:
+    """For adapters outside the language model: blocks of the tower below them pass through, the lowest adapted linears
+    get what was kept, and all of them see their rows by sample."""
+    with ExitStack() as stack:
+        if given.entries:
+            blocks = [vlm.model.get_submodule(name) for name in vlm.lora.outer.blocks]
+            stack.enter_context(_passed(blocks, given.tuples))
+            stack.enter_context(hooks([vlm.model.get_submodule(name).register_forward_pre_hook(_instead(kept))
+                                       for name, kept in given.entries.items()]))
+        if any(given.units):
+            stack.enter_context(by_sample(vlm, given.units))
+        yield
+
+
+def _instead(kept: torch.Tensor) -> Callable[..., tuple]:
+    return lambda module, args: (kept,)
 
 
 @contextmanager
@@ -126,14 +202,19 @@ def _resumed(vlm: Vlm, given: Prefix) -> Iterator[None]:
         return args, kwargs | {"hidden_states": given.hidden}
 
     hook = vlm.layers[given.first_layer].register_forward_pre_hook(enter, with_kwargs=True)
-    skipped = list(vlm.layers[: given.first_layer])
-    for layer in skipped:
-        layer.forward = _through(given.tuples)
+    with hooks([hook]), _passed(list(vlm.layers[: given.first_layer]), given.tuples):
+        yield
+
+
+@contextmanager
+def _passed(layers: list[nn.Module], tuples: bool) -> Iterator[None]:
+    """Inside, these layers hand their hidden states through."""
+    for layer in layers:
+        layer.forward = _through(tuples)
     try:
         yield
     finally:
-        hook.remove()
-        for layer in skipped:
+        for layer in layers:
             del layer.forward
 
 
@@ -147,15 +228,19 @@ def _through(tuples: bool) -> Callable[..., Any]:
 def verify(vlm: Vlm, batch: Batch) -> float:
     """Largest difference between `answer_logits` and the model's own uncut forward, relative to the largest logit.
 
-    Raises ModelError above 1e-3 (float32; 0.05 in half precision): then this family does something after its head that
-    is not known here, and its gradients would be wrong. Raises it too when an answer sees the tokens that follow it.
+    Raises ModelError above 1e-3 (float32; 0.05 in half precision or quantised): then this family does something after
+    its head that is not known here, and its gradients would be wrong. Raises it too when an answer sees the tokens that
+    follow it, and when logits are not finite.
     """
-    limit = 1e-3 if vlm.dtype in (torch.float32, torch.float64) else 0.05
+    limit = 1e-3 if vlm.dtype in (torch.float32, torch.float64) and not vlm.quantized else 0.05
     with torch.no_grad(), arithmetic(vlm):
         given = prefix(vlm, batch)
         ours = answer_logits(vlm, given)
         own, after = (vlm.model(**inputs, use_cache=False).logits[given.rows, given.columns].to(ours.dtype)
                       for inputs in (batch.inputs, _other_ending(batch)))
+    if not own.isfinite().all():  # eager attention in float64: float32's softmax turns a padded row's mask into NaN
+        raise ModelError(f"{type(vlm.model).__name__}: logits are not finite beside padding in {vlm.dtype}. Choose "
+                         "another precision, float32 for instance.")
     scale = own.abs().max().clamp_min(1e-6)
     if not float((after - own).abs().max() / scale) <= limit:
         raise ModelError(f"{type(vlm.model).__name__} lets an answer see the tokens that follow it, so that its loss "

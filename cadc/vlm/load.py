@@ -13,6 +13,7 @@ from torch import nn
 from cadc.data.sample import Sample
 from cadc.errors import ModelError
 from cadc.vlm.encode import Batch, Encoded, Encoder
+from cadc.vlm.quantized import keep_packing, quantization_notes, quantized_loading
 
 if TYPE_CHECKING:
     from cadc.vlm.lora import LoraLayout
@@ -53,6 +54,11 @@ class Vlm:
         return self.encoder.collate(batch).to(self.device, self.dtype)
 
     @property
+    def quantized(self) -> bool:
+        """Whether base weights are kept in 8 or 4 bits."""
+        return getattr(self.model, "hf_quantizer", None) is not None
+
+    @property
     def head(self) -> nn.Module:
         """The language-model head: hidden state → logits."""
         return self.model.get_output_embeddings()
@@ -76,29 +82,35 @@ def settle_threads(device: str) -> None:
 
 
 def load_vlm(path_or_id: str, *, device: str = "cpu", dtype: str = "float32", trust_remote_code: bool = False,
-             max_tokens: int = 2048) -> Vlm:
+             max_tokens: int = 2048, quantization: str = "none") -> Vlm:
     """Load a model from a local folder or by its id, safetensors only, frozen and in eval mode.
 
-    Raises ModelError when it cannot be loaded or its parts cannot be found.
+    `quantization`: `none`, or base weights in `8bit` or `4bit` through bitsandbytes. Raises ModelError when the model
+    cannot be loaded or quantised, or its parts cannot be found.
     """
     from transformers import AutoConfig, AutoTokenizer
 
     from cadc.vlm.processors import load_processor
 
     settle_threads(device)
+    quantized = quantized_loading(quantization, device, dtype)
     options: dict[str, Any] = {"trust_remote_code": trust_remote_code}
     if Path(path_or_id).is_dir():
         options["local_files_only"] = True
     try:
         config = AutoConfig.from_pretrained(path_or_id, **options)
-        model = _model(path_or_id, config, getattr(torch, dtype), options)
+        model = _model(path_or_id, config, getattr(torch, dtype), options | quantized)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
         raise ModelError(f"model {path_or_id} cannot be loaded: {reason}. Give a local folder or a Hugging Face id of "
                          "an image-text-to-text model with safetensors weights.") from error
-    model.requires_grad_(False).eval().to(device)
+    model.requires_grad_(False).eval()
+    if quantized:  # bitsandbytes has placed its weights while it loaded them
+        keep_packing(model)
+    else:
+        model.to(device)
     model.config.use_cache = False
-    notes: list[str] = []
+    notes: list[str] = quantization_notes(quantization)
     processor, image_token = None, None
     if _sees(config):
         processor = load_processor(path_or_id, **options)
@@ -145,7 +157,8 @@ def _image_token(processor: Any, tokenizer: Any, config: Any) -> str:
 def _language_model(model: nn.Module, name: str) -> tuple[nn.Module, nn.ModuleList]:
     """The decoder and its layers. Raises ModelError when the model has no such parts."""
     decoder = model.get_decoder() if hasattr(model, "get_decoder") else None
-    layers = getattr(decoder, "layers", None)
+    lists = [m for m in decoder.children() if isinstance(m, nn.ModuleList)] if decoder is not None else []
+    layers = getattr(decoder, "layers", lists[0] if len(lists) == 1 else None)  # Falcon and Bloom call them `h`
     if not isinstance(layers, nn.ModuleList) or model.get_output_embeddings() is None:
         raise ModelError(f"{name}: no language model with a list of layers and a head was found in "
                          f"{type(model).__name__}. Decoder-only families are supported.")

@@ -1,14 +1,19 @@
-"""LoRA on the language model's linear layers, and adapters that are switched rather than reloaded (METHOD §1)."""
+"""LoRA on the linear layers of the language model, on request of connector and vision tower too, and adapters that are
+switched rather than reloaded (METHOD §1)."""
 
+import logging
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 
 from cadc.errors import ModelError
 from cadc.vlm.load import Vlm
+from cadc.vlm.outer import Outer, find_outer, watch_outer
+
+log = logging.getLogger(__name__)
 
 ADAPTER = "default"
 
@@ -49,6 +54,8 @@ class LoraLayout:
     """Number of the lowest adapted decoder layer."""
     scale: float
     """alpha / r."""
+    outer: Outer | None = None
+    """Adapted linears outside the language model; None when there are none."""
 
     @property
     def size(self) -> int:
@@ -86,24 +93,26 @@ class LoraLayout:
         return state
 
 
-def add_lora(vlm: Vlm, *, rank: int, alpha: float, layers: str = "all", seed: int = 0) -> LoraLayout:
-    """Put LoRA on every linear of the chosen decoder layers: vision tower, connector and head stay as they are.
+def add_lora(vlm: Vlm, *, rank: int, alpha: float, layers: str = "all", seed: int = 0, targets: str = "language"
+             ) -> LoraLayout:
+    """Put LoRA on every linear of the chosen parts; the head stays as it is.
 
-    `layers`: `all` or `last:k`. A is drawn from `seed` (Kaiming uniform), B is zero. Raises ModelError when a layer
-    has no linears or k exceeds their number.
+    `targets`: `language`, `connector`, `vision`, or several joined by `+`. `layers`: `all` or `last:k` decoder layers,
+    for `language`. A is drawn from `seed` (Kaiming uniform), B is zero. Raises ModelError when a part has no linears, k
+    exceeds the layers, or samples cannot be told apart in a part.
     """
     from peft import LoraConfig, inject_adapter_in_model
 
     if vlm.lora is not None:
         raise ModelError("the model already has LoRA adapters. Load it again.")
-    first = 0 if layers == "all" else len(vlm.layers) - int(layers.removeprefix("last:"))
+    parts = set(targets.split("+"))
+    found = find_outer(vlm, parts - {"language"}) if parts != {"language"} else None
+    first = 0 if layers == "all" or "language" not in parts else len(vlm.layers) - int(layers.removeprefix("last:"))
     if first < 0:
         raise ModelError(f"lora_layers={layers}: the language model has only {len(vlm.layers)} layers. Use a "
                          "smaller k.")
-    inside = {id(m) for layer in vlm.layers[first:] for m in layer.modules() if isinstance(m, nn.Linear)}
-    names = [name for name, m in vlm.model.named_modules() if id(m) in inside]
-    if not names:
-        raise ModelError("the language model's layers hold no linear modules to adapt. This family is not supported.")
+    inside = _language(vlm, first) if "language" in parts else set()
+    names = [name for name, m in vlm.model.named_modules() if id(m) in inside or (found and name in found.names)]
     config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=0.0, target_modules=names, bias="none")
     inject_adapter_in_model(config, vlm.model, adapter_name=ADAPTER)
     offset, matrices = 0, []
@@ -117,7 +126,24 @@ def add_lora(vlm: Vlm, *, rank: int, alpha: float, layers: str = "all", seed: in
         parameter.data = parameter.data.to(adapter_dtype(vlm))
         parameter.requires_grad_(True)
     switch(vlm, _initial(vlm, seed))
+    if found:
+        vlm.lora = replace(vlm.lora, outer=watch_outer(vlm, found))
     return vlm.lora
+
+
+def _language(vlm: Vlm, first: int) -> set[int]:
+    """Ids of the linears in the decoder layers from `first` on. Raises ModelError when there are none."""
+    modules = [m for layer in vlm.layers[first:] for m in layer.modules()]
+    inside = {id(m) for m in modules if isinstance(m, nn.Linear)}
+    if not inside:
+        raise ModelError(f"{type(vlm.model).__name__}: the language model's layers hold no nn.Linear to adapt (GPT-2's "
+                         "Conv1D is none). This family is not supported.")
+    others = sum(p.dim() >= 2 for m in modules if id(m) not in inside for p in m.parameters(recurse=False))
+    if others:
+        note = f"{others} weight matrices of the adapted layers are no nn.Linear and get no adapter"
+        vlm.notes.append(note)
+        log.warning(note)
+    return inside
 
 
 def adapter_dtype(vlm: Vlm) -> torch.dtype:

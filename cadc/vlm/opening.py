@@ -13,8 +13,10 @@ def open_vlm(config: StudyConfig, *, device: str = "") -> Vlm:
     `device`: '' takes the best one there is. Raises ModelError when it cannot be loaded or adapted.
     """
     device = device or best_device()
-    vlm = load_vlm(config.model, device=device, max_tokens=config.max_tokens, **_precision(config, device))
-    add_lora(vlm, rank=config.lora_rank, alpha=config.lora_alpha, layers=config.lora_layers, seed=config.seed)
+    vlm = load_vlm(config.model, device=device, max_tokens=config.max_tokens, quantization=config.quantization,
+                   **_precision(config, device))
+    add_lora(vlm, rank=config.lora_rank, alpha=config.lora_alpha, layers=config.lora_layers, seed=config.seed,
+             targets=config.lora_targets)
     return vlm
 
 

@@ -6,10 +6,11 @@ follows, and the real rendering must equal the marked one with the answers put b
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cadc.data.sample import Sample
+from cadc.data.sample import Sample, Turn
 from cadc.errors import DataError
 
 PLAIN_TEMPLATE = (
@@ -30,13 +31,20 @@ class Rendered:
     """Character spans [start, end) of the answers, each with the end-of-turn token the template writes after it."""
     pictures: tuple[int, ...]
     """Positions in `Sample.images`, in the order in which the text shows them."""
+    first_answer: int
+    """Where the first answer begins, or the text's length: what stands before it is question only."""
 
 
 class ChatTemplate:
-    """The chat template of one model."""
+    """The chat template of one model.
 
-    def __init__(self, tokenizer: Any, template: str | None, image_token: str | None) -> None:
+    `pictures_first`: without a template, all pictures of a conversation stand before its words (PaliGemma).
+    """
+
+    def __init__(self, tokenizer: Any, template: str | None, image_token: str | None, *,
+                 pictures_first: bool = False) -> None:
         self.plain = template is None
+        self._pictures_first = pictures_first and self.plain
         self.image_token = image_token
         self._tokenizer = tokenizer
         self._template = template or PLAIN_TEMPLATE
@@ -60,15 +68,27 @@ class ChatTemplate:
         if not spans:
             raise DataError(f"sample {sample.id}: the model's chat template changes the answer text, so that its "
                             "tokens cannot be told from the prompt. Use another chat template.")
-        return Rendered(text, tuple(spans), self._pictures(sample, text))
+        return Rendered(text, tuple(spans), self._pictures(sample, text), spans[0][0])
 
     def prompt(self, sample: Sample) -> Rendered:
         """Everything before the last answer, ready for generation."""
         last = max((i for i, turn in enumerate(sample.turns) if turn.role == "assistant"), default=len(sample.turns))
-        head = [turn for turn in sample.turns[:last]]
-        messages = [self._message(turn.role, list(turn.parts)) for turn in head]
-        text = self._apply(messages, sample.id, add_generation_prompt=True)
-        return Rendered(text, (), tuple(p for turn in head for p in turn.parts if isinstance(p, int)))
+        turns = sample.turns[:last]
+        text = self._open(sample, turns)
+        first = next((i for i, turn in enumerate(turns) if turn.role == "assistant"), len(turns))
+        before = len(self._front(turns)) + len(self._open(sample, turns[:first]))
+        pictures = tuple(p for turn in turns for p in turn.parts if isinstance(p, int))
+        return Rendered(self._front(turns) + text, (), pictures, before)
+
+    def _open(self, sample: Sample, turns: Sequence[Turn]) -> str:
+        """Turns as text that asks for an answer."""
+        return self._apply([self._message(turn.role, list(turn.parts)) for turn in turns], sample.id,
+                           add_generation_prompt=True)
+
+    def _front(self, turns: Sequence[Turn]) -> str:
+        """The picture tokens that stand before all words."""
+        shown = sum(isinstance(part, int) for turn in turns for part in turn.parts)
+        return (self.image_token or "") * shown if self._pictures_first else ""
 
     def _answer(self, sample: Sample, turn: Any) -> str:
         if any(isinstance(part, int) for part in turn.parts):
@@ -80,13 +100,14 @@ class ChatTemplate:
         left = iter(answers)
         messages = [self._message(turn.role, [next(left)] if turn.role == "assistant" else list(turn.parts))
                     for turn in sample.turns]
-        return self._apply(messages, sample.id)
+        return self._front(sample.turns) + self._apply(messages, sample.id)
 
     def _message(self, role: str, parts: list[str | int]) -> dict[str, Any]:
         if self._blocks:
             return {"role": role, "content": [{"type": "text", "text": p} if isinstance(p, str) else {"type": "image"}
                                               for p in parts]}
-        return {"role": role, "content": "".join(p if isinstance(p, str) else self.image_token or "" for p in parts)}
+        picture = "" if self._pictures_first else self.image_token or ""
+        return {"role": role, "content": "".join(p if isinstance(p, str) else picture for p in parts)}
 
     def _apply(self, messages: list[dict[str, Any]], name: str, add_generation_prompt: bool = False) -> str:
         from jinja2 import TemplateError

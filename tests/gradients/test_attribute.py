@@ -1,14 +1,8 @@
-"""The pool pass as a job: shards, workers, resume, refusal."""
+"""The pool pass as a job: shards, resume, refusal."""
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import fields
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -122,51 +116,6 @@ def test_shards_of_other_target_vectors_are_computed_again(study):
     again = Counting()
     run_attribute(study, again)
     assert again.rows == 8
-
-
-def children(pid: int) -> list[int]:
-    """Direct children of a process."""
-    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [int(word) for word in text.split()]
-
-
-def wait_for(condition, seconds: float = 120):
-    until = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < until, "waited too long"
-        time.sleep(0.02)
-    return found
-
-
-def test_killed_worker_leaves_its_shards_to_the_parent(study, truth):
-    class Killing(Counting):
-        def step(self, n=1, **readings) -> None:
-            super().step(n)
-            if n and not self.killed:
-                self.killed = children(os.getpid())[-1]
-                os.kill(self.killed, signal.SIGKILL)
-
-        killed = 0
-
-    progress = Killing()
-    run_attribute(study, progress, workers=2)
-    assert progress.killed and any("died" in note for note in progress.notes)
-    assert_same(arrays(study), truth)
-
-
-def test_killed_pass_resumes_with_identical_scores(study, truth):
-    code = ("import sys; from pathlib import Path; from cadc.study import Study; from cadc.progress import Silent;"
-            "from cadc.gradients.attribute import run_attribute;"
-            "run_attribute(Study.open('tiny', root=Path(sys.argv[1])), Silent(), workers=2)")
-    process = subprocess.Popen([sys.executable, "-c", code, str(study.folder.parent.parent)],
-                               env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))})
-    wait_for(lambda: list(study.shards_folder.glob("shard-*.json")) or process.poll() is not None)
-    orphans = children(process.pid) if process.poll() is None else []
-    process.kill()
-    process.wait()
-    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in orphans))
-    run_attribute(study, Silent())
-    assert_same(arrays(study), truth)
 
 
 def test_row_that_cannot_be_encoded_is_set_aside_and_the_rest_goes_on(data, tmp_path):

@@ -1,4 +1,21 @@
 import sys
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(scope="session")
+def family_folder(tmp_path_factory):
+    """Folder of a family's tiny model, made once."""
+    from tiny_families import FAMILIES
+
+    made: dict[str, Path] = {}
+
+    def folder(name: str) -> Path:
+        if name not in made:
+            made[name] = FAMILIES[name](tmp_path_factory.mktemp(name))
+        return made[name]
+
+    return folder

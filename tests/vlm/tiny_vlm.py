@@ -45,10 +45,12 @@ def _scramble(model, seed: int = 0):
     """Weights large enough that every layer matters."""
     import torch
 
-    generator = torch.Generator().manual_seed(seed)
-    for weight in model.parameters():
+    generator, others = torch.Generator().manual_seed(seed), torch.Generator().manual_seed(seed + 1)
+    for name, weight in model.named_parameters():
         if weight.dim() >= 2:
             weight.data = torch.randn(weight.shape, generator=generator) * 0.7 / weight[0].numel() ** 0.5
+        elif not name.endswith("weight"):
+            weight.data = torch.randn(weight.shape, generator=others) * 0.1
     return model
 
 

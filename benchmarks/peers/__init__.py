@@ -1,0 +1,1 @@
+"""Engines, models and processes behind `python -m benchmarks.gradients`."""
