@@ -101,6 +101,16 @@ def loss_curve(study: Study) -> None:
         st.text(f"drawn {len(log):,} of {len(log):,} steps; dotted lines: checkpoints")
 
 
+def warnings(study: Study) -> None:
+    """What the start-up checks of the gradient jobs found."""
+    files = [study.batch_file(job) for job in ("targets", "attribute")]
+    found = dict.fromkeys(text for path in files if path.exists() for text in json.loads(path.read_text())["warnings"])
+    if found:
+        st.warning("The gradient jobs started with a warning:", icon=":material/warning:")
+        for text in found:
+            st.code(text, language=None, wrap_lines=True)
+
+
 def live(study: Study, was_running: bool) -> None:
     """Everything that changes while a worker lives."""
     _ui.job_rows(study, jobs.CORE_JOBS, was_running)
@@ -130,6 +140,7 @@ wide, narrow = st.columns([3, 2], gap="large")
 with wide, _ui.guarded():
     st.subheader("Jobs")
     controls(study)
+    warnings(study)
     st.fragment(live, run_every="1s" if running else None)(study, running)
 with narrow, _ui.guarded():
     settings(study)

@@ -23,13 +23,14 @@ R = TypeVar("R")
 
 
 def encoded_rows(feed: "Feed", rows: Iterable[int], failed: dict[int, str]) -> Iterator[Item]:
-    """Encode rows in turn; one that cannot be encoded goes into `failed` with its reason."""
-    for row in rows:
-        try:
-            yield row, feed.encode(row)
-        except DataError as error:
+    """Encode rows in turn, ahead of the reader where that pays; one that cannot be encoded goes into `failed` with its
+    reason."""
+    for row, outcome in feed.ahead(rows):
+        if isinstance(outcome, DataError):
             log.info("row %d set aside", row)
-            failed[row] = str(error)
+            failed[row] = str(outcome)
+        else:
+            yield row, outcome
 
 
 def packed(items: Iterable[Item], rows: int = ROWS, tokens: int = TOKENS) -> Iterator[list[Item]]:

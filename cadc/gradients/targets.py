@@ -8,8 +8,9 @@ over (minutes at most); a finished one is not repeated.
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -227,7 +228,7 @@ class _Targets:
         for round_ in range(rounds):
             progress.note(f"grounded gradients: permutation {round_ + 1} of {rounds}")
             giver = self._givers(round_)
-            items = ((row, self._encode_with(row, giver[row])) for row in self.feed.by_length(moved))
+            items = self.feed.ahead(self.feed.by_length(moved), partial(self._encode_with, giver))
             self._pass(items, self._keep_swapped, progress)
 
     def _pass(self, items: Any, keep: Callable[..., None], progress: Progress) -> None:
@@ -270,9 +271,9 @@ class _Targets:
             giver |= {row: alive[d] for row, d in zip(alive, swap, strict=True)}
         return giver
 
-    def _encode_with(self, row: int, giver: int) -> Any:
+    def _encode_with(self, giver: Mapping[int, int], row: int) -> Any:
         try:
-            return self.feed.encode(row, giver)
+            return self.feed.encode(row, giver[row])
         except DataError as error:  # another picture may take more tokens than fit: the row then cancels out
             log.warning("row %d keeps its own pictures: the swapped ones do not fit (%s)", row, error)
             return self.feed.encode(row)

@@ -4,6 +4,7 @@ Shape letters: B samples in a batch, L tokens.
 """
 
 import inspect
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -57,18 +58,23 @@ class Batch:
         return Batch(moved, self.answer.to(device), self.units)
 
 
-class _Recorder:
-    """Stands in for a processor's tokenizer and keeps the text it is called with and each token's place in it."""
+class _Recorder(threading.local):
+    """Stands in for a processor's tokenizer and keeps the text it is called with and each token's place in it.
 
-    def __init__(self, tokenizer: Any) -> None:
-        self._tokenizer = tokenizer
+    Several threads encode at once: each sees its own text and offsets, and they take turns at the tokenizer, which
+    refuses to be used while another thread changes its settings.
+    """
+
+    def __init__(self, tokenizer: Any, turn: Any) -> None:
+        self._tokenizer, self._turn = tokenizer, turn
         self.text = ""
         self.offsets: list[tuple[int, int]] = []
         self.second: list[int] = []
         """1 for tokens of the second of two texts, else 0."""
 
     def __call__(self, text: Any = None, text_pair: Any = None, **options: Any) -> Any:
-        output = self._tokenizer(text, text_pair, **options, return_offsets_mapping=True)
+        with self._turn:
+            output = self._tokenizer(text, text_pair, **options, return_offsets_mapping=True)
         offsets = output.pop("offset_mapping")[0]
         first, second = (t if t is None or isinstance(t, str) else t[0] for t in (text, text_pair))
         self.text = first + (second or "")
@@ -100,7 +106,7 @@ class Encoder:
         self._prefix_lm = processor is not None and "suffix" in inspect.signature(processor.__call__).parameters
         self.template = ChatTemplate(tokenizer, source, image_token, pictures_first=self._prefix_lm)
         self.max_tokens = max_tokens
-        self._recorder = _Recorder(tokenizer)
+        self._recorder = _Recorder(tokenizer, threading.Lock())
         self._bos, self._eos = tokenizer.bos_token, tokenizer.eos_token or ""
         self._processor = processor
         if processor is not None:

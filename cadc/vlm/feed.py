@@ -1,11 +1,67 @@
 """Samples of a study, opened and encoded: what warm-up, targets and attribution walk over."""
 
-from collections.abc import Iterable, Sequence
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 
 from cadc.data.sample import Sample
+from cadc.errors import DataError
 from cadc.study import Study
 from cadc.vlm.encode import Encoded
 from cadc.vlm.load import Vlm
+
+AHEAD_BYTES = 1 << 30
+"""Encoded samples that wait for the device hold about this much at most."""
+AHEAD_ROWS = 256
+
+Outcome = Encoded | DataError
+
+
+def ahead(encode: Callable[[int], Encoded], rows: Iterable[int], workers: int) -> Iterator[tuple[int, Outcome]]:
+    """Rows in their order with what `encode` makes of them, or the DataError it raised; any other error is raised.
+
+    `workers` threads work ahead of the reader, by at most `AHEAD_ROWS` rows and about `AHEAD_BYTES`; with 0 each row is
+    encoded when it is asked for. Leaving the loop, however it happens, stops them after the row at hand.
+    """
+    if workers == 0:
+        for row in rows:
+            yield row, _outcome(encode, row)
+        return
+    todo, waiting, limit = iter(rows), deque[tuple[int, Future[Outcome]]](), 2 * workers
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="encode")
+    try:
+        while True:
+            for row in islice(todo, max(0, limit - len(waiting))):
+                waiting.append((row, pool.submit(_outcome, encode, row)))
+            if not waiting:
+                return
+            row, future = waiting.popleft()
+            outcome = future.result()
+            if isinstance(outcome, Encoded):
+                size = sum(value.nbytes for value in outcome.inputs.values())
+                limit = max(workers, min(AHEAD_ROWS, AHEAD_BYTES // max(size, 1)))
+            yield row, outcome
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _outcome(encode: Callable[[int], Encoded], row: int) -> Outcome:
+    try:
+        return encode(row)
+    except DataError as error:
+        return error
+
+
+def encoders(device: str) -> int:
+    """Threads that encode ahead: a GPU must not wait for pictures, so it gets its share of the cores; a CPU worker has
+    one core, which the model needs."""
+    if not device.startswith("cuda"):
+        return 0
+    import torch
+
+    return max(1, min(8, len(os.sched_getaffinity(0)) // max(1, torch.cuda.device_count()) - 1))
 
 
 class Feed:
@@ -21,6 +77,11 @@ class Feed:
 
     def __len__(self) -> int:
         return len(self.samples)
+
+    def ahead(self, rows: Iterable[int], encode: Callable[[int], Encoded] | None = None
+              ) -> Iterator[tuple[int, Outcome]]:
+        """`ahead` with as many threads as the model's device deserves; `encode` replaces this feed's own."""
+        return ahead(encode or self.encode, rows, encoders(self._vlm.device))
 
     def encode(self, row: int, pictures_of: int | None = None) -> Encoded:
         """Encode a row, with its own pictures or those of another row (METHOD §2, grounded). Raises DataError."""

@@ -79,7 +79,7 @@ def test_plan_is_settled_once_and_read_by_all_that_follow(study):
 
     def run(batch):
         runs.append(len(batch))
-        return engine.run(batch)
+        return engine.scores(batch)
 
     def settle():
         plans.append(batch_plan.settle(study, "attribute", engine.vlm, feed, run,
@@ -117,14 +117,14 @@ def test_the_pass_cuts_its_batches_by_the_plan_and_loses_nothing(study):
 
 
 def test_out_of_memory_in_the_pass_halves_and_is_counted(study, monkeypatch):
-    own = PoolPass.run
+    own = PoolPass.scores
 
     def small(self, batch):
         if padded(batch) > 150:
             raise torch.OutOfMemoryError("on purpose")
         return own(self, batch)
 
-    monkeypatch.setattr(PoolPass, "run", small)
+    monkeypatch.setattr(PoolPass, "scores", small)
     run_attribute(study, Silent())
     report = json.loads((study.shards_folder / "attribute.json").read_text())
     assert report["halved_batches"] > 0 and report["rows"] == 30

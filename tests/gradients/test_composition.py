@@ -30,10 +30,10 @@ def test_every_number_of_a_sample_is_the_same_alone_beside_others_and_in_any_ord
     batch = [(row, feed.encode(row)) for row in range(16)]
     assert len({len(feed.samples[row].images) for row, _ in batch}) == 3  # none, one, two pictures
     assert len({encoded.length for _, encoded in batch}) > 5
-    alone = [made.run([item]) for item in batch]
+    alone = [made.scores([item]) for item in batch]
     orders = (list(range(16)), list(range(15, -1, -1)), [0, 3, 7], [5, 0], [4, 8, 12], [1, 2, 3])
     for order in orders:
-        together = made.run([batch[i] for i in order])
+        together = made.scores([batch[i] for i in order])
         for name, value in together.items():
             truth = torch.cat([alone[i][name] for i in order])
             if value.is_floating_point():

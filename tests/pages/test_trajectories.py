@@ -1,5 +1,6 @@
 """The Trajectories page: what runs, what it cost, and jobs that outlive the tab."""
 
+import json
 import time
 
 from cadc import ledger
@@ -74,3 +75,14 @@ def test_a_named_device_can_be_chosen_and_shows_its_own_prediction(study, open_p
     assert not page.exception and page.number_input[0].label == "Share of its peak speed"
     table = page.table[0].value
     assert table.loc["warmup", "time, predicted"] == "8 s" and "predicted ÷ taken" not in table
+
+
+def test_warning_of_the_start_up_check_is_shown_as_plain_text(study, open_page):
+    before = len(open_page("2_trajectories", study="trial").warning)
+    text = "scores depend on which samples share a batch: *eager*"
+    for job in ("targets", "attribute"):
+        path = study.batch_file(job)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps({"warnings": [text]}))
+    page = open_page("2_trajectories", study="trial")
+    assert len(page.warning) == before + 1 and [c.value for c in page.code].count(text) == 1
