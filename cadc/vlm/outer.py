@@ -140,8 +140,8 @@ def watch_outer(vlm: "Vlm", outer: Outer) -> Outer:
             counts = counts_of(x, batch.units, name)
             start = sum(counts[:place])
             if not _only(x, after[name], start, start + counts[place]):
-                raise ModelError(f"{type(vlm.model).__name__}: which rows of {name} belong to which sample could not be "
-                                 "made out. Choose lora_targets=language.")
+                raise ModelError(f"{type(vlm.model).__name__}: which rows of {name} belong to which sample could not "
+                                 "be made out. Choose lora_targets=language.")
     entries = tuple(name for name in outer.names if name in free) if outer.blocks else ()
     return Outer(outer.names, outer.blocks, entries)
 

@@ -138,7 +138,8 @@ def _qwen(folder: Path, model, processor: str) -> Path:
     _scramble(model).save_pretrained(folder)
     Qwen2VLImageProcessorPil(patch_size=4, merge_size=2, temporal_patch_size=2,
                              size={"shortest_edge": 64, "longest_edge": 1024}).save_pretrained(folder)
-    tokenizer(BLOCKS).save_pretrained(folder)
+    fenced = BLOCKS.replace("'<image>'", "'<fake_token_around_image><image><global-img>'")  # its vision start and end
+    tokenizer(fenced).save_pretrained(folder)
     (folder / "processor_config.json").write_text(json.dumps({"processor_class": processor}))
     return folder
 
