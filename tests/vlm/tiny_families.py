@@ -224,6 +224,16 @@ def gpt2(folder: Path) -> Path:
     return _causal(folder, "gpt2", n_embd=32, n_layer=2, n_head=2)
 
 
+def opt(folder: Path) -> Path:
+    """OPT: joins the samples of a batch before its MLP."""
+    return _causal(folder, "opt", ffn_dim=48, word_embed_proj_dim=32)
+
+
+def mixtral(folder: Path) -> Path:
+    """Mixtral: experts whose weights are no linears."""
+    return _causal(folder, "mixtral", num_local_experts=4)
+
+
 PICTURES = {f.__name__: f for f in (idefics3, smolvlm, llava, onevision, qwen2_vl, qwen2_5_vl, qwen3_vl, internvl,
                                     paligemma, gemma3)}
 TEXT = {f.__name__: f for f in (llama, qwen2, qwen3, gemma2, gpt_neox, falcon)}
