@@ -233,8 +233,7 @@ def verify(vlm: Vlm, batch: Batch) -> float:
     limit = 1e-3 if vlm.dtype in (torch.float32, torch.float64) and not vlm.quantized else 0.05
     with torch.no_grad():
         given = prefix(vlm, batch)
-        adapted = [vlm.model.get_submodule(name) for name in (vlm.lora.names if vlm.lora else ())]
-        with hooks([module.register_forward_pre_hook(_by_sample) for module in adapted]):
+        with hooks([module.register_forward_pre_hook(_by_sample) for module in _adapted_inside(vlm)]):
             ours = answer_logits(vlm, given)
         own, after = (vlm.model(**inputs, use_cache=False).logits[given.rows, given.columns].to(ours.dtype)
                       for inputs in (batch.inputs, _other_ending(batch)))
@@ -250,6 +249,14 @@ def verify(vlm: Vlm, batch: Batch) -> float:
         raise ModelError(f"{type(vlm.model).__name__}: the cut forward differs from the model's own by {error:.2g}. "
                          "This family is not supported.")
     return error
+
+
+def _adapted_inside(vlm: Vlm) -> list[nn.Module]:
+    """Adapted linears of the language model; those outside get their rows by sample from `by_sample`."""
+    if vlm.lora is None:
+        return []
+    outside = vlm.lora.outer.names if vlm.lora.outer else ()
+    return [vlm.model.get_submodule(name) for name in vlm.lora.names if name not in outside]
 
 
 def _by_sample(module: nn.Module, args: tuple) -> None:
