@@ -17,7 +17,7 @@ def folder(tmp_path_factory):
     return idefics3(tmp_path_factory.mktemp("model"))
 
 
-def opened(folder, layers: str = "all"):
+def opened(folder, layers: str = "all", targets: str = "language"):
     """(model with an adapter that is not zero, encode): rows of different length, the last one without a picture."""
     from PIL import Image
 
@@ -26,7 +26,7 @@ def opened(folder, layers: str = "all"):
     from cadc.vlm import adapter_state, add_lora, load_adapter_state, load_vlm
 
     vlm = load_vlm(str(folder))
-    add_lora(vlm, rank=2, alpha=4.0, layers=layers)
+    add_lora(vlm, rank=2, alpha=4.0, layers=layers, targets=targets)
     state = adapter_state(vlm)
     generator = torch.Generator().manual_seed(3)
     load_adapter_state(vlm, {k: v + 0.1 * torch.randn(v.shape, generator=generator) for k, v in state.items()})
@@ -41,6 +41,24 @@ def opened(folder, layers: str = "all"):
         return vlm.encode(Sample(index=row, id=str(row), images=("a.png",) * picture, turns=turns), images)
 
     return vlm, encode
+
+
+@pytest.mark.parametrize("targets", ["connector", "language+vision"])
+def test_adapters_below_the_language_model_learn_from_every_batch(folder, targets):
+    from cadc.training import PrefixBank, new_optimizer, train
+    from cadc.vlm import adapter_state, answer_losses, prefix
+
+    vlm, encode = opened(folder, targets=targets)
+    bank = PrefixBank(vlm, encode)
+    assert bank.usable([4, 3, 99, 0]) == [4, 3, 0]
+    for rows in ([4, 0, 3, 3], [4]):  # with pictures, and words only
+        fresh = prefix(vlm, vlm.collate([encode(row) for row in rows]))
+        assert torch.allclose(answer_losses(vlm, bank.get(rows)), answer_losses(vlm, fresh), rtol=1e-6)
+    assert "cannot be kept" in bank.note
+    before = adapter_state(vlm)
+    losses = list(train(vlm, bank, [[4], [0, 3]] * 8, [1e-2] * 16, new_optimizer(vlm)))
+    assert losses[-1] < losses[1]
+    assert all(not torch.equal(before[name], value) for name, value in adapter_state(vlm).items())
 
 
 @pytest.mark.parametrize("layers", ["all", "last:1"])

@@ -230,12 +230,13 @@ def verify(vlm: Vlm, batch: Batch) -> float:
 
     Raises ModelError above 1e-3 (float32; 0.05 in half precision or quantised): then this family does something after
     its head that is not known here, and its gradients would be wrong. Raises it too when an answer sees the tokens that
-    follow it, and when logits are not finite.
+    follow it, when logits are not finite, and when samples cannot be told apart in an adapted linear.
     """
     limit = 1e-3 if vlm.dtype in (torch.float32, torch.float64) and not vlm.quantized else 0.05
     with torch.no_grad(), arithmetic(vlm):
         given = prefix(vlm, batch)
-        ours = answer_logits(vlm, given)
+        with hooks([module.register_forward_pre_hook(_by_sample) for module in _adapted_inside(vlm)]):
+            ours = answer_logits(vlm, given)
         own, after = (vlm.model(**inputs, use_cache=False).logits[given.rows, given.columns].to(ours.dtype)
                       for inputs in (batch.inputs, _other_ending(batch)))
     if not own.isfinite().all():  # eager attention in float64: float32's softmax turns a padded row's mask into NaN
@@ -250,6 +251,21 @@ def verify(vlm: Vlm, batch: Batch) -> float:
         raise ModelError(f"{type(vlm.model).__name__}: the cut forward differs from the model's own by {error:.2g}. "
                          "This family is not supported.")
     return error
+
+
+def _adapted_inside(vlm: Vlm) -> list[nn.Module]:
+    """Adapted linears of the language model; those outside get their rows by sample from `by_sample`."""
+    if vlm.lora is None:
+        return []
+    outside = vlm.lora.outer.names if vlm.lora.outer else ()
+    return [vlm.model.get_submodule(name) for name in vlm.lora.names if name not in outside]
+
+
+def _by_sample(module: nn.Module, args: tuple) -> None:
+    """An adapted linear must be called with [B, L, in]."""
+    if args[0].dim() != 3:
+        raise ModelError("an adapted linear of the language model gets its samples joined in one list, so they cannot "
+                         "be told apart. This family is not supported.")
 
 
 def _other_ending(batch: Batch) -> dict[str, torch.Tensor]:

@@ -1,5 +1,8 @@
 """Families, made tiny from config: loading without torchvision, answer masks, batches, the cut forward."""
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
 from PIL import Image
@@ -99,3 +102,10 @@ def test_family_without_linears_is_refused_in_one_line(tmp_path):
     with pytest.raises(ModelError, match=r"hold no nn\.Linear") as raised:
         add_lora(vlm, rank=2, alpha=4.0)
     assert "\n" not in str(raised.value)
+
+
+def test_every_family_tried_is_in_the_table():
+    table = (Path(__file__).parents[2] / "docs" / "models.md").read_text().split("## Refused")[0]
+    named = re.sub(r"[^a-z0-9|\n]", "", table.lower())
+    for family in FAMILIES:
+        assert re.search(rf"\|[^|\n]*{family.replace('_', '')}", named), family

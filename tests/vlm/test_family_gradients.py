@@ -4,11 +4,12 @@ import pytest
 import torch
 from family_reference import Reference
 from talks import pictures_of, readable
-from tiny_families import EAGER, FAMILIES, PICTURES
+from tiny_families import EAGER, FAMILIES, PICTURES, mixtral, opt
 
 from cadc.errors import ModelError
 from cadc.gradients.capture import Branch, Merged, gradient_matrix, open_capture
 from cadc.vlm import add_lora, answer_losses, load_vlm, lora_parameters, prefix, switch, verify
+from cadc.vlm.outer import counts_of
 
 BOUND = {"float64": 1e-11, "float32": 1e-5}
 
@@ -79,7 +80,7 @@ def test_adapters_outside_the_language_model_equal_one_sample_autograd(family, t
     truth = truth_of(folder, flat, samples, targets=targets)
     shown = torch.tensor([bool(sample.images) for sample in samples])
     assert (truth[1][shown].norm(dim=1) > 1e-3).all()
-    order = [3, 0, 2, 4, 1]  # samples without pictures between those with one and with two
+    order = [3, 0, 2, 4, 1, 5]  # samples without pictures between those with one and with two
     mixed = [samples[i] for i in order]
     found = engine(vlm, flat, mixed)
     assert_equal(found, tuple(t[order] for t in truth), BOUND["float64"])
@@ -107,17 +108,16 @@ def test_batch_of_words_only_has_the_gradients_it_has_beside_pictures(targets, f
     assert not alone.any() and not gradients[words].any()
 
 
-def test_every_adapter_outside_hears_from_every_batch(family_folder):
+@pytest.mark.parametrize("rows", [range(6), [0, 4]])
+def test_every_adapter_outside_hears_from_every_batch(rows, family_folder):
     vlm = opened(family_folder("llava"), targets="connector+vision")
-    samples = readable(vlm)
-    for batch in (samples, [samples[0], samples[4]]):
-        capture, heard = open_capture(vlm), set()
-        given = prefix(vlm, vlm.collate([vlm.encode(s, pictures_of(s)) for s in batch]))
-        capture.switch(adapter(vlm.lora.size).double())
-        with capture.watch(lambda number, gradient, heard=heard: heard.add(number)):
-            answer_losses(vlm, given).sum().backward()
-        capture.close()
-        assert heard == set(range(len(vlm.lora.matrices)))
+    samples = [readable(vlm)[i] for i in rows]
+    capture, heard = open_capture(vlm), set()
+    given = prefix(vlm, vlm.collate([vlm.encode(s, pictures_of(s)) for s in samples]))
+    capture.switch(adapter(vlm.lora.size).double())
+    with capture.watch(lambda number, gradient: heard.add(number)):
+        answer_losses(vlm, given).sum().backward()
+    assert heard == set(range(len(vlm.lora.matrices)))
 
 
 def tied(folder):
@@ -147,3 +147,45 @@ def test_part_without_linears_is_refused(family_folder):
         opened(family_folder("gemma3"), targets="language+connector")
     with pytest.raises(ModelError, match="reads text only"):
         opened(family_folder("llama"), targets="vision")
+
+
+def reversing(vlm) -> None:
+    """Make a model that works through its pictures from the last to the first, and gives the same features."""
+
+    def flip(module, args, kwargs):
+        return tuple(a.flip(0) if isinstance(a, torch.Tensor) else a for a in args), {
+            k: v.flip(0) if isinstance(v, torch.Tensor) else v for k, v in kwargs.items()}
+
+    vlm.model.model.vision_tower.register_forward_pre_hook(flip, with_kwargs=True)
+    vlm.model.model.multi_modal_projector.register_forward_hook(lambda module, args, y: y.flip(0))
+
+
+def test_model_that_deals_out_its_rows_otherwise_is_refused(family_folder):
+    vlm = load_vlm(str(family_folder("llava")))
+    reversing(vlm)
+    with pytest.raises(ModelError, match="which rows of .* belong to which sample"):
+        add_lora(vlm, rank=2, alpha=3.0, targets="connector")
+
+
+def test_rows_that_do_not_come_out_even_are_refused():
+    assert counts_of(torch.zeros(3, 4, 5), (1, 0, 2), "linear") == [4, 0, 8]
+    assert counts_of(torch.zeros(6, 5), (8, 16), "merger") == [2, 4]
+    with pytest.raises(ModelError, match="which row is whose"):
+        counts_of(torch.zeros(7, 5), (8, 16), "merger")
+
+
+def test_samples_joined_inside_the_language_model_are_refused_before_any_training(tmp_path):
+    vlm = opened(opt(tmp_path))
+    batch = vlm.collate([vlm.encode(sample, []) for sample in readable(vlm)])
+    with pytest.raises(ModelError, match="joined in one list"):
+        verify(vlm, batch)
+
+
+def test_experts_stay_frozen_and_the_result_says_so(tmp_path):
+    vlm = opened(mixtral(tmp_path), "float32")
+    assert any("no nn.Linear" in note for note in vlm.notes)
+    flat, samples = adapter(vlm.lora.size), readable(vlm)
+    together = engine(vlm, flat, samples)[1]
+    for i, sample in enumerate(samples):
+        alone = engine(opened(vlm.model.name_or_path, "float32"), flat, [sample])[1][0]
+        assert (together[i] - alone).norm() <= 1e-5 * alone.norm()

@@ -138,7 +138,8 @@ def _qwen(folder: Path, model, processor: str) -> Path:
     _scramble(model).save_pretrained(folder)
     Qwen2VLImageProcessorPil(patch_size=4, merge_size=2, temporal_patch_size=2,
                              size={"shortest_edge": 64, "longest_edge": 1024}).save_pretrained(folder)
-    tokenizer(BLOCKS).save_pretrained(folder)
+    fenced = BLOCKS.replace("'<image>'", "'<fake_token_around_image><image><global-img>'")  # its vision start and end
+    tokenizer(fenced).save_pretrained(folder)
     (folder / "processor_config.json").write_text(json.dumps({"processor_class": processor}))
     return folder
 
@@ -221,6 +222,16 @@ def falcon(folder: Path) -> Path:
 def gpt2(folder: Path) -> Path:
     """GPT-2: its weights are Conv1D, not linears."""
     return _causal(folder, "gpt2", n_embd=32, n_layer=2, n_head=2)
+
+
+def opt(folder: Path) -> Path:
+    """OPT: joins the samples of a batch before its MLP."""
+    return _causal(folder, "opt", ffn_dim=48, word_embed_proj_dim=32)
+
+
+def mixtral(folder: Path) -> Path:
+    """Mixtral: experts whose weights are no linears."""
+    return _causal(folder, "mixtral", num_local_experts=4)
 
 
 PICTURES = {f.__name__: f for f in (idefics3, smolvlm, llava, onevision, qwen2_vl, qwen2_5_vl, qwen3_vl, internvl,
