@@ -235,7 +235,8 @@ class Workbench:
             "discovery": {"method": part.method, "signal": self.discovery.signal, "tau": part.tau, "gamma": part.gamma,
                           "min_size": part.min_size, "modularity": part.modularity, "note": part.note},
             "capabilities": self.capabilities.describe(), "unassigned": list(self.capabilities.unassigned),
-            "measured": int(self.scores.measured.sum()), "curation": self.settings.to_dict(), "budgets": _plain(budgets), "stages": _plain(stages),
+            "measured": int(self.scores.measured.sum()),
+            "curation": self.settings.to_dict(), "budgets": _plain(budgets), "stages": _plain(stages),
             "counts": {key: curriculum.report[key] for key in ("pool", "budget", "rows", "left_out", "reasons")},
             "sentences": curriculum.report["sentences"], "skipped": list(self.capabilities.skipped)}
 

@@ -23,8 +23,9 @@ class Curriculum:
     rows: pd.DataFrame
     """In training order: position (0…N-1), index (pool file), id, source, stage (from 1), capability (id), name,
     influence (on that capability), self_influence (Σ_t), loss (last checkpoint), target (0…S-1), target_index,
-    target_id, target_unit, target_value, reason, measured (False: predicted, decision 0013). `rounds`: taken by that target sample, value Inf(z, z'); `near`: by
-    its unit, value near(z, s); `influence`, `random`, `keep`: the target sample served best, value near(z, s)."""
+    target_id, target_unit, target_value, reason, measured (False: predicted, decision 0013). `rounds`: taken by that
+    target sample, value Inf(z, z'); `near`: by its unit, value near(z, s); `influence`, `random`, `keep`: the target
+    sample served best, value near(z, s)."""
     stages: pd.DataFrame
     """stage, capability, name (both '' when mixed), rows, first, last (places [first, last) in `rows`),
     self_influence (mean), mixture ({capability id: rows})."""
