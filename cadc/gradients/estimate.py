@@ -19,6 +19,7 @@ from cadc.gradients import targets
 from cadc.gradients.batching import Item, encoded_rows, packed
 from cadc.gradients.capture import open_capture
 from cadc.gradients.features import Weighted
+from cadc.gradients.landmarks import gradient_rows
 from cadc.study import Study
 
 ROWS = 48
@@ -44,6 +45,11 @@ class Rates:
     """Per-sample gradient of a row at one checkpoint."""
     vector: float
     """Product of a row's gradient with one target vector."""
+
+    @property
+    def forward_row(self) -> float:
+        """A row of the forward-only pass (`landmarks` < 1): a backward costs about two forwards."""
+        return self.encode + self.prefix + self.step / 3
 
     def pool_row(self, checkpoints: int, vectors: int) -> float:
         """A row of the pool pass."""
@@ -193,13 +199,15 @@ def _costs(study: Study, sizes: Sizes, rates: Rates, workers: int, base: float) 
     score_mb = number * (steps * (sizes.units * (2 if config.grounded else 1) + 3) + 2 * sizes.units + 4) * 4 / _MB
     best_mb = sizes.singles * min(config.best_rows, config.shard_rows) * 8 / _MB
     gram_mb = steps * (sizes.singles**2 + 2 * sizes.units**2) * 4 / _MB
+    measured = gradient_rows(config.landmarks, number)
+    pool_seconds = measured * rates.pool_row(steps, vectors) + (number > measured) * number * rates.forward_row
     rows = {
         "ingest": (0.0, 0.0, 0.0),
         "warmup": (rates.load + first_time * rates.encode + warm_rows * (rates.prefix + rates.step), base,
                    steps * sizes.parameters * 12 / _MB),
         "targets": (rates.load + passes * (rates.encode + rates.prefix + steps * rates.gradient), base + vector_mb,
                     vector_mb + gram_mb),
-        "attribute": (rates.load + number * rates.pool_row(steps, vectors) / workers, workers * (base + vector_mb),
+        "attribute": (rates.load + pool_seconds / workers, workers * (base + vector_mb),
                       2 * score_mb + (shards + 1) * best_mb + gram_mb),
     }
     return {job: {"seconds": round(s, 1), "memory_mb": round(m, 1), "disk_mb": round(d, 1)}

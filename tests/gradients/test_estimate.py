@@ -28,3 +28,16 @@ def test_estimate_before_the_pool_was_read_says_what_to_do(data, ready, tmp_path
     fresh = Study.create("fresh", ready.config, created="2026-01-01T00:00:00", root=tmp_path)
     with pytest.raises(JobError, match="Run its ingest job first"):
         estimate(fresh)
+
+
+def test_landmarks_pay_for_their_own_rows_and_one_forward_of_all(data, tmp_path):
+    from dataclasses import replace
+
+    from cadc.gradients.estimate import Rates, Sizes, _costs
+
+    study = make_study(data, tmp_path)
+    sizes = Sizes(pool=10_000, steps=10, singles=12, units=3, target_rows=15, swapped_rows=0, parameters=1000)
+    rates = Rates(load=0, encode=0.001, prefix=0.002, step=0.03, gradient=0.03, vector=0)
+    whole = _costs(study, sizes, rates, 1, 100)["attribute"]["seconds"]
+    fifth = _costs(replace(study, config=replace(study.config, landmarks=0.2)), sizes, rates, 1, 100)["attribute"]
+    assert fifth["seconds"] == round(0.2 * whole + 10_000 * 0.013, 1)
