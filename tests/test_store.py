@@ -268,3 +268,14 @@ def test_exports_are_listed_newest_first(store, study):
         store.record_export(study, folder="out", format="llava", rows=rows, manifest={"k": 3})
     assert store.exports(study)["rows"].tolist() == [20, 10]
 
+
+
+def test_a_database_from_before_predicted_rows_gets_the_column(store, tmp_path):
+    path = store.path
+    store.close()
+    with duckdb.connect(str(path)) as db:
+        db.execute("ALTER TABLE self_influence DROP COLUMN measured")
+        db.execute("INSERT INTO self_influence VALUES ('old', 3, 1, 0.5, 0.25)")
+    Store(path.parent).close()
+    with duckdb.connect(str(path), read_only=True) as db:
+        assert db.execute('SELECT "index", self_influence, measured FROM self_influence').fetchall() == [(3, .25, True)]

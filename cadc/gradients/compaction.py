@@ -44,18 +44,17 @@ def compact(study: Study, pool: Sequence["Sample"], pieces: Sequence[Shard], sou
     from safetensors.numpy import load_file
 
     facts, forward = _facts(study, pieces, source), _facts(study, features, source)
-    failed = {bad["index"]: bad for f in (*forward, *facts) for bad in f["failed"]}
-    write_json(study.shards_folder / "failed.json", [failed[index] for index in sorted(failed)])
     index = np.asarray([sample.index for sample in pool], dtype=np.int64)
     measured = np.zeros(len(pool), bool)
     measured[_rows(facts)] = True
-    scored = measured.copy()
+    scored = np.zeros(len(pool), bool)
     scored[_rows(forward)] = True
-    scored &= ~np.isin(index, list(failed))
-    kept = np.flatnonzero(scored)
-    if not measured.any() or not len(kept):
-        raise JobError("no pool row could be scored: " + next((failed[i]["reason"] for i in sorted(failed)),
-                                                              "the pool is empty"))
+    failed = {bad["index"]: bad for f in (*forward, *facts) for bad in f["failed"]}
+    kept = np.flatnonzero(measured | (scored & ~np.isin(index, list(failed))))
+    bad = [failed[i] for i in sorted(set(failed) - set(index[kept].tolist()))]
+    write_json(study.shards_folder / "failed.json", bad)
+    if not measured.any():
+        raise JobError("no pool row could be scored: " + (bad[0]["reason"] if bad else "the pool is empty"))
     place = np.full(len(pool), -1, dtype=np.int64)
     place[kept] = np.arange(len(kept))
     done = targets.finished(study)
@@ -72,7 +71,7 @@ def compact(study: Study, pool: Sequence["Sample"], pieces: Sequence[Shard], sou
     arrays = into.all() | _upstream(study, done) | {"index": index[kept], "measured": measured[kept]}
     best_index, best_value, inexact = into.best()
     plan = batch_plan.read(study, "attribute")
-    report = {"identity": study.identity, "source": source, "rows": len(kept), "failed": len(failed),
+    report = {"identity": study.identity, "source": source, "rows": len(kept), "failed": len(bad),
               "shards": len(pieces), "precision": " and ".join(sorted({f["precision"] for f in facts})),
               "warnings": list(plan.warnings), "products": done["products"],
               "batch": {"rows": plan.rows, "tokens": plan.tokens, "reason": plan.reason},
@@ -83,11 +82,9 @@ def compact(study: Study, pool: Sequence["Sample"], pieces: Sequence[Shard], sou
         report["landmarks"] = predicted.report(done["units"]) | {
             "gradient_seconds": round(sum(f["seconds"] for f in facts), 3),
             "forward_seconds": round(sum(f["seconds"] for f in forward), 3)}
-        nothing = {"best_index": best_index[:, :0], "best_value": best_value[:, :0]}
-        at = predicted.landmarks
-        Scores(**arrays | nothing | vars(predicted.held_out()) | {"index": arrays["index"][at],
-                                                                  "measured": np.zeros(len(at), bool)}
-               ).save(study.scores_folder / HELD_OUT)
+        own = {"index": arrays["index"][predicted.landmarks], "measured": np.zeros(len(predicted.landmarks), bool),
+               "best_index": best_index[:, :0], "best_value": best_value[:, :0]}
+        Scores(**arrays | vars(predicted.held_out()) | own).save(study.scores_folder / HELD_OUT)
     Scores(**arrays, best_index=best_index, best_value=best_value).save(study.scores_folder)
     write_json(study.shards_folder / "attribute.json", report)
 

@@ -16,6 +16,7 @@ from cadc.gradients.batching import ROWS, TOKENS
 from cadc.gradients.calibration import Rates, calibrate
 from cadc.gradients.devices import Device, device, share
 from cadc.gradients.flops import RowFlops, pool_row, product_flops
+from cadc.gradients.landmarks import gradient_rows
 from cadc.ledger import HERE, keep, summed
 from cadc.study import Study
 
@@ -97,7 +98,9 @@ def measured_costs(study: Study, known: Sizes, rates: Rates, workers: int) -> di
     grams = steps * (known.singles**2 + (known.vectors - known.singles) * known.units) * size
     target = rates.load + known.passes * rates.target_row + grams * rates.gram + disk["targets"] * rates.write_mb
     row = rates.pool_row + steps * max(more, 0) * rates.vector
-    pool = rates.pool_start + known.pool * row / workers + disk["attribute"] * rates.write_mb
+    scored, looked = _passes(study, known.pool)
+    forward = rates.fresh_row - rates.known_row / 2  # a backward through frozen weights costs about a forward
+    pool = rates.pool_start + (scored * row + looked * forward) / workers + disk["attribute"] * rates.write_mb
     # the target pass holds its vectors, and once more those it keeps while it writes; a worker of the pool pass holds
     # them, and one checkpoint's twice more while it cuts them by linear
     held = {"warmup": 0.0, "targets": 2 * more * vector_mb, "attribute": workers * more * vector_mb * (1 + 2 / steps)}
@@ -145,9 +148,17 @@ def job_flops(study: Study, known: Sizes, row: RowFlops, length: int) -> dict[st
     """FLOP of each job; `length`: numbers of a target vector, P for exact products, else the sketch's."""
     steps = study.config.checkpoints
     seen = known.fresh_rows + known.known_rows
+    scored, looked = _passes(study, known.pool)
     return {"warmup": seen * (row.once + row.each),
             "targets": known.passes * (row.once + steps * row.each),
-            "attribute": known.pool * (row.once + steps * (row.each + product_flops(known.vectors, length)))}
+            "attribute": scored * (row.once + steps * (row.each + product_flops(known.vectors, length)))
+            + looked * (row.once + row.forward)}
+
+
+def _passes(study: Study, pool: int) -> tuple[int, int]:
+    """Rows whose gradients are computed, and rows of the forward-only pass (`landmarks` < 1)."""
+    scored = gradient_rows(study.config.landmarks, pool)
+    return scored, pool if scored < pool else 0
 
 
 def device_memory(study: Study, known: Sizes, parameters: int, *, weights: int, kept: float, tokens: float

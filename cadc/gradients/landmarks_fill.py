@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-KERNELS = (Kernel(0.05, ("hidden", "prompt", "error", "output", "numbers", "source")), Kernel(0.3, ("outer",)))
+KERNELS = (Kernel(0.15, ("hidden", "prompt", "error", "output", "numbers", "source")), Kernel(0.3, ("outer",)))
 """Chosen on the embedded study, see decision 0013."""
 SOURCES = 64
 """Sources are hashed to this many one-hot places."""
@@ -95,12 +95,16 @@ class Predictor:
         ridge = Ridge(self._basis.features(blocks), seed=seed)
         self._groups = _Groups(into)
         self._fits: dict[str, Fitted] = {}
-        for name in self._groups.names:
-            answers = torch.from_numpy(np.ascontiguousarray(self._groups.known(name, self.landmarks)))
-            self._fits[name] = ridge.fit(answers.float().to(self._device))
-        fit = ridge.fit(torch.from_numpy(influence).float().to(self._device), self._fits["near"].penalty)
+        answers = {name: self._tensor(self._groups.known(name, self.landmarks)) for name in self._groups.names}
+        self._penalty = ridge.choose(torch.cat(list(answers.values()), 1))
+        for name, known in answers.items():
+            self._fits[name] = ridge.fit(known, self._penalty)
+        fit = ridge.fit(self._tensor(influence), self._penalty)
         self._influence = replace(fit, held_out=fit.held_out[:0])  # n · S numbers that nobody reads
         self._began = began
+
+    def _tensor(self, values: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(values)).float().to(self._device)
 
     def _gather(self) -> dict[str, torch.Tensor]:
         """Feature blocks of the landmarks, in order of position."""
@@ -171,7 +175,7 @@ class Predictor:
                  for name, fit in self._fits.items()}
         near = found["near"]
         return {"measured": len(self.landmarks), "predicted": int((~self.measured).sum()),
-                "centres": self._basis.size, "penalty": {name: fit.penalty for name, fit in self._fits.items()},
+                "centres": self._basis.size, "penalty": self._penalty,
                 "held_out": {"median": _round(np.median(near)), "lowest": _round(near.min()),
                              "lowest_unit": units[int(near.argmin())],
                              "units": {unit: _round(value) for unit, value in zip(units, near, strict=True)}},

@@ -87,7 +87,8 @@ class FeaturePass:
         tokens = given.tokens.to(torch.float32)[:, None]
         length = torch.tensor([[float(encoded.length)] for _, encoded in batch], device=tokens.device)
         numbers = torch.cat([*(v.clamp_min(tiny).log() for v in lengths.values()), tokens.log(), length.log()], 1)
-        made |= {"numbers": numbers, "loss": loss.float(), "tokens": given.tokens.to(torch.int32)}
+        made = {key: value.nan_to_num() for key, value in made.items()}  # whether a row counts is its loss's to say
+        made |= {"numbers": numbers.nan_to_num(), "loss": loss.float(), "tokens": given.tokens.to(torch.int32)}
         return {key: value.cpu() for key, value in made.items()}
 
     def _directions(self, given: "Prefix", hidden: torch.Tensor, logits: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -117,12 +118,12 @@ class FeaturePass:
         rows: list[int] = []
         for batch in packed(encoded_rows(feed, shard.rows, failed)):
             for part, found in halving(self.run, batch):
-                fine = torch.isfinite(found["loss"]) & torch.isfinite(found["numbers"]).all(1)
+                fine = torch.isfinite(found["loss"])
                 for (row, _), ok in zip(part, fine.tolist(), strict=True):
                     if ok:
                         rows.append(row)
                     else:
-                        failed[row] = "its loss or features are not finite numbers at the last checkpoint"
+                        failed[row] = "its loss is not a finite number at the last checkpoint"
                 parts.append({key: value[fine] for key, value in found.items()})
                 step(len(part), float(found["loss"].mean()))
         tensors = {key: torch.cat([part[key] for part in parts]) for key in parts[0]} if parts else {}

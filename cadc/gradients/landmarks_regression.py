@@ -94,7 +94,6 @@ class Fitted:
     """float32 [C]: mean of the held-out predictions (standardised)."""
     held_out: torch.Tensor
     """float32 [n, C]: what was predicted for each row without having seen it, brought to the spread of the answers."""
-    penalty: float
 
     def predict(self, features: torch.Tensor) -> torch.Tensor:
         """float32 [rows, C]: predictions with the spread of the known answers.
@@ -114,38 +113,61 @@ class Ridge:
         order = torch.as_tensor(np.random.default_rng(seed).permutation(rows))
         self.folds = [order[f::FOLDS].sort().values.to(features.device) for f in range(FOLDS)]
         self._grams = torch.stack([_product(features[fold], features[fold]) for fold in self.folds])
+        self._factors: dict[tuple[int | None, float], torch.Tensor] = {}
 
-    def fit(self, answers: torch.Tensor, penalty: float | None = None) -> Fitted:
-        """Fit columns [n, C]; the penalty with the smallest held-out error over all of them, unless given."""
-        mean, scale = answers.double().mean(0), answers.double().std(0, correction=0)
-        scale = torch.where(scale > 0, scale, 1)
-        known = ((answers - mean) / scale).float()
-        moments = torch.stack([_product(self._features[fold], known[fold]) for fold in self.folds])
-        if penalty is None:
-            errors = [float((self._held_out(moments, each) - known).double().square().mean()) for each in LAMBDAS]
-            penalty = LAMBDAS[int(np.argmin(errors))]
+    def choose(self, answers: torch.Tensor) -> float:
+        """The penalty with the smallest held-out error over all columns [n, C], each brought to the same spread; the
+        fits that follow share its factors."""
+        known, _, _ = _standard(answers)
+        moments, errors = self._moments(known), []
+        for penalty in LAMBDAS:
+            self._factors = {}
+            errors.append(float((self._held_out(moments, penalty) - known).double().square().mean()))
+        self._factors = {}
+        return LAMBDAS[int(np.argmin(errors))]
+
+    def fit(self, answers: torch.Tensor, penalty: float) -> Fitted:
+        """Fit columns [n, C] with one penalty."""
+        known, mean, scale = _standard(answers)
+        moments = self._moments(known)
         held = self._held_out(moments, penalty)
         middle, spread = held.double().mean(0), held.double().std(0, correction=0)
         live = spread > 1e-6
         stretch = torch.where(live, scale / torch.where(live, spread, 1), 0)
-        weights = self._solve(self._grams.sum(0), moments.sum(0), len(known), penalty)
-        out = Fitted(weights.float(), mean.float(), stretch.float(), middle.float(), held, penalty)
+        weights = self._solve(None, moments.sum(0), penalty)
+        out = Fitted(weights.float(), mean.float(), stretch.float(), middle.float(), held)
         held.sub_(out.middle).mul_(out.stretch).add_(out.mean)
         return out
 
     def _held_out(self, moments: torch.Tensor, penalty: float) -> torch.Tensor:
         """Standardised predictions [n, C], each from the other folds."""
-        gram, moment = self._grams.sum(0), moments.sum(0)
+        moment = moments.sum(0)
         out = self._features.new_empty(len(self._features), moments.shape[2])
-        for fold, own_gram, own_moment in zip(self.folds, self._grams, moments, strict=True):
-            weights = self._solve(gram - own_gram, moment - own_moment, len(out) - len(fold), penalty)
-            out[fold] = self._features[fold] @ weights.float()
+        for number, fold in enumerate(self.folds):
+            out[fold] = self._features[fold] @ self._solve(number, moment - moments[number], penalty).float()
         return out
 
-    def _solve(self, gram: torch.Tensor, moment: torch.Tensor, rows: int, penalty: float) -> torch.Tensor:
-        ready = gram.clone()
-        ready.diagonal().add_(penalty * rows)
-        return torch.cholesky_solve(moment, torch.linalg.cholesky(ready))
+    def _moments(self, known: torch.Tensor) -> torch.Tensor:
+        """φᵀ y of each fold: float64 [FOLDS, m, C]."""
+        return torch.stack([_product(self._features[fold], known[fold]) for fold in self.folds])
+
+    def _solve(self, without: int | None, moment: torch.Tensor, penalty: float) -> torch.Tensor:
+        """Weights from all folds but one (or from all)."""
+        key = (without, penalty)
+        if key not in self._factors:
+            ready, rows = self._grams.sum(0), len(self._features)
+            if without is not None:
+                ready, rows = ready - self._grams[without], rows - len(self.folds[without])
+            ready.diagonal().add_(penalty * rows)
+            self._factors[key] = torch.linalg.cholesky(ready)
+        return torch.cholesky_solve(moment, self._factors[key])
+
+
+def _standard(answers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Columns [n, C] with mean 0 and spread 1 (a constant one: 0), their means and spreads in float64 [C]."""
+    mean, scale = answers.double().mean(0), answers.double().std(0, correction=0)
+    scale = torch.where(scale > 1e-9 * mean.abs(), scale, 1)
+    return ((answers - mean) / scale).float(), mean, scale
 
 
 def _product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:

@@ -98,3 +98,15 @@ def test_a_model_that_cannot_be_loaded_is_said_in_one_line(data, tmp_path):
     run_ingest(broken, Silent())
     with pytest.raises(JobError, match="cannot be loaded"):
         estimate(broken)
+
+
+def test_landmarks_pay_for_their_own_rows_and_one_forward_of_all(data, tmp_path):
+    from cadc.gradients.estimate import Sizes, job_flops
+    from cadc.gradients.flops import RowFlops
+
+    study = make_study(data, tmp_path)
+    known = Sizes(pool=10_000, fresh_rows=0, known_rows=0, singles=12, units=3, passes=15, grounded=False)
+    row = RowFlops(vision=4.0, below=1.0, forward=4.0, backward=4.0, kept=0.0)
+    whole = job_flops(study, known, row, 0)["attribute"]
+    fifth = dataclasses.replace(study, config=dataclasses.replace(study.config, landmarks=0.2))
+    assert job_flops(fifth, known, row, 0)["attribute"] == pytest.approx(0.2 * whole + 10_000 * 9)

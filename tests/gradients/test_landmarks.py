@@ -227,15 +227,16 @@ def test_a_small_pool_is_measured_whole():
 def problem(rows: int = 600, width: int = 12, columns: int = 4, seed: int = 0):
     draw = np.random.default_rng(seed)
     x = draw.normal(size=(rows, width)).astype(np.float32)
-    features = {"a": torch.from_numpy(x[:, :8]), "b": torch.from_numpy(x[:, 8:])}
-    return draw, features, x @ draw.normal(size=(width, columns))
+    blocks = {"a": torch.from_numpy(x[:, :8]), "b": torch.from_numpy(x[:, 8:])}
+    return draw, blocks, x @ draw.normal(size=(width, columns))
 
 
 def fitted(blocks, answers, known: slice, **options):
     kernels = (Kernel(0.15, ("a", "b")),)
     basis = Basis({k: v[known] for k, v in blocks.items()}, kernels, seed=0, **options)
     ridge = Ridge(basis.features({k: v[known] for k, v in blocks.items()}), seed=0)
-    return basis, ridge.fit(torch.from_numpy(answers[known]).float())
+    known = torch.from_numpy(answers[known]).float()
+    return basis, ridge.fit(known, ridge.choose(known))
 
 
 @pytest.mark.parametrize("centres", [4096, 150])
