@@ -6,9 +6,10 @@ Every engine and checkpoint count runs in a process of its own (its peak memory 
 threads. Rounds are interleaved: each engine runs one round before any runs its next, and `cost` is the median over
 rounds of its time ÷ the plain pass's time in the same round, so that a busy machine slows all alike. `plain` is the
 floor: batched forward and backward of LoRA training on all layers, frozen part without a graph, logits at answer
-positions only, no optimiser step. `share` is cost ÷ T: peers walk the data once per checkpoint and stay at their T = 1
-share. With --quick the T > 1 rows of such engines are T times their measured pass (marked `×`) on the real shape, which then
-has two tiles per picture: fewer than its own tiling gives, and so the harder case for sharing the vision tower. Engines' configurations: `benchmarks/peers/engines.py`.
+positions only, no optimiser step. `share` is cost ÷ T: peers walk the data once per checkpoint and stay at their
+T = 1 share. With --quick the T > 1 rows of such engines are T times their measured pass (marked `×`) on the real shape,
+which then has two tiles per picture: fewer than its own tiling gives, and so the harder case for sharing the vision
+tower. `ours-last-k` adapts the last quarter of the layers. Engines' configurations: `benchmarks/peers/engines.py`.
 """
 
 import argparse
@@ -16,8 +17,11 @@ import json
 import os
 import platform
 import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from importlib.metadata import version
@@ -98,6 +102,18 @@ def measure(todo: Sequence[Trial], effort: Effort) -> tuple[list[tuple[Trial, li
         for _, server in started:
             server.close()
     return [(trial, answers) for trial, _, answers in running], notes
+
+
+@contextmanager
+def shared_weights(load: Load) -> Iterator[Load]:
+    """The load with the weights of a real shape in a temporary file, so that eight engines fit into memory at once."""
+    if load.model == "embedded" or load.device.startswith("cuda"):
+        yield load
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, "-m", "benchmarks.peers.models", load.model, folder, str(load.seed)],
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        yield replace(load, weights=folder)
 
 
 def rows_of(measured: Sequence[tuple[Trial, list[dict]]], steps: Sequence[int]) -> list[dict[str, Any]]:
@@ -261,7 +277,8 @@ def main() -> None:
     notes: list[str] = []
     loads = []
     for load, effort in plan(chosen):
-        measured, said = measure(trials(load, chosen.engines, STEPS, effort.derived), effort)
+        with shared_weights(load) as ready:
+            measured, said = measure(trials(ready, chosen.engines, STEPS, effort.derived), effort)
         part = rows_of(measured, STEPS)
         shown = ["", describe(load), "", *table(part), ""]
         shown += [f"* {what}: {value:.2f}" for what, value in ratios(part)] + [f"* {note}" for note in said]
