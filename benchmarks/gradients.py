@@ -6,9 +6,10 @@ Every engine and checkpoint count runs in a process of its own (its peak memory 
 threads. Rounds are interleaved: each engine runs one round before any runs its next, and `cost` is the median over
 rounds of its time ÷ the plain pass's time in the same round, so that a busy machine slows all alike. `plain` is the
 floor: batched forward and backward of LoRA training on all layers, frozen part without a graph, logits at answer
-positions only, no optimiser step. `share` is cost ÷ T: peers walk the data once per checkpoint and stay at their T = 1
-share. With --quick the T > 1 rows of such engines are T times their measured pass (marked `×`) and the real shape has
-the number of tiles that the title of its table states. Engines' configurations: `benchmarks/peers/engines.py`.
+positions only, no optimiser step. `share` is cost ÷ T: peers walk the data once per checkpoint and stay at their
+T = 1 share. With --quick the T > 1 rows of such engines are T times their measured pass (marked `×`) on the real shape,
+which then has two tiles per picture: fewer than its own tiling gives, and so the harder case for sharing the vision
+tower. `ours-last-k` adapts the last quarter of the layers. Engines' configurations: `benchmarks/peers/engines.py`.
 """
 
 import argparse
@@ -16,8 +17,11 @@ import json
 import os
 import platform
 import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from importlib.metadata import version
@@ -43,7 +47,7 @@ class Effort:
     rounds: int
     """At most this many rounds."""
     seconds: float
-    """No new round is begun after so many seconds, loading included; one is always measured."""
+    """No round is begun that would end after so many seconds, loading included; one is always measured."""
     derived: bool
     """Whether T > 1 of an engine that walks the data once per checkpoint is T times its measured pass."""
 
@@ -84,17 +88,32 @@ def measure(todo: Sequence[Trial], effort: Effort) -> tuple[list[tuple[Trial, li
                 notes.append(f"not measured: {error}")
             else:
                 running.append((trial, server, []))
+        last = 0.0
         for number in range(effort.rounds):
-            if number and time.monotonic() - began > effort.seconds:
+            start = time.monotonic()
+            if number and start - began + last > effort.seconds:
                 notes.append(f"{todo[0].load.model}: stopped after {number} of {effort.rounds} rounds: time is up")
                 break
             shift = number % len(running) if running else 0
             for _, server, answers in running[shift:] + running[:shift]:
                 answers.append(server.ask("run"))
+            last = time.monotonic() - start
     finally:
         for _, server in started:
             server.close()
     return [(trial, answers) for trial, _, answers in running], notes
+
+
+@contextmanager
+def shared_weights(load: Load) -> Iterator[Load]:
+    """The load with the weights of a real shape in a temporary file, so that eight engines fit into memory at once."""
+    if load.model == "embedded" or load.device.startswith("cuda"):
+        yield load
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, "-m", "benchmarks.peers.models", load.model, folder, str(load.seed)],
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        yield replace(load, weights=folder)
 
 
 def rows_of(measured: Sequence[tuple[Trial, list[dict]]], steps: Sequence[int]) -> list[dict[str, Any]]:
@@ -205,27 +224,32 @@ def plan(chosen: argparse.Namespace) -> list[tuple[Load, Effort]]:
     """Loads and how long each is measured."""
     gpu = chosen.device.startswith("cuda")
     common = {"device": chosen.device, "threads": chosen.threads, "seed": chosen.seed}
-    tiles = chosen.tiles or (17 if gpu or not chosen.quick else 1)
+    tiles = chosen.tiles or (17 if gpu or not chosen.quick else 2)
     loads = {"embedded": Load(model="embedded", batch=64, batches=8 if gpu else 2, **common),
              "smolvlm": Load(model="smolvlm", batch=chosen.batch or (16 if gpu else 4), tiles=tiles,
-                             singles=32 if gpu else 8, **common),
+                             units=20 if gpu else 10, singles=32 if gpu else 8, **common),
              "llava": Load(model="llava", batch=8, singles=4, units=8, **common)}
-    effort = {"embedded": Effort(rounds=5, seconds=120, derived=False),
-              "smolvlm": Effort(rounds=3 if chosen.quick else 5, seconds=360 if chosen.quick else 1e9,
-                                derived=chosen.quick),
-              "llava": Effort(rounds=5, seconds=1e9, derived=True)}
+    if chosen.targets:
+        units, singles = (int(word) for word in chosen.targets.split("x"))
+        loads = {name: replace(load, units=units, singles=singles) for name, load in loads.items()}
+    effort = {"embedded": Effort(rounds=chosen.rounds or 5, seconds=100, derived=False),
+              "smolvlm": Effort(rounds=chosen.rounds or (3 if chosen.quick else 5),
+                                seconds=560 if chosen.quick else 1e9, derived=chosen.quick),
+              "llava": Effort(rounds=chosen.rounds or 5, seconds=1e9, derived=True)}
     return [(loads[name], effort[name]) for name in chosen.models]
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="one tile a picture, three rounds: ≤ 12 min on two cores")
+    parser.add_argument("--quick", action="store_true", help="two tiles a picture, three rounds: ≤ 12 min on two cores")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--models", default="", help="comma-separated: embedded, smolvlm, llava (GPU only)")
     parser.add_argument("--engines", default=",".join(ALL))
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1), help="torch threads of each engine")
-    parser.add_argument("--tiles", type=int, default=0, help="tiles of a picture (default: 17; with --quick 1)")
+    parser.add_argument("--tiles", type=int, default=0, help="tiles of a picture (default: 17; with --quick 2)")
     parser.add_argument("--batch", type=int, default=0, help="samples of a batch of the real shape")
+    parser.add_argument("--targets", default="", help="UNITSxSINGLES (default: 20x32; the real shape on a CPU 10x8)")
+    parser.add_argument("--rounds", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="write the result here")
     parser.add_argument("--markdown", type=Path, help="write the tables here, as they stand in benchmarks/RESULTS.md")
@@ -246,14 +270,15 @@ def main() -> None:
     facts = machine(chosen.device, chosen.threads)
     versions = ", ".join(f"{name} {value}" for name, value in facts["versions"].items())
     lines = [f"{facts['date']}, commit {facts['commit']}: {facts['device']}, {facts['cores']} cores, "
-             f"{facts['threads']} thread(s) per engine, load {facts['load']:.1f} at the start; "
-             f"Python {facts['python']}, {versions}."]
+             f"{facts['threads']} thread(s) per engine, load {facts['load']:.1f} at the start; Python "
+             f"{facts['python']}, {versions}."]
     print(lines[0], flush=True)
     began, rows = time.monotonic(), []
     notes: list[str] = []
     loads = []
     for load, effort in plan(chosen):
-        measured, said = measure(trials(load, chosen.engines, STEPS, effort.derived), effort)
+        with shared_weights(load) as ready:
+            measured, said = measure(trials(ready, chosen.engines, STEPS, effort.derived), effort)
         part = rows_of(measured, STEPS)
         shown = ["", describe(load), "", *table(part), ""]
         shown += [f"* {what}: {value:.2f}" for what, value in ratios(part)] + [f"* {note}" for note in said]

@@ -4,6 +4,7 @@ The embedded model reads rows of its own pool. The others have the real shape of
 (speed does not depend on what weights say) and random pictures and tokens of realistic lengths.
 """
 
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,8 @@ class Load:
     seed: int = 0
     device: str = "cpu"
     threads: int = 1
+    weights: str = ""
+    """Folder with the drawn weights of a real shape, mapped into memory so that engines share them; '' draws them."""
 
     @property
     def vectors(self) -> int:
@@ -126,8 +129,11 @@ def _drawn(load: Load) -> Vlm:
 
     torch.set_num_threads(load.threads)
     dtype = torch.bfloat16 if load.device.startswith("cuda") else torch.float32
-    with torch.device(load.device):
-        model = AutoModelForImageTextToText.from_config(_config(load.model), dtype=dtype)
+    if load.weights:
+        model = AutoModelForImageTextToText.from_pretrained(load.weights, dtype=dtype, local_files_only=True)
+    else:
+        with torch.device(load.device):
+            model = AutoModelForImageTextToText.from_config(_config(load.model), dtype=dtype)
     model.requires_grad_(False).eval()
     model.config.use_cache = False
     decoder = model.get_decoder()
@@ -164,3 +170,15 @@ def _drawn_batches(load: Load, vlm: Vlm) -> list[Batch]:
         inputs = {"input_ids": ids, "attention_mask": seen, "pixel_values": pixels}
         made.append(Batch(inputs, answer).to(load.device, vlm.dtype))
     return made
+
+
+def write_weights(model: str, folder: str, seed: int) -> None:
+    """Draw the weights of a real shape once, in a process of its own, for all engines on a CPU."""
+    from transformers import AutoModelForImageTextToText
+
+    torch.manual_seed(seed)
+    AutoModelForImageTextToText.from_config(_config(model), dtype=torch.float32).save_pretrained(folder)
+
+
+if __name__ == "__main__":
+    write_weights(sys.argv[1], sys.argv[2], int(sys.argv[3]))
