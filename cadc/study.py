@@ -299,6 +299,11 @@ class Study:
         return self.folder / "scores"
 
     @cached_property
+    def embedding_folder(self) -> Path:
+        """Last hidden states of the untrained base, of pool and target."""
+        return self.folder / "embedding"
+
+    @cached_property
     def evaluation_folder(self) -> Path:
         """One folder per retrain-and-compare run."""
         return self.folder / "evaluation"

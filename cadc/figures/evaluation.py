@@ -13,8 +13,8 @@ import plotly.graph_objects as go
 
 from cadc.figures.palette import plain
 
-ARM_COLOURS = {"base": "#c3c7cc", "random": "#8a9099", "full": "#5f6b7a", "curated": "#0b7a75",
-               "curated-mixed": "#6cc5bf"}
+ARM_COLOURS = {"base": "#c3c7cc", "random": "#8a9099", "full": "#5f6b7a", "cadc": "#0b7a75",
+               "cadc-mixed": "#6cc5bf"}
 """Arms are greys and teals, so that they are never taken for a capability's colour."""
 _OTHERS = ("#b08968", "#7f5539", "#d4a373", "#a98467")
 
