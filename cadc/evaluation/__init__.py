@@ -9,6 +9,6 @@ from cadc.evaluation.settings import EvaluationSettings
 from cadc.evaluation.statistics import Difference, paired
 from cadc.evaluation.verdict import against, compare, headline, verdict
 
-__all__ = ["SELECTORS", "Chosen", "Difference", "EvaluationResult", "EvaluationSettings", "GapClosed", "Offer", "Request",
-           "Selector", "against", "at_budget", "compare", "gap_closed", "headline", "paired", "read_request", "read_result", "read_results", "request_evaluation",
-           "run_evaluation", "summary", "verdict"]
+__all__ = ["SELECTORS", "Chosen", "Difference", "EvaluationResult", "EvaluationSettings", "GapClosed", "Offer",
+           "Request", "Selector", "against", "at_budget", "compare", "gap_closed", "headline", "paired", "read_request",
+           "read_result", "read_results", "request_evaluation", "run_evaluation", "summary", "verdict"]

@@ -84,7 +84,7 @@ def _spearman(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.divide((x * y).sum(0), length, out=np.full(x.shape[1], np.nan), where=length > 1e-9)
 
 
-# ---- the retrainings ---------------------------------------------------------------------------------------------------
+# ---- the retrainings -------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, kw_only=True)
 class HalfPools:
     """A question for retrainings; its files lie below `lds/` of the study's evaluation folder."""
@@ -106,8 +106,8 @@ class HalfPools:
 
     def file(self, study: Study, number: int) -> Path:
         """Result of one retraining."""
-        question = [study.identity, self.rows, self.scored, self.retrainings, self.steps, self.batch, self.learning_rate,
-                    self.seed, number]
+        question = [study.identity, self.rows, self.scored, self.retrainings, self.steps, self.batch,
+                    self.learning_rate, self.seed, number]
         return study.evaluation_folder / "lds" / f"{hash_of(question)[:16]}.json"
 
     @property
@@ -133,7 +133,8 @@ def measure_half(study: Study, asked: HalfPools, number: int, bench: Bench, prog
         for row, value in zip(chunk, teacher_forced(bench.vlm, bench.target, chunk)[0], strict=True):
             loss.setdefault(bench.samples[row].unit or bench.samples[row].id, []).append(value)
     write_json(path, {"identity": study.identity, "loss": {u: sum(v) / len(v) for u, v in loss.items()}})
-    log.info("half %d of %d: mean loss %.3f", number + 1, asked.retrainings, np.mean([np.mean(v) for v in loss.values()]))
+    mean = float(np.mean([np.mean(values) for values in loss.values()]))
+    log.info("half %d of %d: mean loss %.3f", number + 1, asked.retrainings, mean)
 
 
 def measured(study: Study, asked: HalfPools, units: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:

@@ -93,7 +93,7 @@ def request_evaluation(study: Study, settings: EvaluationSettings | None = None,
                                            request.capabilities])[:12])
     if not waits or all(is_embedded(study, role) for role in ("pool", "target")):
         request = _completed(study, request, ground)
-    _write(study, request)
+    write_request(study, request)
     write_json(study.evaluation_folder / "latest.json", {"id": request.id})
     return request
 
@@ -108,7 +108,7 @@ def complete(study: Study, request: Request) -> Request:
     ground = replace(open_workbench(study).ground, capabilities=Capabilities(**kept),
                      settings=CurationSettings.from_dict(request.curation))
     request = _completed(study, request, ground)
-    _write(study, request)
+    write_request(study, request)
     return request
 
 
@@ -138,7 +138,8 @@ def result_file(study: Study, key: str) -> Path:
     return study.evaluation_folder / "results" / f"{key}.json"
 
 
-def _write(study: Study, request: Request) -> None:
+def write_request(study: Study, request: Request) -> None:
+    """Write its file, whole or not at all."""
     values = {name: getattr(request, name) for name in request.__dataclass_fields__}
     write_json(request_file(study, request.id), values | {
         "settings": request.settings.to_json(), "runs": [asdict(run) for run in request.runs],

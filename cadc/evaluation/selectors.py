@@ -34,8 +34,8 @@ def _icons(offer: Offer) -> Chosen:
 
 
 def _bids(offer: Offer) -> Chosen:
-    """Per-unit balanced greedy (after BIDS, Dai et al. 2025): influence normalised per unit over the pool, then the next
-    row is always the one of highest influence on the unit that the rows chosen so far serve least."""
+    """Per-unit balanced greedy (after BIDS, Dai et al. 2025): influence normalised per unit over the pool, then always
+    the row of highest influence on the unit that the rows chosen so far serve least."""
     influence = _standard(offer.known.unit_influence)
     ranked = [iter(order) for order in np.argsort(-influence, axis=0, kind="stable").T.tolist()]
     free, served, chosen = offer.allowed.copy(), np.zeros(influence.shape[1]), []
@@ -104,7 +104,8 @@ def _rounds(offer: Offer, signal) -> Chosen:  # noqa: ANN001
 
 
 def _coincide(offer: Offer) -> Chosen:
-    return Chosen(positions=coincide(offer.known.embedded[0], offer.allowed, offer.budget, offer.known.study.config.seed))
+    known = offer.known
+    return Chosen(positions=coincide(known.embedded[0], offer.allowed, offer.budget, known.study.config.seed))
 
 
 # ---- the other preset, and the truth ---------------------------------------------------------------------------------
