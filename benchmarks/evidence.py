@@ -22,10 +22,10 @@ from cadc.errors import CadcError
 from cadc.study import Study, write_json
 
 ARMS = ("base", "full", "random", "random-no-duplicates", "oracle", "cadc", "cadc-staged", "cadc-mixed", "paper",
-        "paper-mixed", "less", "icons", "coincide", "bids", "self-influence", "loss", "middle-loss", "length", "words",
-        "embedding")
+        "paper-mixed", "less", "icons", "coincide", "bids", "self-influence", "loss", "middle-loss", "length",
+        "gradients", "words", "embedding")
 AT_SECOND = ("base", "full", "random", "random-no-duplicates", "oracle", "cadc", "cadc-staged", "cadc-mixed", "paper",
-             "paper-mixed", "less", "words", "embedding")
+             "paper-mixed", "less", "gradients", "words", "embedding")
 """Arms that are run at the second budget too."""
 CURVE = ("random", "cadc-mixed", "paper-mixed")
 
@@ -53,8 +53,12 @@ QUICK = Plan(seeds=(0,), steps=100, budgets=(0.05,), curve=(0.02, 0.05, 0.2), cu
 def requests(study: Study, plan: Plan) -> dict[str, Any]:
     """Every comparison as a request: `first`, `second`, `epochs`, `curve`. Runs that two of them share are run once."""
     from cadc.evaluation import EvaluationSettings, request_evaluation
+    from cadc.evaluation.material import read_truth
+
+    known = read_truth(Path(study.config.pool), np.arange(0)) is not None
 
     def asked(arms: tuple[str, ...], **changed: Any):  # noqa: ANN202
+        arms = tuple(arm for arm in arms if known or arm != "oracle")
         values = {"seeds": plan.seeds, "steps": plan.steps} | changed
         return request_evaluation(study, EvaluationSettings(arms=arms, **values))
 

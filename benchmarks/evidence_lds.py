@@ -35,9 +35,9 @@ def lds_part(study: Study, asked: HalfPools, request: Any) -> dict[str, Any]:
 
 def influences(material: Any, rows: np.ndarray) -> dict[str, np.ndarray]:
     """Each influence of these rows (positions in the pool file) on each unit: float [n, M]."""
-    from cadc.curation.signals import gradient_signal, standardised, summed, with_signal
+    from cadc.signals import gradient_signal, standardised, summed, with_signal
 
-    scores, q = material.scores, material.study.config.near_q
+    scores, q = material.gradients, material.study.config.near_q
     place = np.searchsorted(np.asarray(scores.index), rows)
     units, rng = len(scores.units), np.random.default_rng(84)
     sums = {"near: words": material.words, "near: embedding": material.embedding,

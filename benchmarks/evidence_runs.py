@@ -41,7 +41,8 @@ def work(study: Study, tasks: list[tuple[str, Any]], processes: int, model: str 
             done.result()
             spent = time.monotonic() - began
             left = spent / number * (len(tasks) - number)
-            print(f"{number} of {len(tasks)} retrainings, {spent:.0f} s, about {left:.0f} s left", file=sys.stderr, flush=True)
+            print(f"{number} of {len(tasks)} retrainings, {spent:.0f} s, about {left:.0f} s left",
+                  file=sys.stderr, flush=True)
 
 
 def _begin(root: Any, name: str, model: str) -> None:

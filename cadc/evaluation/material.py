@@ -15,9 +15,9 @@ from cadc.curation.candidates import repeated
 from cadc.curation.curriculum import Curriculum, curate_on
 from cadc.curation.ground import Ground
 from cadc.curation.settings import CurationSettings
-from cadc.curation.signals import Signal, centred, cosine_signal, with_signal, word_features
 from cadc.gradients.scores import Scores
 from cadc.influence import InfluenceColumns
+from cadc.signals import Signal, centred, cosine_signal, with_signal, word_features
 from cadc.study import Study
 
 
@@ -64,10 +64,20 @@ class Material:
 
     def in_rounds(self, signal: Signal, rows: int, q: int | None = None) -> Curriculum:
         """`studio` of so many rows, by another signal than gradients: same rounds, same filters, same capabilities."""
-        scores = with_signal(self.scores, signal, q=q or self.study.config.near_q)
+        return self.by_scores(with_signal(self.scores, signal, q=q or self.study.config.near_q), rows)
+
+    def by_scores(self, scores: Scores, rows: int) -> Curriculum:
+        """`studio` of so many rows by the near(z, s) of these scores."""
         return curate_on(replace(self.ground, columns=InfluenceColumns(scores), settings=self.settings("studio", rows)))
 
     # ---- other signals -----------------------------------------------------------------------------------------------
+    @cached_property
+    def gradients(self) -> Scores:
+        """The scores with near(z, s) of gradients alone."""
+        from cadc.nearness import gradients_alone
+
+        return gradients_alone(self.study)
+
     @cached_property
     def words(self) -> Signal:
         """TF-IDF similarity of question and answer with those of each single target sample."""

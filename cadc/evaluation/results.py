@@ -24,7 +24,7 @@ class EvaluationResult:
     created: str
     settings: EvaluationSettings
     table: pd.DataFrame
-    """Columns `COLUMNS`, tidy: one row per budget, arm, seed and unit. Take one budget (`at_budget`) before comparing."""
+    """Columns `COLUMNS`, tidy: one row per budget, arm, seed and unit. `at_budget` before comparing."""
     held_out: str
     """`held out`, `means only` or `same samples`: how scored samples relate to the gradients (docs/evaluation.md)."""
     done: int

@@ -89,6 +89,12 @@ def _random_no_duplicates(offer: Offer) -> Chosen:
     return Chosen(positions=np.sort(rng.choice(rows, min(offer.budget, len(rows)), replace=False)))
 
 
+def _gradients(offer: Offer) -> Chosen:
+    """The rounds of `studio`, by gradients alone."""
+    rows = offer.known.by_scores(offer.known.gradients, offer.budget).rows
+    return Chosen(positions=rows["position"].to_numpy(np.int64))
+
+
 def _words(offer: Offer) -> Chosen:
     """The rounds of `studio`, by TF-IDF of question and answer instead of gradients."""
     return _rounds(offer, offer.known.words)
@@ -156,6 +162,7 @@ CONTROLS = (
     Selector(name="loss", describe="highest loss at the last checkpoint", select=_loss),
     Selector(name="middle-loss", describe="loss nearest to the median", select=_middle_loss),
     Selector(name="length", describe="longest answers", select=_length),
+    Selector(name="gradients", describe="studio's rounds by gradients alone", select=_gradients),
     Selector(name="words", describe="studio's rounds by words (TF-IDF), no gradient", select=_words),
     Selector(name="embedding", describe="studio's rounds by last hidden states, no gradient", select=_embedding,
              needs="embedding"),
