@@ -131,7 +131,8 @@ def junk_rows(study: Study, request: Any) -> dict[str, dict[str, float]]:
 def show(result: dict[str, Any]) -> None:
     """The tables."""
     for name, part in result["budgets"].items():
-        print(f"\n{100 * float(name):g} % of the pool, {len(part['arms'][0]['seeds'])} seed(s), same steps. "
+        seeds = max(len(row["seeds"]) for row in part["arms"])
+        print(f"\n{100 * float(name):g} % of the pool, {seeds} seed(s), same steps. "
               f"{part['headline']}")
         _show_arms(part)
     print(f"\nEvery arm {result['plan']['epochs']:g} passes over its own rows")

@@ -115,7 +115,7 @@ def show(result: EvaluationResult) -> None:
     groups = figures.capability_order(by_capability, capabilities.names)
     seeds = figures.seed_table(table, by_capability, group_of, groups)
     _comparison.charts(result, table, by_capability, groups, len(capabilities.units))
-    chance, below = st.columns([2, 3], gap="large")
+    chance, below = st.columns(2, gap="large")
     chance.subheader("Against random rows")
     chance.dataframe(figures.chance_table(against(table)), hide_index=True)
     below.subheader("What each arm was trained on")

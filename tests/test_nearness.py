@@ -50,13 +50,33 @@ def test_the_sum_replaces_near_and_keeps_what_gradients_say(study):
     assert abs(np.asarray(after.near).mean()) < 3  # standard deviations, not cosines
 
 
+def test_both_signals_decide_and_padding_stays_last(made):
+    rng = np.random.default_rng(4)
+    unit = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in
+            (rng.normal(size=(len(made.scores.index), 5)), rng.normal(size=(len(made.scores.sample_unit), 5)))]
+    padded = replace(made.scores, best_index=np.pad(made.scores.best_index, ((0, 0), (0, 3)), constant_values=-1),
+                     best_value=np.pad(made.scores.best_value, ((0, 0), (0, 3))))
+    found = nearness.both(padded, *unit, q=2)
+    cosine = unit[0] @ unit[1].T
+    for sample, (rows, old) in enumerate(zip(found.best_index, made.scores.best_index, strict=True)):
+        assert (rows[-3:] == -1).all() and set(rows[:-3]) == set(old)
+        assert np.allclose(found.best_value[sample, :-3], made.single[rows[:-3], sample], atol=1e-5)
+        by_embedding = {row: n for n, row in enumerate(sorted(old, key=lambda r: -cosine[r, sample]))}
+        total = [list(old).index(r) + nearness.WEIGHT * by_embedding[r] for r in rows[:-3]]
+        assert total == sorted(total)
+    for m in range(len(made.scores.units)):
+        own = np.sort(cosine[:, made.scores.sample_unit == m], 1)[:, -2:].mean(1)
+        z = [(v - v.mean()) / v.std() for v in (made.scores.near[m].astype(float), own)]
+        assert np.allclose(found.near[m], z[0] + z[1], atol=1e-3)
+
+
 def test_it_runs_once_and_goes_on_after_a_stop(study, monkeypatch):
     saved = nearness._save
     calls = []
 
     def stop_at(path, values):
         calls.append(path)
-        if len(calls) == 6:  # the second array of the scores
+        if len(calls) == len(nearness.ARRAYS) + 2:  # the second array of the scores
             raise KeyboardInterrupt
         saved(path, values)
 

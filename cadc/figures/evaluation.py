@@ -107,8 +107,8 @@ def chance_table(against: pd.DataFrame) -> pd.DataFrame:
                           "from": (100 * against["low"].astype(float)).round(1),
                           "to": (100 * against["high"].astype(float)).round(1),
                           "p (Holm)": against["holm"].astype(float).round(3)})
-    found["reading"] = ["not distinguishable" if not sure else "better" if mean > 0 else "worse"
-                        for sure, mean in zip(against["sure"], against["mean"], strict=True)]
+    found.insert(2, "reading", ["not distinguishable" if not sure else "better" if mean > 0 else "worse"
+                                for sure, mean in zip(against["sure"], against["mean"], strict=True)])
     return found.sort_values("minus random", ascending=False)
 
 

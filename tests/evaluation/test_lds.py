@@ -15,9 +15,9 @@ def planted():
     return truth, halves, 2.0 - halves @ truth / 100 + 0.01 * rng.normal(size=(40, 6))
 
 
-def test_every_row_is_in_half_of_the_halves():
+def test_halves_are_halves_and_differ():
     halves = half_pools(30, 24)
-    assert (halves.sum(1) == 15).all() and (halves.sum(0) == 12).all()
+    assert (halves.sum(1) == 15).all() and (halves.sum(0) > 2).all() and (halves.sum(0) < 22).all()
     assert len({row.tobytes() for row in halves}) == 24
     assert not np.array_equal(halves, half_pools(30, 24, seed=1))
 
