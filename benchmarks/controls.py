@@ -31,22 +31,6 @@ def best_unit(near: np.ndarray, *, standardise: bool = True) -> np.ndarray:
     return near.max(axis=0)
 
 
-def word_features(pool: list[str], target: list[str]):  # noqa: ANN201 - two sparse matrices
-    """TF-IDF rows (unit norm) of pool and target texts (question and answer), fitted on both: sparse [N, F], [S, F]."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    vectors = TfidfVectorizer(token_pattern=r"(?u)\w+", sublinear_tf=True)
-    rows = vectors.fit_transform([*pool, *target])
-    return rows[:len(pool)].tocsr(), rows[len(pool):].tocsr()
-
-
-def centred(pool: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Embeddings minus the pool's mean, unit norm: raw ones all point the same way and their cosines say little."""
-    mean = pool.mean(axis=0)
-    return tuple((rows - mean) / np.maximum(np.linalg.norm(rows - mean, axis=1, keepdims=True), 1e-12)
-                 for rows in (pool, target))
-
-
 def unit_similarity(rows: np.ndarray, unit: np.ndarray, units: int) -> np.ndarray:
     """float [M, M]: cosine of unit means of centred rows [S, F]."""
     means = np.stack([rows[unit == m].mean(axis=0) for m in range(units)])

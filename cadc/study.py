@@ -81,6 +81,8 @@ class StudyConfig:
     """At most this many target samples of a unit enter its mean."""
     near_samples: int = 32
     """At most this many single target samples per unit for near(z, s) (METHOD §4)."""
+    nearness: str = "gradients+embedding"
+    """What near(z, s) is made of: `gradients+embedding` or `gradients` alone (docs/decisions/0015)."""
     near_q: int = 5
     """q: near(z, s) is the mean of the q largest influences."""
     best_rows: int = 256
@@ -93,6 +95,7 @@ class StudyConfig:
     def __post_init__(self) -> None:
         checks = {
             "preset": self.preset in PRESETS,
+            "nearness": self.nearness in ("gradients+embedding", "gradients"),
             "features": self.features in ("adam", "less", "sgd"),
             "lora_layers": re.fullmatch(r"all|last:[1-9]\d*", self.lora_layers) is not None,
             "lora_targets": len(set(parts := self.lora_targets.split("+"))) == len(parts) and set(parts) <= set(PARTS),
@@ -307,6 +310,16 @@ class Study:
     def scores_folder(self) -> Path:
         """The shards compacted for the interactive half."""
         return self.folder / "scores"
+
+    @cached_property
+    def embedding_folder(self) -> Path:
+        """Last hidden states of the untrained base, of pool and target."""
+        return self.folder / "embedding"
+
+    @cached_property
+    def nearness_folder(self) -> Path:
+        """near(z, s) of gradients alone, where the scores hold the sum of two signals."""
+        return self.folder / "nearness"
 
     @cached_property
     def evaluation_folder(self) -> Path:

@@ -31,7 +31,7 @@ FUNCTIONS = {
     "ingest": ("cadc.data", "run_ingest"),
     "warmup": ("cadc.warmup", "run_warmup"),
     "targets": ("cadc.gradients.targets", "run_targets"),
-    "attribute": ("cadc.gradients.attribute", "run_attribute"),
+    "attribute": ("cadc.nearness", "run_attribute"),
     "evaluate": ("cadc.evaluation", "run_evaluation"),
 }
 """Imported by name when their turn comes: a study that only evaluates does not wait for what it does not need."""

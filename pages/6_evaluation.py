@@ -5,25 +5,32 @@ import json
 import streamlit as st
 
 from cadc import jobs
+from cadc.curation import read_budget
 from cadc.evaluation import (
     SELECTORS,
     EvaluationResult,
     EvaluationSettings,
+    against,
+    at_budget,
+    headline,
     read_results,
     request_evaluation,
     summary,
     verdict,
 )
 from cadc.figures import evaluation as figures
-from pages import _bench, _ui
+from pages import _bench, _comparison, _ui
 
 HELD_OUT = {"held out": "Scored on target samples that no gradient has seen.",
             "means only": "Scored on target samples that entered unit means, but were never a single target question.",
             "same samples": "Scored on the samples whose gradients chose the curriculum: this favours it."}
 
+SAME = {"steps": "Same steps: 5 % of the data for as many steps as all of it",
+        "epochs": "Same passes: every arm goes over its own rows equally often, 5 % of the data for 5 % of the steps"}
+
 st.title("Evaluation")
-st.caption("The same base model is trained again on the curriculum, on as many random rows, and on the whole pool: "
-           "same steps, same seeds, scored on the target.")
+st.caption("The same base model is trained again on the curriculum and on its rivals: random rows, the whole pool, "
+           "other ways to select. Same seeds, scored on the target.")
 study, store = _ui.open_study()
 bench = _bench.open_bench(study, store)
 capabilities = bench.capabilities
@@ -42,8 +49,14 @@ def ask() -> EvaluationSettings:
     steps = columns[1].number_input("Steps of each arm", 1, 100_000, 150)
     batch = columns[2].number_input("Samples per step", 1, 512, 32)
     scored = columns[3].number_input("Scored samples per unit, at most", 1, 10_000, 32)
-    return EvaluationSettings(arms=tuple(arms), seeds=tuple(range(seeds)), steps=steps, batch=batch,
-                              samples_per_unit=scored)
+    left, middle, right = st.columns([2, 1, 1])
+    equal = left.selectbox("What all arms have in common", list(SAME), format_func=SAME.get)
+    epochs = middle.number_input("Passes over its rows", 0.1, 1000.0, 2.0, disabled=equal == "steps")
+    budgets = right.text_input("Budgets", placeholder="as on Curriculum", help="Several give a budget curve: "
+                               "1%, 2%, 5%, 10%, 20%. Every arm is trained once for each.")
+    return EvaluationSettings(arms=tuple(arms), seeds=tuple(range(seeds)), steps=steps, batch=batch, equal=equal,
+                              epochs=epochs if equal == "epochs" else 0.0, samples_per_unit=scored,
+                              budgets=tuple(read_budget(text) for text in budgets.split(",") if text.strip()))
 
 
 def cost(settings: EvaluationSettings) -> None:
@@ -51,9 +64,11 @@ def cost(settings: EvaluationSettings) -> None:
     file = study.warmup_folder / "log.jsonl"
     log = file.read_text().splitlines() if file.exists() else []
     rate, source = figures.pace([r.table for r in results], [json.loads(line)["samples_per_s"] for line in log])
-    work = figures.work(settings.to_json(), len(capabilities.units))
+    work = figures.work(settings.to_json(), len(capabilities.units), len(bench.table), bench.settings.budget)
     st.text(f"{work['runs']} runs: {work['trained']:,} samples to train on and up to {work['scored']:,} to score. "
             f"About {_ui.duration(figures.cost(work, rate))} ({source}). Runs already there are not run again.")
+    if waiting := [arm for arm in settings.arms if SELECTORS[arm].needs == "embedding"]:
+        st.text(f"{', '.join(waiting)}: the first time, one forward of the base over the pool comes on top.")
 
 
 def start() -> None:
@@ -81,29 +96,38 @@ def show(result: EvaluationResult) -> None:
     if result.table.empty:
         st.info("No run of this comparison is finished yet.", icon=":material/hourglass_empty:")
         return
-    by_capability, arms = summary(result.table, group_of), list(dict.fromkeys(result.table["arm"]))
+    budgets = sorted(set(result.table["budget"]))
+    budget = st.segmented_control("Budget", budgets, default=budgets[0], format_func=lambda b: f"{100 * b:g} %",
+                                  required=True) if len(budgets) > 1 else budgets[0]
+    table = at_budget(result.table, budget)
+    by_capability = summary(table, group_of)
     st.subheader("Verdict")
-    st.text(verdict(result.table))
-    effort = figures.effort_table(result.table)
+    st.text(headline(table))
+    effort = figures.effort_table(table)
     st.text(f"{figures.equal_effort(effort)} {HELD_OUT[result.held_out]}")
     for note in result.notes:
         st.text(note)
     if not result.complete:
         st.warning(f"{result.done} of {result.total} runs are finished; the numbers will still move.",
                    icon=":material/hourglass_empty:")
-    st.subheader("Accuracy by capability")
+    with st.expander("Every comparison in words"):
+        st.text(verdict(table))
     groups = figures.capability_order(by_capability, capabilities.names)
-    st.plotly_chart(figures.arm_bars(by_capability, arms, groups), key="bars")
-    st.caption("Bars: mean over units, then over seeds. Whiskers: standard deviation over seeds.")
-    st.text(f"drawn {result.table['unit'].nunique()} of {len(capabilities.units)} target units, "
-            f"{result.done} of {result.total} runs")
-    st.dataframe(figures.seed_table(result.table, by_capability, group_of, groups), hide_index=True)
-    left, right = st.columns([3, 2], gap="large")
-    left.subheader("Accuracy by target unit")
-    left.plotly_chart(figures.unit_dots(summary(result.table, figures.by_unit(result.table)), arms), key="units")
-    right.subheader("What each arm was trained on")
-    right.dataframe(effort, hide_index=True, column_config={
-        name: st.column_config.NumberColumn(width="small") for name in effort.columns[1:]})
+    seeds = figures.seed_table(table, by_capability, group_of, groups)
+    _comparison.charts(result, table, by_capability, groups, len(capabilities.units))
+    chance, below = st.columns(2, gap="large")
+    chance.subheader("Against random rows")
+    chance.dataframe(figures.chance_table(against(table)), hide_index=True)
+    below.subheader("What each arm was trained on")
+    below.dataframe(effort, hide_index=True)
+    st.subheader("Every seed")
+    st.dataframe(seeds, hide_index=True)
+    tables = {"Against random rows": figures.chance_table(against(table)), "What each arm was trained on": effort,
+              "Every seed, accuracy in %": seeds}
+    about = {"study": f"{study.name} ({study.identity})", "model": study.config.model, "asked": result.created,
+             "budget": f"{100 * budget:g} % of {len(bench.table):,} scored pool rows",
+             "scored": HELD_OUT[result.held_out], "runs": f"{result.done} of {result.total}"}
+    _comparison.download(result, table, tables, about, by_capability, groups)
 
 
 start()

@@ -1,43 +1,57 @@
 """Pool rows that repeat a target sample: no arm may train on what it is scored on."""
 
-import hashlib
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cadc.data.duplicates import group_rows, word_key
 from cadc.data.sample import Sample
 
+if TYPE_CHECKING:
+    from cadc.data.pictures import Fingerprint
+    from cadc.study import Study
 
-def repeats_target(pool: Sequence[Sample], target: Sequence[Sample],
-                   picture_digest: Callable[[str, Sample], str]) -> np.ndarray:
-    """bool [len(pool)]: rows with the words (question and answer, case folded) and the pictures of a target sample.
+Prints = Callable[[str, Sample], "tuple[Fingerprint, ...]"]
+"""prints(role, sample), role 'pool' or 'target': fingerprints of its pictures."""
 
-    `picture_digest(role, sample)` with role 'pool' or 'target' is asked only where the words are the same.
+
+def repeats_target(pool: Sequence[Sample], target: Sequence[Sample], prints: Prints) -> np.ndarray:
+    """bool [len(pool)]: rows that are near-duplicates of a target sample, by the rule of `cadc.data.duplicates`.
+
+    The same words but for case, spacing and punctuation, about the same pictures, re-encoded or not. Every row is held
+    against every target sample of its words, so no chain of likenesses hides one. `prints` is asked only where the
+    words are the same.
     """
-    words: dict[str, list[Sample]] = {}
+    words: dict[bytes, list[Sample]] = {}
     for sample in target:
-        words.setdefault(_words(sample), []).append(sample)
-    pictures: dict[str, set[str]] = {}
-    found = np.zeros(len(pool), bool)
+        words.setdefault(word_key(sample), []).append(sample)
+    met: dict[bytes, list[int]] = {}
     for position, sample in enumerate(pool):
-        key = _words(sample)
-        if key not in words:
-            continue
-        if key not in pictures:
-            pictures[key] = {picture_digest("target", twin) for twin in words[key]}
-        found[position] = picture_digest("pool", sample) in pictures[key]
+        if (key := word_key(sample)) in words:
+            met.setdefault(key, []).append(position)
+    found = np.zeros(len(pool), bool)
+    for key, positions in met.items():
+        looks = [prints("pool", pool[p]) for p in positions]
+        for sample in words[key]:
+            groups = group_rows([sample, *(pool[p] for p in positions)], [prints("target", sample), *looks])
+            found[positions] |= groups[1:] == 0
     return found
 
 
-def _words(sample: Sample) -> str:
-    """Role and folded words of every turn."""
-    return "\n".join(f"{turn.role}: {' '.join(turn.text.casefold().split())}" for turn in sample.turns)
+def prints_of(study: "Study") -> Prints:
+    """Fingerprints of the pictures of a study, each picture read once."""
+    from cadc.data.pictures import examine, picture_path
+    from cadc.errors import DataError
 
+    known: dict[tuple[str, str], Fingerprint] = {}
 
-def pixel_digest(images: Sequence) -> str:
-    """SHA-256 over size and pixels of PIL pictures, so that the same picture in another file is found."""
-    digest = hashlib.sha256()
-    for image in images:
-        digest.update(f"{image.size}".encode())
-        digest.update(image.convert("RGB").tobytes())
-    return digest.hexdigest()
+    def one(role: str, name: str) -> "Fingerprint":
+        if (role, name) not in known:
+            fact = examine(picture_path(name, study.image_root(role), study.ingest_images(role)).read_bytes(), name)
+            if fact.fingerprint is None:
+                raise DataError(f"{role} picture {name} cannot be read any more ({fact.problem}). Run ingest again.")
+            known[role, name] = fact.fingerprint
+        return known[role, name]
+
+    return lambda role, sample: tuple(one(role, name) for name in sample.images)

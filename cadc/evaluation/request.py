@@ -6,24 +6,23 @@ The worker reads only this file, so a run can be repeated whatever was decided s
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from cadc.curation.ground import Ground
+from cadc.curation.settings import CurationSettings
+from cadc.discovery.capabilities import Capabilities
 from cadc.errors import JobError
-from cadc.evaluation.arms import Chosen, Offer, selector
-from cadc.evaluation.leaks import pixel_digest, repeats_target
+from cadc.evaluation.arms import RENAMED, SELECTORS, selector
 from cadc.evaluation.settings import EvaluationSettings
-from cadc.evaluation.split import SAME, gradient_samples, scored_samples
 from cadc.study import Study, write_json
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One arm with one seed."""
+    """One arm with one seed at one budget."""
 
     arm: str
     seed: int
@@ -31,6 +30,10 @@ class Run:
     """Name of its row list in the request."""
     key: str
     """16 hex digits over all that its numbers depend on: equal runs of two requests are computed once."""
+    steps: int
+    """Optimiser steps."""
+    budget: float
+    """Share of the scored pool that the comparison asks for; arms without a budget (base, full) stand beside all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,97 +44,86 @@ class Request:
     created: str
     identity: str
     settings: EvaluationSettings
-    steps: int
     runs: tuple[Run, ...]
+    """Empty while rows are not chosen yet (`open`)."""
     row_lists: dict[str, dict[str, Any]]
     """Name → {index: positions in the pool file, stages: stage of each or null, shuffled} (see `Chosen`)."""
     scored: tuple[int, ...]
     """Positions in the target file (`Sample.index`) of the samples that are scored."""
     held_out: str
     notes: tuple[str, ...]
+    curation: dict[str, Any]
+    """Curation settings of the curriculum (`CurationSettings.to_dict`)."""
+    capabilities: dict[str, Any]
+    """Its capabilities (fields of `Capabilities`)."""
+
+    @property
+    def open(self) -> bool:
+        """Whether rows are still to be chosen, since an arm needs what only a job should compute (an embedding)."""
+        return not self.runs
+
+    @property
+    def total(self) -> int:
+        """How many runs there are or will be."""
+        if self.runs:
+            return len(self.runs)
+        trained = sum(arm != "base" for arm in self.settings.arms)
+        points = max(1, len(self.settings.budgets))
+        return points * (trained * len(self.settings.seeds) + ("base" in self.settings.arms))
 
 
 def request_evaluation(study: Study, settings: EvaluationSettings | None = None, *, bench: Any = None) -> Request:
     """Write down a comparison for the `evaluate` job and make it the one that the job runs.
 
-    bench: the `Workbench` whose curriculum is compared; None: the one that the study's decisions make. Raises JobError
-    when the study has no scores yet, DataError for an unknown arm.
+    bench: the `Workbench` whose curriculum is compared; None: the one that the study's decisions make. Where an arm
+    needs an embedding that is not there, the job computes it and chooses the rows first (`complete`), by the
+    capabilities and settings that are written down here. Raises JobError when the study has no scores yet, DataError
+    for an unknown arm or one that this study cannot have.
     """
-    from cadc.data import read_samples
+    from cadc.embedding import is_embedded
     from cadc.workbench import open_workbench
 
     settings = settings or EvaluationSettings()
-    bench = bench or open_workbench(study)
-    pool, target = read_samples(study.samples_file("pool")), read_samples(study.samples_file("target"))
-    in_means, single = gradient_samples(study, target)
-    split = scored_samples([s.unit or s.id for s in target], in_means=in_means, single=single,
-                           at_most=settings.samples_per_unit)
-    index = np.asarray(bench.scores.index)
-    by_index = {s.index: s for s in pool}
-    leaks = repeats_target([by_index[int(i)] for i in index], target, _digest_of(study))
-    rows = bench.curriculum.rows
-    offer = {"index": index, "allowed": ~leaks, "curriculum": rows["position"].to_numpy(np.int64),
-             "stages": rows["stage"].to_numpy(np.int64)}
-    notes = _notes(split.kind, int(leaks.sum()))
-    request = _compose(study, settings, offer, tuple(target[p].index for p in split.positions), split.kind, notes)
-    _write(study, request)
+    ground = (bench or open_workbench(study)).ground
+    waits = any(selector(arm).needs == "embedding" for arm in settings.arms)
+    request = Request(id="", created=datetime.now().isoformat(timespec="seconds"), identity=study.identity,
+                      settings=settings, runs=(), row_lists={}, scored=(), held_out="", notes=(),
+                      curation=ground.settings.to_dict(), capabilities=_plain(ground.capabilities))
+    request = replace(request, id=hash_of([request.identity, settings.to_json(), request.curation,
+                                           request.capabilities])[:12])
+    if not waits or all(is_embedded(study, role) for role in ("pool", "target")):
+        request = _completed(study, request, ground)
+    write_request(study, request)
+    write_json(study.evaluation_folder / "latest.json", {"id": request.id})
     return request
 
 
-def _digest_of(study: Study):
-    """How `repeats_target` looks at pictures."""
-    from cadc.data import open_images
+def complete(study: Study, request: Request) -> Request:
+    """The same request with the rows of every arm, written down; what is complete already stays as it is."""
+    from cadc.workbench import open_workbench
 
-    def digest(role: str, sample) -> str:
-        return pixel_digest(open_images(sample, study.image_root(role), study.ingest_images(role)))
-
-    return digest
-
-
-def _notes(kind: str, leaks: int) -> tuple[str, ...]:
-    """What a reader of the result must know."""
-    notes = []
-    if kind == SAME:
-        notes.append("The target is too small to keep samples back: arms are scored on the samples whose gradients "
-                     "chose the curriculum, which favours it.")
-    if leaks:
-        notes.append(f"{leaks} pool rows repeat a target sample and are left out of every arm.")
-    return tuple(notes)
+    if not request.open:
+        return request
+    kept = {key: tuple(value) if isinstance(value, list) else value for key, value in request.capabilities.items()}
+    ground = replace(open_workbench(study).ground, capabilities=Capabilities(**kept),
+                     settings=CurationSettings.from_dict(request.curation))
+    request = _completed(study, request, ground)
+    write_request(study, request)
+    return request
 
 
-def _compose(study: Study, settings: EvaluationSettings, offer: dict[str, np.ndarray], scored: tuple[int, ...],
-             held_out: str, notes: tuple[str, ...]) -> Request:
-    """Let every selector choose, once per seed, and name the runs."""
-    steps = settings.steps_for(int(np.unique(offer["curriculum"]).shape[0]))
-    lists: dict[str, dict[str, Any]] = {}
-    runs = []
-    for arm in settings.arms:
-        for seed in settings.seeds if arm != "base" else settings.seeds[:1]:
-            rows = _listed(selector(arm).select(Offer(**offer, seed=seed)), offer["index"])
-            if arm != "base" and not rows["index"]:
-                raise JobError(f"arm {arm!r} has no rows to train on. Raise the budget on Curriculum.")
-            name = _hash(rows)[:12]
-            lists[name] = rows
-            question = {"identity": study.identity, "rows": name, "scored": scored,
-                        "seed": seed if arm != "base" else 0,
-                        "steps": steps, "batch": settings.batch, "learning_rate": settings.learning_rate,
-                        "rise": settings.rise, "max_new_tokens": settings.max_new_tokens}
-            runs.append(Run(arm=arm, seed=seed, rows=name, key=_hash(question)[:16]))
-    runs.sort(key=lambda run: settings.seeds.index(run.seed))
-    identifier = _hash({"runs": [(r.arm, r.seed, r.key) for r in runs]})[:12]
-    return Request(id=identifier, created=datetime.now().isoformat(timespec="seconds"), identity=study.identity,
-                   settings=settings, steps=steps, runs=tuple(runs), row_lists=lists, scored=scored,
-                   held_out=held_out, notes=notes)
+def _completed(study: Study, request: Request, ground: Ground) -> Request:
+    from cadc.evaluation.compose import compose
+
+    return compose(study, request, ground)
 
 
-def _listed(chosen: Chosen, index: np.ndarray) -> dict[str, Any]:
-    """A choice as JSON: positions become rows of the pool file, which do not move when scores are made anew."""
-    return {"index": [int(i) for i in index[chosen.positions]],
-            "stages": None if chosen.stages is None else [int(s) for s in chosen.stages],
-            "shuffled": chosen.stages is None and chosen.shuffled}
+def _plain(capabilities: Capabilities) -> dict[str, Any]:
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(capabilities).items()}
 
 
-def _hash(value: Any) -> str:
+def hash_of(value: Any) -> str:
+    """64 hex digits of a JSON value."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
@@ -146,14 +138,12 @@ def result_file(study: Study, key: str) -> Path:
     return study.evaluation_folder / "results" / f"{key}.json"
 
 
-def _write(study: Study, request: Request) -> None:
-    values = {"id": request.id, "created": request.created, "identity": request.identity,
-              "settings": request.settings.to_json(), "steps": request.steps,
-              "runs": [{"arm": r.arm, "seed": r.seed, "rows": r.rows, "key": r.key} for r in request.runs],
-              "row_lists": request.row_lists, "scored": list(request.scored), "held_out": request.held_out,
-              "notes": list(request.notes)}
-    write_json(request_file(study, request.id), values)
-    write_json(study.evaluation_folder / "latest.json", {"id": request.id})
+def write_request(study: Study, request: Request) -> None:
+    """Write its file, whole or not at all."""
+    values = {name: getattr(request, name) for name in request.__dataclass_fields__}
+    write_json(request_file(study, request.id), values | {
+        "settings": request.settings.to_json(), "runs": [asdict(run) for run in request.runs],
+        "scored": list(request.scored), "notes": list(request.notes)})
 
 
 def read_request(study: Study, identifier: str | None = None) -> Request | None:
@@ -163,7 +153,7 @@ def read_request(study: Study, identifier: str | None = None) -> Request | None:
     """
     try:
         identifier = identifier or json.loads((study.evaluation_folder / "latest.json").read_text())["id"]
-        values = json.loads(request_file(study, identifier).read_text())
+        values = _renamed(json.loads(request_file(study, identifier).read_text()))
         values |= {"settings": EvaluationSettings.from_json(values["settings"]),
                    "runs": tuple(Run(**run) for run in values["runs"]),
                    "scored": tuple(values["scored"]), "notes": tuple(values["notes"])}
@@ -177,3 +167,16 @@ def read_request(study: Study, identifier: str | None = None) -> Request | None:
         raise JobError(f"evaluation request {request.id} belongs to another study ({request.identity}). "
                        "Ask for the comparison again on Evaluation.")
     return request
+
+
+def _renamed(values: dict[str, Any]) -> dict[str, Any]:
+    """A request of an earlier version in today's words: arms had other names, one number of steps, one budget."""
+    if "steps" not in values:
+        return values
+    steps = values.pop("steps")
+    runs = [{"steps": 0 if run["arm"] == "base" else steps, "budget": 0.0} | run for run in values["runs"]]
+    for run in runs:
+        run["arm"] = RENAMED.get(run["arm"], run["arm"])
+    arms = [RENAMED.get(arm, arm) for arm in values["settings"]["arms"]]
+    return {"curation": {}, "capabilities": {}} | values | {"runs": runs, "settings": values["settings"] | {
+        "arms": [arm for arm in arms if arm in SELECTORS]}}

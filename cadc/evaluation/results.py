@@ -12,7 +12,7 @@ import pandas as pd
 
 from cadc.evaluation.settings import EvaluationSettings
 
-COLUMNS = ("arm", "seed", "unit", "accuracy", "loss", "n", "rows", "samples_seen", "steps", "seconds")
+COLUMNS = ("arm", "seed", "unit", "accuracy", "loss", "n", "rows", "samples_seen", "steps", "seconds", "budget")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class EvaluationResult:
     created: str
     settings: EvaluationSettings
     table: pd.DataFrame
-    """Columns `COLUMNS`, tidy: one row per arm, seed and unit."""
+    """Columns `COLUMNS`, tidy: one row per budget, arm, seed and unit. `at_budget` before comparing."""
     held_out: str
     """`held out`, `means only` or `same samples`: how scored samples relate to the gradients (docs/evaluation.md)."""
     done: int
@@ -38,6 +38,13 @@ class EvaluationResult:
     def complete(self) -> bool:
         """Whether every run is there."""
         return self.done == self.total
+
+
+def at_budget(table: pd.DataFrame, budget: float | None = None) -> pd.DataFrame:
+    """The rows of one budget (None: the smallest that is there)."""
+    if table.empty:
+        return table
+    return table[table["budget"] == (table["budget"].min() if budget is None else budget)]
 
 
 _SUMMARY = ["arm", "capability", "accuracy", "accuracy_sd", "loss", "loss_sd", "units", "seeds"]
@@ -80,3 +87,28 @@ def summary(table: pd.DataFrame, group_of: Mapping[str, str] | None = None) -> p
     full = found[found["arm"] == "full"].set_index("capability")["accuracy"]
     base = found["capability"].map(full).replace(0.0, np.nan)
     return found.assign(relative=found["accuracy"] / base)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GapClosed:
+    """(ours − random) / (oracle − random): 0 is no better than chance, 1 as good as knowing the truth."""
+
+    mean: float
+    """Ratio of the mean differences; nan where the oracle is no better than random."""
+    sd: float
+    """Standard deviation over seeds of the ratio; nan with one seed."""
+    seeds: int
+
+
+def gap_closed(table: pd.DataFrame, ours: str, value: str = "accuracy") -> GapClosed | None:
+    """How much of the way from random to the oracle an arm goes; None where random or oracle are not there."""
+    if not {ours, "random", "oracle"} <= set(table["arm"]):
+        return None
+    seeds = shared_seeds(table, ours, "random", "oracle")
+    means = table[table["seed"].isin(seeds)].groupby(["seed", "arm"])[value].mean().unstack()
+    gap, room = means[ours] - means["random"], means["oracle"] - means["random"]
+    each = gap / room.where(room != 0)
+    whole = room.mean()
+    better = whole > 0 if value == "accuracy" else whole < 0
+    return GapClosed(mean=float(gap.mean() / whole) if better else float("nan"),
+                     sd=float(each.std(ddof=1)) if len(each) > 1 else float("nan"), seeds=len(each))

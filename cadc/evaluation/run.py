@@ -3,45 +3,23 @@
 import json
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cadc.errors import JobError
-from cadc.evaluation.request import Request, Run, read_request, request_evaluation, request_file, result_file
+from cadc.evaluation.request import Request, Run, complete, read_request, request_evaluation, request_file, result_file
 from cadc.evaluation.results import COLUMNS, EvaluationResult
-from cadc.evaluation.schedule import plan, rate
+from cadc.evaluation.retrain import Bench, open_bench, retrain
 from cadc.evaluation.scoring import score
 from cadc.evaluation.settings import EvaluationSettings
 from cadc.progress import Progress
 from cadc.study import Study, write_json
 
-if TYPE_CHECKING:
-    from cadc.data.sample import Sample
-    from cadc.training import PrefixBank
-    from cadc.vlm import Vlm
-
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class _Bench:
-    """The base model with an adapter, and kept prefixes of pool and target."""
-
-    vlm: "Vlm"
-    pool: "PrefixBank"
-    target: "PrefixBank"
-    place: dict[int, int]
-    """Position in the pool file → row of the bank."""
-    samples: "list[Sample]"
-    """Accepted target samples."""
-    scored: list[int]
-    """Their positions that are scored and can be encoded."""
-    pictures: Callable[["Sample"], list[Any]]
 
 
 def run_evaluation(study: Study, progress: Progress, settings: EvaluationSettings | None = None) -> None:
@@ -52,68 +30,51 @@ def run_evaluation(study: Study, progress: Progress, settings: EvaluationSetting
     """
     request = None if settings is not None else read_request(study)
     request = request or request_evaluation(study, settings)
-    todo = [run for run in request.runs if not result_file(study, run.key).exists()]
-    todo = list({run.key: run for run in todo}.values())
+    if request.open:
+        embed(study, progress)
+        request = complete(study, request)
+    todo = unfinished(study, request)
     total, done = _work(request, request.runs), _work(request, request.runs) - _work(request, todo)
     progress.start(total, unit="samples", done=done)
     if not todo:
         progress.note("every run of this comparison is already finished")
         return
-    bench = _prepare(study, request)
+    bench = open_bench(study, request.scored)
     for number, run in enumerate(todo):
         progress.note(f"run {number + 1} of {len(todo)}: {run.arm}, seed {run.seed}")
-        _one(study, request, run, bench, progress)
+        run_one(study, request, run, bench, progress)
 
 
-def _work(request: Request, runs: Any) -> int:
+def embed(study: Study, progress: Progress) -> None:
+    """The embeddings that some arms choose by, where they are not there yet."""
+    from cadc.embedding import embeddings
+    from cadc.gradients.scores import Scores
+
+    scores = Scores.load(study)
+    for role, index in (("pool", scores.index), ("target", scores.sample_index)):
+        embeddings(study, role, np.asarray(index), progress)
+
+
+def unfinished(study: Study, request: Request) -> list[Run]:
+    """Runs that have no result yet, each key once."""
+    return list({run.key: run for run in request.runs if not result_file(study, run.key).exists()}.values())
+
+
+def _work(request: Request, runs: Iterable[Run]) -> int:
     """Samples trained on and scored."""
-    trained = request.steps * request.settings.batch
-    return sum((trained if request.row_lists[run.rows]["index"] else 0) + len(request.scored) for run in runs)
+    return sum(run.steps * request.settings.batch + len(request.scored) for run in runs)
 
 
-def _prepare(study: Study, request: Request) -> _Bench:
-    """Load the base with an adapter, and the target."""
-    from cadc.data import open_images
-    from cadc.training import PrefixBank
-    from cadc.vlm import open_vlm
-    from cadc.vlm.feed import Feed
-
-    config = study.config
-    vlm = open_vlm(config)
-    pool, target = Feed(study, "pool", vlm), Feed(study, "target", vlm)
-    bank = PrefixBank(vlm, target.encode)
-    at = {sample.index: place for place, sample in enumerate(target.samples)}
-    scored = bank.usable([at[index] for index in request.scored])
-    if not scored:
-        raise JobError("no target sample can be encoded, so there is nothing to score. See the Data page.")
-
-    def pictures(sample: "Sample") -> list[Any]:
-        return open_images(sample, study.image_root("target"), study.ingest_images("target"))
-
-    return _Bench(vlm, PrefixBank(vlm, pool.encode), bank, {s.index: p for p, s in enumerate(pool.samples)},
-                  target.samples, scored, pictures)
-
-
-def _one(study: Study, request: Request, run: Run, bench: _Bench, progress: Progress) -> None:
+def run_one(study: Study, request: Request, run: Run, bench: Bench, progress: Progress) -> None:
     """Train and score one arm with one seed, then write its file."""
-    from cadc.training import fresh_adapter, train
-
     settings, rows = request.settings, request.row_lists[run.rows]
-    began, logged = time.monotonic(), []
-    fresh_adapter(bench.vlm, run.seed)
-    if rows["index"]:
-        own = np.array([bench.place[index] for index in rows["index"]])
-        stages = None if rows["stages"] is None else np.array(rows["stages"])
-        steps = plan(len(own), stages, steps=request.steps, batch=settings.batch, seed=run.seed,
-                     shuffled=rows["shuffled"])
-        rates = [rate(step, settings.learning_rate, settings.rise) for step in range(request.steps)]
-        for loss, now in zip(train(bench.vlm, bench.pool, own[steps].tolist(), rates), rates, strict=True):
-            logged.append(round(loss, 5))
-            progress.step(settings.batch, loss=loss, lr=now)
+    began = time.monotonic()
+    logged = retrain(bench, rows["index"], rows["stages"], shuffled=rows["shuffled"], steps=run.steps, seed=run.seed,
+                     settings=settings, progress=progress)
     trained = time.monotonic() - began
     units = score(bench.vlm, bench.target, bench.samples, bench.scored, pictures=bench.pictures,
                   max_new_tokens=settings.max_new_tokens, seen=lambda n: progress.step(n))
-    used = len(set(rows["index"] or []))
+    used = len(set(rows["index"]))
     log.info("%s, seed %d: %d rows, %d steps, accuracy %.3f", run.arm, run.seed, used, len(logged),
              float(np.mean([u["accuracy"] for u in units])))
     write_json(result_file(study, run.key), {
@@ -136,13 +97,13 @@ def read_result(study: Study, request: Request) -> EvaluationResult:
         found = _read(path, study)
         done += 1
         rows += [(run.arm, run.seed, unit["unit"], unit["accuracy"], unit["loss"], unit["n"], found["rows"],
-                  found["samples_seen"], found["steps"], found["seconds"]) for unit in found["units"]]
+                  found["samples_seen"], found["steps"], found["seconds"], run.budget) for unit in found["units"]]
         notes += [note for note in found["notes"] if note not in notes]
         if found["not_scored"] and (note := f"{found['not_scored']} target samples could not be encoded.") not in notes:
             notes.append(note)
     return EvaluationResult(id=request.id, created=request.created, settings=request.settings,
                             table=pd.DataFrame(rows, columns=list(COLUMNS)), held_out=request.held_out, done=done,
-                            total=len(request.runs), notes=tuple(notes))
+                            total=request.total, notes=tuple(notes))
 
 
 def _read(path: Path, study: Study) -> dict[str, Any]:

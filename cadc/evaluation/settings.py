@@ -6,7 +6,8 @@ from typing import Any
 
 from cadc.errors import DataError
 
-DEFAULT_ARMS = ("base", "curated", "curated-mixed", "random", "full")
+DEFAULT_ARMS = ("base", "cadc", "cadc-mixed", "random", "full")
+EQUAL = ("steps", "epochs")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +21,13 @@ class EvaluationSettings:
     steps: int = 150
     """Optimiser steps of every trained arm."""
     epochs: float = 0.0
-    """When above 0: passes over the curriculum, instead of `steps`; the other arms then take as many steps."""
+    """When above 0: passes over the curriculum, instead of `steps`."""
+    equal: str = "steps"
+    """What all trained arms have in common. `steps`: "5 % of the data for the same steps". `epochs`: every arm passes
+    `epochs` times over its own rows: "5 % of the data for 5 % of the steps"."""
+    budgets: tuple[float, ...] = ()
+    """Shares of the scored pool (or rows, above 1) at which every arm is compared: the points of a budget curve. ():
+    the curriculum's own budget."""
     batch: int = 32
     """Samples per optimiser step."""
     learning_rate: float = 3e-3
@@ -35,12 +42,15 @@ class EvaluationSettings:
     def __post_init__(self) -> None:
         object.__setattr__(self, "arms", tuple(self.arms))
         object.__setattr__(self, "seeds", tuple(int(seed) for seed in self.seeds))
+        object.__setattr__(self, "budgets", tuple(float(budget) for budget in self.budgets))
         checks = {
             "arms": len(self.arms) > 0 and len(set(self.arms)) == len(self.arms),
             "seeds": len(self.seeds) > 0 and len(set(self.seeds)) == len(self.seeds),
             "epochs": 0 <= self.epochs < float("inf"),
             "learning_rate": 0 < self.learning_rate < 1,
             "rise": self.rise >= 0,
+            "equal": self.equal in EQUAL and (self.equal == "steps" or self.epochs > 0),
+            "budgets": len(set(self.budgets)) == len(self.budgets) and all(0 < b < 1e9 for b in self.budgets),
         }
         checks |= {name: getattr(self, name) >= 1 for name in ("steps", "batch", "samples_per_unit", "max_new_tokens")}
         for name, ok in checks.items():
@@ -48,15 +58,16 @@ class EvaluationSettings:
                 raise DataError(f"evaluation setting {name}={getattr(self, name)!r} is not allowed. "
                                 "See docs/evaluation.md for what it means.")
 
-    def steps_for(self, curriculum_rows: int) -> int:
-        """Optimiser steps of every arm, given the number of rows in the curriculum."""
+    def steps_for(self, rows: int, curriculum_rows: int) -> int:
+        """Optimiser steps of an arm with so many rows, given the number of rows in the curriculum."""
         if self.epochs == 0:
             return self.steps
-        return max(1, round(self.epochs * curriculum_rows / self.batch))
+        return max(1, round(self.epochs * (rows if self.equal == "epochs" else curriculum_rows) / self.batch))
 
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON values."""
-        return dataclasses.asdict(self) | {"arms": list(self.arms), "seeds": list(self.seeds)}
+        return dataclasses.asdict(self) | {"arms": list(self.arms), "seeds": list(self.seeds),
+                                           "budgets": list(self.budgets)}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "EvaluationSettings":

@@ -1,15 +1,21 @@
-"""What a comparison means, in words that do not claim more than its numbers carry."""
+"""What a comparison means, in words that do not claim more than its numbers carry.
+
+Tables here are of one budget (`at_budget`).
+"""
 
 import pandas as pd
 
-from cadc.evaluation.results import cells, shared_seeds, summary
+from cadc.evaluation.results import cells, gap_closed, shared_seeds, summary
 from cadc.evaluation.statistics import Difference, holm, paired
 
 SURE = 0.05
 """Differences with a (Holm-corrected) p below this are called distinguishable."""
-_SAME_ROWS = ("curated", "curated-passes", "curated-mixed")
-_NAMES = {"base": "the untrained base", "curated": "the curriculum", "curated-mixed": "the shuffled curriculum",
-          "curated-passes": "the curriculum in whole passes", "random": "random rows", "full": "the full pool"}
+OURS = ("cadc-mixed", "cadc", "cadc-staged")
+"""Arms on the rows of the curriculum; the first that is there speaks for its selection."""
+_NAMES = {"base": "the untrained base", "cadc": "the curriculum", "cadc-mixed": "the shuffled curriculum",
+          "cadc-staged": "the curriculum stage after stage", "random": "random rows", "full": "the full pool",
+          "random-no-duplicates": "random rows without duplicates", "oracle": "the oracle",
+          "paper": "the paper preset", "paper-mixed": "the paper preset's rows, shuffled"}
 
 
 def compare(table: pd.DataFrame, ours: str, theirs: str, value: str = "accuracy") -> Difference:
@@ -17,6 +23,65 @@ def compare(table: pd.DataFrame, ours: str, theirs: str, value: str = "accuracy"
     seeds = shared_seeds(table, ours, theirs)
     units = sorted(set(table.loc[table["arm"] == ours, "unit"]) & set(table.loc[table["arm"] == theirs, "unit"]))
     return paired(cells(table, ours, value, seeds, units), cells(table, theirs, value, seeds, units))
+
+
+def against(table: pd.DataFrame, control: str = "random", value: str = "accuracy") -> pd.DataFrame:
+    """Every other arm minus `control`: arm, mean, low, high, p, holm (corrected over all of them), sure.
+
+    Empty where the control is not there.
+    """
+    columns = ["arm", "mean", "low", "high", "p", "holm", "sure"]
+    arms = [arm for arm in dict.fromkeys(table["arm"]) if arm != control]
+    if control not in set(table["arm"]) or not arms:
+        return pd.DataFrame(columns=columns)
+    found = [compare(table, arm, control, value) for arm in arms]
+    corrected = holm([one.p for one in found])
+    return pd.DataFrame([(arm, one.mean, one.low, one.high, one.p, p, p < SURE)
+                         for arm, one, p in zip(arms, found, corrected, strict=True)], columns=columns)
+
+
+def headline(table: pd.DataFrame) -> str:
+    """One plain sentence: what the curriculum reaches, what random rows reach, what order alone adds, and how sure.
+
+    `The curriculum's rows (5 % of the pool) reach 97 ± 2 % of full; random rows reach 88 ± 3 %: …`.
+    """
+    subject = next((arm for arm in OURS if arm in set(table["arm"])), None)
+    if subject is None:
+        return "The curriculum is not among the arms, so nothing can be said about it."
+    overall = summary(table).set_index("arm")
+    share = 100 * float(table["budget"].iloc[0])
+    parts = [f"At {share:.3g} % of the pool {_name(subject)} reaches {_reach(overall, subject)}"]
+    if "random" in overall.index:
+        parts.append(f"random rows reach {_reach(overall, 'random')}: {_sure(compare(table, subject, 'random'))}")
+    order = next((arm for arm in OURS[1:] if arm in overall.index), None)
+    if order and "cadc-mixed" in overall.index:
+        parts.append(f"order alone adds {_points(compare(table, order, 'cadc-mixed'))}")
+    gap = gap_closed(table, subject)
+    if gap is not None and gap.mean == gap.mean:
+        spread = f" ± {gap.sd:.2f}" if gap.sd == gap.sd else ""
+        parts.append(f"of the way from random to the oracle it goes {gap.mean:.2f}{spread}")
+    return "; ".join(parts) + "."
+
+
+def _reach(overall: pd.DataFrame, arm: str) -> str:
+    """`97 ± 2 % of full`, or plain accuracy where there is no full arm."""
+    row = overall.loc[arm]
+    full = float(overall.loc["full", "accuracy"]) if "full" in overall.index else 0.0
+    scale, word = (100 / full, "% of full") if full else (100.0, "% accuracy")
+    spread = f" ± {scale * row['accuracy_sd']:.1f}" if row["seeds"] > 1 else ""
+    return f"{scale * row['accuracy']:.1f}{spread} {word}"
+
+
+def _points(found: Difference) -> str:
+    """`+0.4 ± 1.1 points: not distinguishable`; ± is half of the 95 % interval."""
+    reach = f" ± {50 * (found.high - found.low):.1f}" if found.high == found.high else ""
+    return f"{100 * found.mean:+.1f}{reach} points: {_sure(found)}"
+
+
+def _sure(found: Difference) -> str:
+    if not found.p < SURE:
+        return "not distinguishable"
+    return "a distinguishable gain" if found.mean > 0 else "a distinguishable loss"
 
 
 def verdict(table: pd.DataFrame) -> str:
@@ -33,11 +98,11 @@ def verdict(table: pd.DataFrame) -> str:
     sentences = ["Accuracy on the target: " + "; ".join(_accuracy(row) for row in overall.to_dict("records")) + "."]
     if len(arms) == 1:
         return sentences[0] + " There is nothing to compare it with."
-    subject = "curated" if "curated" in arms else arms[0]
+    subject = "cadc" if "cadc" in arms else arms[0]
     pairs = [(subject, arm) for arm in arms if arm != subject]
-    if subject == "curated":
-        controls = [arm for arm in arms if arm not in (*_SAME_ROWS, "base")]
-        pairs += [(same, arm) for same in _SAME_ROWS[1:] if same in arms for arm in controls]
+    if subject == "cadc":
+        controls = [arm for arm in arms if arm not in (*OURS, "base")]
+        pairs += [(same, arm) for same in OURS if same != "cadc" and same in arms for arm in controls]
     found = [compare(table, *pair) for pair in pairs]
     sure = holm([one.p for one in found])
     sentences += [_against(*pair, one, p) for pair, one, p in zip(pairs, found, sure, strict=True)]
@@ -57,11 +122,11 @@ def _losses(table: pd.DataFrame, pairs: list[tuple[str, str]]) -> list[str]:
 
 
 def _name(arm: str) -> str:
-    return _NAMES.get(arm, arm)
+    return _NAMES.get(arm, f"the arm {arm}")
 
 
 def _accuracy(row: dict) -> str:
-    """`curated 54.9 ± 1.2 % (109 % of full)`."""
+    """`cadc 54.9 ± 1.2 % (109 % of full)`."""
     spread = f" ± {100 * row['accuracy_sd']:.1f}" if row["seeds"] > 1 else ""
     known = row["arm"] != "full" and row["relative"] == row["relative"]
     share = f" ({100 * row['relative']:.0f} % of full)" if known else ""
@@ -76,7 +141,7 @@ def _against(subject: str, arm: str, found: Difference, p: float) -> str:
     span = f"{100 * found.mean:+.1f} points, 95 % interval {100 * found.low:+.1f} to {100 * found.high:+.1f}"
     # Holm's correction may keep what the plain interval alone would tell apart: then the sentence says why.
     unsure = "not distinguishable" + (", counting all comparisons" if found.low * found.high > 0 else "")
-    if (subject, arm) == ("curated", "curated-mixed"):
+    if (subject, arm) == ("cadc", "cadc-mixed"):
         sign = unsure if p >= SURE else "it helps" if found.mean > 0 else "it hurts"
         return f"Order alone adds {span}: {sign}."
     if p >= SURE:

@@ -13,10 +13,11 @@ import plotly.graph_objects as go
 
 from cadc.figures.palette import plain
 
-ARM_COLOURS = {"base": "#c3c7cc", "random": "#8a9099", "full": "#5f6b7a", "curated": "#0b7a75",
-               "curated-mixed": "#6cc5bf"}
+ARM_COLOURS = {"base": "#c3c7cc", "random": "#8a9099", "random-no-duplicates": "#a7adb5", "full": "#5f6b7a",
+               "cadc": "#0b7a75", "cadc-mixed": "#6cc5bf", "cadc-staged": "#2f9f99", "oracle": "#3a3f47"}
 """Arms are greys and teals, so that they are never taken for a capability's colour."""
-_OTHERS = ("#b08968", "#7f5539", "#d4a373", "#a98467")
+_OTHERS = ("#b08968", "#7f5539", "#d4a373", "#a98467", "#9c6644", "#6f5e53", "#c9ada7", "#8d7b68", "#b5838d", "#6d6875",
+           "#a5a58d", "#84a98c", "#52796f", "#997b66")
 
 
 def arm_colours(arms: Sequence[str]) -> dict[str, str]:
@@ -25,17 +26,25 @@ def arm_colours(arms: Sequence[str]) -> dict[str, str]:
     return {arm: ARM_COLOURS.get(arm) or next(free) for arm in arms}
 
 
-def work(settings: Mapping[str, object], units: int) -> dict[str, int]:
+def work(settings: Mapping[str, object], units: int, pool: int = 0, budget: float = 0.05) -> dict[str, int]:
     """runs, trained, scored (samples) of a comparison, before it starts.
 
-    settings: `EvaluationSettings.to_json`; the base arm is scored once and never trained. `scored` is an upper bound:
-    a unit may have fewer samples than it may be scored on.
+    settings: `EvaluationSettings.to_json`; pool: scored rows, budget: of the curriculum, where steps follow from rows.
+    The base arm is scored once and never trained; the full pool is trained once where steps are the same at every
+    budget. Upper bounds: a unit may have fewer samples than it may be scored on, a rule may find fewer rows.
     """
-    trained = [arm for arm in settings["arms"] if arm != "base"]
-    seeds = len(settings["seeds"])
-    runs = len(trained) * seeds + ("base" in settings["arms"])
-    return {"runs": runs, "trained": len(trained) * seeds * settings["steps"] * settings["batch"],
-            "scored": runs * units * settings["samples_per_unit"]}
+    seeds, batch, points = len(settings["seeds"]), settings["batch"], settings.get("budgets") or [budget]
+    epochs, equal = settings.get("epochs", 0), settings.get("equal", "steps")
+    runs, trained = int("base" in settings["arms"]), 0
+    for number, point in enumerate(points):
+        own = point * pool if point <= 1 else point
+        for arm in settings["arms"]:
+            if arm == "base" or (arm == "full" and number and (equal == "epochs" or not epochs)):
+                continue
+            rows = pool if arm == "full" and equal == "epochs" else own
+            steps = max(1, round(epochs * rows / batch)) if epochs else settings["steps"]
+            runs, trained = runs + seeds, trained + seeds * steps * batch
+    return {"runs": runs, "trained": trained, "scored": runs * units * settings["samples_per_unit"]}
 
 
 def pace(results: Sequence[pd.DataFrame], warmup: Sequence[float]) -> tuple[float | None, str]:
@@ -87,6 +96,20 @@ def seed_table(table: pd.DataFrame, summary: pd.DataFrame, group_of: Mapping[str
     order = [(group, arm) for group in groups for arm in dict.fromkeys(table["arm"]) if (group, arm) in keyed.index]
     digits = {name: 1 for name in found.columns if name != "units"} | {"loss": 3}
     return found.reindex(pd.MultiIndex.from_tuples(order, names=keyed.index.names)).round(digits).reset_index()
+
+
+def chance_table(against: pd.DataFrame) -> pd.DataFrame:
+    """arm, difference to random and its 95 % interval in points, p after Holm, in words: most ahead first.
+
+    against: `cadc.evaluation.against`.
+    """
+    found = pd.DataFrame({"arm": against["arm"], "minus random": (100 * against["mean"].astype(float)).round(1),
+                          "from": (100 * against["low"].astype(float)).round(1),
+                          "to": (100 * against["high"].astype(float)).round(1),
+                          "p (Holm)": against["holm"].astype(float).round(3)})
+    found.insert(2, "reading", ["not distinguishable" if not sure else "better" if mean > 0 else "worse"
+                                for sure, mean in zip(against["sure"], against["mean"], strict=True)])
+    return found.sort_values("minus random", ascending=False)
 
 
 def effort_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -141,6 +164,57 @@ def unit_dots(summary: pd.DataFrame, arms: Sequence[str]) -> go.Figure:
     figure.update_yaxes(type="category", autorange="reversed", automargin=True)
     figure.update_xaxes(title="accuracy", tickformat=".0%", rangemode="tozero")
     return _finish(figure, 120 + 24 * len(units))
+
+
+def radar(summary: pd.DataFrame, arms: Sequence[str], groups: Sequence[str]) -> go.Figure:
+    """One outline per arm over the capabilities: accuracy, 0 in the middle. Fewer than three: use the bars."""
+    figure, colours = go.Figure(), arm_colours(arms)
+    around = [*groups, groups[0]] if len(groups) else []
+    for arm in arms:
+        part = summary[summary["arm"] == arm].set_index("capability").reindex(around)
+        figure.add_scatterpolar(r=part["accuracy"], theta=[plain(g, 28) for g in around], name=plain(arm),
+                                line={"color": colours[arm], "width": 2}, hovertemplate="%{theta}: %{r:.1%}")
+    figure.update_polars(radialaxis={"tickformat": ".0%", "rangemode": "tozero", "angle": 90, "tickangle": 90},
+                         bgcolor="rgba(0,0,0,0)", angularaxis={"direction": "clockwise"})
+    return _finish(figure, 420)
+
+
+def curve_points(table: pd.DataFrame) -> pd.DataFrame:
+    """arm, budget, accuracy, sd, rows, seeds of every arm that has a budget: the points of a budget curve.
+
+    table: the tidy result with all its budgets. `base` and `full` do not follow the budget and are left out.
+    """
+    own = table[~table["arm"].isin(["base", "full"])]
+    runs = own.groupby(["arm", "budget", "seed"], sort=False).agg(accuracy=("accuracy", "mean"), rows=("rows", "first"))
+    found = runs.reset_index().groupby(["arm", "budget"], sort=False).agg(
+        accuracy=("accuracy", "mean"), sd=("accuracy", "std"), rows=("rows", "mean"), seeds=("seed", "nunique"))
+    return found.reset_index().sort_values(["arm", "budget"], kind="stable")
+
+
+def levels(table: pd.DataFrame) -> dict[str, float]:
+    """Accuracy of `base` and `full`, the two lines that a budget curve runs between."""
+    return {arm: float(own.groupby("seed")["accuracy"].mean().mean())
+            for arm, own in table[table["arm"].isin(["base", "full"])].groupby("arm", sort=False)}
+
+
+def budget_curve(points: pd.DataFrame, lines: Mapping[str, float]) -> go.Figure:
+    """Accuracy over the budget, one line per arm with its s.d.; `base` and `full` dashed."""
+    arms = list(dict.fromkeys(points["arm"]))
+    figure, colours = go.Figure(), arm_colours([*arms, *lines])
+    for arm in arms:
+        part = points[points["arm"] == arm]
+        figure.add_scatter(x=part["budget"], y=part["accuracy"], name=plain(arm), mode="lines+markers",
+                           line={"color": colours[arm], "width": 2}, marker={"size": 8}, customdata=part[["rows"]],
+                           error_y={"type": "data", "array": part["sd"].fillna(0), "thickness": 1.2},
+                           hovertemplate="%{x:.1%} (%{customdata[0]:,.0f} rows): %{y:.1%}")
+    for arm, level in lines.items():
+        figure.add_hline(y=level, line={"color": colours[arm], "dash": "dash", "width": 1.5},
+                         annotation={"text": plain(arm), "font": {"size": 12}})
+    ticks = sorted(set(points["budget"]))
+    figure.update_xaxes(title="budget, share of the pool", type="log", tickvals=ticks,
+                        ticktext=[f"{100 * tick:g} %" for tick in ticks])
+    figure.update_yaxes(title="accuracy", tickformat=".0%", rangemode="tozero")
+    return _finish(figure, 380)
 
 
 def _finish(figure: go.Figure, height: int) -> go.Figure:

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from benchmarks.controls import best_unit, centred, near_columns, unit_similarity, word_features
+from benchmarks.controls import best_unit, near_columns, unit_similarity
+from cadc.signals import centred, word_features
 
 
 @pytest.mark.parametrize("sparse", [False, True])

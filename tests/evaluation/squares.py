@@ -1,4 +1,5 @@
-"""A small study on a from-config model: coloured squares, three target units, sixty pool rows."""
+"""A small study on a from-config model: coloured squares, three target units, sixty pool rows, twenty answered wrongly.
+"""
 
 import json
 import random
@@ -12,6 +13,10 @@ QUESTIONS = {"name": "Which colour is it?", "is_red": "Is it red?", "option": "A
 def answer(kind: str, colour: str) -> str:
     letter = "ABC"[list(COLOURS).index(colour)]
     return {"name": colour, "is_red": "yes" if colour == "red" else "no", "option": letter}[kind]
+
+
+WRONG = range(40, 60)
+"""Pool rows whose answer is another colour's."""
 
 
 def write_rows(folder: Path, name: str, count: int, seed: int) -> list[dict]:
@@ -33,8 +38,17 @@ def write_rows(folder: Path, name: str, count: int, seed: int) -> list[dict]:
     return rows
 
 
+def _other(kind: str, said: str) -> str:
+    """A wrong answer, the same for all samples of one right answer."""
+    around = {"name": list(COLOURS), "is_red": ["yes", "no"], "option": list("ABC")}[kind]
+    return around[(around.index(said) + 1) % len(around)]
+
+
 def squares_study(folder: Path):
-    """The study, nothing computed yet. Row 10 of its pool is a copy of the last target row."""
+    """The study, nothing computed yet. Row 10 of its pool is a copy of the last target row, row 13 one in other letters
+    with a re-encoded picture. The ground truth lies beside the pool."""
+    from PIL import Image
+
     from cadc.demo.model import build_model, build_processor
     from cadc.study import Study, StudyConfig
 
@@ -44,6 +58,16 @@ def squares_study(folder: Path):
     pool, target = write_rows(folder, "pool", 60, 1), write_rows(folder, "target", 48, 2)
     shutil.copy(folder / target[-1]["image"], folder / "images" / "leak.png")
     pool[10] = pool[10] | {"image": "images/leak.png", "conversations": target[-1]["conversations"]}
+    last = target[-1]["conversations"]
+    loud = [last[0] | {"value": last[0]["value"].upper().replace("<IMAGE>", "<image>") + "!"}, last[1]]
+    Image.open(folder / target[-1]["image"]).save(folder / "images" / "leak.jpg", quality=90)
+    pool[13] = pool[13] | {"image": "images/leak.jpg", "conversations": loud}
+    for i in WRONG:
+        said = pool[i]["conversations"]
+        pool[i] = pool[i] | {"conversations": [said[0], said[1] | {"value": _other(pool[i]["task"], said[1]["value"])}]}
+    truth = [{"index": i, "wrong": i in WRONG, "on_target": True, "duplicate_of": None, "unit": row["task"]}
+             for i, row in enumerate(pool)]
+    (folder / "truth_pool.jsonl").write_text("\n".join(map(json.dumps, truth)))
     (folder / "pool.json").write_text(json.dumps(pool))
     (folder / "target.json").write_text(json.dumps(target))
     config = StudyConfig(pool=str(folder / "pool.json"), target=str(folder / "target.json"), unit_column="task",

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from cadc.errors import DataError
-from cadc.evaluation.arms import SELECTORS, Offer, selector
+from cadc.evaluation.arms import SELECTORS, selector
+from cadc.evaluation.offer import Offer
 from cadc.evaluation.settings import EvaluationSettings
 
 
@@ -14,7 +15,7 @@ def offer(seed: int = 0) -> Offer:
 
 
 def test_no_arm_takes_a_row_that_repeats_a_target_sample():
-    for one in SELECTORS.values():
+    for one in (SELECTORS[name] for name in ("base", "cadc", "cadc-staged", "cadc-mixed", "random", "full")):
         assert offer().allowed[one.select(offer()).positions].all()
 
 
@@ -24,12 +25,12 @@ def test_random_has_as_many_different_rows_as_the_curriculum_and_changes_with_th
     assert sorted(first) != sorted(second)
 
 
-def test_curated_keeps_order_stages_and_replay():
-    chosen = selector("curated").select(offer())
-    assert chosen.positions.tolist() == [9, 4, 5, 9, 20]
-    assert chosen.stages.tolist() == [1, 1, 2, 2, 2]
-    whole = selector("curated-passes").select(offer())
-    assert whole.positions.tolist() == chosen.positions.tolist() and whole.stages is None and not whole.shuffled
+def test_the_curriculum_keeps_its_order_and_replayed_rows():
+    staged = selector("cadc-staged").select(offer())
+    assert staged.positions.tolist() == [9, 4, 5, 9, 20]
+    assert staged.stages.tolist() == [1, 1, 2, 2, 2]
+    whole = selector("cadc").select(offer())
+    assert whole.positions.tolist() == staged.positions.tolist() and whole.stages is None and not whole.shuffled
 
 
 def test_an_unknown_arm_is_one_clear_line():
@@ -44,4 +45,7 @@ def test_settings_survive_json_and_refuse_nonsense():
         EvaluationSettings.from_json({"speed": 1})
     with pytest.raises(DataError, match="learning_rate"):
         EvaluationSettings(learning_rate=0)
-    assert EvaluationSettings(epochs=2, batch=10).steps_for(100) == 20
+    assert EvaluationSettings(epochs=2, batch=10).steps_for(900, 100) == 20
+    assert EvaluationSettings(epochs=2, batch=10, equal="epochs").steps_for(900, 100) == 180
+    with pytest.raises(DataError, match="equal"):
+        EvaluationSettings(equal="epochs")

@@ -13,7 +13,7 @@ from cadc.evaluation import EvaluationSettings, read_request, read_results, requ
 from cadc.evaluation.request import result_file
 from cadc.progress import Cancelled, Silent
 
-SMALL = EvaluationSettings(arms=("base", "curated", "random", "full"), seeds=(0, 1), steps=12, batch=8, rise=2,
+SMALL = EvaluationSettings(arms=("base", "cadc", "random", "full"), seeds=(0, 1), steps=12, batch=8, rise=2,
                            samples_per_unit=4, max_new_tokens=4)
 
 
@@ -65,7 +65,7 @@ def test_no_scored_target_sample_is_trained_on_and_none_was_seen_by_a_gradient(e
     request = read_request(evaluated)
     assert request.held_out == "held out"
     assert not any(10 in rows["index"] for rows in request.row_lists.values())
-    assert any("1 pool rows repeat" in note for note in request.notes)
+    assert any("3 pool rows repeat" in note for note in request.notes)
     targets = json.loads((evaluated.targets_folder / "targets.json").read_text())
     assert not set(request.scored) & {sample["index"] for sample in targets["samples"]}
 
@@ -74,9 +74,9 @@ def test_seeds_and_arms_differ_but_share_what_they_should(evaluated):
     request = read_request(evaluated)
     rows = {(run.arm, run.seed): run.rows for run in request.runs}
     assert rows["random", 0] != rows["random", 1]
-    assert rows["curated", 0] == rows["curated", 1]
+    assert rows["cadc", 0] == rows["cadc", 1]
     table = read_results(evaluated)[0].table
-    assert table[table["arm"] == "curated"].groupby("seed")["loss"].mean().nunique() == 2
+    assert table[table["arm"] == "cadc"].groupby("seed")["loss"].mean().nunique() == 2
 
 
 def test_a_finished_comparison_is_not_computed_again(evaluated):

@@ -10,7 +10,7 @@ from cadc.study import write_json
 
 def finish(study, request, keys):
     """Result files as the job writes them, with planted accuracies: every arm has its own."""
-    better = {"base": 0.1, "random": 0.4, "full": 0.5, "curated": 0.8, "curated-mixed": 0.75}
+    better = {"base": 0.1, "random": 0.4, "full": 0.5, "cadc": 0.8, "cadc-mixed": 0.75}
     units = Scores.load(study).units
     for run in request.runs:
         if run.key in keys:
@@ -56,8 +56,8 @@ def test_a_finished_comparison_shows_verdict_effort_and_every_seed(study, open_p
     table = next(f.value for f in page.dataframe if "seed 2" in f.value)
     overall = table[table["capability"] == "overall"].set_index("arm")
     assert list(overall.index[:1]) == ["base"] and overall.loc["full", "% of full"] == 100
-    seeds = overall.loc["curated", ["seed 0", "seed 1", "seed 2"]]
-    assert overall.loc["curated", "mean"] == pytest.approx(seeds.mean(), abs=0.11)
+    seeds = overall.loc["cadc", ["seed 0", "seed 1", "seed 2"]]
+    assert overall.loc["cadc", "mean"] == pytest.approx(seeds.mean(), abs=0.11)
 
 
 def test_it_says_what_is_missing_on_an_empty_cache(empty_cache, open_page):

@@ -1,0 +1,111 @@
+"""Which rows every arm of a request trains on, for how many steps, and which samples it is scored on."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from cadc.curation.curriculum import curate_on
+from cadc.curation.ground import Ground
+from cadc.errors import DataError, JobError
+from cadc.evaluation.arms import UNTRAINED, selector
+from cadc.evaluation.leaks import prints_of, repeats_target
+from cadc.evaluation.material import Material
+from cadc.evaluation.offer import Chosen, Offer
+from cadc.evaluation.request import Request, Run, hash_of
+from cadc.evaluation.split import SAME, gradient_samples, scored_samples
+from cadc.study import Study
+
+
+def compose(study: Study, request: Request, ground: Ground) -> Request:
+    """Let every selector choose, at every budget and for every seed, and name the runs.
+
+    Raises DataError for an arm that this study cannot have, JobError for one without a row.
+    """
+    from cadc.data import read_samples
+
+    settings = request.settings
+    pool, target = (read_samples(study.samples_file(role)) for role in ("pool", "target"))
+    in_means, single = gradient_samples(study, target)
+    split = scored_samples([s.unit or s.id for s in target], in_means=in_means, single=single,
+                           at_most=settings.samples_per_unit)
+    by_index = {s.index: s for s in pool}
+    leaks = repeats_target([by_index[int(i)] for i in ground.scores.index], target, prints_of(study))
+    material = Material(study, ground, leaks)
+    for arm in settings.arms:
+        if why := selector(arm).available(material):
+            raise DataError(f"arm {arm!r} cannot be run on this study: {why}. Leave it out.")
+    scored = tuple(target[p].index for p in split.positions)
+    lists: dict[str, dict[str, Any]] = {}
+    runs: list[Run] = []
+    notes = _notes(split.kind, int(leaks.sum()))
+    for budget in settings.budgets or (ground.settings.budget,):
+        own, said = _at(material, request, scored, budget, lists)
+        runs += own
+        notes += [note for note in said if note not in notes]
+    runs.sort(key=lambda run: settings.seeds.index(run.seed))
+    return replace(request, runs=tuple(runs), row_lists=lists, scored=scored, held_out=split.kind, notes=tuple(notes))
+
+
+def _notes(kind: str, leaks: int) -> list[str]:
+    """What a reader of the result must know."""
+    notes = []
+    if kind == SAME:
+        notes.append("The target is too small to keep samples back: arms are scored on the samples whose gradients "
+                     "chose the curriculum, which favours it.")
+    if leaks:
+        notes.append(f"{leaks} pool rows repeat a target sample and are left out of every arm.")
+    return notes
+
+
+def _at(material: Material, request: Request, scored: tuple[int, ...], budget: float,
+        lists: dict[str, dict[str, Any]]) -> tuple[list[Run], list[str]]:
+    """Runs at one budget, and what must be said about their sizes. Row lists are added to `lists`."""
+    settings, index = request.settings, np.asarray(material.scores.index)
+    rows = curate_on(replace(material.ground, settings=replace(material.ground.settings, budget=budget))).rows
+    offer = Offer(index=index, allowed=~material.barred, curriculum=rows["position"].to_numpy(np.int64),
+                  stages=rows["stage"].to_numpy(np.int64), seed=0, material=material)
+    share = round(budget if budget <= 1 else budget / len(index), 6)
+    runs, sizes = [], {}
+    for arm in settings.arms:
+        chosen = None
+        for seed in settings.seeds if arm != UNTRAINED else settings.seeds[:1]:
+            if chosen is None or selector(arm).seeded:
+                chosen = selector(arm).select(replace(offer, seed=seed))
+            _check(arm, chosen, offer)
+            name = _list(chosen, index, lists)
+            sizes[arm] = len(set(lists[name]["index"]))
+            steps = 0 if arm == UNTRAINED else settings.steps_for(sizes[arm], offer.budget)
+            runs.append(Run(arm=arm, seed=seed, rows=name, steps=steps, budget=share,
+                            key=_key(request, name, scored, seed, steps)))
+    fewer = [f"{arm} {size:,}" for arm, size in sizes.items() if arm not in ("base", "full") and size != offer.budget]
+    notes = [f"At {100 * share:g} % of the pool the curriculum has {offer.budget:,} rows; with another number, since "
+             f"its rule finds no more: {', '.join(fewer)}."] if fewer else []
+    return runs, notes
+
+
+def _check(arm: str, chosen: Chosen, offer: Offer) -> None:
+    """No arm trains on what it is scored on, and every arm has something to train on."""
+    if arm != UNTRAINED and not len(chosen.positions):
+        raise JobError(f"arm {arm!r} has no rows to train on. Raise the budget on Curriculum.")
+    if not offer.allowed[chosen.positions].all():
+        raise DataError(f"selector {arm!r} took rows that repeat a target sample. It must keep to `Offer.allowed`.")
+
+
+def _list(chosen: Chosen, index: np.ndarray, lists: dict[str, dict[str, Any]]) -> str:
+    """A choice as JSON: positions become rows of the pool file, which do not move when scores are made anew."""
+    rows = {"index": [int(i) for i in index[chosen.positions]],
+            "stages": None if chosen.stages is None else [int(s) for s in chosen.stages],
+            "shuffled": chosen.stages is None and chosen.shuffled}
+    name = hash_of(rows)[:12]
+    lists[name] = rows
+    return name
+
+
+def _key(request: Request, rows: str, scored: tuple[int, ...], seed: int, steps: int) -> str:
+    """Everything that the numbers of a run depend on."""
+    settings = request.settings
+    question = {"identity": request.identity, "rows": rows, "scored": scored, "seed": seed if steps else 0,
+                "steps": steps, "batch": settings.batch, "learning_rate": settings.learning_rate,
+                "rise": settings.rise, "max_new_tokens": settings.max_new_tokens}
+    return hash_of(question)[:16]

@@ -1,0 +1,135 @@
+"""What the selectors of a comparison share, computed when first asked for: scores, texts, embeddings, ground truth.
+
+N scored pool rows, M units, S single target samples.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cadc.curation.candidates import repeated
+from cadc.curation.curriculum import Curriculum, curate_on
+from cadc.curation.ground import Ground
+from cadc.curation.settings import CurationSettings
+from cadc.gradients.scores import Scores
+from cadc.influence import InfluenceColumns
+from cadc.signals import Signal, centred, cosine_signal, with_signal, word_features
+from cadc.study import Study
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """A study and the ground of the curriculum that is compared."""
+
+    study: Study
+    ground: Ground
+    barred: np.ndarray
+    """bool [N]: rows that repeat a target sample."""
+
+    @property
+    def scores(self) -> Scores:
+        """The scores of the study."""
+        return self.ground.scores
+
+    # ---- gradients ---------------------------------------------------------------------------------------------------
+    @cached_property
+    def unit_influence(self) -> np.ndarray:
+        """Σ_t η_t cos(Γ_t(z), ḡ_t(s)) / Σ_t η_t, every unit on its own: float32 [N, M]."""
+        return self._paper(range(len(self.scores.units)), "unit")
+
+    @cached_property
+    def target_influence(self) -> np.ndarray:
+        """The same on the mean gradient of the whole target, units weighted alike: float32 [N]."""
+        return self._paper([0] * len(self.scores.units), "raw")[:, 0]
+
+    def _paper(self, of_unit, scale: str) -> np.ndarray:  # noqa: ANN001
+        return self.ground.columns.influence(list(of_unit), preset="paper", scale=scale)
+
+    # ---- curricula ---------------------------------------------------------------------------------------------------
+    def settings(self, preset: str, rows: int) -> CurationSettings:
+        """Those of the comparison where it has this preset, else the preset's own; so many rows, none barred."""
+        own = self.ground.settings
+        chosen = own if own.preset == preset else CurationSettings.of_preset(preset, seed=own.seed)
+        barred = np.asarray(self.scores.index)[self.barred].tolist()
+        return replace(chosen, budget=rows / len(self.barred), drop=tuple(sorted({*chosen.drop, *barred})),
+                       keep=tuple(k for k in chosen.keep if k not in set(barred)))
+
+    def curriculum(self, preset: str, rows: int) -> Curriculum:
+        """A preset's curriculum of so many rows by the gradients of the study."""
+        return curate_on(replace(self.ground, settings=self.settings(preset, rows)))
+
+    def in_rounds(self, signal: Signal, rows: int, q: int | None = None) -> Curriculum:
+        """`studio` of so many rows, by another signal than gradients: same rounds, same filters, same capabilities."""
+        return self.by_scores(with_signal(self.scores, signal, q=q or self.study.config.near_q), rows)
+
+    def by_scores(self, scores: Scores, rows: int) -> Curriculum:
+        """`studio` of so many rows by the near(z, s) of these scores."""
+        return curate_on(replace(self.ground, columns=InfluenceColumns(scores), settings=self.settings("studio", rows)))
+
+    # ---- other signals -----------------------------------------------------------------------------------------------
+    @cached_property
+    def gradients(self) -> Scores:
+        """The scores with near(z, s) of gradients alone."""
+        from cadc.nearness import gradients_alone
+
+        return gradients_alone(self.study)
+
+    @cached_property
+    def words(self) -> Signal:
+        """TF-IDF similarity of question and answer with those of each single target sample."""
+        texts = []
+        for role, index in (("pool", self.scores.index), ("target", self.scores.sample_index)):
+            texts.append(_texts(self.study, role, index))
+        return cosine_signal(*word_features(*texts))
+
+    @cached_property
+    def embedded(self) -> tuple[np.ndarray, np.ndarray]:
+        """Centred last hidden states of the base, unit norm: float32 [N, W], [S, W]. Computed once per study."""
+        from cadc.embedding import embeddings
+
+        return centred(embeddings(self.study, "pool", np.asarray(self.scores.index)),
+                       embeddings(self.study, "target", np.asarray(self.scores.sample_index)))
+
+    @cached_property
+    def embedding(self) -> Signal:
+        """Cosine of the embeddings with those of each single target sample."""
+        return cosine_signal(*self.embedded)
+
+    # ---- what is known about the rows --------------------------------------------------------------------------------
+    @cached_property
+    def repeats(self) -> np.ndarray:
+        """bool [N]: all but the first allowed row of each group of near-duplicates."""
+        free = ~self.barred
+        return repeated(self.ground.table["group"].to_numpy(), free, np.zeros(len(free), bool))
+
+    @cached_property
+    def truth(self) -> pd.DataFrame | None:
+        """The generator's ground truth of each scored row, where it lies beside the pool file; else None."""
+        return read_truth(Path(self.study.config.pool), np.asarray(self.scores.index))
+
+
+def _texts(study: Study, role: str, index: np.ndarray) -> list[str]:
+    from cadc.data import read_table
+
+    table = read_table(study.samples_file(role)).set_index("index").loc[np.asarray(index)]
+    return (table["question"].fillna("") + " " + table["answer"].fillna("")).tolist()
+
+
+TRUTH = ("wrong", "on_target", "duplicate_of", "unit")
+"""Keys of every row of `truth_pool.jsonl` that the oracle reads (docs/demo.md)."""
+
+
+def read_truth(pool: Path, index: np.ndarray) -> pd.DataFrame | None:
+    """Columns `TRUTH` of the rows `index` from `truth_<pool>.jsonl` beside the pool file; None when it is not there."""
+    path = pool.with_name(f"truth_{pool.stem}.jsonl")
+    if not path.exists():
+        return None
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+    if not rows or not {"index", *TRUTH} <= rows[0].keys():
+        return None
+    table = pd.DataFrame(rows).set_index("index")
+    return table.loc[index, list(TRUTH)].reset_index(drop=True) if np.isin(index, table.index).all() else None

@@ -1,0 +1,124 @@
+"""The comparison cannot flatter: equal effort for every arm, no leak into any pool, useless and poisoned rows are seen.
+
+On the squares: twenty of sixty pool rows are answered wrongly, two repeat a target sample (one in other letters, with a
+re-encoded picture).
+"""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from cadc.errors import DataError
+from cadc.evaluation import (
+    SELECTORS,
+    EvaluationSettings,
+    compare,
+    read_request,
+    read_results,
+    request_evaluation,
+    run_evaluation,
+)
+from cadc.evaluation.material import read_truth
+from cadc.evaluation.offer import Chosen, Selector
+from cadc.progress import Silent
+
+LEAKS = {10, 13}
+ALL = EvaluationSettings(arms=tuple(SELECTORS), seeds=(0, 1), steps=1, batch=2, samples_per_unit=2, max_new_tokens=2,
+                         budgets=(0.2,))
+
+
+def test_every_known_arm_gets_the_same_rows_steps_and_samples(study):
+    request = request_evaluation(study, ALL)
+    assert request.open and request.total == 1 + 2 * (len(SELECTORS) - 1)
+    run_evaluation(study, Silent())
+    request, result = read_request(study), read_results(study)[0]
+    assert result.complete and result.total == 1 + 2 * (len(SELECTORS) - 1)
+    sizes = {run.arm: len(set(request.row_lists[run.rows]["index"])) for run in request.runs}
+    asked = sizes["cadc"]
+    told = next((note for note in result.notes if "with another number" in note), "")
+    for arm, size in sizes.items():
+        assert size == asked or arm in ("base", "full") or f"{arm} {size}" in told
+    assert sum(size == asked for size in sizes.values()) >= len(SELECTORS) - 4
+    trained = result.table[result.table["arm"] != "base"]
+    assert set(trained["samples_seen"]) == {2} and set(trained["steps"]) == {1}
+    assert set(result.table.groupby("arm")["seed"].nunique().drop("base")) == {2}
+    for rows in request.row_lists.values():
+        assert not LEAKS & set(rows["index"])
+    seeded = {arm for arm in SELECTORS if SELECTORS[arm].seeded}
+    for arm in set(sizes) - {"base", "full"}:
+        lists = {run.rows for run in request.runs if run.arm == arm}
+        assert len(lists) == (2 if arm in seeded else 1), arm
+    oracle = next(request.row_lists[run.rows]["index"] for run in request.runs if run.arm == "oracle")
+    assert len(oracle) == asked and max(oracle) < 40
+
+
+def test_copies_of_target_samples_are_found_in_other_letters_and_encodings(study):
+    request = request_evaluation(study, EvaluationSettings(arms=("full",), seeds=(0,), steps=1))
+    full = set(request.row_lists[request.runs[0].rows]["index"])
+    assert not LEAKS & full and len(full) > 50
+
+
+def test_a_selector_that_takes_a_leak_is_refused(study, monkeypatch):
+    cheat = Selector(name="cheat", describe="", select=lambda offer: Chosen(positions=np.arange(len(offer.index))))
+    monkeypatch.setitem(SELECTORS, "cheat", cheat)
+    with pytest.raises(DataError, match="repeat a target sample"):
+        request_evaluation(study, EvaluationSettings(arms=("cheat",), seeds=(0,)))
+
+
+def test_equal_passes_give_each_arm_steps_by_its_rows(study):
+    asked = EvaluationSettings(arms=("full", "random"), seeds=(0,), batch=4, epochs=2, equal="epochs", budgets=(0.2,))
+    request = request_evaluation(study, asked)
+    for run in request.runs:
+        assert run.steps == max(1, round(2 * len(request.row_lists[run.rows]["index"]) / 4))
+    assert len({run.steps for run in request.runs}) == 2
+
+
+def test_the_oracle_needs_a_truth(tmp_path):
+    assert read_truth(tmp_path / "pool.json", np.arange(3)) is None
+
+
+# ---- real training -------------------------------------------------------------------------------------------------
+def by_hash(offer) -> Chosen:
+    """Rows that have nothing to do with anything: in the order of a hash of their number."""
+    rows = sorted(np.flatnonzero(offer.allowed), key=lambda i: hashlib.md5(str(i).encode()).digest())
+    return Chosen(positions=np.array(rows[:offer.budget]))
+
+
+def where(wrong: bool):
+    def select(offer) -> Chosen:
+        rows = np.flatnonzero(offer.allowed & ((offer.index >= 40) == wrong))
+        return Chosen(positions=rows[:18])
+
+    return select
+
+
+@pytest.fixture(scope="module")
+def trained(finished_study, tmp_path_factory):
+    """Random, useless, poisoned and clean rows, three seeds."""
+    import shutil
+
+    from cadc.study import Study
+
+    root = tmp_path_factory.mktemp("flatter") / "cache"
+    shutil.copytree(finished_study.folder.parent.parent, root)
+    own = Study.open("squares", root=root)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, select in (("useless", by_hash), ("poisoned", where(True)), ("clean", where(False))):
+            patch.setitem(SELECTORS, name, Selector(name=name, describe="", select=select))
+        arms = ("random", "useless", "poisoned", "clean")
+        run_evaluation(own, Silent(), EvaluationSettings(arms=arms, seeds=(0, 1, 2), steps=40, batch=8,
+                                                         budgets=(0.3,), max_new_tokens=3, samples_per_unit=8))
+    return read_results(own)[0].table
+
+
+def test_a_useless_selector_is_not_called_better_than_random(trained):
+    for value, better in (("accuracy", 1), ("loss", -1)):
+        found = compare(trained, "useless", "random", value)
+        assert not (found.p < 0.05 and found.mean * better > 0)
+
+
+def test_a_poisoned_pool_is_seen_to_be_worse(trained):
+    found = compare(trained, "poisoned", "clean", "loss")
+    assert found.mean > 0 and found.p < 0.05
+    assert compare(trained, "poisoned", "clean").mean < 0
