@@ -79,8 +79,10 @@ def quotas(sizes: Sequence[int], count: int) -> list[int]:
 
 
 def feature_shards(study: Study, samples: Sequence["Sample"]) -> list[Shard]:
-    """Shards of the forward-only pass over the whole pool, always the same."""
+    """Shards of the forward-only pass over the whole pool, always the same; none for `landmarks=1`."""
     from cadc.vlm.feed import by_length
 
+    if study.config.landmarks == 1:
+        return []
     pieces = cut(by_length(samples, range(len(samples))), study.config.shard_rows)
     return [FeatureShard(piece.number, piece.rows) for piece in pieces]

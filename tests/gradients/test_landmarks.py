@@ -214,6 +214,13 @@ def test_quotas_add_up_and_ask_nobody_for_more_than_it_has(sizes, count):
     assert count < len(sizes) or min(got) >= 1
 
 
+def test_no_row_has_features_computed_where_all_are_measured(ready_pair):
+    pool = read_samples(ready_pair[0].samples_file("pool"))
+    assert landmarks.feature_shards(ready_pair[0], pool) == []
+    assert not list(ready_pair[0].shards_folder.glob("features-*"))
+    assert sum(len(s.rows) for s in landmarks.feature_shards(ready_pair[1], pool)) == ROWS
+
+
 def test_a_small_pool_is_measured_whole():
     assert landmarks.gradient_rows(0.2, 100) == 100
     assert landmarks.gradient_rows(0.2, 1000) == landmarks.MINIMUM
