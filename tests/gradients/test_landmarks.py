@@ -141,16 +141,27 @@ def test_cancelled_run_goes_on_with_the_same_scores(study, tmp_path, stop):
         assert np.array_equal(getattr(one, name), getattr(two, name)), name
 
 
-def test_two_workers_give_the_same_features(study, tmp_path):
-    shutil.copytree(study.folder.parent.parent, tmp_path / "other")
-    other = Study.open("tiny", root=tmp_path / "other")
-    run_attribute(study, Silent())
+def test_two_workers_give_the_same_features(data, tmp_path):
+    from cadc.gradients.targets import run_targets
+    from cadc.warmup import run_warmup
+
+    folder = tmp_path / "large"
+    folder.mkdir()
+    write_data(folder, pool=landmarks.MINIMUM + 24)
+    (folder / "model").symlink_to(data / "model")
+    study = make_study(folder, tmp_path / "one", landmarks=0.5, shard_rows=140, checkpoints=1)
+    run_warmup(study, Silent())
+    run_targets(study, Silent())
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    other = Study.open("tiny", root=tmp_path / "two")
     notes = []
     watch = Silent()
     watch.note = notes.append
     pieces = landmarks.feature_shards(study, read_samples(study.samples_file("pool")))
-    source = targets.finished(other)["gram_digest"]
-    local.compute(engines.Work(study=other, kind="features", source=source, shards=pieces), watch, 2)
+    assert len(pieces) == 2
+    source = targets.finished(study)["gram_digest"]
+    for owner, workers in ((study, 1), (other, 2)):
+        local.compute(engines.Work(study=owner, kind="features", source=source, shards=pieces), watch, workers)
     assert not any("died" in note or "dead" in note for note in notes)
     for piece in pieces:
         one, two = load_file(piece.file(study)), load_file(piece.file(other))
@@ -214,6 +225,13 @@ def test_quotas_add_up_and_ask_nobody_for_more_than_it_has(sizes, count):
     got = landmarks.quotas(sizes, count)
     assert sum(got) == count and all(g <= s for g, s in zip(got, sizes, strict=True))
     assert count < len(sizes) or min(got) >= 1
+
+
+def test_no_row_has_features_computed_where_all_are_measured(ready_pair):
+    pool = read_samples(ready_pair[0].samples_file("pool"))
+    assert landmarks.feature_shards(ready_pair[0], pool) == []
+    assert not list(ready_pair[0].shards_folder.glob("features-*"))
+    assert sum(len(s.rows) for s in landmarks.feature_shards(ready_pair[1], pool)) == ROWS
 
 
 def test_a_small_pool_is_measured_whole():
