@@ -227,10 +227,12 @@ def test_quotas_add_up_and_ask_nobody_for_more_than_it_has(sizes, count):
     assert count < len(sizes) or min(got) >= 1
 
 
-def test_no_row_has_features_computed_where_all_are_measured(ready_pair):
+def test_no_row_has_features_computed_where_all_are_measured(ready_pair, monkeypatch):
     pool = read_samples(ready_pair[0].samples_file("pool"))
     assert landmarks.feature_shards(ready_pair[0], pool) == []
     assert not list(ready_pair[0].shards_folder.glob("features-*"))
+    assert landmarks.feature_shards(ready_pair[1], pool) == []  # too few rows for a regression
+    monkeypatch.setattr(landmarks, "MINIMUM", 8)
     assert sum(len(s.rows) for s in landmarks.feature_shards(ready_pair[1], pool)) == ROWS
 
 
