@@ -73,10 +73,10 @@ def combine(study: Study, progress: Progress) -> None:
 def both(scores: Scores, pool: np.ndarray, target: np.ndarray, *, q: int) -> Scores:
     """Gradients' scores with near(z, s) and the order of best rows by both signals.
 
-    pool [N, W], target [S, W]: unit norm. near(z, s): the sum of both signals' columns, each standardised over the pool; it decides pools and filters. Best
-    rows of a target sample: the L of the gradients, by the sum of their ranks among them in both signals; `best_value`
-    stays Inf(z, z'). Only single gradients keep a selection diverse: rows chosen by the sum of near(z, s) itself share their
-    answers (decision 0015).
+    pool [N, W], target [S, W]: unit norm. near(z, s): the sum of both signals' columns, each standardised over the
+    pool; it decides pools and filters. Best rows of a target sample: the L of the gradients, by the sum of their ranks
+    among them in both signals; `best_value` stays Inf(z, z'). Only single gradients keep a selection diverse: rows
+    chosen by the sum of near(z, s) itself share their answers (decision 0015).
     """
     embedded = with_signal(scores, cosine_signal(pool, target), q=q).near
     near = _standard(scores.near) + _standard(embedded)

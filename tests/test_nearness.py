@@ -32,10 +32,14 @@ def attributed(tmp_path_factory):
     return study
 
 
+BOTH = {"nearness": "gradients+embedding"}
+
+
 @pytest.fixture
 def study(attributed, tmp_path):
     shutil.copytree(attributed.folder.parent.parent, tmp_path / "cache")
-    return Study.open("squares", root=tmp_path / "cache")
+    opened = Study.open("squares", root=tmp_path / "cache")
+    return replace(opened, config=replace(opened.config, **BOTH))
 
 
 def test_the_sum_replaces_near_and_keeps_what_gradients_say(study):

@@ -123,3 +123,20 @@ def test_another_comparison_keeps_what_both_share(study):
     assert len(set((study.evaluation_folder / "results").iterdir()) - before) == 1
     newest, older = read_results(study)
     assert (newest.total, older.total) == (3, 2) and newest.complete and older.complete
+
+
+def test_a_comparison_of_an_earlier_version_is_read_under_todays_names(evaluated, study):
+    settings = SMALL.to_json() | {"arms": ["base", "curated", "curated-passes", "curated-mixed"]}
+    for key in ("equal", "budgets"):
+        settings.pop(key)
+    runs = [{"arm": arm, "seed": 0, "rows": "a", "key": f"{n:016x}"} for n, arm in enumerate(settings["arms"])]
+    old = {"id": "0123456789ab", "created": "2026-01-01", "identity": study.identity, "settings": settings, "steps": 12,
+           "runs": runs, "row_lists": {"a": {"index": [], "stages": None, "shuffled": True}}, "scored": [1],
+           "held_out": "held out", "notes": []}
+    folder = study.evaluation_folder / "requests"
+    folder.mkdir(parents=True)
+    (folder / "0123456789ab.json").write_text(json.dumps(old))
+    request = read_request(study, "0123456789ab")
+    assert [run.arm for run in request.runs] == ["base", "cadc-staged", "cadc", "cadc-mixed"]
+    assert [run.steps for run in request.runs] == [0, 12, 12, 12] and request.settings.arms == tuple(
+        run.arm for run in request.runs)

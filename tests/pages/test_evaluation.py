@@ -60,6 +60,27 @@ def test_a_finished_comparison_shows_verdict_effort_and_every_seed(study, open_p
     assert overall.loc["cadc", "mean"] == pytest.approx(seeds.mean(), abs=0.11)
 
 
+def test_several_budgets_give_a_choice_a_curve_and_a_report(study, open_page):
+    request = request_evaluation(study, EvaluationSettings(seeds=(0, 1), steps=5, batch=4, samples_per_unit=3,
+                                                           budgets=(0.05, 0.2)))
+    finish(study, request, {run.key for run in request.runs})
+    page = open_page("6_evaluation", study="trial")
+    assert any(t.value.startswith("At 5 % of the pool the shuffled curriculum reaches") for t in page.text)
+    assert any("Accuracy over the budget" in s.value for s in page.subheader)
+    chance = next(f.value for f in page.dataframe if "minus random" in f.value)
+    assert set(chance["arm"]) == {"base", "full", "cadc", "cadc-mixed"}
+    assert chance["minus random"].is_monotonic_decreasing
+    assert len(page.get("download_button")) == 1
+
+
+def test_equal_passes_cost_by_rows(study, open_page):
+    page = open_page("6_evaluation", study="trial")
+    page.selectbox[0].set_value("epochs")
+    page.run()
+    # 300 rows: full 2 passes = 19 steps of 32; the others 15 rows = 1 step
+    assert any(f"13 runs: {3 * 32 * (19 + 3):,} samples to train on" in t.value for t in page.text)
+
+
 def test_it_says_what_is_missing_on_an_empty_cache(empty_cache, open_page):
     page = open_page("6_evaluation")
     assert any("There is no study yet" in i.value for i in page.info)

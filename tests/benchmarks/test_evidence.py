@@ -1,0 +1,64 @@
+"""The evidence benchmark without training: its tables are the numbers, every ablation names settings that exist."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.ablations import ABLATIONS
+from benchmarks.evidence import ARMS, AT_SECOND, CURVE, QUICK, Plan, arm_rows, comparison, curve_rows
+from benchmarks.recovery import plain
+from cadc.curation import CurationSettings
+from cadc.evaluation import SELECTORS, at_budget
+from cadc.evaluation.results import COLUMNS
+from cadc.study import StudyConfig
+from cadc.workbench import DiscoverySettings
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    level = {"base": 0.1, "random": 0.4, "cadc": 0.5, "cadc-mixed": 0.55, "oracle": 0.6, "full": 0.5}
+    rows = [(arm, seed, f"u{unit}", level[arm] + rng.normal(0, 0.01), 1.0, 20, 400, 0 if arm == "base" else 4800, 150,
+             1.0, budget) for budget in (0.05, 0.2) for arm in level for seed in ((0,) if arm == "base" else (0, 1, 2))
+            for unit in range(10)]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def test_an_arm_is_told_as_the_table_has_it(table):
+    own = at_budget(table, 0.05)
+    found = {row["name"]: row for row in arm_rows(own)}
+    mine = own[own["arm"] == "cadc-mixed"]
+    assert found["cadc-mixed"]["seeds"] == pytest.approx(mine.groupby("seed")["accuracy"].mean().tolist())
+    assert found["cadc-mixed"]["mean"] == pytest.approx(mine["accuracy"].mean())
+    assert found["cadc-mixed"]["samples_seen"] == 4800 and found["base"]["samples_seen"] == 0
+    assert found["cadc-mixed"]["against_random"]["holm"] < 0.05 and "against_random" not in found["random"]
+
+
+def test_the_gap_closed_is_between_random_and_oracle(table):
+    found = comparison(at_budget(table, 0.05))
+    assert found["gap_closed"]["cadc-mixed"]["mean"] == pytest.approx(0.75, abs=0.08)
+    assert found["gap_closed"]["random"]["mean"] == 0 and found["gap_closed"]["oracle"]["mean"] == pytest.approx(1)
+    assert "order alone adds -" in found["headline"]
+    json.dumps(plain(found), allow_nan=False)
+
+
+def test_the_curve_has_every_budget(table):
+    found = pd.DataFrame(curve_rows(table))
+    assert set(found["budget"]) == {0.05, 0.2} and (found.loc[found["arm"] == "cadc", "seeds"] == 3).all()
+
+
+def test_every_arm_of_the_plan_is_known():
+    assert {*ARMS, *AT_SECOND, *CURVE} <= set(SELECTORS) and set(AT_SECOND) <= set(ARMS)
+    assert len(Plan().seeds) >= 3 and QUICK.budgets[0] in Plan().budgets
+
+
+@pytest.mark.parametrize("name", sorted(ABLATIONS))
+def test_an_ablation_changes_settings_that_exist(name):
+    for variant in ABLATIONS[name]:
+        StudyConfig(pool="a", target="b", model="c", **variant.study)
+        DiscoverySettings.from_dict(variant.discover)
+        CurationSettings.from_dict(variant.curate)
+        assert set(variant.arms) <= set(SELECTORS)
+    assert len({variant.name for variant in ABLATIONS[name]}) == len(ABLATIONS[name])
