@@ -107,7 +107,7 @@ def trained(finished_study, tmp_path_factory):
         for name, select in (("useless", by_hash), ("poisoned", where(True)), ("clean", where(False))):
             patch.setitem(SELECTORS, name, Selector(name=name, describe="", select=select))
         arms = ("random", "useless", "poisoned", "clean")
-        run_evaluation(own, Silent(), EvaluationSettings(arms=arms, seeds=(0, 1, 2), steps=40, batch=8,
+        run_evaluation(own, Silent(), EvaluationSettings(arms=arms, seeds=(0, 1, 2), steps=100, batch=8,
                                                          budgets=(0.3,), max_new_tokens=3, samples_per_unit=8))
     return read_results(own)[0].table
 
