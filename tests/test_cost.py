@@ -11,6 +11,7 @@ import pytest
 from cadc import cost, jobs, ledger, worker
 from cadc.cli import main
 from cadc.errors import JobError
+from cadc.gradients.engines import EngineSettings
 from cadc.study import Study, StudyConfig, write_json
 
 GROW = ("import time; x = bytearray(200 << 20); x[::4096] = b'1' * len(x[::4096]); print('grown', flush=True); "
@@ -43,7 +44,7 @@ def test_a_meter_sees_the_memory_of_child_processes():
 
 def test_a_job_that_ends_leaves_its_cost(study):
     assert jobs.cost(study, "ingest") is None
-    assert worker.run(study, "ingest", workers=1)
+    assert worker.run(study, "ingest", EngineSettings(workers=1))
     found = jobs.cost(study, "ingest")
     assert found.state == "done" and found.samples == 18 and found.samples_per_s > 0
     assert found.seconds == pytest.approx(jobs.status(study, "ingest").seconds, abs=0.01)
@@ -52,7 +53,7 @@ def test_a_job_that_ends_leaves_its_cost(study):
 
 
 def test_a_failed_job_leaves_its_cost_too(study):
-    assert not worker.run(study, "warmup", workers=1)  # there is no model called none
+    assert not worker.run(study, "warmup", EngineSettings(workers=1))  # there is no model called none
     assert jobs.cost(study, "warmup").state == "failed"
     assert jobs.cost(study, "targets") is None
 
@@ -68,14 +69,14 @@ def test_the_peak_of_an_unfinished_run_is_not_forgotten(tmp_path):
 
 
 def test_status_tells_the_cost(study, capsys):
-    worker.run(study, "ingest", workers=1)
+    worker.run(study, "ingest", EngineSettings(workers=1))
     assert main(["status", "a", "--json"]) == 0
     told = {job["job"]: job["cost"] for job in json.loads(capsys.readouterr().out)["jobs"]}
     assert told["ingest"] == dataclasses.asdict(jobs.cost(study, "ingest")) and told["warmup"] is None
 
 
 def test_predicted_and_taken_stand_side_by_side_with_their_ratio(study):
-    worker.run(study, "ingest", workers=1)
+    worker.run(study, "ingest", EngineSettings(workers=1))
     took = jobs.cost(study, "ingest")
     costs = {"ingest": {"seconds": 2 * took.seconds, "memory_mb": 3 * took.memory_mb, "disk_mb": took.disk_mb}}
     here = ledger.keep(study, ledger.HERE, ledger.summed(costs))

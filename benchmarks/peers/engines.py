@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import torch
 
 from benchmarks.peers.models import Load, adapters
-from benchmarks.peers.projection import project
+from benchmarks.peers.projection import projector
 from cadc.vlm import Batch, Vlm, answer_losses, lora_parameters, prefix, switch
 
 DIMENSIONS, INTERVAL = 8192, 16
@@ -95,13 +95,14 @@ class Less(_Passes):
     """LESS's loop (princeton-nlp/LESS, `collect_grad_reps.py`): one sample at a time through the model's own forward
     and loss, autograd on the LoRA weights, the Adam feature, and a random projection of every 16 of them to 8192
     dimensions. A round of fewer than 16 samples projects to its share of the dimensions, which costs its share of the
-    time. Drawing each sign on its own, as trak's projector does, takes 4 to 5 times as long on a CPU."""
+    time. The projector is trak's `BasicProjector`, which LESS falls back to without trak's CUDA kernel."""
 
     def __init__(self, load: Load, vlm: Vlm) -> None:
         super().__init__(load, vlm)
         self._first = torch.zeros(vlm.lora.size, device=vlm.device)
         self._second = torch.full((vlm.lora.size,), 1e-6, device=vlm.device)
-        self._seed = load.seed
+        rows = min(load.batch, INTERVAL)
+        self._projector = projector(vlm.lora.size, DIMENSIONS * rows // INTERVAL, load.seed, vlm.device)
 
     def _pass(self, batch: Batch) -> torch.Tensor:
         found = []
@@ -110,7 +111,7 @@ class Less(_Passes):
             found += rows
             features = [self._feature(row) for row in rows]
             shared = torch.stack((features * -(-INTERVAL // len(features)))[:INTERVAL])
-            project(shared, DIMENSIONS * len(rows) // INTERVAL, self._seed)
+            self._projector.project(shared, 0)
         return torch.stack(found)
 
     def _gradient(self, batch: Batch, row: int) -> torch.Tensor:

@@ -4,7 +4,6 @@ Shape letters: N pool samples, T checkpoints, S single target samples, M units, 
 vectors, P LoRA parameters.
 """
 
-import os
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,8 +14,10 @@ from cadc.gradients import targets
 from cadc.gradients.batching import ROWS, TOKENS
 from cadc.gradients.calibration import Rates, calibrate
 from cadc.gradients.devices import Device, device, share
+from cadc.gradients.engines.devices import default_workers
 from cadc.gradients.flops import RowFlops, pool_row, product_flops
 from cadc.gradients.landmarks import gradient_rows
+from cadc.gradients.modes import SHARE
 from cadc.ledger import HERE, keep, summed
 from cadc.study import Study
 
@@ -78,7 +79,7 @@ def estimate(study: Study, workers: int | None = None) -> dict[str, Any]:
     JobError when the model cannot be loaded.
     """
     known = sizes(study)
-    workers = min(workers or os.cpu_count() or 1, -(-known.pool // study.config.shard_rows))
+    workers = min(workers or default_workers(), -(-known.pool // study.config.shard_rows))
     rates = calibrate(study, workers)
     jobs = measured_costs(study, known, rates, workers)
     basis = (f"measured: the jobs ran on {rates.pool_rows} pool rows on {device_name()}; "
@@ -177,7 +178,7 @@ def chosen_mode(study: Study, memory: dict[str, float], chosen: Device) -> str:
     else `sketch`; a study that asks for one of them gets it."""
     if study.config.mode != "auto":
         return study.config.mode
-    return "exact" if memory["exact"] * MB <= 0.5 * (chosen.memory_gb * 1e9 - memory["weights"] * MB) else "sketch"
+    return "exact" if memory["exact"] * MB <= SHARE * (chosen.memory_gb * 1e9 - memory["weights"] * MB) else "sketch"
 
 
 def disk_mb(study: Study, known: Sizes, parameters: int, number_bytes: float = 4) -> dict[str, float]:

@@ -5,6 +5,7 @@ A audited pool rows.
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import torch
 
 from cadc import warmup
 from cadc.gradients import modes, products
-from cadc.gradients.batching import encoded_rows, packed
+from cadc.gradients.batching import Item, encoded_rows, halving, packed
 from cadc.gradients.capture import gradient_matrix
 from cadc.gradients.collected import Collected, in_full
 from cadc.gradients.features import Feature, feature
@@ -64,10 +65,13 @@ class Engine:
         """[T, n, P] of those rows that can be encoded."""
         from cadc.vlm import prefix
 
+        def run(items: Sequence[Item]) -> torch.Tensor:
+            found = self.gradients(prefix(self.vlm, self.vlm.collate([encoded for _, encoded in items])))
+            return torch.stack([matrix.to(self.kind) for _, matrix in found])
+
         parts = []
         for batch in packed(encoded_rows(feed, feed.by_length(rows), {})):
-            found = self.gradients(prefix(self.vlm, self.vlm.collate([encoded for _, encoded in batch])))
-            parts.append(torch.stack([matrix.to(self.kind) for _, matrix in found]))
+            parts += [found for _, found in halving(run, batch)]
         return torch.cat(parts, 1) if parts else torch.zeros(len(self.checkpoints), 0, self.vlm.lora.size)
 
     def sketch(self, dim: int, *, targets: bool) -> Sketch:

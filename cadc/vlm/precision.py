@@ -2,7 +2,7 @@
 
 Matrix products and attention take bfloat16 operands; the residual stream, norms, rotations, logits and losses are
 float32. The stream is the sum of all layers, so rounding it is what hurts most: kept in float32 it costs one wider
-addition per layer and removes two thirds of the gradients' error (docs/decisions/0012).
+addition per layer and removes about 60 % of 1 − cosine of the gradients (docs/decisions/0012).
 """
 
 from collections.abc import Iterator
