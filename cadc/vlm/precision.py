@@ -23,7 +23,8 @@ def arithmetic(vlm: Any) -> Iterator[None]:
     if vlm.dtype in (torch.float32, torch.float64) or torch.is_autocast_enabled(kind):
         yield
         return
-    hooks = [module.register_forward_hook(_lift) for module in vlm.model.modules() if isinstance(module, STARTS)]
+    hooks = [module.register_forward_hook(_lift) for module in _starts(vlm)]
+    hooks.append(vlm.decoder.register_forward_pre_hook(_lift_embeddings, with_kwargs=True))
     norms = [module for module in vlm.model.modules() if isinstance(module, nn.LayerNorm)]
     for norm in norms:
         norm.forward = _wide(norm)
@@ -51,6 +52,20 @@ def _wide(norm: nn.LayerNorm) -> Any:
         return nn.functional.layer_norm(x.float(), norm.normalized_shape, weight, bias, norm.eps)
 
     return forward
+
+
+def _starts(vlm: Any) -> list[nn.Module]:
+    """Words are embedded outside the decoder where pictures are put between them: some families want both in one
+    number type there, so such a stream is lifted where it enters the decoder."""
+    inside = {id(module) for module in vlm.decoder.modules()}
+    words = vlm.model.get_input_embeddings()
+    apart = id(words) not in inside or vlm.encoder.template.image_token is not None
+    return [module for module in vlm.model.modules() if isinstance(module, STARTS) and not (apart and module is words)]
+
+
+def _lift_embeddings(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+    given = kwargs.get("inputs_embeds")
+    return args, kwargs if given is None else kwargs | {"inputs_embeds": given.float()}
 
 
 def _lift(module: nn.Module, args: tuple, output: torch.Tensor) -> torch.Tensor:

@@ -9,6 +9,7 @@ from tiny_families import EAGER, FAMILIES, PICTURES, mixtral, opt
 from cadc.errors import ModelError
 from cadc.gradients.capture import Branch, Merged, gradient_matrix, open_capture
 from cadc.vlm import add_lora, answer_losses, load_vlm, lora_parameters, prefix, switch, verify
+from cadc.vlm.lora import adapter_dtype
 from cadc.vlm.outer import counts_of
 
 BOUND = {"float64": 1e-11, "float32": 1e-5}
@@ -37,7 +38,7 @@ def engine(vlm, flat, samples, way=open_capture, checked: bool = True) -> tuple[
     batch = vlm.collate([vlm.encode(sample, pictures_of(sample)) for sample in samples])
     capture = way(vlm)
     try:
-        capture.switch(flat.to(vlm.dtype))
+        capture.switch(flat.to(adapter_dtype(vlm)))
         if checked:
             assert verify(vlm, batch) < 1e-5
         given = prefix(vlm, batch)
@@ -65,6 +66,16 @@ def test_gradients_equal_one_sample_autograd(family, layers, family_folder):
     if family not in EAGER:
         assert_equal(engine(vlm, flat, samples), truth, BOUND["float64"])
     assert_equal(engine(opened(folder, "float32", layers=layers), flat, samples), truth, BOUND["float32"])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_bfloat16_gradients_point_where_autograd_points(family, family_folder):
+    folder = family_folder(family)
+    vlm = opened(folder, "bfloat16")
+    flat, samples = adapter(vlm.lora.size), readable(vlm)
+    _, gradients = engine(vlm, flat, samples, checked=False)
+    cosine = torch.nn.functional.cosine_similarity(gradients.double(), truth_of(folder, flat, samples)[1], dim=1)
+    assert (cosine >= 0.999).all(), cosine.tolist()
 
 
 OUTER = [(family, targets) for family in PICTURES
