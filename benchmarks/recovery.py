@@ -163,7 +163,7 @@ def auc_part(study: Study, scores: Any, truth: Truth, pool_rows: np.ndarray, tar
     for role, index in (("pool", scores.index), ("target", scores.sample_index)):
         by_index = {s.index: f"{s.question} {s.answer}" for s in read_samples(study.samples_file(role))}
         texts.append([by_index[int(i)] for i in index])
-    near = {"gradients": np.asarray(gradients_alone(study).near), "curriculum": np.asarray(scores.near),
+    near = {"gradients": np.asarray(gradients_alone(study).near),
             "words": near_columns(*word_features(*texts), scores.sample_unit, units, q),
             "embedding": near_columns(pool_rows, target_rows, scores.sample_unit, units, q)}
     twins = {name: twin_auc(columns, scores.units, truth.pool, _twins(scores.units)) for name, columns in near.items()}
@@ -178,7 +178,6 @@ def auc_part(study: Study, scores: Any, truth: Truth, pool_rows: np.ndarray, tar
     own = truth.pool["unit"].map({name: m for m, name in enumerate(scores.units)}).to_numpy()
     asked = truth.pool["on_target"].to_numpy(bool)
     return {"auc": aucs["gradients"], "auc_words": aucs["words"], "auc_embedding": aucs["embedding"],
-            "auc_curriculum": aucs["curriculum"],
             "auc_raw": raw,
             "twins": {name: {"mean": float(np.nanmean(list(pairs.values()) or [np.nan]))} | pairs
                       for name, pairs in twins.items()},
@@ -298,8 +297,7 @@ def show(result: dict[str, Any]) -> None:
         print(f"{row['signal'] + ' / ' + row['cluster']:24}{row['k']:4d}{row['unassigned']:7d}{row['ari_skill']:11.2f}"
               f"{row['ari_format']:12.2f}")
     print(f"\n{'AUC of finding':24}{'off-topic':>11}{'off-target':>12}{'wrong':>8}{'twins':>8}{'own unit':>10}")
-    for name, key in (("gradients", "auc"), ("words", "auc_words"), ("embedding", "auc_embedding"),
-                      ("near of the curriculum", "auc_curriculum")):
+    for name, key in (("gradients", "auc"), ("words", "auc_words"), ("embedding", "auc_embedding")):
         row = result[key]
         print(f"{name:24}{_two(row['off_topic']):>11}{_two(row['off_target']):>12}{_two(row['wrong']):>8}"
               f"{_two(result['twins'][name]['mean']):>8}"

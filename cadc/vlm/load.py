@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+ALIGNMENT = 64
+"""Bytes: where torch lets its own CPU tensors start."""
+
 
 @dataclass(eq=False)
 class Vlm:
@@ -108,7 +111,7 @@ def load_vlm(path_or_id: str, *, device: str = "cpu", dtype: str = "float32", tr
     if quantized:  # bitsandbytes has placed its weights while it loaded them
         keep_packing(model)
     else:
-        model.to(device)
+        _align(model.to(device))
     model.config.use_cache = False
     notes: list[str] = quantization_notes(quantization)
     processor, image_token = None, None
@@ -125,6 +128,14 @@ def load_vlm(path_or_id: str, *, device: str = "cpu", dtype: str = "float32", tr
     for note in notes:
         log.warning("%s: %s", path_or_id, note)
     return Vlm(model, tokenizer, encoder, decoder, layers, device, getattr(torch, dtype), notes)
+
+
+def _align(model: nn.Module) -> None:
+    """Weights that lie in a file's buffer start anywhere; a CPU's matrix products round by where their operands start,
+    so that two loads of one model would give different last bits."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.device.type == "cpu" and tensor.data_ptr() % ALIGNMENT:
+            tensor.data = tensor.data.clone()
 
 
 def _sees(config: Any) -> bool:

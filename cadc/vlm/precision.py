@@ -18,9 +18,10 @@ STARTS = (nn.Embedding, nn.Conv2d, nn.Conv3d)
 
 @contextmanager
 def arithmetic(vlm: Any) -> Iterator[None]:
-    """Context of every forward of the model. Nothing changes for a float32 or float64 base, or inside another one."""
+    """Context of every forward of the model. Nothing changes for a float32 or float64 base, on the meta
+    device (operations are counted there), or inside another one."""
     kind = torch.device(vlm.device).type
-    if vlm.dtype in (torch.float32, torch.float64) or torch.is_autocast_enabled(kind):
+    if vlm.dtype in (torch.float32, torch.float64) or _autocasts(kind) is not False:
         yield
         return
     hooks = [module.register_forward_hook(_lift) for module in _starts(vlm)]
@@ -41,7 +42,12 @@ def arithmetic(vlm: Any) -> Iterator[None]:
 def full(tensor: torch.Tensor) -> Any:
     """Context in which nothing is rounded, whatever surrounds it."""
     kind = tensor.device.type
-    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()
+    return torch.autocast(kind, enabled=False) if _autocasts(kind) else nullcontext()
+
+
+def _autocasts(kind: str) -> bool | None:
+    """Whether a kind of device is inside torch's autocast now; None: it has none (the meta device)."""
+    return torch.is_autocast_enabled(kind) if kind != "meta" else None
 
 
 def _wide(norm: nn.LayerNorm) -> Any:

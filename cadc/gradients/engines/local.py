@@ -19,7 +19,7 @@ from typing import Any
 from cadc.errors import CadcError, JobError
 from cadc.gradients.engines import QUIET, Work
 from cadc.gradients.engines.book import Book
-from cadc.gradients.engines.devices import default_workers, release_gpu_memory, visible_gpus
+from cadc.gradients.engines.devices import asked_threads, default_workers, release_gpu_memory, visible_gpus
 from cadc.gradients.engines.passes import Desk
 from cadc.progress import Progress
 from cadc.study import Study
@@ -34,7 +34,7 @@ def compute(work: Work, progress: Progress, workers: int | None) -> None:
     """Compute all open shards. Raises Cancelled, JobError, ModelError."""
     workers = min(workers or default_workers(), len(work.shards))
     if workers == 1:
-        _here(work, progress)
+        _here(work, progress, asked_threads())
         return
     _Crew(work, workers, progress).run()
     left = work.left()
@@ -44,13 +44,14 @@ def compute(work: Work, progress: Progress, workers: int | None) -> None:
         _here(Work(study=work.study, kind=work.kind, source=work.source, shards=left), progress, threads=1)
 
 
-def _here(work: Work, progress: Progress, threads: int = 0) -> None:
-    """Compute shards in this process, one after the other; with as many threads as workers have, or (0) as set."""
+def _here(work: Work, progress: Progress, threads: int) -> None:
+    """Compute shards in this process, one after the other. The number of threads is set and not left as found: sums
+    round by it, and other libraries change it (numba does)."""
     import torch
 
     progress.note("loading the model and the target vectors")
     before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
+    torch.set_num_threads(threads)
     try:
         desk = Desk(work.study, work.kind)
         book = Book(work.shards, progress)
