@@ -29,6 +29,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.peers.engines import INTERVAL
 from benchmarks.peers.models import Load, quarter
 from benchmarks.peers.serve import EngineFailed, Server
 
@@ -69,8 +70,11 @@ def trials(load: Load, engines: Sequence[str], steps: Sequence[int], derived: bo
             if count > 1 and engine not in SHARED and (derived or engine == "less"):
                 continue
             layers = f"last:{quarter(load.model)}" if engine == "ours-last-k" else "all"
-            made.append(Trial(engine=engine, checkpoints=count,
-                              load=replace(load, checkpoints=count, layers=layers)))
+            own = replace(load, checkpoints=count, layers=layers)
+            if engine == "less":  # its batch is 1 whatever it is given; one drawing of its projection is enough a round
+                many = load.batch > INTERVAL
+                own = replace(own, batch=INTERVAL if many else load.batch, batches=1 if many else load.batches)
+            made.append(Trial(engine=engine, checkpoints=count, load=own))
     return made
 
 
@@ -118,7 +122,8 @@ def shared_weights(load: Load) -> Iterator[Load]:
 
 def rows_of(measured: Sequence[tuple[Trial, list[dict]]], steps: Sequence[int]) -> list[dict[str, Any]]:
     """A row for each engine and T; engines that walk the data once per checkpoint get their missing T from T = 1."""
-    floor = next((answers for trial, answers in measured if (trial.engine, trial.checkpoints) == ("plain", 1)), None)
+    floor = next(([{key: a[key] / _samples(trial.load) for key in ("seconds", "cpu_seconds")} for a in answers]
+                  for trial, answers in measured if (trial.engine, trial.checkpoints) == ("plain", 1)), None)
     rows = []
     for trial, answers in measured:
         row = _row(trial, answers, floor)
@@ -129,16 +134,21 @@ def rows_of(measured: Sequence[tuple[Trial, list[dict]]], steps: Sequence[int]) 
     return sorted(rows, key=lambda r: (ALL.index(r["engine"]), r["checkpoints"]))
 
 
+def _samples(load: Load) -> int:
+    return load.batch * load.batches
+
+
 def _row(trial: Trial, answers: list[dict], floor: list[dict] | None) -> dict[str, Any]:
+    """floor: seconds per sample of the plain pass, round by round."""
     load = trial.load
-    count = load.batch * load.batches
+    count = _samples(load)
     rates = [count / a["seconds"] for a in answers]
     row = {"engine": trial.engine, "model": _title(load), "checkpoints": trial.checkpoints,
            "samples_per_s": median(rates), "slowest": min(rates), "fastest": max(rates),
            "cpu_seconds": median(a["cpu_seconds"] for a in answers) / count, "peak_mb": answers[-1]["peak_mb"],
            "layers": load.layers, "rounds": len(answers), "measured": True}
     for name, key in (("cost", "seconds"), ("cpu_cost", "cpu_seconds")):
-        pairs = [a[key] / f[key] for a, f in zip(answers, floor or (), strict=False)]
+        pairs = [a[key] / count / f[key] for a, f in zip(answers, floor or (), strict=False)]
         row[name] = median(pairs) if pairs else None
     row["share"] = row["cost"] and row["cost"] / trial.checkpoints
     return row
