@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.truth import junk_shares, read_truth
-from cadc.gradients.landmarks_regression import spearman
+from cadc.gradients.products import spearman
 from cadc.influence import capability_influence
 from cadc.study import Study
 from cadc.workbench import Workbench, open_workbench, with_settings

@@ -196,7 +196,7 @@ def held_out_correlation(columns: InfluenceColumns, held_out: Scores, of_unit: S
                          signal: str = "plain", scale: str = "unit") -> np.ndarray:
     """How well predicted rows are ranked on each capability: float64 [K], Spearman between the influence of measured
     rows and the same computed from what was predicted for them unseen (`Scores.held_out`, decision 0013)."""
-    from cadc.gradients.landmarks_regression import spearman
+    from cadc.gradients.products import spearman
 
     known = columns.influence(of_unit, preset=preset, signal=signal, scale=scale)[columns.scores.measured]
     return spearman(known, capability_influence(held_out, of_unit, preset=preset, signal=signal, scale=scale))

@@ -15,7 +15,8 @@ import torch
 
 from cadc.gradients import products
 from cadc.gradients.landmarks_pass import DIRECTIONS
-from cadc.gradients.landmarks_regression import Basis, Fitted, Kernel, Ridge, spearman
+from cadc.gradients.landmarks_regression import Basis, Fitted, Kernel, Ridge
+from cadc.gradients.products import spearman
 from cadc.gradients.shards import Shard
 from cadc.study import Study
 

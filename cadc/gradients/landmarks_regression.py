@@ -176,17 +176,3 @@ def _product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     for start in range(0, len(left), _PIECE):
         total += left[start:start + _PIECE].double().t() @ right[start:start + _PIECE].double()
     return total
-
-
-def spearman(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Rank correlation of each column of two [n, C] arrays: float64 [C]; 0 where a column is constant."""
-    a, b = (_ranks(np.asarray(x, np.float64)) for x in (first, second))
-    a, b = a - a.mean(0), b - b.mean(0)
-    length = np.sqrt((a**2).sum(0) * (b**2).sum(0))
-    return np.divide((a * b).sum(0), length, out=np.zeros(a.shape[1]), where=length > 0)
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    from scipy.stats import rankdata
-
-    return rankdata(values, axis=0) if values.size else values

@@ -51,17 +51,15 @@ def best(influence: torch.Tensor, keep: int) -> tuple[torch.Tensor, torch.Tensor
 
 
 def spearman(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Rank correlation [M] of the columns of two [n, M] arrays; equal values share their mean rank, 0 where a column
-    is constant."""
-    a, b = (_ranks(x) for x in (one, other))
+    """Rank correlation of each column of two [n, C] arrays: float64 [C]; equal values share their mean rank, 0 where a
+    column is constant."""
+    a, b = (_ranks(np.asarray(x, np.float64)) for x in (one, other))
     a, b = a - a.mean(0), b - b.mean(0)
-    size = np.sqrt((a * a).sum(0) * (b * b).sum(0))
-    return np.where(size > 0, (a * b).sum(0) / np.where(size > 0, size, 1), 0)
+    length = np.sqrt((a**2).sum(0) * (b**2).sum(0))
+    return np.divide((a * b).sum(0), length, out=np.zeros(a.shape[1]), where=length > 0)
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    ranks = np.empty(values.shape)
-    for column in range(values.shape[1]):
-        _, place, count = np.unique(values[:, column], return_inverse=True, return_counts=True)
-        ranks[:, column] = (np.cumsum(count) - (count - 1) / 2)[place]
-    return ranks
+    from scipy.stats import rankdata
+
+    return rankdata(values, axis=0) if values.size else values

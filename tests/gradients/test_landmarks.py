@@ -16,7 +16,8 @@ from cadc.errors import JobError
 from cadc.gradients import engines, landmarks, targets
 from cadc.gradients.attribute import run_attribute
 from cadc.gradients.engines import local
-from cadc.gradients.landmarks_regression import Basis, Kernel, Ridge, spearman
+from cadc.gradients.landmarks_regression import Basis, Kernel, Ridge
+from cadc.gradients.products import spearman
 from cadc.gradients.scores import Scores
 from cadc.influence import InfluenceColumns, held_out_correlation
 from cadc.progress import Cancelled, Silent
