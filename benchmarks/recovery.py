@@ -62,7 +62,7 @@ def finish(study: Study, workers: int) -> None:
 
     if not jobs.finished(study):
         with jobs.worker_lock(study):
-            if not run(study, "attribute", EngineSettings(workers=workers)):
+            if not run(study, jobs.CORE_JOBS[-1], EngineSettings(workers=workers)):
                 failed = [s for s in jobs.statuses(study) if s.state == "failed"]
                 raise SystemExit(f"recovery: job {failed[0].job} failed: {failed[0].message}" if failed else "stopped")
 

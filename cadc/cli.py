@@ -52,8 +52,8 @@ def _parser() -> argparse.ArgumentParser:
 
     run = command("run", _run, "Run the jobs of a study and watch them; Ctrl-C asks them to stop.")
     run.add_argument("name")
-    run.add_argument("--until", default="attribute", metavar="JOB",
-                     help="ingest | warmup | targets | attribute | evaluate")
+    run.add_argument("--until", default="crossfit", metavar="JOB",
+                     help="ingest | warmup | targets | attribute | crossfit (default) | evaluate")
     run.add_argument("--workers", type=int, metavar="N",
                      help="processes for attribution; default: one per GPU, without one: one per core")
     run.add_argument("--engine", default="local", choices=ENGINES, help="docs/cluster.md; default: local")

@@ -22,7 +22,7 @@ from cadc.gradients.engines import QUIET, EngineSettings
 from cadc.progress import Cancelled
 from cadc.study import Study, write_json
 
-JOBS = ("ingest", "warmup", "targets", "attribute", "evaluate")
+JOBS = ("ingest", "warmup", "targets", "attribute", "crossfit", "evaluate")
 CORE_JOBS = JOBS[:-1]
 """What a study needs before its pages 3-5 can show anything."""
 
@@ -141,7 +141,7 @@ def record_cost(study: Study, job: str, meter: Meter, workers: int) -> None:
     write_json(study.cost_file(job), asdict(found))
 
 
-def finished(study: Study, job: str = "attribute") -> bool:
+def finished(study: Study, job: str = CORE_JOBS[-1]) -> bool:
     """Whether a job is done."""
     return _read(study, job).state == "done"
 
@@ -153,7 +153,7 @@ def up_to(job: str) -> tuple[str, ...]:
     return JOBS[:JOBS.index(job) + 1]
 
 
-def start(study: Study, upto: str = "attribute", *, workers: int | None = None,
+def start(study: Study, upto: str = CORE_JOBS[-1], *, workers: int | None = None,
           engine: EngineSettings | None = None) -> None:
     """Start a worker process for all jobs up to `upto` and return at once.
 

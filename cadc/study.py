@@ -77,6 +77,10 @@ class StudyConfig:
     """Numbers kept per pool row and checkpoint as a random projection of Γ, for the pool map; 0 keeps none."""
     landmarks: float = 1.0
     """Share of the pool whose gradients are computed; the other rows' influences are predicted from one forward."""
+    crossfit: int = 2
+    """Rounds of the cross-fitted loss, which finds rows that look wrong (docs/decisions/0016); 0 switches it off."""
+    crossfit_share: float = 0.2
+    """Share of the pool that its models are trained on, half of it each."""
     samples_per_unit: int = 64
     """At most this many target samples of a unit enter its mean."""
     near_samples: int = 32
@@ -104,6 +108,8 @@ class StudyConfig:
             "mode": self.mode in ("auto", "exact", "sketch"),
             "pool_sketch": self.pool_sketch >= 0,
             "landmarks": 0 < self.landmarks <= 1,
+            "crossfit": 0 <= self.crossfit <= 16,
+            "crossfit_share": 0 < self.crossfit_share <= 1,
             "warmup_share": 0 < self.warmup_share <= 1,
             "learning_rate": 0 < self.learning_rate < 1,
             "lora_alpha": self.lora_alpha > 0,
@@ -322,6 +328,11 @@ class Study:
         return self.folder / "nearness"
 
     @cached_property
+    def crossfit_folder(self) -> Path:
+        """round-R-fold-F.npz: the losses that each model of the crossfit job read."""
+        return self.folder / "crossfit"
+
+    @cached_property
     def evaluation_folder(self) -> Path:
         """One folder per retrain-and-compare run."""
         return self.folder / "evaluation"
@@ -343,7 +354,7 @@ class Study:
         """Folders that a job writes its results into."""
         return {"ingest": (self.folder / "ingest",), "warmup": (self.warmup_folder,),
                 "targets": (self.targets_folder,), "attribute": (self.shards_folder, self.scores_folder),
-                "evaluate": (self.evaluation_folder,)}[job]
+                "crossfit": (self.crossfit_folder,), "evaluate": (self.evaluation_folder,)}[job]
 
     @cached_property
     def estimate_file(self) -> Path:

@@ -10,7 +10,7 @@ from cadc import jobs
 from cadc.study import Study
 
 
-def follow(study: Study, until: str = "attribute") -> bool:
+def follow(study: Study, until: str = jobs.CORE_JOBS[-1]) -> bool:
     """Show progress bars until the jobs up to `until` end; True when all are done. Ctrl-C asks them to stop."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn

@@ -32,6 +32,7 @@ FUNCTIONS = {
     "warmup": ("cadc.warmup", "run_warmup"),
     "targets": ("cadc.gradients.targets", "run_targets"),
     "attribute": ("cadc.nearness", "run_attribute"),
+    "crossfit": ("cadc.crossfit", "run_crossfit"),
     "evaluate": ("cadc.evaluation", "run_evaluation"),
 }
 """Imported by name when their turn comes: a study that only evaluates does not wait for what it does not need."""
@@ -74,20 +75,20 @@ def _run_one(study: Study, job: str, engine: EngineSettings) -> bool:
         log.info("job %s of study %s begins", job, study.identity)
         module, function = FUNCTIONS[job]
         getattr(importlib.import_module(module), function)(study, progress, **_options(job, engine))
-        progress.tell("done")
         log.info("job %s is done", job)
+        progress.tell("done")
         return True
     except Cancelled:
-        progress.tell("cancelled")
         log.info("job %s was cancelled", job)
+        progress.tell("cancelled")
         return False
     except CadcError as error:
+        log.exception("job %s failed", job)  # before the status: who sees it looks into the log next
         progress.tell("failed", str(error))
-        log.exception("job %s failed", job)
         return False
     except BaseException as error:
-        progress.tell("failed", f"{type(error).__name__}: {error}. The log of this job has the details.")
         log.exception("job %s failed", job)
+        progress.tell("failed", f"{type(error).__name__}: {error}. The log of this job has the details.")
         raise
     finally:
         (folder / "cancel").unlink(missing_ok=True)
@@ -105,7 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="cadc.worker")
     parser.add_argument("folder", type=Path)
     parser.add_argument("name")
-    parser.add_argument("--until", default="attribute")
+    parser.add_argument("--until", default=CORE_JOBS[-1])
     parser.add_argument("--engine", default="local")
     parser.add_argument("--workers", type=int)
     parser.add_argument("--address", default="")

@@ -20,7 +20,7 @@ if not bench.capabilities.k:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def made(identity: str, capabilities: object, settings: CurationSettings) -> Curriculum:
+def made(key: str, capabilities: object, settings: CurationSettings) -> Curriculum:
     """The curriculum of these capabilities and settings; the arguments are all that it depends on."""
     return curate(bench.scores, bench.table, capabilities, settings, targets=bench.targets,
                   columns=bench.influence_columns)
@@ -34,7 +34,7 @@ def shape() -> None:
         with left:
             _draft.preset(bench)
             _draft.budget(bench)
-            now = made(study.identity, bench.capabilities, _draft.current(bench))
+            now = made(_ui.scores_key(study), bench.capabilities, _draft.current(bench))
             _draft.shares(bench, now)
             first, second = st.columns(2, gap="medium")
             with first:
@@ -51,7 +51,7 @@ def shape() -> None:
 
 def outcome(now: Curriculum) -> None:
     """What the draft gives, and what is different from the last saved one."""
-    before = made(study.identity, bench.capabilities, bench.settings)
+    before = made(_ui.scores_key(study), bench.capabilities, bench.settings)
     st.plotly_chart(figures.stage_mixture(figures.mixture_table(now.rows), colours, names), key="stages")
     note = measured_note(bench.scores.measured, bench.held_out(_draft.current(bench).preset), names)
     for sentence in (*now.report["sentences"], *filter(None, [note])):
@@ -121,6 +121,6 @@ def composition(now: Curriculum) -> None:
 
 
 _ui.decision_buttons(study, store, "curation")
-kept = made(study.identity, bench.capabilities, bench.settings)
+kept = made(_ui.scores_key(study), bench.capabilities, bench.settings)
 store.save_budgets(study, figures.budgets_saved(kept.budgets, kept.report["order"]))
 st.fragment(shape)()

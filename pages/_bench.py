@@ -15,7 +15,7 @@ from pages import _ui
 
 
 @st.cache_resource(max_entries=3, show_spinner="Opening pool and target…")
-def _opened(identity: str, _study: Study) -> tuple[InfluenceColumns, pd.DataFrame, pd.DataFrame]:
+def _opened(key: str, _study: Study) -> tuple[InfluenceColumns, pd.DataFrame, pd.DataFrame]:
     """Influence columns, pool rows (those with scores, in their order) and target rows of a finished study."""
     scores = _ui.require_scores(_study)
     pool = read_table(_study.samples_file("pool"))
@@ -24,8 +24,8 @@ def _opened(identity: str, _study: Study) -> tuple[InfluenceColumns, pd.DataFram
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
-def _bench(identity: str, decided: str, _study: Study, _decisions: list) -> Workbench:
-    columns, pool, targets = _opened(identity, _study)
+def _bench(key: str, decided: str, _study: Study, _decisions: list) -> Workbench:
+    columns, pool, targets = _opened(key, _study)
     return Workbench(_study, columns.scores, pool, targets, _decisions, columns)
 
 
@@ -37,7 +37,7 @@ def open_bench(study: Study, store: Store) -> Workbench:
     _ui.require_scores(study)
     decisions = [d for d in store.decisions(study) if not d.undone]
     decided = json.dumps([(d.seq, d.kind, d.payload) for d in decisions])
-    return _bench(study.identity, decided, study, decisions)
+    return _bench(_ui.scores_key(study), decided, study, decisions)
 
 
 def colours(bench: Workbench) -> dict[str, str]:

@@ -155,8 +155,12 @@ def staging(bench: Workbench) -> None:
 def filters(bench: Workbench) -> None:
     """What is left out before anything is chosen."""
     bound(bench, st.toggle, "drop_duplicates", "Leave out near-duplicates")
-    bound(bench, st.slider, "drop_loss_share", "Leave out rows that look wrong: highest loss within their unit, share",
-          min_value=0.0, max_value=0.5, step=0.01)
+    if bench.scores.has_crossfit:
+        bound(bench, st.slider, "loss_quantile", "Leave out rows that look wrong: held-out loss above this quantile of "
+              "the target's in their unit (1: keep all)", min_value=0.5, max_value=1.0, step=0.05)
+    else:
+        bound(bench, st.slider, "drop_loss_share", "Leave out rows that look wrong: highest loss within their unit, "
+              "share", min_value=0.0, max_value=0.5, step=0.01)
     if current(bench).preset == "paper" and bench.scores.has_grounded:
         bound(bench, st.segmented_control, "signal", "Target gradients", options=("plain", "grounded"), required=True)
     bound(bench, st.slider, "random_share", "Share drawn at random", min_value=0.0, max_value=1.0, step=0.05)

@@ -81,8 +81,13 @@ def open_study() -> tuple[Study, Store]:
     return study, store
 
 
+def scores_key(study: Study) -> str:
+    """Names the scores as they are now: the cross-fitted loss comes later than the others."""
+    return f"{study.folder}{' with crossfit' if (study.scores_folder / 'crossfit_loss.npy').exists() else ''}"
+
+
 @st.cache_resource(max_entries=4, show_spinner="Opening the scores…")
-def _scores(folder: str, _study: Study) -> Scores:
+def _scores(key: str, _study: Study) -> Scores:
     return Scores.load(_study)
 
 
@@ -94,7 +99,7 @@ def require_scores(study: Study) -> Scores:
                 icon=":material/hourglass_empty:")
         job_panel(study, jobs.CORE_JOBS)
         st.stop()
-    return _scores(str(study.folder), study)
+    return _scores(scores_key(study), study)
 
 
 def duration(seconds: float | None) -> str:

@@ -61,7 +61,7 @@ def allocate(total: int, share: np.ndarray, capacity: np.ndarray, minimum: np.nd
     rest = total - int(rows[~between].sum())
     ideal = rest * share[between] / share[between].sum() if between.any() else np.empty(0)
     whole = np.floor(ideal + 1e-9).astype(np.int64)
-    order = np.argsort(-(ideal - whole), kind="stable")
+    order = np.argsort(-np.round(ideal - whole, 9), kind="stable")  # equal remainders differ in their last bits
     whole[order[: rest - int(whole.sum())]] += 1
     rows[between] = whole
     return rows

@@ -8,6 +8,9 @@ import pandas as pd
 from cadc.curation.settings import CurationSettings
 from cadc.influence import InfluenceColumns
 
+FEW = 8
+"""Single target samples below which a unit's quantile says nothing."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Candidates:
@@ -48,7 +51,11 @@ def candidates(columns: InfluenceColumns, table: pd.DataFrame, influence: np.nda
     if settings.minimum_influence is not None:
         own = influence[np.arange(rows), np.maximum(pool, 0)] if influence.shape[1] else np.zeros(rows)
         leave_out("influence below the minimum", own < settings.minimum_influence)
-    if settings.drop_loss_share > 0:
+    if settings.loss_quantile < 1 and columns.scores.has_crossfit:
+        scores = columns.scores
+        leave_out("looks wrong", looks_wrong(columns, scores.crossfit_loss, scores.crossfit_target,
+                                             settings.loss_quantile))
+    elif settings.drop_loss_share > 0:
         leave_out("highest loss of its unit", highest_loss(columns, settings.drop_loss_share))
     if settings.drop_duplicates:
         leave_out("near-duplicate", repeated(table["group"].to_numpy(), free, always))
@@ -64,6 +71,20 @@ def highest_loss(columns: InfluenceColumns, share: float) -> np.ndarray:
     nearest = columns.nearest()
     size = np.bincount(nearest, minlength=len(columns.scores.units))
     return columns.loss_rank() < np.floor(share * size + 1e-9).astype(np.int32)[nearest]
+
+
+def looks_wrong(columns: InfluenceColumns, loss: np.ndarray, target: np.ndarray, quantile: float = 0.8) -> np.ndarray:
+    """Rows whose loss exceeds this quantile of the target samples' losses in the row's nearest unit: bool [N]
+    (docs/decisions/0016).
+
+    loss [N], target [S]: under models that trained on neither. Target answers are taken to be right, so a row beyond
+    what right answers of its unit cost is more likely wrong; where the models have not learnt the unit, right answers
+    cost much too and few rows go. A unit of fewer than `FEW` samples takes the quantile over all of them.
+    """
+    of, everyone = np.asarray(columns.scores.sample_unit), np.quantile(target, quantile)
+    bound = np.array([np.quantile(own, quantile) if len(own := target[of == unit]) >= FEW else everyone
+                      for unit in range(len(columns.scores.units))])
+    return np.asarray(loss) > bound[columns.nearest()]
 
 
 def repeated(group: np.ndarray, free: np.ndarray, always: np.ndarray) -> np.ndarray:

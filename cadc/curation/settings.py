@@ -47,6 +47,9 @@ class CurationSettings:
     """Leave out near-duplicates: of each group one row can be taken."""
     drop_loss_share: float = 0.12
     """Leave out this share of rows with the highest last-checkpoint loss within their nearest unit; 0 keeps all."""
+    loss_quantile: float = 0.8
+    """Leave out rows that look wrong: cross-fitted loss above this quantile of the target samples' in their nearest
+    unit (docs/decisions/0016); 1 keeps all. Takes the place of `drop_loss_share` where the study has that loss."""
     source_cap: int = 0
     """At most this many rows of one source in the whole curriculum; 0: no cap."""
     minimum_influence: float | None = None
@@ -83,6 +86,7 @@ class CurationSettings:
             "budget": (0 < self.budget < inf, "a share up to 1, or rows above 1"),
             "replay": (0 <= self.replay < 1, "at least 0 and below 1"),
             "drop_loss_share": (0 <= self.drop_loss_share < 1, "at least 0 and below 1"),
+            "loss_quantile": (0 < self.loss_quantile <= 1, "above 0, at most 1"),
             "random_share": (0 <= self.random_share <= 1, "0 to 1"),
             "source_cap": (self.source_cap >= 0, "rows, or 0 for no cap"),
             "shares": (all(0 <= w < inf for _, w in self.shares), "weights of 0 or more"),
@@ -98,7 +102,8 @@ class CurationSettings:
     def of_preset(cls, preset: str, **chosen: Any) -> "CurationSettings":
         """The complete choices of a preset (METHOD §3): `paper` has hard stages and leaves nothing out; `studio` the
         defaults. `chosen` overrides. Raises DataError for an unknown preset, key or value."""
-        paper = {"rule": "self-influence", "staging": "hard", "drop_duplicates": False, "drop_loss_share": 0.0}
+        paper = {"rule": "self-influence", "staging": "hard", "drop_duplicates": False, "drop_loss_share": 0.0,
+                 "loss_quantile": 1.0}
         base = paper if preset == "paper" else {}
         return cls.from_dict(base | {"preset": preset} | chosen)
 

@@ -7,7 +7,7 @@ vectors, P LoRA parameters.
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from cadc import warmup
+from cadc import folds, warmup
 from cadc.cost import MB, device_name
 from cadc.errors import JobError
 from cadc.gradients import targets
@@ -108,6 +108,12 @@ def measured_costs(study: Study, known: Sizes, rates: Rates, workers: int) -> di
     base = {"warmup": rates.warmup_mb, "targets": rates.targets_mb,
             "attribute": rates.attribute_mb * (1 + workers) / (1 + rates.workers)}
     seconds = {"warmup": warm, "targets": target, "attribute": pool}
+    if study.config.crossfit:
+        # what lies below the adapters is computed once per row and kept; one process
+        trained, read = folds.work(study.config, known.pool, known.singles)
+        below = rates.fresh_row - rates.known_row
+        seconds["crossfit"] = rates.load + trained * rates.known_row + read * rates.known_row / 2 + known.pool * below
+        held["crossfit"], base["crossfit"] = 0.0, rates.warmup_mb
     return {job: {"seconds": round(seconds[job], 1), "memory_mb": round(base[job] + max(held[job], 0), 1),
                   "disk_mb": round(disk[job], 1)} for job in seconds}
 
@@ -132,7 +138,7 @@ def estimate_for(study: Study, name: str, *, efficiency: float | None = None, de
     flop = job_flops(study, known, row, length)
     disk = disk_mb(study, known, vlm.lora.size)
     held = {"warmup": ("weights", "activations"), "targets": ("weights", "adapters", "activations"),
-            "attribute": ("weights", "adapters", "activations", mode)}
+            "attribute": ("weights", "adapters", "activations", mode), "crossfit": ("weights", "activations")}
     seconds = {job: flop[job] / (chosen.tflops * 1e12 * reached) for job in flop}
     seconds["attribute"] /= devices
     jobs = {job: {"seconds": round(seconds[job], 1), "memory_mb": round(sum(memory[part] for part in held[job]), 1),
@@ -150,10 +156,12 @@ def job_flops(study: Study, known: Sizes, row: RowFlops, length: int) -> dict[st
     steps = study.config.checkpoints
     seen = known.fresh_rows + known.known_rows
     scored, looked = _passes(study, known.pool)
+    trained, read = folds.work(study.config, known.pool, known.singles)
+    models = {"crossfit": trained * (row.once + row.each) + read * (row.once + row.forward)}
     return {"warmup": seen * (row.once + row.each),
             "targets": known.passes * (row.once + steps * row.each),
             "attribute": scored * (row.once + steps * (row.each + product_flops(known.vectors, length)))
-            + looked * (row.once + row.forward)}
+            + looked * (row.once + row.forward)} | (models if study.config.crossfit else {})
 
 
 def _passes(study: Study, pool: int) -> tuple[int, int]:
@@ -192,4 +200,5 @@ def disk_mb(study: Study, known: Sizes, parameters: int, number_bytes: float = 4
     best = known.singles * config.best_rows * 8
     return {"warmup": steps * parameters * 12 / MB,
             "targets": (steps * known.vectors * parameters * number_bytes + gram) / MB,
-            "attribute": (2 * known.pool * row + shards * shard_best + best + gram) / MB}
+            "attribute": (2 * known.pool * row + shards * shard_best + best + gram) / MB,
+            "crossfit": config.crossfit * (known.pool + folds.FOLDS * known.singles) * 4 / MB}

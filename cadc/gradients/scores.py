@@ -61,6 +61,10 @@ class Scores:
     pool_sketch: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), np.float16))
     """float16 [N, T, d]: a random projection of Γ_t(z)/‖Γ_t(z)‖ whose products estimate cosines between pool rows;
     zeros where a row was predicted, shape [0, T, d] when none was kept."""
+    crossfit_loss: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    """float32 [N]: ℓ(z) under models that did not train on z (docs/decisions/0016); [0] before the crossfit job."""
+    crossfit_target: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    """float32 [S]: ℓ of the single target samples under the same models."""
     identity: str
     """Identity of the study these scores belong to."""
     measured: np.ndarray = None  # type: ignore[assignment]
@@ -70,6 +74,11 @@ class Scores:
     def __post_init__(self) -> None:
         if self.measured is None:
             object.__setattr__(self, "measured", np.ones(len(self.index), bool))
+
+    @property
+    def has_crossfit(self) -> bool:
+        """Whether the cross-fitted loss is there."""
+        return len(self.crossfit_loss) == len(self.index) > 0
 
     @cached_property
     def has_grounded(self) -> bool:
@@ -107,7 +116,7 @@ class Scores:
         if head["identity"] != study.identity:
             raise JobError(f"scores of study {study.name!r} belong to another question ({head['identity']}). "
                            "Delete its scores folder and run again.")
-        since = ("pool_sketch", "measured")  # came later than the first studies
+        since = ("pool_sketch", "measured", "crossfit_loss", "crossfit_target")  # came later than the first studies
         there = [name for name in _ARRAYS if name not in since or (folder / f"{name}.npy").exists()]
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in there}
         return cls(**arrays, units=tuple(head["units"]), identity=head["identity"])

@@ -24,10 +24,20 @@ def estimated(data, tmp_path_factory):
 
 def test_estimate_needs_no_job_but_ingest_and_adds_up(estimated):
     study, found = estimated
-    assert list(found["jobs"]) == ["warmup", "targets", "attribute"]
+    assert list(found["jobs"]) == ["warmup", "targets", "attribute", "crossfit"]
     assert found["total"]["seconds"] == pytest.approx(sum(j["seconds"] for j in found["jobs"].values()), abs=0.11)
     assert all(job[key] > 0 for job in found["jobs"].values() for key in ("seconds", "memory_mb"))
     assert "measured" in found["basis"] and found["rates"]["workers"] == 2
+
+
+def test_switched_off_the_crossfit_costs_nothing(ready):
+    known = sizes(ready)
+    on = dataclasses.replace(ready, config=dataclasses.replace(ready.config, crossfit=3))
+    off = dataclasses.replace(ready, config=dataclasses.replace(ready.config, crossfit=0))
+    assert "crossfit" not in measured_costs(off, known, RATES, 1)
+    once = dataclasses.replace(ready, config=dataclasses.replace(ready.config, crossfit=1))
+    three, one = (measured_costs(study, known, RATES, 1)["crossfit"]["seconds"] for study in (on, once))
+    assert 1.5 * one < three < 3 * one, "every round trains and reads; the model is loaded once"
 
 
 def test_estimate_leaves_nothing_behind_but_its_file(estimated):

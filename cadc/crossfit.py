@@ -1,0 +1,186 @@
+"""Which rows look wrong to models that never trained on them: the cross-fitted loss (docs/decisions/0016).
+
+The warm-up has seen too little to tell a wrong answer from a hard one. So a fifth of the pool, chosen in rounds over
+all target samples, is split in two folds; a model trained on one fold gives the loss of every row outside it. A second
+round leaves out what looked wrong in the first and splits anew. N scored pool rows, S single target samples, M units.
+"""
+
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cadc.curation.candidates import looks_wrong, repeated
+from cadc.curation.select import Taken, in_rounds
+from cadc.errors import JobError
+from cadc.folds import FOLDS, candidate_rows, fold_batch, fold_steps, work
+from cadc.gradients.scores import Scores
+from cadc.influence import InfluenceColumns
+from cadc.progress import Progress
+from cadc.study import Study
+
+if TYPE_CHECKING:
+    from cadc.evaluation.retrain import Bench
+
+log = logging.getLogger(__name__)
+
+BATCH = 64
+"""Rows per forward when losses are read; progress is told after each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What the models of one study are trained on."""
+
+    index: np.ndarray
+    """int64 [N]: positions in the pool file."""
+    fold: np.ndarray
+    """int8 [rounds, N]: fold of each row in each round; near-duplicates share theirs."""
+    open: np.ndarray
+    """bool [N]: may be trained on: none that repeats a target sample, one of each group of near-duplicates."""
+
+
+def run_crossfit(study: Study, progress: Progress) -> None:
+    """The crossfit job: rounds of two models; `crossfit_loss` [N] and `crossfit_target` [S] beside the other scores.
+
+    Idempotent; a stop repeats at most one model. Raises Cancelled, and what opening the base raises.
+    """
+    rounds = study.config.crossfit
+    if not rounds:
+        progress.note("switched off (crossfit=0): rows that look wrong are found by the loss of the last checkpoint")
+        return
+    scores = Scores.load(study)
+    if scores.has_crossfit:
+        progress.note("the cross-fitted loss is there already")
+        return
+    columns, question = InfluenceColumns(scores), _question(study, scores)
+    want = candidate_rows(study.config, len(scores.index))
+    progress.start(sum(work(study.config, len(scores.index), len(scores.sample_index))), unit="samples")
+    bench: list[Bench] = []
+    found: list[tuple[np.ndarray, np.ndarray]] = []
+    for number in range(rounds):
+        own = question.open.copy()
+        if found:
+            own &= ~looks_wrong(columns, *_mean(found))
+        rows = candidates(columns, own, want)
+        found.append(_round(study, question, rows, number, scores, progress, bench))
+    loss, target = _mean(found)
+    for name, values in (("crossfit_target", target), ("crossfit_loss", loss)):  # the loss last: it alone counts
+        _save(study.scores_folder / f"{name}.npy", values)
+
+
+def candidates(columns: InfluenceColumns, open_rows: np.ndarray, want: int) -> np.ndarray:
+    """Positions of up to `want` open rows, taken in rounds over the single target samples of all units."""
+    units = np.arange(len(columns.scores.units))
+    taken = Taken(open_rows, np.zeros(0, np.int64), 0)
+    chosen = []
+    for position, *_ in in_rounds(columns.scores, units, open_rows, taken):
+        if len(chosen) == want:
+            break
+        if taken.free(position):
+            taken.take(position)
+            chosen.append(position)
+    return np.sort(np.array(chosen, np.int64))
+
+
+def _question(study: Study, scores: Scores) -> Question:
+    """Folds by near-duplicate group, seeded."""
+    from cadc.data import read_samples, read_table
+    from cadc.evaluation.leaks import prints_of, repeats_target
+
+    pool, target = (read_samples(study.samples_file(role)) for role in ("pool", "target"))
+    by_index = {s.index: s for s in pool}
+    leaks = repeats_target([by_index[int(i)] for i in scores.index], target, prints_of(study))
+    table = read_table(study.samples_file("pool")).set_index("index")
+    groups = table["group"].loc[np.asarray(scores.index)].to_numpy()
+    names, group = np.unique(groups, return_inverse=True)
+    fold = [np.random.default_rng([study.config.seed, 91, r]).permutation(len(names)) % FOLDS
+            for r in range(study.config.crossfit)]
+    return Question(index=np.asarray(scores.index), fold=np.stack(fold)[:, group].astype(np.int8),
+                    open=~leaks & ~repeated(groups, ~leaks, np.zeros(len(leaks), bool)))
+
+
+def _round(study: Study, question: Question, rows: np.ndarray, number: int, scores: Scores, progress: Progress,
+           bench: "list[Bench]") -> tuple[np.ndarray, np.ndarray]:
+    """(loss [N], target loss [S]) of one round: each row by the model of the other fold, target samples by both."""
+    loss, target = np.empty(len(question.index), np.float32), []
+    for fold in range(FOLDS):
+        path = study.crossfit_folder / f"round-{number}-fold-{fold}.npz"
+        inside = rows[question.fold[number][rows] == fold]
+        outside = np.flatnonzero(question.fold[number] != fold)
+        if not path.exists():
+            progress.note(f"round {number + 1} of {study.config.crossfit}, model {fold + 1} of {FOLDS}: "
+                          f"{len(inside)} rows")
+            if not bench:
+                bench.append(_open(study, scores))
+            _write(path, study, *_model(study, bench[0], question.index, inside, outside, scores,
+                                        [number, fold], progress))
+        own, seen = _read(path, study)
+        loss[outside] = own
+        target.append(seen)
+    return loss, np.mean(target, 0, dtype=np.float32)
+
+
+def _open(study: Study, scores: Scores) -> "Bench":
+    from cadc.evaluation.retrain import open_bench
+
+    return open_bench(study, np.asarray(scores.sample_index).tolist())
+
+
+def _model(study: Study, bench: "Bench", index: np.ndarray, inside: np.ndarray, outside: np.ndarray, scores: Scores,
+           place: list[int], progress: Progress) -> tuple[np.ndarray, np.ndarray]:
+    """Train on the rows `inside`, read the loss of the rows `outside` and of the single target samples."""
+    from cadc.evaluation.retrain import retrain
+    from cadc.evaluation.settings import EvaluationSettings
+
+    config = study.config
+    settings = EvaluationSettings(batch=fold_batch(config, len(inside)), learning_rate=config.learning_rate)
+    retrain(bench, index[inside].tolist(), None, shuffled=True, steps=fold_steps(config, len(inside)),
+            seed=config.seed * 100 + place[0] * FOLDS + place[1], settings=settings, progress=progress)
+    at = {sample.index: position for position, sample in enumerate(bench.samples)}
+    return (_losses(bench, bench.pool, [bench.place[int(i)] for i in index[outside]], progress),
+            _losses(bench, bench.target, [at[int(i)] for i in scores.sample_index], progress))
+
+
+def _losses(bench: "Bench", bank, rows: list[int], progress: Progress) -> np.ndarray:  # noqa: ANN001
+    """float32 [len(rows)]: losses under the model as it is now."""
+    from cadc.training import losses
+
+    found = []
+    for start in range(0, len(rows), BATCH):
+        chunk = rows[start:start + BATCH]
+        found.append(losses(bench.vlm, bank, chunk, BATCH).numpy())
+        progress.step(len(chunk))
+    return np.concatenate(found) if found else np.empty(0, np.float32)
+
+
+def _mean(found: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    loss, target = zip(*found, strict=True)
+    return np.mean(loss, 0, dtype=np.float32), np.mean(target, 0, dtype=np.float32)
+
+
+# ---- files -----------------------------------------------------------------------------------------------------------
+def _write(path: Path, study: Study, loss: np.ndarray, target: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.npz")
+    np.savez(temporary, loss=loss, target=target, identity=np.array(study.identity))
+    os.replace(temporary, path)
+
+
+def _read(path: Path, study: Study) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            if str(found["identity"]) == study.identity:
+                return found["loss"], found["target"]
+    except (ValueError, KeyError, OSError) as error:
+        raise JobError(f"{path} cannot be read ({error}). Delete it and run the job again.") from error
+    raise JobError(f"{path} belongs to another study. Delete it and run the job again.")
+
+
+def _save(path: Path, values: np.ndarray) -> None:
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.npy")
+    np.save(temporary, values, allow_pickle=False)
+    os.replace(temporary, path)
