@@ -41,17 +41,27 @@ class Clock:
         self.seconds[name], self.began = round(now - self.began, 1), now
 
 
-def make_study(root: Path | None, *, quick: bool) -> Study:
-    """The embedded default in a cache, drawn anew when it is not there; quick: a smaller pool of the same mixture."""
+MIXES: dict[str, dict[str, Any]] = {
+    "second": {"seed": 1, "off_target": 0.45, "wrong": 0.15, "duplicate": 0.10, "off_topic": 0.10, "zipf": 1.3},
+    "third": {"seed": 2, "off_target": 0.25, "wrong": 0.05, "duplicate": 0.20, "off_topic": 0.25, "zipf": 0.8},
+}
+"""Other generated pools: other rows, other families frequent, other shares of junk (docs/demo.md has the default's)."""
+
+
+def make_study(root: Path | None, *, quick: bool, pool: str = "") -> Study:
+    """The embedded default in a cache, drawn anew when it is not there; quick: a smaller pool of the same mixture;
+    pool: one of `MIXES`."""
     from cadc.demo import MODEL_DIR, PoolMix, write_mix
     from cadc.demo.run import IN_GRADIENTS, PER_UNIT, demo_study
 
-    if not quick:
+    if not quick and not pool:
         return demo_study(root)
-    files = write_mix(cache_root(root) / "demo-quick", PoolMix(size=QUICK_POOL, per_unit=PER_UNIT))
+    name = "-".join(["demo", *filter(None, [pool, "quick" if quick else ""])])
+    mix = PoolMix(**MIXES.get(pool, {}) | {"per_unit": PER_UNIT} | ({"size": QUICK_POOL} if quick else {}))
+    files = write_mix(cache_root(root) / name, mix)
     config = StudyConfig(pool=str(files.pool), target=str(files.target), images=str(files.images), unit_column="task",
                          model=str(MODEL_DIR), samples_per_unit=IN_GRADIENTS)
-    return Study.create("demo-quick", config, created=datetime.now().isoformat(timespec="seconds"), root=root)
+    return Study.create(name, config, created=datetime.now().isoformat(timespec="seconds"), root=root)
 
 
 def finish(study: Study, workers: int) -> None:
