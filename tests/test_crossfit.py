@@ -1,14 +1,17 @@
 """The cross-fitted loss: no row is judged by a model that saw it, a stop costs one model, the filter is a quantile."""
 
+import os
 import shutil
+import signal
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cadc import crossfit, folds
+from cadc import crossfit, folds, jobs
 from cadc.curation.candidates import FEW, looks_wrong
 from cadc.curation.curriculum import curate
 from cadc.curation.settings import CurationSettings
@@ -123,6 +126,33 @@ def test_a_stop_repeats_one_model_and_gives_the_same_bits(study, tmp_path):
     assert 0 < len(kept) < 4 and not Scores.load(study).has_crossfit
     crossfit.run_crossfit(study, Silent())
     assert all((study.crossfit_folder / name).stat().st_mtime_ns == when for name, when in kept.items())
+    assert np.array_equal(Scores.load(study).crossfit_loss, whole)
+
+
+def test_killed_the_worker_goes_on_where_it_was(attributed, tmp_path):
+    shutil.copytree(attributed.folder.parent.parent, tmp_path / "cache")
+    study = Study.open("squares", root=tmp_path / "cache")
+    crossfit.run_crossfit(study, Silent())
+    whole = np.array(Scores.load(study).crossfit_loss)
+    shutil.rmtree(study.crossfit_folder)
+    for name in ("crossfit_loss", "crossfit_target"):
+        (study.scores_folder / f"{name}.npy").unlink()
+    jobs.start(study, "crossfit")
+    until = time.monotonic() + 120
+    while not list(study.crossfit_folder.glob("round-*.npz")):
+        assert time.monotonic() < until and jobs.is_running(study), jobs.log_tail(study, "crossfit")
+        time.sleep(0.01)
+    os.kill(jobs.status(study, "crossfit").pid, signal.SIGKILL)
+    while jobs.is_running(study):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    first = (study.crossfit_folder / "round-0-fold-0.npz").stat().st_mtime_ns
+    jobs.start(study, "crossfit")
+    while jobs.is_running(study):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert jobs.status(study, "crossfit").state == "done", jobs.log_tail(study, "crossfit")
+    assert (study.crossfit_folder / "round-0-fold-0.npz").stat().st_mtime_ns == first
     assert np.array_equal(Scores.load(study).crossfit_loss, whole)
 
 
