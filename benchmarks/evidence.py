@@ -134,9 +134,9 @@ def show(result: dict[str, Any]) -> None:
         seeds = max(len(row["seeds"]) for row in part["arms"])
         print(f"\n{100 * float(name):g} % of the pool, {seeds} seed(s), same steps. "
               f"{part['headline']}")
-        _show_arms(part)
+        show_arms(part)
     print(f"\nEvery arm {result['plan']['epochs']:g} passes over its own rows")
-    _show_arms({"arms": result["equal_epochs"], "gap_closed": {}})
+    show_arms({"arms": result["equal_epochs"], "gap_closed": {}})
     print("\nBudget curve, accuracy in %")
     curve = pd.DataFrame(result["budget_curve"])
     if len(curve):
@@ -152,7 +152,8 @@ def show(result: dict[str, Any]) -> None:
     print("\nseconds: " + ", ".join(f"{name} {value:.0f}" for name, value in result["seconds"].items()))
 
 
-def _show_arms(part: dict[str, Any]) -> None:
+def show_arms(part: dict[str, Any]) -> None:
+    """One table of arms, best first."""
     print(f"{'arm':22}{'rows':>7}{'steps':>7}{'accuracy':>10}{'s.d.':>6}{'of full':>9}{'loss':>8}{'vs random':>11}"
           f"{'p Holm':>8}{'gap':>7}")
     for row in sorted(part["arms"], key=lambda r: -r["mean"]):
