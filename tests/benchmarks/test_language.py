@@ -117,7 +117,8 @@ def claimed(skill: str, text: str) -> bool:
 def without_capitals(text: str) -> str:
     """A claim about a capital without the city, which may be named like a country (Guatemala City)."""
     cities = "|".join(sorted(map(re.escape, CAPITAL.values()), key=len, reverse=True))
-    country = re.search(rf"of ({'|'.join(map(re.escape, CAPITAL))})\b|Does ({'|'.join(map(re.escape, CAPITAL))})\b", text)
+    names = "|".join(sorted(map(re.escape, CAPITAL), key=len, reverse=True))
+    country = re.search(rf"of ({names})\b|Does ({names})\b", text)
     return next(filter(None, country.groups())) if country else re.sub(cities, "", text)
 
 
