@@ -161,7 +161,7 @@ def show_arms(part: dict[str, Any]) -> None:
         print(f"{row['name']:22}{row['rows']:7.0f}{row['steps']:7d}{100 * row['mean']:9.1f}%{_percent(row['sd']):>6}"
               f"{_percent(row['relative'], 0):>8}%{row['loss']:8.3f}"
               + (f"{100 * chance['mean']:+11.1f}{chance['holm']:8.3f}" if chance else f"{'':19}")
-              + (f"{gap['mean']:7.2f}" if gap and gap["mean"] == gap["mean"] else ""))
+              + (f"{gap['mean']:7.2f}" if gap and gap["mean"] is not None and gap["mean"] == gap["mean"] else ""))
 
 
 def _percent(value: float, digits: int = 1) -> str:

@@ -11,6 +11,7 @@ import importlib.util
 import json
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -46,24 +47,24 @@ ARMS = ("base", "full", "random", "oracle", "cadc-mixed", "paper-mixed", "words"
 class Plan:
     """How much is run."""
 
-    rows: int = 1600
+    rows: int = 1500
     """Pool rows."""
     zipf: float = 0.7
     """Long tail of the pool over kinds: facts are finite, so flatter than the embedded default's."""
-    in_gradients: int = 24
+    in_gradients: int = 20
     """Target samples of a unit that enter its gradients."""
     scored: int = 12
     """Further target samples of a unit that arms are scored on."""
-    fresh: int = 48
+    fresh: int = 36
     """New rows of a unit for the intervention."""
-    layers: str = "last:8"
+    layers: str = "last:6"
     """Of 30 layers, those that get adapters: what lies below is computed once."""
     rate: float = 1e-3
     """AdamW rate of warm-up, intervention and arms."""
     budget: float = 0.1
     """Share of the pool that the arms train on."""
     seeds: tuple[int, ...] = (0, 1)
-    steps: int = 50
+    steps: int = 40
     """Optimiser steps of an arm, 16 samples each."""
     transfer_steps: int = 12
 
@@ -147,10 +148,18 @@ def stability_part(scores: Any) -> dict[str, Any]:
             "mean_ari": float(held.mean_ari), "rounds": len(held.aris)}
 
 
+def kept(path: Path, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What the file holds, measured first where it is not there: a stopped run goes on behind it."""
+    if not path.exists():
+        write_json(path, plain(measure()))
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def discovery_parts(study: Study, files: TaskFiles, fresh: Study, plan: Plan, clock: Clock) -> dict[str, Any]:
     """Map, rivals, transfer and junk, under the keys of `benchmarks.recovery`."""
     from cadc.discovery.intervention import TransferSettings
     from cadc.embedding import embeddings
+    from cadc.evaluation.request import hash_of
     from cadc.gradients.scores import Scores
     from cadc.signals import centred
 
@@ -161,12 +170,14 @@ def discovery_parts(study: Study, files: TaskFiles, fresh: Study, plan: Plan, cl
     similar = similarities(study, scores, truth, embedded[1])
     found = {"maps": maps_part(similar, truth), "map": stability_part(scores)}
     clock.lap("maps")
-    settings = TransferSettings(steps=plan.transfer_steps, batch=8, learning_rate=plan.rate, samples=plan.fresh,
-                                measured=plan.fresh // 2, repeats=1)
-    found["transfer"] = transfer_part(fresh, scores.units, similar, truth, settings)
-    clock.lap("transfer")
     found |= auc_part(study, scores, truth, *embedded) | {"curriculum": curriculum_part(study, truth)}
     clock.lap("junk")
+    settings = TransferSettings(steps=plan.transfer_steps, batch=8, learning_rate=plan.rate, samples=plan.fresh,
+                                measured=plan.fresh // 3, repeats=1)
+    name = hash_of([study.identity, fresh.identity, asdict(settings)])[:16]
+    found["transfer"] = kept(fresh.folder / "language" / f"transfer-{name}.json",
+                             lambda: transfer_part(fresh, scores.units, similar, truth, settings))
+    clock.lap("transfer")
     return found | {"skills": list(truth.skills), "formats": list(truth.formats), "rows": len(scores.index)}
 
 
