@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.evidence import comparison, junk_rows, show_arms
-from benchmarks.language_tasks import TaskFiles, write_tasks
+from benchmarks.language_pool import TaskFiles, write_tasks
 from benchmarks.recovery import (
     Clock,
     about,

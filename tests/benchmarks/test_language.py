@@ -12,7 +12,8 @@ import pytest
 
 from benchmarks.language import PACKAGE, base_model, by_format
 from benchmarks.language_facts import COUNTRIES, ELEMENTS, PLURALS, VERBS, WORDS
-from benchmarks.language_tasks import HINTS, STRAYS, UNITS, roman, said, write_tasks
+from benchmarks.language_pool import said, write_tasks
+from benchmarks.language_tasks import HINTS, STRAYS, UNITS, roman
 from cadc.data import ingest
 from cadc.demo.pool import PoolMix
 from cadc.errors import DataError, ModelError
