@@ -144,10 +144,10 @@ def show(result: dict[str, Any]) -> None:
         seeds = max(len(row["seeds"]) for row in part["arms"])
         print(f"\n{100 * float(name):g} % of the pool, {seeds} seed(s), same steps. "
               f"{part['headline']}")
-        _show_arms(part)
+        show_arms(part)
     if result["equal_epochs"]:
         print(f"\nEvery arm {result['plan']['epochs']:g} passes over its own rows")
-        _show_arms({"arms": result["equal_epochs"], "gap_closed": {}})
+        show_arms({"arms": result["equal_epochs"], "gap_closed": {}})
     curve = pd.DataFrame(result["budget_curve"])
     if len(curve):
         print("\nBudget curve, accuracy in %")
@@ -164,7 +164,8 @@ def show(result: dict[str, Any]) -> None:
     print("\nseconds: " + ", ".join(f"{name} {value:.0f}" for name, value in result["seconds"].items()))
 
 
-def _show_arms(part: dict[str, Any]) -> None:
+def show_arms(part: dict[str, Any]) -> None:
+    """One table of arms, best first."""
     print(f"{'arm':22}{'rows':>7}{'steps':>7}{'accuracy':>10}{'s.d.':>6}{'of full':>9}{'loss':>8}{'vs random':>11}"
           f"{'p Holm':>8}{'gap':>7}")
     for row in sorted(part["arms"], key=lambda r: -r["mean"]):
@@ -172,7 +173,7 @@ def _show_arms(part: dict[str, Any]) -> None:
         print(f"{row['name']:22}{row['rows']:7.0f}{row['steps']:7d}{100 * row['mean']:9.1f}%{_percent(row['sd']):>6}"
               f"{_percent(row['relative'], 0):>8}%{row['loss']:8.3f}"
               + (f"{100 * chance['mean']:+11.1f}{chance['holm']:8.3f}" if chance else f"{'':19}")
-              + (f"{gap['mean']:7.2f}" if gap and gap["mean"] == gap["mean"] else ""))
+              + (f"{gap['mean']:7.2f}" if gap and gap["mean"] is not None and gap["mean"] == gap["mean"] else ""))
 
 
 def _percent(value: float, digits: int = 1) -> str:

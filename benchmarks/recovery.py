@@ -99,13 +99,22 @@ def fresh_rows(study: Study, root: Path | None, *, quick: bool) -> Study:
     return made
 
 
-def transfer_part(study: Study, units: tuple[str, ...], similar: dict[str, np.ndarray], truth: Truth, *,
-                  quick: bool) -> dict[str, Any]:
-    """Measured transfer from θ_1 against each similarity [M, M], and against planted skills and formats."""
-    from cadc.discovery.intervention import TransferSettings, measure_transfer
+def intervention(*, quick: bool) -> Any:
+    """How the embedded default's intervention is made."""
+    from cadc.discovery.intervention import TransferSettings
+
+    return TransferSettings(steps=12 if quick else 24, batch=32, learning_rate=2e-3, samples=320, repeats=1)
+
+
+def transfer_part(study: Study, units: tuple[str, ...], similar: dict[str, np.ndarray], truth: Truth,
+                  settings: Any) -> dict[str, Any]:
+    """Measured transfer from θ_t against each similarity [M, M], and against planted skills and formats.
+
+    settings: a `TransferSettings`.
+    """
+    from cadc.discovery.intervention import measure_transfer
     from cadc.discovery.transfer import spearman_with, within_between
 
-    settings = TransferSettings(steps=12 if quick else 24, batch=32, learning_rate=2e-3, samples=320, repeats=1)
     found = measure_transfer(study, settings)
     if found.units != units:
         raise SystemExit("recovery: the fresh rows have other units than the target, or name them in another order")
@@ -122,7 +131,7 @@ def transfer_part(study: Study, units: tuple[str, ...], similar: dict[str, np.nd
 
 
 def similarities(study: Study, scores: Any, truth: Truth, embedded: np.ndarray) -> dict[str, np.ndarray]:
-    """S [M, M] of every signal: plain and grounded gradients, question words, pictures, embeddings."""
+    """S [M, M] of every signal: plain and grounded gradients, question words, pictures (where any), embeddings."""
     from cadc.data import open_images, read_samples
     from cadc.discovery.rivals import picture_features, pictures_similarity, words_similarity
     from cadc.discovery.similarity import similarity
@@ -134,14 +143,14 @@ def similarities(study: Study, scores: Any, truth: Truth, embedded: np.ndarray) 
     for sample in samples:
         images = open_images(sample, study.image_root("target"), study.ingest_images("target"))
         looks.append(picture_features(images[0]) if images else None)
-    blank = np.full(next(len(look) for look in looks if look is not None), np.nan)
-    features = np.stack([blank if look is None else look for look in looks])
     found = {"plain": similarity(scores.gram, scores.eta)}
     if scores.has_grounded:
         found["grounded"] = similarity(scores.gram_grounded, scores.eta)
-    return found | {"words": words_similarity([s.question for s in samples], scores.sample_unit, units),
-                    "pictures": pictures_similarity(features, scores.sample_unit, units),
-                    "embedding": unit_similarity(embedded, scores.sample_unit, units)}
+    found["words"] = words_similarity([s.question for s in samples], scores.sample_unit, units)
+    if wide := max((len(look) for look in looks if look is not None), default=0):
+        features = np.stack([np.full(wide, np.nan) if look is None else look for look in looks])
+        found["pictures"] = pictures_similarity(features, scores.sample_unit, units)
+    return found | {"embedding": unit_similarity(embedded, scores.sample_unit, units)}
 
 
 def maps_part(similar: dict[str, np.ndarray], truth: Truth) -> list[dict[str, Any]]:
@@ -189,7 +198,7 @@ def auc_part(study: Study, scores: Any, truth: Truth, pool_rows: np.ndarray, tar
     asked = truth.pool["on_target"].to_numpy(bool)
     return {"auc": aucs["gradients"], "auc_words": aucs["words"], "auc_embedding": aucs["embedding"],
             "auc_raw": raw,
-            "twins": {name: {"mean": float(np.nanmean(list(pairs.values()) or [np.nan]))} | pairs
+            "twins": {name: {"mean": float(np.nanmean(list(pairs.values()))) if pairs else float("nan")} | pairs
                       for name, pairs in twins.items()},
             "wrong_by": {name: junk_auc(value, truth.pool)["wrong"] for name, value in measured.items()},
             "own_unit": {name: float(np.mean(_standard(columns).argmax(axis=0)[asked] == own[asked]))
@@ -249,7 +258,7 @@ def measure(study: Study, fresh: Study, *, quick: bool, clock: Clock) -> dict[st
     similar = similarities(study, scores, truth, target_rows)
     maps = maps_part(similar, truth)
     clock.lap("maps")
-    transfer = transfer_part(fresh, scores.units, similar, truth, quick=quick)
+    transfer = transfer_part(fresh, scores.units, similar, truth, intervention(quick=quick))
     clock.lap("transfer")
     aucs = auc_part(study, scores, truth, pool_rows, target_rows)
     curriculum = curriculum_part(study, truth)
