@@ -126,12 +126,24 @@ def job_rows(study: Study, names: Sequence[str], was_running: bool) -> None:
         st.rerun()
 
 
+ABOUT = {
+    "ingest": "reads pool and target",
+    "warmup": "trains a short while, keeps checkpoints",
+    "targets": "gradients of the target samples",
+    "attribute": "gradients of every pool row",
+    "crossfit": "finds rows that look wrong to models that never trained on them",
+    "evaluate": "retrains and compares",
+}
+"""What each job does, in a line."""
+
+
 def _job_row(study: Study, status: jobs.JobStatus) -> None:
     """One job: its bar, numbers, and the end of its log."""
     active = status.state == "running"
     with st.container(border=True):
         left, right = st.columns([1, 3])
         left.markdown(f"{STATES[status.state]} **{status.job}** · {status.state}")
+        left.caption(ABOUT[status.job])
         share = min(1.0, status.done / status.total) if status.total else float(status.state == "done")
         facts = [f"{status.done:,} of {status.total:,} {status.unit}"] if status.total else []
         facts += [f"{status.rate:,.1f} {status.unit}/s", f"{duration(status.eta_s)} to go"] if active else []
