@@ -33,10 +33,11 @@ class CurationSettings:
     staging: str = "soft"
     """`soft` stages replay earlier capabilities, `hard` stages cut over (CADC §5), `mix` shuffles all rows (control).
     """
-    replay: float = 0.3
+    replay: float = 0.6
     """r: share of a capability's rows kept back for later stages (soft)."""
-    inside: str = "easy-first"
-    """Order inside a stage: `easy-first`, `influence-first` or `random`."""
+    inside: str = "random"
+    """Order inside a stage: `easy-first` (of the `paper` preset), `influence-first` or `random`
+    (docs/decisions/0017)."""
     signal: str = "plain"
     """Target gradients of the `paper` influence: `plain` or `grounded`."""
     scale: str = "unit"
@@ -103,7 +104,7 @@ class CurationSettings:
         """The complete choices of a preset (METHOD §3): `paper` has hard stages and leaves nothing out; `studio` the
         defaults. `chosen` overrides. Raises DataError for an unknown preset, key or value."""
         paper = {"rule": "self-influence", "staging": "hard", "drop_duplicates": False, "drop_loss_share": 0.0,
-                 "loss_quantile": 1.0}
+                 "loss_quantile": 1.0, "inside": "easy-first", "replay": 0.3}
         base = paper if preset == "paper" else {}
         return cls.from_dict(base | {"preset": preset} | chosen)
 
