@@ -5,9 +5,10 @@ all target samples, is split in two folds; a model trained on one fold gives the
 round leaves out what looked wrong in the first and splits anew. N scored pool rows, S single target samples, M units.
 """
 
-import logging
 import os
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,13 +20,11 @@ from cadc.errors import JobError
 from cadc.folds import FOLDS, candidate_rows, fold_batch, fold_steps, work
 from cadc.gradients.scores import Scores
 from cadc.influence import InfluenceColumns
-from cadc.progress import Progress
+from cadc.progress import Progress, Silent
 from cadc.study import Study
 
 if TYPE_CHECKING:
     from cadc.evaluation.retrain import Bench
-
-log = logging.getLogger(__name__)
 
 BATCH = 64
 """Rows per forward when losses are read; progress is told after each."""
@@ -43,10 +42,12 @@ class Question:
     """bool [N]: may be trained on: none that repeats a target sample, one of each group of near-duplicates."""
 
 
-def run_crossfit(study: Study, progress: Progress) -> None:
+def run_crossfit(study: Study, progress: Progress, *, workers: int = 1) -> None:
     """The crossfit job: rounds of two models; `crossfit_loss` [N] and `crossfit_target` [S] beside the other scores.
 
-    Idempotent; a stop repeats at most one model. Raises Cancelled, and what opening the base raises.
+    workers: on a CPU the two models of a round are made side by side where this is more than one; the numbers are the
+    same. Idempotent; a stop repeats at most the models that were being made. Raises Cancelled, and what opening the
+    base raises.
     """
     rounds = study.config.crossfit
     if not rounds:
@@ -59,14 +60,14 @@ def run_crossfit(study: Study, progress: Progress) -> None:
     columns, question = InfluenceColumns(scores), _question(study, scores)
     want = candidate_rows(study.config, len(scores.index))
     progress.start(sum(work(study.config, len(scores.index), len(scores.sample_index))), unit="samples")
-    bench: list[Bench] = []
+    maker = _SideBySide(progress) if workers > 1 and not _on_gpu() else _OneByOne(progress)
     found: list[tuple[np.ndarray, np.ndarray]] = []
     for number in range(rounds):
         own = question.open.copy()
         if found:
             own &= ~looks_wrong(columns, *_mean(found))
         rows = candidates(columns, own, want)
-        found.append(_round(study, question, rows, number, scores, progress, bench))
+        found.append(_round(study, question, rows, number, scores, maker))
     loss, target = _mean(found)
     for name, values in (("crossfit_target", target), ("crossfit_loss", loss)):  # the loss last: it alone counts
         _save(study.scores_folder / f"{name}.npy", values)
@@ -103,46 +104,125 @@ def _question(study: Study, scores: Scores) -> Question:
                     open=~leaks & ~repeated(groups, ~leaks, np.zeros(len(leaks), bool)))
 
 
-def _round(study: Study, question: Question, rows: np.ndarray, number: int, scores: Scores, progress: Progress,
-           bench: "list[Bench]") -> tuple[np.ndarray, np.ndarray]:
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One model: the rows it trains on and those it judges."""
+
+    study: Study
+    number: int
+    fold: int
+    inside: np.ndarray
+    """Positions in the pool file that it trains on."""
+    outside: np.ndarray
+    """Positions in the pool file whose loss it reads."""
+    samples: np.ndarray
+    """Positions in the target file whose loss it reads."""
+
+    @property
+    def path(self) -> Path:
+        """Where its losses are kept."""
+        return self.study.crossfit_folder / f"round-{self.number}-fold-{self.fold}.npz"
+
+    @property
+    def work(self) -> int:
+        """Samples trained on and read."""
+        config, rows = self.study.config, len(self.inside)
+        return fold_steps(config, rows) * fold_batch(config, rows) + len(self.outside) + len(self.samples)
+
+
+def _round(study: Study, question: Question, rows: np.ndarray, number: int, scores: Scores,
+           maker: "_OneByOne | _SideBySide") -> tuple[np.ndarray, np.ndarray]:
     """(loss [N], target loss [S]) of one round: each row by the model of the other fold, target samples by both."""
-    loss, target = np.empty(len(question.index), np.float32), []
+    own, tasks, outside = question.fold[number], [], []
     for fold in range(FOLDS):
-        path = study.crossfit_folder / f"round-{number}-fold-{fold}.npz"
-        inside = rows[question.fold[number][rows] == fold]
-        outside = np.flatnonzero(question.fold[number] != fold)
-        if not path.exists():
-            progress.note(f"round {number + 1} of {study.config.crossfit}, model {fold + 1} of {FOLDS}: "
-                          f"{len(inside)} rows")
-            if not bench:
-                bench.append(_open(study, scores))
-            _write(path, study, *_model(study, bench[0], question.index, inside, outside, scores,
-                                        [number, fold], progress))
-        own, seen = _read(path, study)
-        loss[outside] = own
+        outside.append(np.flatnonzero(own != fold))
+        tasks.append(Task(study=study, number=number, fold=fold, inside=question.index[rows[own[rows] == fold]],
+                          outside=question.index[outside[fold]], samples=np.asarray(scores.sample_index)))
+    maker.make([task for task in tasks if not task.path.exists()])
+    loss, target = np.empty(len(question.index), np.float32), []
+    for task, places in zip(tasks, outside, strict=True):
+        loss[places], seen = _read(task.path, study)
         target.append(seen)
     return loss, np.mean(target, 0, dtype=np.float32)
 
 
-def _open(study: Study, scores: Scores) -> "Bench":
+class _OneByOne:
+    """Makes models in this process; the base is loaded once."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress, self._bench = progress, None
+
+    def make(self, tasks: list[Task]) -> None:
+        for task in tasks:
+            self._progress.note(f"round {task.number + 1} of {task.study.config.crossfit}, model {task.fold + 1} of "
+                                f"{FOLDS}: {len(task.inside)} rows")
+            self._bench = self._bench or _open(task)
+            _write(task.path, task.study, *_model(task, self._bench, self._progress))
+
+
+class _SideBySide:
+    """Makes each model in a process of its own, one torch thread each."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def make(self, tasks: list[Task]) -> None:
+        if not tasks:
+            return
+        sizes = " and ".join(str(len(task.inside)) for task in tasks)
+        self._progress.note(f"round {tasks[0].number + 1} of {tasks[0].study.config.crossfit}: models side by side, "
+                            f"{sizes} rows")
+        pool = ProcessPoolExecutor(len(tasks), mp_context=get_context("spawn"))
+        try:
+            waiting = {pool.submit(_make_alone, task): task for task in tasks}
+            while waiting:
+                done, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+                for future in done:
+                    future.result()
+                    self._progress.step(waiting.pop(future).work)
+                self._progress.step(0)  # a cancel is seen here
+        except BaseException:
+            for process in list(pool._processes.values()):  # kill_workers() only comes with Python 3.14
+                process.kill()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _make_alone(task: Task) -> None:
+    """In a process of its own."""
+    import torch
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    torch.set_num_threads(1)
+    _write(task.path, task.study, *_model(task, _open(task), Silent()))
+
+
+def _on_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _open(task: Task) -> "Bench":
     from cadc.evaluation.retrain import open_bench
 
-    return open_bench(study, np.asarray(scores.sample_index).tolist())
+    return open_bench(task.study, task.samples.tolist())
 
 
-def _model(study: Study, bench: "Bench", index: np.ndarray, inside: np.ndarray, outside: np.ndarray, scores: Scores,
-           place: list[int], progress: Progress) -> tuple[np.ndarray, np.ndarray]:
-    """Train on the rows `inside`, read the loss of the rows `outside` and of the single target samples."""
+def _model(task: Task, bench: "Bench", progress: Progress) -> tuple[np.ndarray, np.ndarray]:
+    """Train on the rows `inside`; the losses of the rows `outside` and of the target samples."""
     from cadc.evaluation.retrain import retrain
     from cadc.evaluation.settings import EvaluationSettings
 
-    config = study.config
-    settings = EvaluationSettings(batch=fold_batch(config, len(inside)), learning_rate=config.learning_rate)
-    retrain(bench, index[inside].tolist(), None, shuffled=True, steps=fold_steps(config, len(inside)),
-            seed=config.seed * 100 + place[0] * FOLDS + place[1], settings=settings, progress=progress)
+    config, rows = task.study.config, len(task.inside)
+    settings = EvaluationSettings(batch=fold_batch(config, rows), learning_rate=config.learning_rate)
+    retrain(bench, task.inside.tolist(), None, shuffled=True, steps=fold_steps(config, rows),
+            seed=config.seed * 100 + task.number * FOLDS + task.fold, settings=settings, progress=progress)
     at = {sample.index: position for position, sample in enumerate(bench.samples)}
-    return (_losses(bench, bench.pool, [bench.place[int(i)] for i in index[outside]], progress),
-            _losses(bench, bench.target, [at[int(i)] for i in scores.sample_index], progress))
+    return (_losses(bench, bench.pool, [bench.place[int(i)] for i in task.outside], progress),
+            _losses(bench, bench.target, [at[int(i)] for i in task.samples], progress))
 
 
 def _losses(bench: "Bench", bank, rows: list[int], progress: Progress) -> np.ndarray:  # noqa: ANN001

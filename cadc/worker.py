@@ -60,7 +60,7 @@ def _options(job: str, engine: EngineSettings) -> dict[str, Any]:
     """What a job is told beside its study. Mode `auto` of the targets asks what fits beside how many copies."""
     if job == "attribute":
         return {"engine": engine}
-    return {"workers": engine.workers or default_workers()} if job == "targets" else {}
+    return {"workers": engine.workers or default_workers()} if job in ("targets", "crossfit") else {}
 
 
 def _run_one(study: Study, job: str, engine: EngineSettings) -> bool:

@@ -167,6 +167,29 @@ def test_progress_counts_what_the_plan_says(study):
     assert seen.done == pytest.approx(seen.total, rel=0.2)  # folds are not exactly halves
 
 
+def test_side_by_side_gives_the_same_bits_and_can_be_cancelled(study):
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # as in each of the processes
+    try:
+        crossfit.run_crossfit(study, Silent())
+    finally:
+        torch.set_num_threads(before)
+    alone = {p.name: p.read_bytes() for p in study.crossfit_folder.glob("round-*.npz")}
+    loss = np.array(Scores.load(study).crossfit_loss)
+    shutil.rmtree(study.crossfit_folder)
+    for name in ("crossfit_loss", "crossfit_target"):
+        (study.scores_folder / f"{name}.npy").unlink()
+    with pytest.raises(Cancelled):
+        crossfit.run_crossfit(study, Counting(stop=2), workers=2)
+    assert not Scores.load(study).has_crossfit
+    seen = Counting()
+    crossfit.run_crossfit(study, seen, workers=2)
+    assert np.array_equal(Scores.load(study).crossfit_loss, loss)
+    assert {p.name for p in study.crossfit_folder.glob("round-*.npz")} == set(alone)
+
+
 def test_switched_off_it_leaves_nothing(study):
     crossfit.run_crossfit(replace(study, config=replace(study.config, crossfit=0)), Silent())
     assert not study.crossfit_folder.exists() and not Scores.load(study).has_crossfit
