@@ -131,7 +131,7 @@ ABOUT = {
     "warmup": "trains a short while, keeps checkpoints",
     "targets": "gradients of the target samples",
     "attribute": "gradients of every pool row",
-    "crossfit": "finds rows that look wrong to models that never trained on them",
+    "crossfit": "finds rows that look wrong",
     "evaluate": "retrains and compares",
 }
 """What each job does, in a line."""
