@@ -39,7 +39,7 @@ def test_a_meter_sees_the_memory_of_child_processes():
         child.kill()
         child.wait()
     if Path("/proc/self/statm").exists():
-        assert 195 < meter.memory_mb - before < 320
+        assert 150 < meter.memory_mb - before < 320  # this process may give some back meanwhile
 
 
 def test_a_job_that_ends_leaves_its_cost(study):
