@@ -217,11 +217,12 @@ def main(arguments: list[str] | None = None) -> int:
 
     parser = argparse.ArgumentParser(prog="benchmarks.evidence", description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the line of JSON there")
-    parser.add_argument("--study", metavar="NAME", help="a finished or new study instead of the embedded default")
+    which, amount = parser.add_mutually_exclusive_group(), parser.add_mutually_exclusive_group()
+    which.add_argument("--study", metavar="NAME", help="a finished or new study instead of the embedded default")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="where studies are kept (default: as the app)")
-    parser.add_argument("--quick", action="store_true", help="a smaller pool, one seed, fewer points")
-    parser.add_argument("--pool", choices=sorted(MIXES), help="another generated pool instead of the default's")
-    parser.add_argument("--short", action="store_true", help="the main arms at both budgets, nothing else")
+    amount.add_argument("--quick", action="store_true", help="a smaller pool, one seed, fewer points")
+    which.add_argument("--pool", choices=sorted(MIXES), help="another generated pool instead of the default's")
+    amount.add_argument("--short", action="store_true", help="the main arms at both budgets, nothing else")
     parser.add_argument("--seeds", type=int, nargs="+", metavar="SEED",
                         help="seeds of the arms (fresh ones to confirm)")
     parser.add_argument("--processes", type=int, default=2, help="retrainings at a time, one thread each")

@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from typing import Any
 
+from cadc.processes import end_with_parent
 from cadc.study import Study
 
 _HERE: dict[str, Any] = {}
@@ -50,6 +51,7 @@ def _begin(root: Any, name: str, model: str) -> None:
     import torch
     from transformers.utils import logging as transformers_logging
 
+    end_with_parent()
     transformers_logging.disable_progress_bar()
     torch.set_num_threads(1)
     _HERE.update(study=Study.open(name, root=root), model=model, benches={})

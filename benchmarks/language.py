@@ -118,13 +118,14 @@ def make_study(root: Path | None, plan: Plan, model: Path) -> tuple[Study, TaskF
 def fresh_rows(study: Study, files: TaskFiles, root: Path | None, plan: Plan) -> Study:
     """The same pool, model and settings with new rows of the same units as target (questions that neither the pool nor
     the target holds), its warm-up done."""
+    from cadc.gradients.engines import EngineSettings
     from cadc.worker import run
 
     name = f"{study.name}-fresh"
     fresh = write_tasks(cache_root(root) / name, PoolMix(seed=FRESH_SEED, per_unit=plan.fresh, size=100),
                         avoid=(files.pool, files.target))
     made = _create(name, replace(study.config, target=str(fresh.target)), root)
-    if not run(made, "warmup", 1):
+    if not run(made, "warmup", EngineSettings(workers=1)):
         raise SystemExit("language: the warm-up for the intervention failed; see its log")
     return made
 

@@ -88,13 +88,14 @@ def fresh_rows(study: Study, root: Path | None, *, quick: bool) -> Study:
     pool and seed, so the warm-up gives the same checkpoints.
     """
     from cadc.demo import PoolMix, write_mix
+    from cadc.gradients.engines import EngineSettings
     from cadc.worker import run
 
     name = f"{study.name}-fresh"
     files = write_mix(cache_root(root) / name, PoolMix(seed=FRESH_SEED, per_unit=96 if quick else 320, size=100))
     config = replace(study.config, target=str(files.target), images="")
     made = Study.create(name, config, created=datetime.now().isoformat(timespec="seconds"), root=root)
-    if not run(made, "warmup", 1):
+    if not run(made, "warmup", EngineSettings(workers=1)):
         raise SystemExit("recovery: the warm-up for the intervention failed; see its log")
     return made
 
@@ -194,6 +195,9 @@ def auc_part(study: Study, scores: Any, truth: Truth, pool_rows: np.ndarray, tar
     change = power[:, -1] - power[:, 0]
     measured = {"loss": -loss, "loss_in_unit": -_rank_inside(loss, nearest), "self_change": -change,
                 "self_change_in_unit": -_rank_inside(change, nearest)}
+    if scores.has_crossfit:
+        held_out = np.asarray(scores.crossfit_loss)
+        measured |= {"crossfit": -held_out, "crossfit_in_unit": -_rank_inside(held_out, nearest)}
     own = truth.pool["unit"].map({name: m for m, name in enumerate(scores.units)}).to_numpy()
     asked = truth.pool["on_target"].to_numpy(bool)
     return {"auc": aucs["gradients"], "auc_words": aucs["words"], "auc_embedding": aucs["embedding"],

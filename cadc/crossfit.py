@@ -20,8 +20,9 @@ from cadc.errors import JobError
 from cadc.folds import FOLDS, candidate_rows, fold_batch, fold_steps, work
 from cadc.gradients.scores import Scores
 from cadc.influence import InfluenceColumns
+from cadc.processes import end_with_parent
 from cadc.progress import Progress, Silent
-from cadc.study import Study
+from cadc.study import Study, temporary_beside, write_array
 
 if TYPE_CHECKING:
     from cadc.evaluation.retrain import Bench
@@ -70,7 +71,7 @@ def run_crossfit(study: Study, progress: Progress, *, workers: int = 1) -> None:
         found.append(_round(study, question, rows, number, scores, maker))
     loss, target = _mean(found)
     for name, values in (("crossfit_target", target), ("crossfit_loss", loss)):  # the loss last: it alone counts
-        _save(study.scores_folder / f"{name}.npy", values)
+        write_array(study.scores_folder / f"{name}.npy", values)
 
 
 def candidates(columns: InfluenceColumns, open_rows: np.ndarray, want: int) -> np.ndarray:
@@ -172,7 +173,7 @@ class _SideBySide:
         sizes = " and ".join(str(len(task.inside)) for task in tasks)
         self._progress.note(f"round {tasks[0].number + 1} of {tasks[0].study.config.crossfit}: models side by side, "
                             f"{sizes} rows")
-        pool = ProcessPoolExecutor(len(tasks), mp_context=get_context("spawn"))
+        pool = ProcessPoolExecutor(len(tasks), mp_context=get_context("spawn"), initializer=end_with_parent)
         try:
             waiting = {pool.submit(_make_alone, task): task for task in tasks}
             while waiting:
@@ -245,8 +246,9 @@ def _mean(found: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.nd
 # ---- files -----------------------------------------------------------------------------------------------------------
 def _write(path: Path, study: Study, loss: np.ndarray, target: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.npz")
-    np.savez(temporary, loss=loss, target=target, identity=np.array(study.identity))
+    temporary = temporary_beside(path)
+    with temporary.open("wb") as handle:
+        np.savez(handle, loss=loss, target=target, identity=np.array(study.identity))
     os.replace(temporary, path)
 
 
@@ -258,9 +260,3 @@ def _read(path: Path, study: Study) -> tuple[np.ndarray, np.ndarray]:
     except (ValueError, KeyError, OSError) as error:
         raise JobError(f"{path} cannot be read ({error}). Delete it and run the job again.") from error
     raise JobError(f"{path} belongs to another study. Delete it and run the job again.")
-
-
-def _save(path: Path, values: np.ndarray) -> None:
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.npy")
-    np.save(temporary, values, allow_pickle=False)
-    os.replace(temporary, path)

@@ -6,7 +6,6 @@ letters: n rows, B samples, L tokens, W hidden width.
 
 import json
 import logging
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ import numpy as np
 
 from cadc.errors import DataError, JobError
 from cadc.progress import Progress, Silent
-from cadc.study import Study, write_json
+from cadc.study import Study, write_array, write_json
 
 if TYPE_CHECKING:
     from cadc.vlm import Vlm
@@ -83,8 +82,8 @@ def _compute(study: Study, role: str, progress: Progress) -> None:
     if not found:
         raise JobError(f"no {role} sample can be encoded, so nothing can be embedded. See the Data page.")
     rows = sorted(found)
-    _save(_file(study, role, "index"), np.array([feed.samples[row].index for row in rows], np.int64))
-    _save(_file(study, role, "values"), np.stack([found[row] for row in rows]))
+    write_array(_file(study, role, "index"), np.array([feed.samples[row].index for row in rows], np.int64))
+    write_array(_file(study, role, "values"), np.stack([found[row] for row in rows]))
     write_json(_about(study, role), {"identity": study.identity, "rows": len(rows), "model": study.config.model,
                                      "what": "mean of the last hidden states over all tokens, untrained base"})
 
@@ -100,10 +99,3 @@ def last_hidden(vlm: "Vlm", batch: "Batch") -> np.ndarray:
         hidden = vlm.decoder(*given.args, **given.kwargs)[0].float()  # [B, L, W]
     real = batch.inputs["attention_mask"][:, :, None].to(hidden.dtype)
     return ((hidden * real).sum(1) / real.sum(1)).cpu().numpy()
-
-
-def _save(path: Path, values: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.npy")
-    np.save(temporary, values, allow_pickle=False)
-    os.replace(temporary, path)

@@ -7,7 +7,6 @@ alone say stays beside them. N pool rows, S single target samples, M units, L be
 
 import json
 import logging
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from cadc.embedding import embeddings
 from cadc.gradients.scores import Scores
 from cadc.progress import Progress
 from cadc.signals import centred, cosine_signal, with_signal
-from cadc.study import Study, write_json
+from cadc.study import Study, write_array, write_json
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +56,7 @@ def combine(study: Study, progress: Progress) -> None:
     scores = Scores.load(study)
     if not _has(study.nearness_folder / "kept.json", study):  # else a stop in between: the originals are kept already
         for name in ARRAYS:
-            _save(_kept(study, name), np.asarray(getattr(scores, name)))
+            write_array(_kept(study, name), np.asarray(getattr(scores, name)))
         write_json(study.nearness_folder / "kept.json", {"identity": study.identity, "scores": _stamp(study)})
     own = replace(scores, **{name: np.load(_kept(study, name), allow_pickle=False) for name in ARRAYS})
     pool, target = (embeddings(study, role, np.asarray(index), progress)
@@ -65,7 +64,7 @@ def combine(study: Study, progress: Progress) -> None:
     progress.note("near(z, s): gradients and embedding together")
     found = both(own, *centred(pool, target), q=study.config.near_q)
     for name in ARRAYS:
-        _save(study.scores_folder / f"{name}.npy", getattr(found, name))
+        write_array(study.scores_folder / f"{name}.npy", getattr(found, name))
     write_json(_about(study), {"identity": study.identity, "nearness": "gradients+embedding", "scores": _stamp(study)})
     log.info("near(z, s) of %d rows: gradients and embedding", len(own.index))
 
@@ -125,10 +124,3 @@ def _about(study: Study) -> Path:
 
 def _kept(study: Study, name: str) -> Path:
     return study.nearness_folder / f"gradients-{name}.npy"
-
-
-def _save(path: Path, values: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.npy")
-    np.save(temporary, values, allow_pickle=False)
-    os.replace(temporary, path)

@@ -9,9 +9,12 @@ import socket
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cadc.errors import DataError, JobError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 FORMAT = 1
 """Version of the files in a study folder; part of the identity, so that old shards are never misread."""
@@ -174,6 +177,19 @@ def write_json(path: Path, value: Any) -> None:
     temporary = temporary_beside(path)
     with temporary.open("w", encoding="utf-8") as handle:
         json.dump(value, handle, ensure_ascii=False, indent=1, sort_keys=False, allow_nan=False)
+        handle.flush()
+        os.fsync(handle.fileno())
+    os.replace(temporary, path)
+
+
+def write_array(path: Path, values: "np.ndarray") -> None:
+    """The same for a `.npy` file."""
+    import numpy as np
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_beside(path)
+    with temporary.open("wb") as handle:
+        np.save(handle, values, allow_pickle=False)
         handle.flush()
         os.fsync(handle.fileno())
     os.replace(temporary, path)

@@ -143,7 +143,6 @@ def _job_row(study: Study, status: jobs.JobStatus) -> None:
     with st.container(border=True):
         left, right = st.columns([1, 3])
         left.markdown(f"{STATES[status.state]} **{status.job}** · {status.state}")
-        left.caption(ABOUT[status.job])
         share = min(1.0, status.done / status.total) if status.total else float(status.state == "done")
         facts = [f"{status.done:,} of {status.total:,} {status.unit}"] if status.total else []
         facts += [f"{status.rate:,.1f} {status.unit}/s", f"{duration(status.eta_s)} to go"] if active else []
@@ -151,6 +150,7 @@ def _job_row(study: Study, status: jobs.JobStatus) -> None:
         facts += [f"took {duration(status.seconds)}"] if status.state == "done" else []
         right.progress(share)
         right.text(" · ".join(facts) or "not started")
+        right.caption(ABOUT[status.job])
         if status.note and active:
             right.text(status.note)
         if status.message and status.state in ("failed", "cancelled"):

@@ -19,17 +19,9 @@ sys.path.insert(0, str(Path(__file__).parent / "evaluation"))
 
 @pytest.fixture(scope="module")
 def attributed(tmp_path_factory):
-    from squares import squares_study
+    from squares import attributed_squares
 
-    from cadc.data import run_ingest
-    from cadc.gradients.attribute import run_attribute
-    from cadc.gradients.targets import run_targets
-    from cadc.warmup import run_warmup
-
-    study = squares_study(tmp_path_factory.mktemp("nearness"))
-    for job in (run_ingest, run_warmup, run_targets, run_attribute):
-        job(study, Silent())
-    return study
+    return attributed_squares(tmp_path_factory.mktemp("nearness"))
 
 
 BOTH = {"nearness": "gradients+embedding"}
@@ -75,7 +67,7 @@ def test_both_signals_decide_and_padding_stays_last(made):
 
 
 def test_it_runs_once_and_goes_on_after_a_stop(study, monkeypatch):
-    saved = nearness._save
+    saved = nearness.write_array
     calls = []
 
     def stop_at(path, values):
@@ -84,10 +76,10 @@ def test_it_runs_once_and_goes_on_after_a_stop(study, monkeypatch):
             raise KeyboardInterrupt
         saved(path, values)
 
-    monkeypatch.setattr(nearness, "_save", stop_at)
+    monkeypatch.setattr(nearness, "write_array", stop_at)
     with pytest.raises(KeyboardInterrupt):
         nearness.combine(study, Silent())
-    monkeypatch.setattr(nearness, "_save", saved)
+    monkeypatch.setattr(nearness, "write_array", saved)
     assert not nearness.is_combined(study)
     nearness.run_attribute(study, Silent())
     stopped = np.array(Scores.load(study).near)

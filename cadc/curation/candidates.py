@@ -53,8 +53,8 @@ def candidates(columns: InfluenceColumns, table: pd.DataFrame, influence: np.nda
         leave_out("influence below the minimum", own < settings.minimum_influence)
     if settings.loss_quantile < 1 and columns.scores.has_crossfit:
         scores = columns.scores
-        leave_out("looks wrong", looks_wrong(columns, scores.crossfit_loss, scores.crossfit_target,
-                                             settings.loss_quantile))
+        leave_out("held-out loss too high for its unit", looks_wrong(
+            columns, scores.crossfit_loss, scores.crossfit_target, settings.loss_quantile))
     elif settings.drop_loss_share > 0:
         leave_out("highest loss of its unit", highest_loss(columns, settings.drop_loss_share))
     if settings.drop_duplicates:

@@ -83,6 +83,7 @@ def seed_table(table: pd.DataFrame, summary: pd.DataFrame, group_of: Mapping[str
                groups: Sequence[str]) -> pd.DataFrame:
     """One line per group of `groups` and arm: accuracy in % of every seed, mean, s.d., % of full, loss, units.
 
+    Without s.d. for one seed, without % of full where the full pool was not trained on.
     table: the tidy result; summary and group_of: as in `cadc.evaluation.summary` (mean over units inside a group).
     """
     named = table.assign(capability=[group_of.get(unit, "unassigned") for unit in table["unit"]])
@@ -95,7 +96,8 @@ def seed_table(table: pd.DataFrame, summary: pd.DataFrame, group_of: Mapping[str
                                     "units": keyed["units"]}))
     order = [(group, arm) for group in groups for arm in dict.fromkeys(table["arm"]) if (group, arm) in keyed.index]
     digits = {name: 1 for name in found.columns if name != "units"} | {"loss": 3}
-    return found.reindex(pd.MultiIndex.from_tuples(order, names=keyed.index.names)).round(digits).reset_index()
+    shown = found.reindex(pd.MultiIndex.from_tuples(order, names=keyed.index.names)).round(digits).reset_index()
+    return shown.drop(columns=[name for name in ("s.d.", "% of full") if shown[name].isna().all()])
 
 
 def chance_table(against: pd.DataFrame) -> pd.DataFrame:
@@ -176,7 +178,7 @@ def radar(summary: pd.DataFrame, arms: Sequence[str], groups: Sequence[str]) -> 
                                 line={"color": colours[arm], "width": 2}, hovertemplate="%{theta}: %{r:.1%}")
     figure.update_polars(radialaxis={"tickformat": ".0%", "rangemode": "tozero", "angle": 90, "tickangle": 90},
                          bgcolor="rgba(0,0,0,0)", angularaxis={"direction": "clockwise"})
-    return _finish(figure, 420)
+    return _finish(figure, 420).update_layout(margin={"l": 72, "r": 72})  # names stand left and right of the circle
 
 
 def curve_points(table: pd.DataFrame) -> pd.DataFrame:

@@ -10,18 +10,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 @pytest.fixture(scope="session")
 def finished_study(tmp_path_factory):
     """Coloured squares: ingested, warmed up, attributed. Do not change it."""
-    from squares import squares_study
+    from squares import attributed_squares
 
-    from cadc.data import run_ingest
-    from cadc.gradients.attribute import run_attribute
-    from cadc.gradients.targets import run_targets
-    from cadc.progress import Silent
-    from cadc.warmup import run_warmup
-
-    study = squares_study(tmp_path_factory.mktemp("evaluation"))
-    for job in (run_ingest, run_warmup, run_targets, run_attribute):
-        job(study, Silent())
-    return study
+    return attributed_squares(tmp_path_factory.mktemp("evaluation"))
 
 
 @pytest.fixture

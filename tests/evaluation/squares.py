@@ -44,6 +44,20 @@ def _other(kind: str, said: str) -> str:
     return around[(around.index(said) + 1) % len(around)]
 
 
+def attributed_squares(folder: Path):
+    """The study with everything up to the attribution done."""
+    from cadc.data import run_ingest
+    from cadc.gradients.attribute import run_attribute
+    from cadc.gradients.targets import run_targets
+    from cadc.progress import Silent
+    from cadc.warmup import run_warmup
+
+    study = squares_study(folder)
+    for job in (run_ingest, run_warmup, run_targets, run_attribute):
+        job(study, Silent())
+    return study
+
+
 def squares_study(folder: Path):
     """The study, nothing computed yet. Row 10 of its pool is a copy of the last target row, row 13 one in other letters
     with a re-encoded picture. The ground truth lies beside the pool."""
