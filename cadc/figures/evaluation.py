@@ -178,7 +178,7 @@ def radar(summary: pd.DataFrame, arms: Sequence[str], groups: Sequence[str]) -> 
                                 line={"color": colours[arm], "width": 2}, hovertemplate="%{theta}: %{r:.1%}")
     figure.update_polars(radialaxis={"tickformat": ".0%", "rangemode": "tozero", "angle": 90, "tickangle": 90},
                          bgcolor="rgba(0,0,0,0)", angularaxis={"direction": "clockwise"})
-    return _finish(figure, 420).update_layout(margin={"l": 72, "r": 72})  # names stand left and right of the circle
+    return _finish(figure, 420).update_layout(margin={"l": 36, "r": 36})  # names stand left and right of the circle
 
 
 def curve_points(table: pd.DataFrame) -> pd.DataFrame:
