@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.larger", description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder of the finished model")
     parser.add_argument("--layers", type=int, default=10)
-    parser.add_argument("--inner", type=int, default=640, help="inner width of each layer")
+    parser.add_argument("--inner", type=int, default=704, help="inner width of each layer")
     parser.add_argument("--steps", type=int, default=3000, help="lessons of 32 lines")
     chosen = parser.parse_args(arguments)
     if (chosen.out / "model.safetensors").exists():

@@ -1,8 +1,10 @@
 """Which rows look wrong to models that never trained on them: the cross-fitted loss (docs/decisions/0016).
 
 The warm-up has seen too little to tell a wrong answer from a hard one. So a fifth of the pool, chosen in rounds over
-all target samples, is split in two folds; a model trained on one fold gives the loss of every row outside it. A second
-round leaves out what looked wrong in the first and splits anew. N scored pool rows, S single target samples, M units.
+all target samples, is split in two folds; a model trained on one fold gives the loss of every row outside it. The
+target samples that gradients see teach too (docs/decisions/0018), half of them each model: their answers are right. A
+second round leaves out what looked wrong in the first and splits anew. N scored pool rows, S single target samples, M
+units, G target samples that gradients see.
 """
 
 import os
@@ -17,7 +19,7 @@ import numpy as np
 from cadc.curation.candidates import looks_wrong, repeated
 from cadc.curation.select import Taken, in_rounds
 from cadc.errors import JobError
-from cadc.folds import FOLDS, candidate_rows, fold_batch, fold_steps, work
+from cadc.folds import FOLDS, candidate_rows, fold_batch, fold_steps, repeats, work
 from cadc.gradients.scores import Scores
 from cadc.influence import InfluenceColumns
 from cadc.processes import end_with_parent
@@ -25,7 +27,8 @@ from cadc.progress import Progress, Silent
 from cadc.study import Study, temporary_beside, write_array
 
 if TYPE_CHECKING:
-    from cadc.evaluation.retrain import Bench
+    from cadc.training import PrefixBank
+    from cadc.vlm import Vlm
 
 BATCH = 64
 """Rows per forward when losses are read; progress is told after each."""
@@ -41,6 +44,10 @@ class Question:
     """int8 [rounds, N]: fold of each row in each round; near-duplicates share theirs."""
     open: np.ndarray
     """bool [N]: may be trained on: none that repeats a target sample, one of each group of near-duplicates."""
+    taught: np.ndarray
+    """int64 [G]: positions in the target file of the samples that teach; [0] where none shall."""
+    taught_fold: np.ndarray
+    """int8 [rounds, G]: fold of each of them; near-duplicates share theirs."""
 
 
 def run_crossfit(study: Study, progress: Progress, *, workers: int = 1) -> None:
@@ -60,7 +67,8 @@ def run_crossfit(study: Study, progress: Progress, *, workers: int = 1) -> None:
         return
     columns, question = InfluenceColumns(scores), _question(study, scores)
     want = candidate_rows(study.config, len(scores.index))
-    progress.start(sum(work(study.config, len(scores.index), len(scores.sample_index))), unit="samples")
+    progress.start(sum(work(study.config, len(scores.index), len(scores.sample_index), len(question.taught))),
+                   unit="samples")
     maker = _SideBySide(progress) if workers > 1 and not _on_gpu() else _OneByOne(progress)
     found: list[tuple[np.ndarray, np.ndarray]] = []
     for number in range(rounds):
@@ -90,19 +98,34 @@ def candidates(columns: InfluenceColumns, open_rows: np.ndarray, want: int) -> n
 
 def _question(study: Study, scores: Scores) -> Question:
     """Folds by near-duplicate group, seeded."""
-    from cadc.data import read_samples, read_table
+    from cadc.data import read_samples
     from cadc.evaluation.leaks import prints_of, repeats_target
+    from cadc.evaluation.split import gradient_samples
 
     pool, target = (read_samples(study.samples_file(role)) for role in ("pool", "target"))
     by_index = {s.index: s for s in pool}
     leaks = repeats_target([by_index[int(i)] for i in scores.index], target, prints_of(study))
-    table = read_table(study.samples_file("pool")).set_index("index")
-    groups = table["group"].loc[np.asarray(scores.index)].to_numpy()
+    groups = _groups(study, "pool", scores.index)
+    taught = np.zeros(0, np.int64)
+    if study.config.crossfit_target:
+        taught = np.array(sorted(target[p].index for p in set.union(*gradient_samples(study, target))), np.int64)
+    rounds, seed = range(study.config.crossfit), study.config.seed
+    return Question(index=np.asarray(scores.index), fold=np.stack([_folds(groups, [seed, 91, r]) for r in rounds]),
+                    open=~leaks & ~repeated(groups, ~leaks, np.zeros(len(leaks), bool)), taught=taught,
+                    taught_fold=np.stack([_folds(_groups(study, "target", taught), [seed, 92, r]) for r in rounds]))
+
+
+def _groups(study: Study, role: str, index: np.ndarray) -> np.ndarray:
+    """Near-duplicate group of each of these samples."""
+    from cadc.data import read_table
+
+    return read_table(study.samples_file(role)).set_index("index")["group"].loc[np.asarray(index)].to_numpy()
+
+
+def _folds(groups: np.ndarray, seed: list[int]) -> np.ndarray:
+    """int8 [len(groups)]: fold of each sample, one for all of a group."""
     names, group = np.unique(groups, return_inverse=True)
-    fold = [np.random.default_rng([study.config.seed, 91, r]).permutation(len(names)) % FOLDS
-            for r in range(study.config.crossfit)]
-    return Question(index=np.asarray(scores.index), fold=np.stack(fold)[:, group].astype(np.int8),
-                    open=~leaks & ~repeated(groups, ~leaks, np.zeros(len(leaks), bool)))
+    return (np.random.default_rng(seed).permutation(len(names)) % FOLDS)[group].astype(np.int8)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +137,8 @@ class Task:
     fold: int
     inside: np.ndarray
     """Positions in the pool file that it trains on."""
+    taught: np.ndarray
+    """Positions in the target file that it trains on."""
     outside: np.ndarray
     """Positions in the pool file whose loss it reads."""
     samples: np.ndarray
@@ -127,38 +152,48 @@ class Task:
     @property
     def work(self) -> int:
         """Samples trained on and read."""
-        config, rows = self.study.config, len(self.inside)
+        config, rows = self.study.config, len(self.inside) + len(self.taught) * self.repeats
         return fold_steps(config, rows) * fold_batch(config, rows) + len(self.outside) + len(self.samples)
+
+    @property
+    def repeats(self) -> int:
+        """How often each target sample stands in a pass."""
+        return repeats(self.study.config, len(self.inside), len(self.taught))
 
 
 def _round(study: Study, question: Question, rows: np.ndarray, number: int, scores: Scores,
            maker: "_OneByOne | _SideBySide") -> tuple[np.ndarray, np.ndarray]:
-    """(loss [N], target loss [S]) of one round: each row by the model of the other fold, target samples by both."""
-    own, tasks, outside = question.fold[number], [], []
+    """(loss [N], target loss [S]) of one round: each row by the model of the other fold, a target sample by the model
+    that it did not teach, or by both."""
+    own, singles = question.fold[number], np.asarray(scores.sample_index)
+    tasks, outside, judged = [], [], []
     for fold in range(FOLDS):
+        taught = question.taught[question.taught_fold[number] == fold]
         outside.append(np.flatnonzero(own != fold))
+        judged.append(np.flatnonzero(~np.isin(singles, taught)))
         tasks.append(Task(study=study, number=number, fold=fold, inside=question.index[rows[own[rows] == fold]],
-                          outside=question.index[outside[fold]], samples=np.asarray(scores.sample_index)))
+                          taught=taught, outside=question.index[outside[fold]], samples=singles[judged[fold]]))
     maker.make([task for task in tasks if not task.path.exists()])
-    loss, target = np.empty(len(question.index), np.float32), []
-    for task, places in zip(tasks, outside, strict=True):
-        loss[places], seen = _read(task.path, study)
-        target.append(seen)
-    return loss, np.mean(target, 0, dtype=np.float32)
+    loss, target, times = np.empty(len(question.index), np.float32), np.zeros(len(singles)), np.zeros(len(singles))
+    for task, places, seen in zip(tasks, outside, judged, strict=True):
+        loss[places], found = _read(task.path, study)
+        target[seen] += found
+        times[seen] += 1
+    return loss, (target / times).astype(np.float32)
 
 
 class _OneByOne:
     """Makes models in this process; the base is loaded once."""
 
     def __init__(self, progress: Progress) -> None:
-        self._progress, self._bench = progress, None
+        self._progress, self._judge = progress, None
 
     def make(self, tasks: list[Task]) -> None:
         for task in tasks:
             self._progress.note(f"round {task.number + 1} of {task.study.config.crossfit}, model {task.fold + 1} of "
                                 f"{FOLDS}: {len(task.inside)} rows")
-            self._bench = self._bench or _open(task)
-            _write(task.path, task.study, *_model(task, self._bench, self._progress))
+            self._judge = self._judge or open_judge(task.study)
+            _write(task.path, task.study, *_model(task, self._judge, self._progress))
 
 
 class _SideBySide:
@@ -197,7 +232,7 @@ def _make_alone(task: Task) -> None:
 
     transformers_logging.disable_progress_bar()
     torch.set_num_threads(1)
-    _write(task.path, task.study, *_model(task, _open(task), Silent()))
+    _write(task.path, task.study, *_model(task, open_judge(task.study), Silent()))
 
 
 def _on_gpu() -> bool:
@@ -206,34 +241,60 @@ def _on_gpu() -> bool:
     return torch.cuda.is_available()
 
 
-def _open(task: Task) -> "Bench":
-    from cadc.evaluation.retrain import open_bench
+@dataclass(frozen=True, kw_only=True)
+class Judge:
+    """The base model with an adapter, and prefixes of pool and target samples in one bank."""
 
-    return open_bench(task.study, task.samples.tolist())
+    vlm: "Vlm"
+    bank: "PrefixBank"
+    pool: dict[int, int]
+    """Position in the pool file → row of the bank."""
+    target: dict[int, int]
+    """Position in the target file → row of the bank."""
 
 
-def _model(task: Task, bench: "Bench", progress: Progress) -> tuple[np.ndarray, np.ndarray]:
-    """Train on the rows `inside`; the losses of the rows `outside` and of the target samples."""
-    from cadc.evaluation.retrain import retrain
+def open_judge(study: Study) -> Judge:
+    """Load the base with an adapter. Raises ModelError."""
+    from cadc.training import PrefixBank
+    from cadc.vlm import open_vlm
+    from cadc.vlm.feed import Feed
+
+    vlm = open_vlm(study.config)
+    pool, target = Feed(study, "pool", vlm), Feed(study, "target", vlm)
+    size = len(pool.samples)
+
+    def encode(row: int):  # noqa: ANN202
+        return pool.encode(row) if row < size else target.encode(row - size)
+
+    return Judge(vlm=vlm, bank=PrefixBank(vlm, encode), pool={s.index: row for row, s in enumerate(pool.samples)},
+                 target={s.index: size + row for row, s in enumerate(target.samples)})
+
+
+def _model(task: Task, judge: Judge, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
+    """Train on the rows `inside` and the target samples `taught`; the losses of the rows `outside` and of the target
+    samples it did not train on."""
+    from cadc.evaluation.retrain import train_batches
+    from cadc.evaluation.schedule import plan
     from cadc.evaluation.settings import EvaluationSettings
 
-    config, rows = task.study.config, len(task.inside)
-    settings = EvaluationSettings(batch=fold_batch(config, rows), learning_rate=config.learning_rate)
-    retrain(bench, task.inside.tolist(), None, shuffled=True, steps=fold_steps(config, rows),
-            seed=config.seed * 100 + task.number * FOLDS + task.fold, settings=settings, progress=progress)
-    at = {sample.index: position for position, sample in enumerate(bench.samples)}
-    return (_losses(bench, bench.pool, [bench.place[int(i)] for i in task.outside], progress),
-            _losses(bench, bench.target, [at[int(i)] for i in task.samples], progress))
+    config, taught = task.study.config, judge.bank.usable([judge.target[int(i)] for i in task.taught])
+    rows = np.array([*(judge.pool[int(i)] for i in task.inside), *taught * task.repeats])
+    settings = EvaluationSettings(batch=fold_batch(config, len(rows)), learning_rate=config.learning_rate)
+    seed = config.seed * 100 + task.number * FOLDS + task.fold
+    batches = plan(len(rows), None, steps=fold_steps(config, len(rows)), batch=settings.batch, seed=seed)
+    train_batches(judge.vlm, judge.bank, rows[batches], seed=seed, settings=settings, progress=progress)
+    return (_losses(judge, [judge.pool[int(i)] for i in task.outside], progress),
+            _losses(judge, [judge.target[int(i)] for i in task.samples], progress))
 
 
-def _losses(bench: "Bench", bank, rows: list[int], progress: Progress) -> np.ndarray:  # noqa: ANN001
-    """float32 [len(rows)]: losses under the model as it is now."""
+def _losses(judge: Judge, rows: list[int], progress: Progress) -> np.ndarray:
+    """float32 [len(rows)]: losses of these rows of the bank under the model as it is now."""
     from cadc.training import losses
 
     found = []
     for start in range(0, len(rows), BATCH):
         chunk = rows[start:start + BATCH]
-        found.append(losses(bench.vlm, bank, chunk, BATCH).numpy())
+        found.append(losses(judge.vlm, judge.bank, chunk, BATCH).numpy())
         progress.step(len(chunk))
     return np.concatenate(found) if found else np.empty(0, np.float32)
 

@@ -84,6 +84,8 @@ class StudyConfig:
     """Rounds of the cross-fitted loss, which finds rows that look wrong (docs/decisions/0016); 0 switches it off."""
     crossfit_share: float = 0.2
     """Share of the pool that its models are trained on, half of it each."""
+    crossfit_target: bool = True
+    """Its models also train on half of the target samples that gradients see (docs/decisions/0018)."""
     samples_per_unit: int = 64
     """At most this many target samples of a unit enter its mean."""
     near_samples: int = 32

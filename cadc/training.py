@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 LIMIT = 1 << 30
 """Bytes of kept prefixes; beyond it a sample's prefix is computed each time."""
 
+PADDING = 1.5
+"""Padded tokens per token of a batch, at most: a batch of more uneven lengths is taken in parts."""
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -70,6 +73,17 @@ class PrefixBank:
 
         return prefix(self._vlm, self._vlm.collate([self._encode(row) for row in rows]))
 
+    def parts(self, rows: Sequence[int]) -> "list[tuple[list[int], Prefix]]":
+        """`get` in parts of similar length, each with its positions in `rows`: what is padded beyond `PADDING` times
+        the tokens costs more than another forward. One part where all are about as long, or none is kept."""
+        wanted = list(dict.fromkeys(rows))
+        fresh = self._fill([row for row in wanted if row not in self._pieces])
+        pieces = {row: self._pieces.get(row) or fresh.get(row) for row in wanted}
+        if not self._keeps or any(piece is None for piece in pieces.values()):
+            return [(list(range(len(rows))), self.get(rows))]
+        cuts = by_length([pieces[row].length for row in rows])
+        return [(places, join([pieces[rows[place]] for place in places])) for places in cuts]
+
     def _fill(self, rows: list[int]) -> dict[int, Piece]:
         """Compute what is missing; returns the pieces of these rows, kept or not."""
         from cadc.vlm import prefix
@@ -98,6 +112,22 @@ class PrefixBank:
                 self._pieces[row] = piece
                 self._bytes += piece.nbytes
         return pieces
+
+
+def by_length(lengths: Sequence[int]) -> list[list[int]]:
+    """Positions 0 … n-1 in groups: one group in the order given, unless it would be padded to more than `PADDING` times
+    the tokens; then groups of neighbours in length, each within that bound."""
+    if max(lengths) * len(lengths) <= PADDING * sum(lengths):
+        return [list(range(len(lengths)))]
+    groups: list[list[int]] = []
+    total = 0
+    for place in sorted(range(len(lengths)), key=lambda p: (lengths[p], p)):
+        if not groups or lengths[place] * (len(groups[-1]) + 1) > PADDING * (total + lengths[place]):
+            groups.append([])
+            total = 0
+        groups[-1].append(place)
+        total += lengths[place]
+    return groups
 
 
 def _chunks(rows: list[int], size: int) -> Iterator[list[int]]:
@@ -196,12 +226,15 @@ def train(vlm: "Vlm", bank: PrefixBank, batches: Iterable[Sequence[int]], rates:
     for rows, rate in zip(batches, rates, strict=False):
         for group in optimizer.param_groups:
             group["lr"] = rate
-        loss = answer_losses(vlm, bank.get(list(rows))).mean()
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        total = 0.0
+        for _, given in bank.parts(list(rows)):
+            loss = answer_losses(vlm, given).sum() / len(rows)
+            loss.backward()
+            total += float(loss.detach())
         torch.nn.utils.clip_grad_norm_(parameters, CLIP)
         optimizer.step()
-        yield float(loss.detach())
+        yield total
 
 
 def fresh_adapter(vlm: "Vlm", seed: int) -> None:
@@ -233,5 +266,9 @@ def losses(vlm: "Vlm", bank: PrefixBank, rows: Sequence[int], batch: int = 64) -
 
     from cadc.vlm import answer_losses
 
+    found = torch.empty(len(rows))
     with torch.no_grad():
-        return torch.cat([answer_losses(vlm, bank.get(chunk)).float().cpu() for chunk in _chunks(list(rows), batch)])
+        for start in range(0, len(rows), batch):
+            for places, given in bank.parts(list(rows[start:start + batch])):
+                found[torch.tensor(places) + start] = answer_losses(vlm, given).float().cpu()
+    return found

@@ -158,7 +158,8 @@ def filters(bench: Workbench) -> None:
     if bench.scores.has_crossfit:
         bound(bench, st.slider, "loss_quantile", "Leave out rows that look wrong (1: keep all)", min_value=0.5,
               max_value=1.0, step=0.05, help="Held-out loss above this quantile of the target samples' in the nearest "
-              "unit: wrong answers mostly, and rows unlike anything the target asks.")
+              "unit, and no better than even odds for the answer: wrong answers mostly, and rows unlike anything the "
+              "target asks.")
     else:
         bound(bench, st.slider, "drop_loss_share", "Leave out rows that look wrong: highest loss within their unit, "
               "share", min_value=0.0, max_value=0.5, step=0.01)

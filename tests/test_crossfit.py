@@ -68,24 +68,7 @@ def test_the_job_writes_the_loss_of_every_row_and_target_sample(study):
 
 
 def test_no_row_is_judged_by_a_model_that_trained_on_it(study, monkeypatch):
-    from cadc.evaluation import retrain as module
-
-    trained, judged = [], []
-    real_train, real_losses = module.retrain, crossfit._losses
-
-    def retrain(bench, rows, *rest, **named):
-        trained.append(set(rows))
-        return real_train(bench, rows, *rest, **named)
-
-    def losses(bench, bank, rows, progress):
-        if bank is bench.pool:
-            index = {place: i for i, place in bench.place.items()}
-            judged.append({index[row] for row in rows})
-        return real_losses(bench, bank, rows, progress)
-
-    monkeypatch.setattr(module, "retrain", retrain)
-    monkeypatch.setattr(crossfit, "_losses", losses)
-    crossfit.run_crossfit(study, Silent())
+    trained, judged, taught, asked = _watched(study, monkeypatch)
     index = set(Scores.load(study).index.tolist())
     assert len(trained) == len(judged) == 2 * folds.FOLDS
     for own, seen in zip(trained, judged, strict=True):
@@ -94,6 +77,66 @@ def test_no_row_is_judged_by_a_model_that_trained_on_it(study, monkeypatch):
     for number in range(2):
         assert judged[2 * number] | judged[2 * number + 1] == index
         assert not judged[2 * number] & judged[2 * number + 1]
+    singles = set(Scores.load(study).sample_index.tolist())
+    for number in range(2):
+        assert asked[2 * number] | asked[2 * number + 1] == singles, "every target sample's loss is read"
+    for own, seen in zip(taught, asked, strict=True):
+        assert own and not own & seen
+
+
+def test_only_target_samples_that_gradients_see_teach(study, monkeypatch):
+    from cadc.data import read_samples
+    from cadc.evaluation.split import gradient_samples
+
+    fewer = replace(study, config=replace(study.config, samples_per_unit=3, near_samples=2))
+    target = read_samples(fewer.samples_file("target"))
+    seen = {target[p].index for p in set.union(*gradient_samples(fewer, target))}
+    question = crossfit._question(fewer, Scores.load(fewer))
+    assert set(question.taught.tolist()) == seen
+    assert len(seen) < len(target), "the others are kept for evaluation"
+    assert not set.union(*_watched(fewer, monkeypatch)[2]) - seen
+
+
+def test_without_the_target_both_models_read_its_samples(study, monkeypatch):
+    alone = replace(study, config=replace(study.config, crossfit_target=False))
+    _, _, taught, asked = _watched(alone, monkeypatch)
+    singles = set(Scores.load(study).sample_index.tolist())
+    assert taught == [set()] * 4 and asked == [singles] * 4
+
+
+def _watched(study, monkeypatch):
+    """Run the job; per model: pool rows trained on, pool rows read, target samples trained on, target samples read."""
+    from cadc.evaluation import retrain as module
+
+    trained, judged, taught, asked = [], [], [], []
+    real_train, real_model, real_losses = module.train_batches, crossfit._model, crossfit._losses
+
+    def model(task, judge, progress):
+        names = {row: ("pool", i) for i, row in judge.pool.items()} | {row: ("target", i)
+                                                                        for i, row in judge.target.items()}
+        assert len(names) == len(judge.pool) + len(judge.target)
+
+        def train_batches(vlm, bank, batches, **named):
+            seen = {names[int(row)] for row in batches.ravel()}
+            for list_, role in ((trained, "pool"), (taught, "target")):
+                list_.append({i for kind, i in seen if kind == role})
+            return real_train(vlm, bank, batches, **named)
+
+        def losses(own, rows, progress):
+            read.append({names[row] for row in rows})
+            return real_losses(own, rows, progress)
+
+        read = []
+        monkeypatch.setattr(module, "train_batches", train_batches)
+        monkeypatch.setattr(crossfit, "_losses", losses)
+        found = real_model(task, judge, progress)
+        for list_, role in ((judged, "pool"), (asked, "target")):
+            list_.append({i for kind, i in set.union(*read) if kind == role})
+        return found
+
+    monkeypatch.setattr(crossfit, "_model", model)
+    crossfit.run_crossfit(study, Silent())
+    return trained, judged, taught, asked
 
 
 def test_copies_share_a_fold(study):
@@ -162,7 +205,7 @@ def test_killed_the_worker_goes_on_where_it_was(attributed, tmp_path):
 def test_progress_counts_what_the_plan_says(study):
     scores, seen = Scores.load(study), Counting()
     crossfit.run_crossfit(study, seen)
-    assert seen.total == sum(folds.work(study.config, len(scores.index), len(scores.sample_index)))
+    assert seen.total == sum(folds.work(study.config, len(scores.index), len(scores.sample_index), 8 * 3))
     assert seen.done == pytest.approx(seen.total, rel=0.2)  # folds are not exactly halves
 
 
@@ -199,6 +242,8 @@ def test_steps_grow_with_the_fold():
     assert folds.fold_steps(config, 10) == 6 and folds.fold_batch(config, 10) == 10
     assert folds.fold_steps(config, 800) == 150
     assert folds.fold_steps(config, 66_500) == 2079, "one pass"
+    assert folds.repeats(config, 800, 400) == 1 and folds.repeats(config, 800, 0) == 1
+    assert folds.repeats(config, 66_500, 500) == folds.PASSES, "rows once, target samples as often as in small studies"
 
 
 def test_the_filter_is_the_quantile_of_the_target_in_the_nearest_unit(make_scores):
@@ -211,15 +256,26 @@ def test_the_filter_is_the_quantile_of_the_target_in_the_nearest_unit(make_score
         own = sorted(target[made.scores.sample_unit == unit])
         place = 0.7 * (len(own) - 1)
         low, part = int(place), place - int(place)
-        assert found[row] == (loss[row] > own[low] * (1 - part) + own[min(low + 1, len(own) - 1)] * part)
+        above = loss[row] > own[low] * (1 - part) + own[min(low + 1, len(own) - 1)] * part
+        assert found[row] == (above and np.exp(-loss[row] * made.scores.tokens[row]) < 0.5)
     assert 0 < found.sum() < len(found)
+
+
+def test_an_answer_of_more_than_even_odds_is_never_called_wrong(make_scores):
+    made = make_scores(per_unit=FEW)
+    tokens = np.asarray(made.scores.tokens)
+    target = np.full(len(made.scores.sample_unit), 1e-3)
+    for odds, wrong in ((0.51, False), (0.49, True)):
+        found = looks_wrong(InfluenceColumns(made.scores), -np.log(odds) / tokens, target)
+        assert (found == wrong).all(), "however certain the models are of other answers of the unit"
 
 
 def test_units_of_few_samples_share_one_quantile(made):
     rng = np.random.default_rng(4)
     loss, target = rng.gamma(2, 1, len(made.scores.index)), rng.gamma(2, 1, len(made.scores.sample_unit))
     found = looks_wrong(InfluenceColumns(made.scores), loss, target, 0.5)
-    assert np.array_equal(found, loss > np.median(target))
+    assert np.array_equal(found, (loss > np.median(target)) & (loss * made.scores.tokens > np.log(2)))
+    assert 0 < found.sum() < len(found)
 
 
 def test_studio_leaves_them_out_and_paper_does_not(made):

@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cadc.training import PADDING, by_length
 
 sys.path.insert(0, str(Path(__file__).parent / "vlm"))
 QUESTIONS = ("What is it?", "Is it red, or is it another colour?", "Name it.", "How many?", "Which one of these is it?")
@@ -81,6 +85,40 @@ def test_kept_prefixes_give_the_losses_and_gradients_of_a_fresh_forward(folder, 
     assert (limit == 0) == (bank._bytes == 0)
 
 
+@given(st.lists(st.integers(1, 3000), min_size=1, max_size=70))
+def test_a_batch_in_parts_has_every_row_once_and_little_padding(lengths):
+    groups = by_length(lengths)
+    assert sorted(place for group in groups for place in group) == list(range(len(lengths)))
+    for group in groups:
+        own = [lengths[place] for place in group]
+        assert max(own) * len(own) <= PADDING * sum(own)
+    if max(lengths) * len(lengths) <= PADDING * sum(lengths):
+        assert groups == [list(range(len(lengths)))], "an even batch stays as it is"
+
+
+def test_parts_give_the_gradient_and_losses_of_the_whole_batch(folder, monkeypatch):
+    from cadc import training
+    from cadc.training import PrefixBank, losses, train
+    from cadc.vlm import adapter_state, answer_losses, load_adapter_state, lora_parameters
+
+    vlm, encode = opened(folder)
+    bank, rows = PrefixBank(vlm, encode), [4, 0, 2, 2, 3, 1]
+    whole = answer_losses(vlm, bank.get(rows)).detach()
+    start = {name: value.clone() for name, value in adapter_state(vlm).items()}
+    after = []
+    for padding in (1.0, 9.0):
+        monkeypatch.setattr(training, "PADDING", padding)
+        load_adapter_state(vlm, start)
+        assert (len(bank.parts(rows)) > 1) == (padding == 1.0)
+        assert torch.allclose(losses(vlm, bank, rows, 4), whole, rtol=1e-4, atol=1e-5), "in the order asked for"
+        optimizer = torch.optim.SGD(lora_parameters(vlm), lr=1.0)
+        assert list(train(vlm, bank, [rows], [0.5], optimizer)) == [pytest.approx(float(whole.mean()), rel=1e-4)]
+        after.append({name: value.clone() for name, value in adapter_state(vlm).items()})
+    for name, value in after[0].items():
+        assert torch.allclose(value, after[1][name], rtol=1e-3, atol=1e-6)
+        assert not torch.equal(value, start[name])
+
+
 def test_a_row_that_cannot_be_encoded_says_why(folder):
     from cadc.errors import DataError
     from cadc.training import PrefixBank
@@ -89,6 +127,8 @@ def test_a_row_that_cannot_be_encoded_says_why(folder):
     bank = PrefixBank(vlm, encode)
     with pytest.raises(DataError, match="too long"):
         bank.get([0, 99])
+    with pytest.raises(DataError, match="too long"):
+        bank.parts([0, 99])
 
 
 def test_a_family_with_other_inputs_is_computed_each_time_and_says_so(folder):

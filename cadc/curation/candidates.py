@@ -73,18 +73,21 @@ def highest_loss(columns: InfluenceColumns, share: float) -> np.ndarray:
     return columns.loss_rank() < np.floor(share * size + 1e-9).astype(np.int32)[nearest]
 
 
-def looks_wrong(columns: InfluenceColumns, loss: np.ndarray, target: np.ndarray, quantile: float = 0.8) -> np.ndarray:
-    """Rows whose loss exceeds this quantile of the target samples' losses in the row's nearest unit: bool [N]
-    (docs/decisions/0016).
+def looks_wrong(columns: InfluenceColumns, loss: np.ndarray, target: np.ndarray, quantile: float = 0.9) -> np.ndarray:
+    """Rows whose loss exceeds this quantile of the target samples' losses in the row's nearest unit, and to whose whole
+    answer the models give no more than even odds: bool [N] (docs/decisions/0016, 0018).
 
-    loss [N], target [S]: under models that trained on neither. Target answers are taken to be right, so a row beyond
-    what right answers of its unit cost is more likely wrong; where the models have not learnt the unit, right answers
-    cost much too and few rows go. A unit of fewer than `FEW` samples takes the quantile over all of them.
+    loss [N], target [S]: mean over answer tokens, under models that trained on neither. Target answers are taken to be
+    right, so a row beyond what right answers of its unit cost is more likely wrong; where the models have not learnt
+    the unit, right answers cost much too and few rows go. Where they have, the quantile is tiny and a right answer may
+    well cost more; but of an answer that is likelier than all others together nobody can say that it looks wrong. A
+    unit of fewer than `FEW` samples takes the quantile over all of them.
     """
     of, everyone = np.asarray(columns.scores.sample_unit), np.quantile(target, quantile)
     bound = np.array([np.quantile(own, quantile) if len(own := target[of == unit]) >= FEW else everyone
                       for unit in range(len(columns.scores.units))])
-    return np.asarray(loss) > bound[columns.nearest()]
+    loss = np.asarray(loss)
+    return (loss > bound[columns.nearest()]) & (loss * np.asarray(columns.scores.tokens) > np.log(2))
 
 
 def repeated(group: np.ndarray, free: np.ndarray, always: np.ndarray) -> np.ndarray:

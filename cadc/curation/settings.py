@@ -48,9 +48,10 @@ class CurationSettings:
     """Leave out near-duplicates: of each group one row can be taken."""
     drop_loss_share: float = 0.12
     """Leave out this share of rows with the highest last-checkpoint loss within their nearest unit; 0 keeps all."""
-    loss_quantile: float = 0.8
+    loss_quantile: float = 0.9
     """Leave out rows that look wrong: cross-fitted loss above this quantile of the target samples' in their nearest
-    unit (docs/decisions/0016); 1 keeps all. Takes the place of `drop_loss_share` where the study has that loss."""
+    unit, odds of the answer at most even (docs/decisions/0018); 1 keeps all. Takes the place of `drop_loss_share` where
+    the study has that loss."""
     source_cap: int = 0
     """At most this many rows of one source in the whole curriculum; 0: no cap."""
     minimum_influence: float | None = None

@@ -67,17 +67,26 @@ def retrain(bench: Bench, rows: Sequence[int], stages: Sequence[int] | None, *, 
 
     stages, shuffled: as in `Chosen`; settings: batch, learning_rate and rise. Raises Cancelled.
     """
-    from cadc.training import fresh_adapter, train
+    from cadc.training import fresh_adapter
 
-    fresh_adapter(bench.vlm, seed)
     if not len(rows) or not steps:
+        fresh_adapter(bench.vlm, seed)
         return []
     own = np.array([bench.place[index] for index in rows])
     batches = plan(len(own), None if stages is None else np.array(stages), steps=steps, batch=settings.batch, seed=seed,
                    shuffled=shuffled)
-    rates = [rate(step, settings.learning_rate, settings.rise) for step in range(steps)]
+    return train_batches(bench.vlm, bench.pool, own[batches], seed=seed, settings=settings, progress=progress)
+
+
+def train_batches(vlm: "Vlm", bank: "PrefixBank", batches: np.ndarray, *, seed: int, settings: EvaluationSettings,
+                  progress: Progress) -> list[float]:
+    """A fresh adapter, one step for each line of `batches` [steps, batch] (rows of the bank); loss of every step."""
+    from cadc.training import fresh_adapter, train
+
+    fresh_adapter(vlm, seed)
+    rates = [rate(step, settings.learning_rate, settings.rise) for step in range(len(batches))]
     logged = []
-    for loss, now in zip(train(bench.vlm, bench.pool, own[batches].tolist(), rates), rates, strict=True):
+    for loss, now in zip(train(vlm, bank, batches.tolist(), rates), rates, strict=True):
         logged.append(round(loss, 5))
-        progress.step(settings.batch, loss=loss, lr=now)
+        progress.step(batches.shape[1], loss=loss, lr=now)
     return logged

@@ -33,6 +33,8 @@ class Sizes:
     """Warm-up rows seen again."""
     singles: int
     """S."""
+    targets: int
+    """Target samples that gradients see."""
     units: int
     """M."""
     passes: int
@@ -56,11 +58,12 @@ def sizes(study: Study) -> Sizes:
     choice = targets.choose(study, target)
     swapped = sum(len(rows) for rows in choice.rows
                   if config.grounded and targets.swappable([target.samples[row].images for row in rows]))
+    seen_rows = sum(map(len, choice.rows))
     plan = warmup.plan(study, pool)
     seen = sum(len(rows) for rows in warmup.batches(config, plan.rows, plan.ends[-1]))
     fresh = min(seen, len(plan.rows))
     return Sizes(pool=pool, fresh_rows=fresh, known_rows=seen - fresh, singles=sum(map(len, choice.singles)),
-                 units=len(choice.units), passes=sum(map(len, choice.rows)) + swapped * config.permutations,
+                 targets=seen_rows, units=len(choice.units), passes=seen_rows + swapped * config.permutations,
                  grounded=config.grounded)
 
 
@@ -110,7 +113,7 @@ def measured_costs(study: Study, known: Sizes, rates: Rates, workers: int) -> di
     seconds = {"warmup": warm, "targets": target, "attribute": pool}
     if study.config.crossfit:
         # what lies below the adapters is computed once per row and kept; one process
-        trained, read = folds.work(study.config, known.pool, known.singles)
+        trained, read = folds.work(study.config, known.pool, known.singles, known.targets)
         below = rates.fresh_row - rates.known_row
         seconds["crossfit"] = rates.load + trained * rates.known_row + read * rates.known_row / 2 + known.pool * below
         held["crossfit"], base["crossfit"] = 0.0, rates.warmup_mb
@@ -156,7 +159,7 @@ def job_flops(study: Study, known: Sizes, row: RowFlops, length: int) -> dict[st
     steps = study.config.checkpoints
     seen = known.fresh_rows + known.known_rows
     scored, looked = _passes(study, known.pool)
-    trained, read = folds.work(study.config, known.pool, known.singles)
+    trained, read = folds.work(study.config, known.pool, known.singles, known.targets)
     models = {"crossfit": trained * (row.once + row.each) + read * (row.once + row.forward)}
     return {"warmup": seen * (row.once + row.each),
             "targets": known.passes * (row.once + steps * row.each),

@@ -115,7 +115,7 @@ def test_landmarks_pay_for_their_own_rows_and_one_forward_of_all(data, tmp_path)
     from cadc.gradients.flops import RowFlops
 
     study = make_study(data, tmp_path)
-    known = Sizes(pool=10_000, fresh_rows=0, known_rows=0, singles=12, units=3, passes=15, grounded=False)
+    known = Sizes(pool=10_000, fresh_rows=0, known_rows=0, singles=12, targets=15, units=3, passes=15, grounded=False)
     row = RowFlops(vision=4.0, below=1.0, forward=4.0, backward=4.0, kept=0.0)
     whole = job_flops(study, known, row, 0)["attribute"]
     fifth = dataclasses.replace(study, config=dataclasses.replace(study.config, landmarks=0.2))
