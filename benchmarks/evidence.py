@@ -21,15 +21,15 @@ from benchmarks.recovery import MIXES, Clock, about, finish, make_study, plain
 from cadc.errors import CadcError
 from cadc.study import Study, write_json
 
-ARMS = ("base", "full", "random", "random-no-duplicates", "oracle", "cadc", "cadc-staged", "cadc-mixed", "paper",
-        "paper-mixed", "less", "icons", "coincide", "bids", "self-influence", "loss", "middle-loss", "length",
-        "gradients", "words", "embedding")
-AT_SECOND = ("base", "full", "random", "random-no-duplicates", "oracle", "cadc", "cadc-staged", "cadc-mixed", "paper",
-             "paper-mixed", "less", "gradients", "words", "embedding")
+ARMS = ("base", "full", "random", "random-no-duplicates", "random-filtered", "oracle", "cadc", "cadc-staged",
+        "cadc-mixed", "paper", "paper-mixed", "less", "icons", "coincide", "bids", "self-influence", "loss",
+        "middle-loss", "length", "gradients", "words", "embedding")
+AT_SECOND = ("base", "full", "random", "random-no-duplicates", "random-filtered", "oracle", "cadc", "cadc-staged",
+             "cadc-mixed", "paper", "paper-mixed", "less", "gradients", "words", "embedding")
 """Arms that are run at the second budget too."""
 CURVE = ("random", "cadc-mixed", "paper-mixed")
-CONFIRM = ("base", "full", "random", "random-no-duplicates", "oracle", "cadc", "cadc-mixed", "paper-mixed", "less",
-           "words", "embedding")
+CONFIRM = ("base", "full", "random", "random-no-duplicates", "random-filtered", "oracle", "cadc", "cadc-mixed",
+           "paper-mixed", "less", "words", "embedding")
 """Arms that tell whether a result holds elsewhere."""
 
 

@@ -107,6 +107,11 @@ class Material:
         return repeated(self.ground.table["group"].to_numpy(), free, np.zeros(len(free), bool))
 
     @cached_property
+    def filtered(self) -> np.ndarray:
+        """bool [N]: rows that pass the filters of `studio`, whatever they teach."""
+        return replace(self.ground, settings=self.settings("studio", len(self.barred))).offer.open
+
+    @cached_property
     def truth(self) -> pd.DataFrame | None:
         """The generator's ground truth of each scored row, where it lies beside the pool file; else None."""
         return read_truth(Path(self.study.config.pool), np.asarray(self.scores.index))

@@ -89,6 +89,13 @@ def _random_no_duplicates(offer: Offer) -> Chosen:
     return Chosen(positions=np.sort(rng.choice(rows, min(offer.budget, len(rows)), replace=False)))
 
 
+def _random_filtered(offer: Offer) -> Chosen:
+    """Random rows behind the filters of `studio` (rows that look wrong, near-duplicates); anew for each seed."""
+    rows = np.flatnonzero(offer.allowed & offer.known.filtered)
+    rng = np.random.default_rng([offer.seed, 74])
+    return Chosen(positions=np.sort(rng.choice(rows, min(offer.budget, len(rows)), replace=False)))
+
+
 def _gradients(offer: Offer) -> Chosen:
     """The rounds of `studio`, by gradients alone."""
     rows = offer.known.by_scores(offer.known.gradients, offer.budget).rows
@@ -149,6 +156,8 @@ def _no_truth(material: Material) -> str:
 CONTROLS = (
     Selector(name="random-no-duplicates", describe="random rows, one of each group of near-duplicates",
              select=_random_no_duplicates, seeded=True),
+    Selector(name="random-filtered", describe="random rows behind studio's filters: what the filters do alone",
+             select=_random_filtered, seeded=True),
     Selector(name="oracle", describe="clean rows, balanced over the target's units: needs the generator's ground truth",
              select=_oracle, seeded=True, available=_no_truth),
     Selector(name="paper", describe="the paper preset: top influence, stage after stage", select=_paper),

@@ -14,7 +14,8 @@ OURS = ("cadc-mixed", "cadc", "cadc-staged")
 """Arms on the rows of the curriculum; the first that is there speaks for its selection."""
 _NAMES = {"base": "the untrained base", "cadc": "the curriculum", "cadc-mixed": "the shuffled curriculum",
           "cadc-staged": "the curriculum stage after stage", "random": "random rows", "full": "the full pool",
-          "random-no-duplicates": "random rows without duplicates", "oracle": "the oracle",
+          "random-no-duplicates": "random rows without duplicates",
+          "random-filtered": "random rows behind the filters", "oracle": "the oracle",
           "paper": "the paper preset", "paper-mixed": "the paper preset's rows, shuffled"}
 
 

@@ -21,7 +21,9 @@ from cadc.evaluation import (
 )
 from cadc.evaluation.material import read_truth
 from cadc.evaluation.offer import Chosen, Selector
+from cadc.gradients.scores import Scores
 from cadc.progress import Silent
+from cadc.study import write_array
 
 LEAKS = {10, 13}
 ALL = EvaluationSettings(arms=tuple(SELECTORS), seeds=(0, 1), steps=1, batch=2, samples_per_unit=2, max_new_tokens=2,
@@ -57,6 +59,21 @@ def test_copies_of_target_samples_are_found_in_other_letters_and_encodings(study
     request = request_evaluation(study, EvaluationSettings(arms=("full",), seeds=(0,), steps=1))
     full = set(request.row_lists[request.runs[0].rows]["index"])
     assert not LEAKS & full and len(full) > 50
+
+
+def test_random_rows_behind_the_filters_hold_none_that_looks_wrong(study):
+    scores = Scores.load(study)
+    loss = np.where(np.asarray(scores.index) % 2 == 0, 9.0, 0.1).astype(np.float32)
+    write_array(study.scores_folder / "crossfit_target.npy", np.ones(len(scores.sample_index), np.float32))
+    write_array(study.scores_folder / "crossfit_loss.npy", loss)
+    request = request_evaluation(study, EvaluationSettings(arms=("random", "random-filtered"), seeds=(0, 1), steps=1,
+                                                           budgets=(0.3,)))
+    rows = {(run.arm, run.seed): request.row_lists[run.rows]["index"] for run in request.runs}
+    for seed in (0, 1):
+        assert all(index % 2 for index in rows["random-filtered", seed]) and any(
+            index % 2 == 0 for index in rows["random", seed])
+        assert len(rows["random-filtered", seed]) == len(rows["random", seed])
+    assert set(rows["random-filtered", 0]) != set(rows["random-filtered", 1])
 
 
 def test_a_selector_that_takes_a_leak_is_refused(study, monkeypatch):
