@@ -90,8 +90,8 @@ class StudyConfig:
     """At most this many target samples of a unit enter its mean."""
     near_samples: int = 32
     """At most this many single target samples per unit for near(z, s) (METHOD §4)."""
-    nearness: str = "gradients"
-    """What near(z, s) is made of: `gradients` or `gradients+embedding` (docs/decisions/0015)."""
+    nearness: str = "gradients+embedding"
+    """What near(z, s) is made of: `gradients` or `gradients+embedding` (docs/decisions/0019)."""
     near_q: int = 5
     """q: near(z, s) is the mean of the q largest influences."""
     best_rows: int = 256

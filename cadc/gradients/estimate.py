@@ -105,6 +105,8 @@ def measured_costs(study: Study, known: Sizes, rates: Rates, workers: int) -> di
     scored, looked = _passes(study, known.pool)
     forward = rates.fresh_row - rates.known_row / 2  # a backward through frozen weights costs about a forward
     pool = rates.pool_start + (scored * row + looked * forward) / workers + disk["attribute"] * rates.write_mb
+    if embedded := _embedded(study, known):  # by one process, after the others
+        pool += rates.load + embedded * forward
     # the target pass holds its vectors, and once more those it keeps while it writes; a worker of the pool pass holds
     # them, and one checkpoint's twice more while it cuts them by linear
     held = {"warmup": 0.0, "targets": 2 * more * vector_mb, "attribute": workers * more * vector_mb * (1 + 2 / steps)}
@@ -164,13 +166,18 @@ def job_flops(study: Study, known: Sizes, row: RowFlops, length: int) -> dict[st
     return {"warmup": seen * (row.once + row.each),
             "targets": known.passes * (row.once + steps * row.each),
             "attribute": scored * (row.once + steps * (row.each + product_flops(known.vectors, length)))
-            + looked * (row.once + row.forward)} | (models if study.config.crossfit else {})
+            + (looked + _embedded(study, known)) * (row.once + row.forward)} | (models if study.config.crossfit else {})
 
 
 def _passes(study: Study, pool: int) -> tuple[int, int]:
     """Rows whose gradients are computed, and rows of the forward-only pass (`landmarks` < 1)."""
     scored = gradient_rows(study.config.landmarks, pool)
     return scored, pool if scored < pool else 0
+
+
+def _embedded(study: Study, known: Sizes) -> int:
+    """Samples that the base embeds for near(z, s) (docs/decisions/0019)."""
+    return known.pool + known.targets if "embedding" in study.config.nearness else 0
 
 
 def device_memory(study: Study, known: Sizes, parameters: int, *, weights: int, kept: float, tokens: float
