@@ -69,14 +69,14 @@ def run_crossfit(study: Study, progress: Progress, *, workers: int = 1) -> None:
     want = candidate_rows(study.config, len(scores.index))
     progress.start(sum(work(study.config, len(scores.index), len(scores.sample_index), len(question.taught))),
                    unit="samples")
-    maker = _SideBySide(progress) if workers > 1 and not _on_gpu() else _OneByOne(progress)
     found: list[tuple[np.ndarray, np.ndarray]] = []
-    for number in range(rounds):
-        own = question.open.copy()
-        if found:
-            own &= ~looks_wrong(columns, *_mean(found))
-        rows = candidates(columns, own, want)
-        found.append(_round(study, question, rows, number, scores, maker))
+    with _SideBySide(progress) if workers > 1 and not _on_gpu() else _OneByOne(progress) as maker:
+        for number in range(rounds):
+            own = question.open.copy()
+            if found:
+                own &= ~looks_wrong(columns, *_mean(found))
+            rows = candidates(columns, own, want)
+            found.append(_round(study, question, rows, number, scores, maker))
     loss, target = _mean(found)
     for name, values in (("crossfit_target", target), ("crossfit_loss", loss)):  # the loss last: it alone counts
         write_array(study.scores_folder / f"{name}.npy", values)
@@ -188,6 +188,12 @@ class _OneByOne:
     def __init__(self, progress: Progress) -> None:
         self._progress, self._judge = progress, None
 
+    def __enter__(self) -> "_OneByOne":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._judge = None
+
     def make(self, tasks: list[Task]) -> None:
         for task in tasks:
             self._progress.note(f"round {task.number + 1} of {task.study.config.crossfit}, model {task.fold + 1} of "
@@ -197,10 +203,21 @@ class _OneByOne:
 
 
 class _SideBySide:
-    """Makes each model in a process of its own, one torch thread each."""
+    """Makes the models of a round side by side, one torch thread each; the processes and the prefixes they keep last
+    for all rounds."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
+        self._pool = ProcessPoolExecutor(FOLDS, mp_context=get_context("spawn"), initializer=_begin)
+
+    def __enter__(self) -> "_SideBySide":
+        return self
+
+    def __exit__(self, kind: object, *exception: object) -> None:
+        if kind is not None:
+            for process in list((self._pool._processes or {}).values()):  # kill_workers() only comes with Python 3.14
+                process.kill()
+        self._pool.shutdown(cancel_futures=True)
 
     def make(self, tasks: list[Task]) -> None:
         if not tasks:
@@ -208,31 +225,35 @@ class _SideBySide:
         sizes = " and ".join(str(len(task.inside)) for task in tasks)
         self._progress.note(f"round {tasks[0].number + 1} of {tasks[0].study.config.crossfit}: models side by side, "
                             f"{sizes} rows")
-        pool = ProcessPoolExecutor(len(tasks), mp_context=get_context("spawn"), initializer=end_with_parent)
-        try:
-            waiting = {pool.submit(_make_alone, task): task for task in tasks}
-            while waiting:
-                done, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
-                for future in done:
-                    future.result()
-                    self._progress.step(waiting.pop(future).work)
-                self._progress.step(0)  # a cancel is seen here
-        except BaseException:
-            for process in list(pool._processes.values()):  # kill_workers() only comes with Python 3.14
-                process.kill()
-            raise
-        finally:
-            pool.shutdown(cancel_futures=True)
+        waiting = {self._pool.submit(_make_alone, task): task for task in tasks}
+        while waiting:
+            done, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+            for future in done:
+                future.result()
+                self._progress.step(waiting.pop(future).work)
+            self._progress.step(0)  # a cancel is seen here
+
+
+_HERE: dict[str, "Judge"] = {}
+"""Of a process that makes models: the base it has loaded, by study folder."""
+
+
+def _begin() -> None:
+    """In a process of its own, once."""
+    import torch
+    from transformers.utils import logging as transformers_logging
+
+    end_with_parent()
+    transformers_logging.disable_progress_bar()
+    torch.set_num_threads(1)
 
 
 def _make_alone(task: Task) -> None:
     """In a process of its own."""
-    import torch
-    from transformers.utils import logging as transformers_logging
-
-    transformers_logging.disable_progress_bar()
-    torch.set_num_threads(1)
-    _write(task.path, task.study, *_model(task, open_judge(task.study), Silent()))
+    folder = str(task.study.folder)
+    if folder not in _HERE:
+        _HERE[folder] = open_judge(task.study)
+    _write(task.path, task.study, *_model(task, _HERE[folder], Silent()))
 
 
 def _on_gpu() -> bool:

@@ -117,6 +117,11 @@ def test_landmarks_pay_for_their_own_rows_and_one_forward_of_all(data, tmp_path)
     study = make_study(data, tmp_path)
     known = Sizes(pool=10_000, fresh_rows=0, known_rows=0, singles=12, targets=15, units=3, passes=15, grounded=False)
     row = RowFlops(vision=4.0, below=1.0, forward=4.0, backward=4.0, kept=0.0)
-    whole = job_flops(study, known, row, 0)["attribute"]
-    fifth = dataclasses.replace(study, config=dataclasses.replace(study.config, landmarks=0.2))
-    assert job_flops(fifth, known, row, 0)["attribute"] == pytest.approx(0.2 * whole + 10_000 * 9)
+
+    def flops(**settings) -> float:
+        changed = dataclasses.replace(study, config=dataclasses.replace(study.config, **settings))
+        return job_flops(changed, known, row, 0)["attribute"]
+
+    whole = flops(nearness="gradients")
+    assert flops(nearness="gradients", landmarks=0.2) == pytest.approx(0.2 * whole + 10_000 * 9)
+    assert flops(nearness="gradients+embedding") == pytest.approx(whole + 10_015 * 9), "pool and target are embedded"
