@@ -175,7 +175,7 @@ def auc_part(study: Study, scores: Any, truth: Truth, pool_rows: np.ndarray, tar
     """How well each signal, by the same rule (z-scored near(z, s), best unit), finds each kind of junk."""
     from cadc.data import read_samples
     from cadc.influence import InfluenceColumns
-    from cadc.nearness import gradients_alone
+    from cadc.nearness import gradients_alone, is_combined
     from cadc.signals import word_features
 
     units, q = len(scores.units), study.config.near_q
@@ -198,6 +198,8 @@ def auc_part(study: Study, scores: Any, truth: Truth, pool_rows: np.ndarray, tar
     if scores.has_crossfit:
         held_out = np.asarray(scores.crossfit_loss)
         measured |= {"crossfit": -held_out, "crossfit_in_unit": -_rank_inside(held_out, nearest)}
+    if is_combined(study):
+        near["gradients + embedding"] = np.asarray(scores.near)
     own = truth.pool["unit"].map({name: m for m, name in enumerate(scores.units)}).to_numpy()
     asked = truth.pool["on_target"].to_numpy(bool)
     return {"auc": aucs["gradients"], "auc_words": aucs["words"], "auc_embedding": aucs["embedding"],
@@ -325,6 +327,8 @@ def show(result: dict[str, Any]) -> None:
         print(f"{name:24}{_two(row['off_topic']):>11}{_two(row['off_target']):>12}{_two(row['wrong']):>8}"
               f"{_two(result['twins'][name]['mean']):>8}"
               f"{100 * result['own_unit'][name]:9.0f}%")
+    if (own := result["own_unit"].get("gradients + embedding")) is not None:
+        print(f"{'gradients + embedding':59}{100 * own:9.0f}%")
     print("wrong rows by measured signals: " + ", ".join(f"{k} {_two(v)}" for k, v in result["wrong_by"].items()))
     print(f"\n{'share of rows':24}{'off-topic':>11}{'off-target':>12}{'wrong':>8}{'duplicate':>11}")
     for name, row in result["curriculum"].items():
