@@ -121,7 +121,9 @@ def test_flops_of_a_job_grow_with_the_pool_and_the_checkpoints(data, tmp_path):
     twice = dataclasses.replace(known, pool=2 * known.pool)
     once, more = (job_flops(study, k, row, 10)["attribute"] for k in (known, twice))
     products = 2 * known.vectors * 10
-    assert once == known.pool * (8 + study.config.checkpoints * (18 + products)) and more == 2 * once
+    of_pool = known.pool * (8 + study.config.checkpoints * (18 + products) + 8 + 7)  # gradients, then the embedding
+    of_target = known.targets * (8 + 7)
+    assert once == of_pool + of_target and more == 2 * of_pool + of_target
 
 
 def test_vectors_that_do_not_fit_make_it_a_sketch(data, tmp_path):
