@@ -80,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Entry of `python -m benchmarks.real_pool`."""
     parser = argparse.ArgumentParser(prog="benchmarks.real_pool", description=__doc__.splitlines()[0])
     parser.add_argument("--pack", type=Path, required=True, help="folder with data.json and its pictures")
-    parser.add_argument("--out", type=Path, required=True, help="folder for pool.json, target.json, truth_pool.jsonl")
+    parser.add_argument("--out", type=Path, required=True, help="folder for pool, target and their truth")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args(arguments)
     pool, target, truth = make(json.loads((chosen.pack / "data.json").read_text(encoding="utf-8")), chosen.seed)
@@ -88,6 +88,9 @@ def main(arguments: list[str] | None = None) -> int:
     (chosen.out / "pool.json").write_text(json.dumps(pool), encoding="utf-8")
     (chosen.out / "target.json").write_text(json.dumps(target), encoding="utf-8")
     (chosen.out / "truth_pool.jsonl").write_text("\n".join(map(json.dumps, truth)), encoding="utf-8")
+    asked = [{"index": i, "unit": row["task"], "skill": row["task"].split()[0], "format": row["task"].split()[-1]}
+             for i, row in enumerate(target)]
+    (chosen.out / "truth_target.jsonl").write_text("\n".join(map(json.dumps, asked)), encoding="utf-8")
     print(f"{len(pool)} pool rows, {sum(t['wrong'] for t in truth)} of them wrong, "
           f"{sum(not t['on_target'] for t in truth)} off target, "
           f"{sum(t['duplicate_of'] is not None for t in truth)} copies; {len(target)} target rows of "
