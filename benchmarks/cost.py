@@ -12,9 +12,11 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from cadc import folds
 from cadc.errors import CadcError
 from cadc.gradients.devices import DEVICES, EFFICIENCY, device, share
 from cadc.gradients.flops import RowFlops, count_rest, counting, product_flops
+from cadc.study import StudyConfig
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,14 @@ def rows(name: str, work: Work) -> list[dict[str, Any]]:
     return sorted(found, key=lambda row: -row["total"])
 
 
+def beside(ours: dict[str, Any], work: Work) -> dict[str, float]:
+    """FLOP per pool sample of what `studio` computes beside the gradients: `embedding` and `crossfit`, which run the
+    tower again for every sample. ours: the row of `lora_layers=all`; target samples: the target vectors asked for."""
+    trained, read = folds.work(StudyConfig(pool="", target="", model=""), work.samples, work.vectors, work.vectors)
+    forward = ours["vision"] + ours["forward"]
+    return {"embedding": forward, "crossfit": (trained * (forward + ours["backward"]) + read * forward) / work.samples}
+
+
 def hours(flop_per_sample: float, samples: int, tflops: float, efficiency: float) -> float:
     """Device hours of the whole pool."""
     return flop_per_sample * samples / (tflops * 1e12 * efficiency) / 3600
@@ -212,9 +222,13 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"benchmarks.cost: {error}", file=sys.stderr)
         return 2
     print(table(chosen.model, work, chosen.device, efficiency, found))
+    more = beside(next(row for row in found if row["way"] == "ours, lora_layers=all"), work)
+    more = {name: hours(flop, work.samples, kind.tflops, efficiency) for name, flop in more.items()}
+    print(f"Beside the gradients, device hours: embedding {more['embedding']:.2f}, cross-fitted loss "
+          f"{more['crossfit']:.2f}.")
     spent = [row | {"hours": hours(row["total"], work.samples, kind.tflops, efficiency)} for row in found]
     print(json.dumps({"estimate": "from the FLOP model, not measured", "model": chosen.model, "device": kind.name,
-                      "efficiency": efficiency, **asdict(work), "rows": spent}))
+                      "efficiency": efficiency, **asdict(work), "rows": spent, "beside": more}))
     return 0
 
 

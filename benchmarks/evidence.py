@@ -125,7 +125,7 @@ def junk_rows(study: Study, request: Any) -> dict[str, dict[str, float]]:
     from cadc.gradients.scores import Scores
 
     folder, scores = Path(study.config.pool).parent, Scores.load(study)
-    if not (folder / "truth_pool.jsonl").exists():
+    if not all((folder / f"truth_{role}.jsonl").exists() for role in ("pool", "target")):
         return {}
     truth = read_truth(folder / "truth_pool.jsonl", folder / "truth_target.jsonl", np.asarray(scores.index),
                        scores.units).pool

@@ -3,8 +3,9 @@
 The pack: `data.json` in LLaVA JSON with a `task` in every row, pictures below it. Rows of four public sets that a small
 model can learn something of become target units (counting in drawn scenes by what is counted; questions about one drawn
 shape by answer format; pattern puzzles by what is missing; true or false of boxes); other tasks with short answers are
-off target. Planted as in the embedded default: units of very different size, wrong answers, copies; the truth lies in
-`truth_pool.jsonl` beside the pool, so that the oracle arm exists. Prints the command that makes the study.
+off target. Planted as in the embedded default: units of different size, wrong answers, copies; the truth lies in
+`truth_pool.jsonl` and `truth_target.jsonl` beside them, so that the oracle arm exists. Prints the commands to go on
+with.
 """
 
 import argparse

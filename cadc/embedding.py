@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cadc.errors import DataError, JobError
+from cadc.errors import JobError
 from cadc.progress import Progress, Silent
 from cadc.study import Study, write_array, write_json
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from cadc.vlm.encode import Batch
 
 log = logging.getLogger(__name__)
-
-BATCH = 64
 
 
 def is_embedded(study: Study, role: str) -> bool:
@@ -57,7 +55,8 @@ def _file(study: Study, role: str, name: str) -> Path:
 
 
 def _compute(study: Study, role: str, progress: Progress) -> None:
-    """One forward over the role, longest batches together; written whole or not at all."""
+    """One forward over the role, in the batches of the gradient passes; written whole or not at all."""
+    from cadc.gradients.batching import encoded_rows, halving, packed
     from cadc.vlm import open_vlm
     from cadc.vlm.feed import Feed
 
@@ -68,17 +67,13 @@ def _compute(study: Study, role: str, progress: Progress) -> None:
     progress.start(len(order), unit="samples")
     progress.note(f"embedding the {role}: one forward of the untrained base")
     found: dict[int, np.ndarray] = {}
-    for start in range(0, len(order), BATCH):
-        rows, encoded = [], []
-        for row in order[start:start + BATCH]:
-            try:
-                encoded.append(feed.encode(row))
-                rows.append(row)
-            except DataError as error:
-                log.warning("%s row %d has no embedding: %s", role, feed.samples[row].index, type(error).__name__)
-        if rows:
-            found.update(zip(rows, last_hidden(vlm, vlm.collate(encoded)), strict=True))
-        progress.step(len(order[start:start + BATCH]))
+    failed: dict[int, str] = {}
+    for batch in packed(encoded_rows(feed, order, failed)):
+        for part, values in halving(lambda items: last_hidden(vlm, vlm.collate([one for _, one in items])), batch):
+            found.update(zip((row for row, _ in part), values, strict=True))
+            progress.step(len(part))
+    if failed:
+        log.warning("%d of %d %s rows cannot be encoded and have no embedding", len(failed), len(order), role)
     if not found:
         raise JobError(f"no {role} sample can be encoded, so nothing can be embedded. See the Data page.")
     rows = sorted(found)

@@ -66,6 +66,7 @@ def combine(study: Study, progress: Progress) -> None:
     for name in ARRAYS:
         write_array(study.scores_folder / f"{name}.npy", getattr(found, name))
     write_json(_about(study), {"identity": study.identity, "nearness": "gradients+embedding", "scores": _stamp(study)})
+    progress.start(len(own.index), done=len(own.index))  # what the job has done is its rows, not the embedding's
     log.info("near(z, s) of %d rows: gradients and embedding", len(own.index))
 
 

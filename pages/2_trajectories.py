@@ -18,7 +18,8 @@ SHOWN = {"lora_rank": "LoRA rank r", "lora_layers": "adapted layers",
          "learning_rate": "peak learning rate", "checkpoints": "checkpoints T", "features": "training-side feature Γ",
          "mode": "products with target vectors",
          "grounded": "grounded target gradients", "samples_per_unit": "target samples per unit, at most",
-         "near_samples": "single target samples per unit", "crossfit": "rounds of the held-out loss", "seed": "seed"}
+         "near_samples": "single target samples per unit", "nearness": "nearness to the target by",
+         "crossfit": "rounds of the held-out loss", "seed": "seed"}
 BEGUN = ("done", "cancelled", "failed", "interrupted")
 
 

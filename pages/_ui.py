@@ -130,7 +130,7 @@ ABOUT = {
     "ingest": "reads pool and target",
     "warmup": "trains a short while, keeps checkpoints",
     "targets": "gradients of the target samples",
-    "attribute": "gradients of every pool row",
+    "attribute": "gradients of every pool row, then its embedding",
     "crossfit": "finds rows that look wrong",
     "evaluate": "retrains and compares",
 }

@@ -92,6 +92,37 @@ def test_it_runs_once_and_goes_on_after_a_stop(study, monkeypatch):
     assert np.array_equal(np.array(Scores.load(study).near), stopped)
 
 
+def test_the_job_ends_on_its_own_rows(study, monkeypatch):
+    seen = []
+
+    class Told(Silent):
+        def start(self, total, unit="samples", done=0):
+            seen.append((total, done))
+
+    nearness.combine(study, Told())
+    rows = len(Scores.load(study).index)
+    assert (60, 0) in seen and (48, 0) in seen, "pool and target are embedded"
+    assert seen[-1] == (rows, rows)
+
+
+def test_a_batch_that_does_not_fit_is_embedded_in_halves(study, monkeypatch):
+    from cadc import embedding
+
+    index = np.asarray(Scores.load(study).index)
+    whole, real, sizes = embeddings(study, "pool", index), embedding.last_hidden, []
+    shutil.rmtree(study.embedding_folder)
+
+    def tight(vlm, batch):
+        sizes.append(len(batch.inputs["input_ids"]))
+        if sizes[-1] > 8:
+            raise MemoryError
+        return real(vlm, batch)
+
+    monkeypatch.setattr(embedding, "last_hidden", tight)
+    assert np.allclose(embeddings(study, "pool", index), whole, rtol=1e-4, atol=1e-5)
+    assert max(sizes) > 8 >= min(sizes)
+
+
 def test_gradients_alone_is_a_choice(study):
     own = replace(study, config=replace(study.config, nearness="gradients"))
     before = np.array(Scores.load(study).near)

@@ -15,8 +15,8 @@ from cadc.figures.palette import plain
 
 ARM_COLOURS = {"base": "#c3c7cc", "random": "#8a9099", "random-no-duplicates": "#a7adb5",
                "random-filtered": "#74808c", "full": "#5f6b7a",
-               "cadc": "#0b7a75", "cadc-mixed": "#6cc5bf", "cadc-staged": "#2f9f99", "oracle": "#3a3f47"}
-"""Arms are greys and teals, so that they are never taken for a capability's colour."""
+               "cadc": "#0b7a75", "cadc-mixed": "#6cc5bf", "cadc-staged": "#2f9f99", "oracle": "#8f86a8"}
+"""Greys and teals, never taken for a capability's colour; each is seen on light and on dark ground."""
 _OTHERS = ("#b08968", "#7f5539", "#d4a373", "#a98467", "#9c6644", "#6f5e53", "#c9ada7", "#8d7b68", "#b5838d", "#6d6875",
            "#a5a58d", "#84a98c", "#52796f", "#997b66")
 
@@ -141,7 +141,8 @@ def arm_bars(summary: pd.DataFrame, arms: Sequence[str], groups: Sequence[str]) 
     for arm in arms:
         part = summary[summary["arm"] == arm].set_index("capability").reindex(list(groups))
         figure.add_bar(x=[plain(g) for g in groups], y=part["accuracy"], name=plain(arm), marker_color=colours[arm],
-                       error_y={"type": "data", "array": part["accuracy_sd"].fillna(0), "thickness": 1.2},
+                       error_y={"type": "data", "array": part["accuracy_sd"].fillna(0), "thickness": 1.2,
+                                "color": "#8a9099"},
                        customdata=part[["accuracy_sd", "seeds", "relative"]].to_numpy(float),
                        hovertemplate="%{x}<br>accuracy %{y:.1%}, s.d. %{customdata[0]:.1%} over %{customdata[1]:.0f} "
                                      "seeds<br>%{customdata[2]:.0%} of full")
@@ -179,7 +180,8 @@ def radar(summary: pd.DataFrame, arms: Sequence[str], groups: Sequence[str]) -> 
                                 line={"color": colours[arm], "width": 2}, hovertemplate="%{theta}: %{r:.1%}")
     figure.update_polars(radialaxis={"tickformat": ".0%", "rangemode": "tozero", "angle": 90, "tickangle": 90},
                          bgcolor="rgba(0,0,0,0)", angularaxis={"direction": "clockwise"})
-    return _finish(figure, 420).update_layout(margin={"l": 36, "r": 36})  # names stand left and right of the circle
+    # names stand around the circle, and the legend above them
+    return _finish(figure, 420).update_layout(margin={"l": 36, "r": 36}, legend={"y": 1.08})
 
 
 def curve_points(table: pd.DataFrame) -> pd.DataFrame:

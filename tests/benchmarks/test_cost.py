@@ -34,6 +34,16 @@ def test_one_pass_for_all_checkpoints_beats_one_backward_for_each(found):
     assert less["total"] - ours["total"] == pytest.approx(3 * ours["vision"] - 4 * ours["product"])
 
 
+def test_the_embedding_and_the_models_beside_the_gradients(found):
+    ours = found["lora_layers=all"]
+    forward, step = ours["vision"] + ours["forward"], ours["vision"] + ours["forward"] + ours["backward"]
+    work = cost.Work(samples=665_000, checkpoints=4, vectors=3000, rank=8, text_tokens=50, answers=20)
+    more = cost.beside(ours, work)
+    assert more["embedding"] == forward
+    trained = 2 * (0.2 * 665_000 + 6 * 3000)  # two rounds: a fifth of the pool once, target samples six times
+    assert more["crossfit"] * 665_000 == pytest.approx(trained * step + 2 * 668_000 * forward, rel=1e-3)
+
+
 def test_hours_follow_from_flop_and_efficiency():
     assert cost.hours(3.6e12, 1000, 1.0, 0.5) == pytest.approx(2.0)
 

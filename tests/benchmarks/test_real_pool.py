@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from benchmarks import real_pool
@@ -39,6 +40,22 @@ def test_the_truth_says_which_rows_were_changed(rows):
     assert wrong == pytest.approx(real_pool.WRONG, abs=0.05)
     assert json.dumps(real_pool.make(rows, seed=3)) == json.dumps((pool, target, truth))
     assert real_pool.make(rows, seed=4)[0] != pool
+
+
+def test_its_files_are_a_truth_that_benchmarks_can_read(rows, tmp_path, capsys):
+    from benchmarks.truth import junk_shares, read_truth
+
+    (tmp_path / "data.json").write_text(json.dumps(rows))
+    assert real_pool.main(["--pack", str(tmp_path), "--out", str(tmp_path / "made")]) == 0
+    assert "cadc new real" in capsys.readouterr().out
+    pool = json.loads((tmp_path / "made" / "pool.json").read_text())
+    units = ("count Nested", "boxes true/false")
+    truth = read_truth(tmp_path / "made" / "truth_pool.jsonl", tmp_path / "made" / "truth_target.jsonl",
+                       np.arange(len(pool)), units)
+    assert truth.skills == ("count", "boxes") and truth.formats == ("Nested", "true/false")
+    shares = junk_shares(truth.pool, np.arange(len(pool)))
+    assert 0 < shares["wrong"] < real_pool.WRONG and shares["off_target"] > 0.2
+    assert shares["duplicate"] == pytest.approx(real_pool.COPIES / (1 + real_pool.COPIES), abs=0.02)
 
 
 def test_target_rows_are_clean_even_and_not_in_the_pool(rows):
