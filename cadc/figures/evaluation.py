@@ -15,7 +15,7 @@ from cadc.figures.palette import plain
 
 ARM_COLOURS = {"base": "#c3c7cc", "random": "#8a9099", "random-no-duplicates": "#a7adb5",
                "random-filtered": "#74808c", "full": "#5f6b7a",
-               "cadc": "#0b7a75", "cadc-mixed": "#6cc5bf", "cadc-staged": "#2f9f99", "oracle": "#8f86a8"}
+               "cadc": "#0b7a75", "cadc-mixed": "#6cc5bf", "cadc-staged": "#2f9f99", "oracle": "#8fa8c4"}
 """Greys and teals, never taken for a capability's colour; each is seen on light and on dark ground."""
 _OTHERS = ("#b08968", "#7f5539", "#d4a373", "#a98467", "#9c6644", "#6f5e53", "#c9ada7", "#8d7b68", "#b5838d", "#6d6875",
            "#a5a58d", "#84a98c", "#52796f", "#997b66")
