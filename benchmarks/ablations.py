@@ -95,7 +95,7 @@ def _study(study: Study, variant: Variant, processes: int, root: Path | None) ->
 
 def _bench(study: Study, variant: Variant) -> Any:
     """The workbench under the changed decisions."""
-    from cadc.workbench import open_workbench, with_settings
+    from cadc.curation.workbench import open_workbench, with_settings
 
     bench = open_workbench(study)
     if variant.discover:

@@ -14,7 +14,7 @@ import numpy as np
 
 from cadc.gradients import modes
 from cadc.gradients.products import spearman
-from cadc.gradients.scores import Scores
+from cadc.scores.scores import Scores
 from cadc.study import Study
 
 

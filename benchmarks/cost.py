@@ -12,10 +12,10 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from cadc import folds
 from cadc.errors import CadcError
-from cadc.gradients.devices import DEVICES, EFFICIENCY, device, share
-from cadc.gradients.flops import RowFlops, count_rest, counting, product_flops
+from cadc.estimate.devices import DEVICES, EFFICIENCY, device, share
+from cadc.estimate.flops import RowFlops, count_rest, counting, product_flops
+from cadc.signals import folds
 from cadc.study import StudyConfig
 
 
@@ -96,7 +96,7 @@ def layers_flops(model: Any, *, tokens: int, answers: int, rank: int, last: int 
     """FLOP of the language model for one sample, and P: adapters on all layers, or on the last `last` only."""
     import torch
 
-    from cadc.vlm import Prefix, Vlm, add_lora
+    from cadc.models import Prefix, Vlm, add_lora
 
     decoder = model.get_decoder()
     vlm = Vlm(model, None, None, decoder, decoder.layers, "meta", torch.bfloat16)

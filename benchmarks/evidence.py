@@ -122,7 +122,7 @@ def curve_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 def junk_rows(study: Study, request: Any) -> dict[str, dict[str, float]]:
     """Planted junk in the rows of each arm, mean over seeds; empty without ground truth."""
     from benchmarks.truth import junk_shares, read_truth
-    from cadc.gradients.scores import Scores
+    from cadc.scores.scores import Scores
 
     folder, scores = Path(study.config.pool).parent, Scores.load(study)
     if not all((folder / f"truth_{role}.jsonl").exists() for role in ("pool", "target")):
@@ -187,7 +187,7 @@ def measure(study: Study, plan: Plan, processes: int, clock: Clock) -> dict[str,
     from benchmarks.evidence_runs import run_all
     from cadc.evaluation import at_budget, read_result
     from cadc.evaluation.run import embed
-    from cadc.progress import Silent
+    from cadc.study.progress import Silent
 
     embed(study, Silent())
     clock.lap("embedding")
@@ -231,7 +231,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--transfer", type=Path, metavar="MODEL",
                         help="also train this larger base on the rows found with the study's own")
     chosen = parser.parse_args(arguments)
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread per process: see cadc.vlm.load.settle_threads
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread per process: see cadc.models.load.settle_threads
     logging.basicConfig(level=logging.WARNING)
     plan = QUICK if chosen.quick else SHORT if chosen.short else Plan()
     if chosen.seeds:

@@ -11,7 +11,7 @@ from cadc.study import Study
 
 def lds_question(study: Study, scored: tuple[int, ...], plan: Any) -> HalfPools:
     """Halves of a random part of the pool, measured on the held-out samples."""
-    from cadc.gradients.scores import Scores
+    from cadc.scores.scores import Scores
 
     index = np.asarray(Scores.load(study).index)
     rows = np.random.default_rng([study.config.seed, 83]).choice(index, min(plan.lds_rows, len(index)), replace=False)
@@ -21,11 +21,11 @@ def lds_question(study: Study, scored: tuple[int, ...], plan: Any) -> HalfPools:
 
 def lds_part(study: Study, asked: HalfPools, request: Any) -> dict[str, Any]:
     """{influence: score} with what the score was measured on."""
+    from cadc.curation.workbench import open_workbench
     from cadc.evaluation.material import Material
-    from cadc.workbench import open_workbench
 
-    ground = open_workbench(study).ground
-    material = Material(study, ground, np.zeros(len(ground.scores.index), bool))
+    inputs = open_workbench(study).inputs
+    material = Material(study, inputs, np.zeros(len(inputs.scores.index), bool))
     halves, loss = measured(study, asked, material.scores.units)
     found = scores_of(influences(material, np.array(asked.rows)), halves, loss)
     return {"scores": {name: asdict(score) for name, score in found.items()}, "rows": len(asked.rows),
@@ -35,8 +35,8 @@ def lds_part(study: Study, asked: HalfPools, request: Any) -> dict[str, Any]:
 
 def influences(material: Any, rows: np.ndarray) -> dict[str, np.ndarray]:
     """Each influence of these rows (positions in the pool file) on each unit: float [n, M]."""
-    from cadc.nearness import both
-    from cadc.signals import with_signal
+    from cadc.signals.joined import both
+    from cadc.signals.similarity import with_signal
 
     scores, q = material.gradients, material.study.config.near_q
     place = np.searchsorted(np.asarray(scores.index), rows)
@@ -61,7 +61,7 @@ def gradient_cosine(study: Study, rows: np.ndarray, scores: Any) -> np.ndarray:
     """
     from safetensors.torch import load_file
 
-    from cadc.vlm import load_adapter_state, open_vlm
+    from cadc.models import load_adapter_state, open_vlm
 
     vlm = open_vlm(study.config)
     state = load_file(study.warmup_folder / f"checkpoint-{study.config.checkpoints}.safetensors")
@@ -77,8 +77,8 @@ def _gradients(study: Study, role: str, vlm: Any, index: np.ndarray) -> np.ndarr
     """float32 [len(index), P]: unit-norm gradient of each sample, one backward each."""
     import torch
 
-    from cadc.vlm import answer_losses, lora_parameters, prefix
-    from cadc.vlm.feed import Feed
+    from cadc.models import answer_losses, lora_parameters, prefix
+    from cadc.models.feed import Feed
 
     feed, parameters = Feed(study, role, vlm), lora_parameters(vlm)
     row_of = {sample.index: row for row, sample in enumerate(feed.samples)}

@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from typing import Any
 
-from cadc.processes import end_with_parent
+from cadc.jobs.processes import end_with_parent
 from cadc.study import Study
 
 _HERE: dict[str, Any] = {}
@@ -58,10 +58,10 @@ def _begin(root: Any, name: str, model: str) -> None:
 
 
 def _bench(scored: tuple[int, ...]) -> Any:
-    from cadc.evaluation.retrain import open_bench
+    from cadc.evaluation.retrain import open_retrainer
 
     if scored not in _HERE["benches"]:
-        _HERE["benches"][scored] = open_bench(_HERE["study"], scored, _HERE["model"])
+        _HERE["benches"][scored] = open_retrainer(_HERE["study"], scored, _HERE["model"])
     return _HERE["benches"][scored]
 
 
@@ -69,7 +69,7 @@ def _do(kind: str, task: Any) -> None:
     from cadc.evaluation.lds import measure_half
     from cadc.evaluation.request import read_request
     from cadc.evaluation.run import run_one
-    from cadc.progress import Silent
+    from cadc.study.progress import Silent
 
     study = _HERE["study"]
     if kind == "half":

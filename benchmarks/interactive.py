@@ -27,9 +27,9 @@ import numpy as np
 import pandas as pd
 
 from cadc.curation import CurationSettings
-from cadc.gradients.scores import Scores
-from cadc.influence import InfluenceColumns
-from cadc.workbench import Workbench
+from cadc.curation.workbench import Workbench
+from cadc.scores.influence import InfluenceColumns
+from cadc.scores.scores import Scores
 
 CAPABILITIES = 8
 REPEATS = 5

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.truth import junk_shares, read_truth
+from cadc.curation.workbench import Workbench, open_workbench, with_settings
 from cadc.gradients.products import spearman
-from cadc.influence import capability_influence
+from cadc.scores.influence import capability_influence
 from cadc.study import Study
-from cadc.workbench import Workbench, open_workbench, with_settings
 
 BUDGET = "5%"
 

@@ -118,8 +118,8 @@ def make_study(root: Path | None, plan: Plan, model: Path) -> tuple[Study, TaskF
 def fresh_rows(study: Study, files: TaskFiles, root: Path | None, plan: Plan) -> Study:
     """The same pool, model and settings with new rows of the same units as target (questions that neither the pool nor
     the target holds), its warm-up done."""
-    from cadc.gradients.engines import EngineSettings
-    from cadc.worker import run
+    from cadc.jobs.engines import EngineSettings
+    from cadc.jobs.worker import run
 
     name = f"{study.name}-fresh"
     fresh = write_tasks(cache_root(root) / name, PoolMix(seed=FRESH_SEED, per_unit=plan.fresh, size=100),
@@ -175,10 +175,10 @@ def kept(path: Path, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 def discovery_parts(study: Study, files: TaskFiles, fresh: Study, plan: Plan, clock: Clock) -> dict[str, Any]:
     """Map, rivals, transfer and junk, under the keys of `benchmarks.recovery`."""
     from cadc.discovery.intervention import TransferSettings
-    from cadc.embedding import embeddings
     from cadc.evaluation.request import hash_of
-    from cadc.gradients.scores import Scores
-    from cadc.signals import centred
+    from cadc.scores.scores import Scores
+    from cadc.signals.embedding import embeddings
+    from cadc.signals.similarity import centred
 
     scores = Scores.load(study)
     truth = read_truth(files.truth_pool, files.truth_target, np.asarray(scores.index), scores.units)
@@ -259,7 +259,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help=f"{QUICK.rows} rows and a few steps: does it run at all?")
     parser.add_argument("--finished", action="store_true", help="tables of the retrainings that are there; start none")
     chosen = parser.parse_args(arguments)
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread per process: see cadc.vlm.load.settle_threads
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread per process: see cadc.models.load.settle_threads
     from transformers.utils import logging as transformers_logging
 
     logging.basicConfig(level=logging.WARNING)

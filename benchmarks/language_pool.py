@@ -5,7 +5,6 @@ embedded default (`cadc.demo.pool`).
 """
 
 import json
-import os
 import random
 import re
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from benchmarks.language_talk import small_talk
 from benchmarks.language_tasks import HINTS, STRAYS, UNITS, Ask, Kind
 from cadc.demo.pool import PoolMix, long_tail
 from cadc.errors import DataError
+from cadc.study import replacing
 
 VERSION = 1
 SYSTEM = "Answer briefly."
@@ -150,6 +150,5 @@ def _truth(index: int, name: str, row: Row, place: dict[int, int]) -> dict:
 
 def _write(path: Path, text: str) -> None:
     """Write whole or not at all."""
-    part = path.with_suffix(path.suffix + ".tmp")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    with replacing(path) as handle:
+        handle.write(text.encode())

@@ -66,9 +66,9 @@ def make_study(root: Path | None, *, quick: bool, pool: str = "") -> Study:
 
 def finish(study: Study, workers: int) -> None:
     """Run what is missing of the study, in this process; raises what a job raises."""
-    from cadc import jobs
-    from cadc.gradients.engines import EngineSettings
-    from cadc.worker import run
+    from cadc.jobs import control as jobs
+    from cadc.jobs.engines import EngineSettings
+    from cadc.jobs.worker import run
 
     if not jobs.finished(study):
         with jobs.worker_lock(study):
@@ -88,8 +88,8 @@ def fresh_rows(study: Study, root: Path | None, *, quick: bool) -> Study:
     pool and seed, so the warm-up gives the same checkpoints.
     """
     from cadc.demo import PoolMix, write_mix
-    from cadc.gradients.engines import EngineSettings
-    from cadc.worker import run
+    from cadc.jobs.engines import EngineSettings
+    from cadc.jobs.worker import run
 
     name = f"{study.name}-fresh"
     files = write_mix(cache_root(root) / name, PoolMix(seed=FRESH_SEED, per_unit=96 if quick else 320, size=100))
@@ -174,9 +174,9 @@ def maps_part(similar: dict[str, np.ndarray], truth: Truth) -> list[dict[str, An
 def auc_part(study: Study, scores: Any, truth: Truth, pool_rows: np.ndarray, target_rows: np.ndarray) -> dict[str, Any]:
     """How well each signal, by the same rule (z-scored near(z, s), best unit), finds each kind of junk."""
     from cadc.data import read_samples
-    from cadc.influence import InfluenceColumns
-    from cadc.nearness import gradients_alone, is_combined
-    from cadc.signals import word_features
+    from cadc.scores.influence import InfluenceColumns
+    from cadc.signals.joined import gradients_alone, is_combined
+    from cadc.signals.similarity import word_features
 
     units, q = len(scores.units), study.config.near_q
     texts = []
@@ -236,7 +236,7 @@ def _rank_inside(values: np.ndarray, group: np.ndarray) -> np.ndarray:
 
 def curriculum_part(study: Study, truth: Truth) -> dict[str, dict[str, float]]:
     """Junk in the pool and in the 5 % curriculum of each preset, with the default settings of that preset."""
-    from cadc.workbench import open_workbench, with_settings
+    from cadc.curation.workbench import open_workbench, with_settings
 
     found = {"pool": junk_shares(truth.pool, np.arange(len(truth.pool)))}
     bench = open_workbench(study)
@@ -250,9 +250,9 @@ def curriculum_part(study: Study, truth: Truth) -> dict[str, dict[str, float]]:
 
 def measure(study: Study, fresh: Study, *, quick: bool, clock: Clock) -> dict[str, Any]:
     """Everything, as the JSON line has it."""
-    from cadc.embedding import embeddings
-    from cadc.gradients.scores import Scores
-    from cadc.signals import centred
+    from cadc.scores.scores import Scores
+    from cadc.signals.embedding import embeddings
+    from cadc.signals.similarity import centred
 
     scores = Scores.load(study)
     folder = Path(study.config.pool).parent
@@ -279,7 +279,7 @@ def about() -> dict[str, Any]:
     import importlib.metadata as metadata
     import os
 
-    from cadc.vlm import best_device
+    from cadc.models import best_device
 
     try:
         commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True,

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from cadc.data import run_ingest
-from cadc.gradients.scores import Scores
-from cadc.jobs import CORE_JOBS, JobStatus, write_status
-from cadc.progress import Silent
+from cadc.jobs.control import CORE_JOBS, JobStatus, write_status
+from cadc.scores.scores import Scores
 from cadc.study import Study, StudyConfig, cache_root, write_json
+from cadc.study.progress import Silent
 
 SKILLS = ("read words", "count dots", "compare bars", "locate shapes", "name colours", "follow sequences")
 FORMATS = {"yes/no": ("yes", "no"), "letter": ("A", "B", "C", "D"), "number": tuple(map(str, range(1, 10))),

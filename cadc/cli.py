@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from cadc.errors import CadcError, DataError
-from cadc.gradients.engines import ENGINES, EngineSettings
+from cadc.jobs.engines import ENGINES, EngineSettings
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -142,9 +142,9 @@ def _new(chosen: argparse.Namespace) -> None:
 
 
 def _run(chosen: argparse.Namespace) -> int:
-    from cadc import jobs
+    from cadc.commands.watch import follow
+    from cadc.jobs import control as jobs
     from cadc.study import Study
-    from cadc.watch import follow
 
     study = Study.open(chosen.name)
     jobs.up_to(chosen.until)
@@ -159,10 +159,10 @@ def _run(chosen: argparse.Namespace) -> int:
 
 
 def _shards(chosen: argparse.Namespace) -> int:
-    from cadc.gradients.engines.part import run_part
-    from cadc.progress import Cancelled
+    from cadc.commands.watch import LineProgress
+    from cadc.jobs.engines.part import run_part
     from cadc.study import Study
-    from cadc.watch import LineProgress
+    from cadc.study.progress import Cancelled
 
     try:
         done = run_part(Study.open(chosen.name), chosen.part, LineProgress(print), chosen.workers)
@@ -176,8 +176,8 @@ def _shards(chosen: argparse.Namespace) -> int:
 def _status(chosen: argparse.Namespace) -> None:
     from dataclasses import asdict
 
-    from cadc import jobs
     from cadc.gradients import modes
+    from cadc.jobs import control as jobs
     from cadc.study import Study
 
     study = Study.open(chosen.name)
@@ -199,22 +199,22 @@ def _cost(study, job: str) -> dict | None:
     """What a job took, as a plain dict; None before it ran."""
     from dataclasses import asdict
 
-    from cadc import jobs
+    from cadc.jobs import control as jobs
 
     found = jobs.cost(study, job)
     return asdict(found) if found else None
 
 
 def _cancel(chosen: argparse.Namespace) -> None:
-    from cadc import jobs
+    from cadc.jobs import control as jobs
     from cadc.study import Study
 
     jobs.cancel(Study.open(chosen.name))
 
 
 def _estimate(chosen: argparse.Namespace) -> None:
-    from cadc.gradients.estimate import estimate, estimate_for
-    from cadc.ledger import beside
+    from cadc.estimate.estimate import estimate, estimate_for
+    from cadc.estimate.ledger import beside
     from cadc.study import Study
 
     study = Study.open(chosen.name)
@@ -244,8 +244,8 @@ def _pair(row: dict, key: str) -> str:
 
 
 def _export(chosen: argparse.Namespace) -> None:
+    from cadc.curation.workbench import open_workbench, with_settings
     from cadc.study import Study
-    from cadc.workbench import open_workbench, with_settings
 
     study = Study.open(chosen.name)
     bench = with_settings(open_workbench(study), budget=chosen.budget or None, preset=chosen.preset)
@@ -256,7 +256,7 @@ def _export(chosen: argparse.Namespace) -> None:
 
 
 def _list(chosen: argparse.Namespace) -> None:
-    from cadc import jobs
+    from cadc.jobs import control as jobs
     from cadc.study import Study
 
     for name in Study.names():
@@ -267,9 +267,10 @@ def _list(chosen: argparse.Namespace) -> None:
 
 
 def _demo(chosen: argparse.Namespace) -> int:
+    from cadc.commands.watch import follow
     from cadc.demo.run import run_demo
 
-    print(json.dumps(run_demo(workers=chosen.workers)), flush=True)
+    print(json.dumps(run_demo(follow, workers=chosen.workers)), flush=True)
     return 0 if chosen.no_app else _serve(8501)
 
 
@@ -278,7 +279,7 @@ def _app(chosen: argparse.Namespace) -> int:
 
 
 def _serve(port: int) -> int:
-    from cadc.watch import serve
+    from cadc.commands.watch import serve
 
     print(f"CADC Studio is at http://localhost:{port} (Ctrl-C stops it; running jobs go on)", file=sys.stderr)
     return serve(port)

@@ -19,12 +19,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from cadc import jobs
 from cadc.data.job import is_ingested
-from cadc.decisions import SCOPES, Decision, read_decisions, write_decisions
 from cadc.errors import BusyError, DataError, JobError
-from cadc.gradients.scores import Scores
+from cadc.jobs import control as jobs
+from cadc.scores.scores import Scores
 from cadc.study import Study, cache_root
+from cadc.study.decisions import SCOPES, Decision, read_decisions, write_decisions
 
 log = logging.getLogger(__name__)
 

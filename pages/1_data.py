@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from cadc import jobs
-from cadc.figures import data as figures
+from cadc.jobs import control as jobs
 from cadc.study import Study
+from cadc.views.figures import data as figures
 from pages import _new_study, _ui
 
 CARDS = 9

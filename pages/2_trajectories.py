@@ -5,12 +5,13 @@ import json
 import pandas as pd
 import streamlit as st
 
-from cadc import jobs, ledger
-from cadc.figures import trajectories as figures
-from cadc.figures.palette import colour
+from cadc.estimate import ledger
+from cadc.estimate.devices import DEVICES, EFFICIENCY
 from cadc.gradients import modes
-from cadc.gradients.devices import DEVICES, EFFICIENCY
+from cadc.jobs import control as jobs
 from cadc.study import Study
+from cadc.views.figures import trajectories as figures
+from cadc.views.figures.palette import colour
 from pages import _bench, _ui
 
 SHOWN = {"lora_rank": "LoRA rank r", "lora_layers": "adapted layers",
@@ -54,7 +55,7 @@ def costs(study: Study) -> None:
 
 
 def _predict(study: Study, device: str, efficiency: float) -> None:
-    from cadc.gradients.estimate import estimate, estimate_for
+    from cadc.estimate.estimate import estimate, estimate_for
 
     if device == ledger.HERE:
         estimate(study)

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from cadc.discovery import layout, layout_method
-from cadc.figures import capabilities as figures
-from cadc.figures.palette import UNASSIGNED_NAME, colour, mark
+from cadc.views.figures import capabilities as figures
+from cadc.views.figures.palette import UNASSIGNED_NAME, colour, mark
 from pages import _bench, _evidence, _ui
 
 NEW, NOWHERE = "new", "nowhere"

@@ -4,9 +4,9 @@ import hashlib
 
 import streamlit as st
 
-from cadc.figures import influence as figures
-from cadc.influence import flows, own_influence, pools, self_by_capability, served
+from cadc.scores.influence import assign, flows, own_influence, self_by_capability, served
 from cadc.study import PRESETS
+from cadc.views.figures import influence as figures
 from pages import _bench, _rows, _ui
 
 st.title("Influence")
@@ -44,7 +44,7 @@ def looks() -> tuple[str, str, str]:
 
 preset, signal, measure = looks()
 influence = columns.influence(capabilities.of_unit, preset=preset, signal=signal, scale=bench.settings.scale)
-pool, sources = pools(influence, bench.settings.floor), source_names(study.identity)
+pool, sources = assign(influence, bench.settings.floor), source_names(study.identity)
 hard = bench.self_influence
 if note := figures.measured_note(scores.measured, bench.held_out(preset, signal), names):
     st.text(note)

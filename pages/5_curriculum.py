@@ -3,8 +3,8 @@
 import streamlit as st
 
 from cadc.curation import CurationSettings, Curriculum, curate
-from cadc.figures import curriculum as figures
-from cadc.figures.influence import measured_note, row_table, served_words, serves_table, source_labels
+from cadc.views.figures import curriculum as figures
+from cadc.views.figures.influence import measured_note, row_table, served_words, serves_table, source_labels
 from pages import _bench, _draft, _export, _rows, _ui
 
 st.title("Curriculum")

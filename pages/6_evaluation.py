@@ -4,10 +4,9 @@ import json
 
 import streamlit as st
 
-from cadc import jobs
 from cadc.curation import read_budget
 from cadc.evaluation import (
-    SELECTORS,
+    ARMS,
     EvaluationResult,
     EvaluationSettings,
     against,
@@ -18,7 +17,8 @@ from cadc.evaluation import (
     summary,
     verdict,
 )
-from cadc.figures import evaluation as figures
+from cadc.jobs import control as jobs
+from cadc.views.figures import evaluation as figures
 from pages import _bench, _comparison, _ui
 
 HELD_OUT = {"held out": "Scored on target samples that no gradient has seen.",
@@ -41,8 +41,8 @@ results = read_results(study)
 
 def ask() -> EvaluationSettings:
     """What to compare."""
-    arms = st.multiselect("Arms", list(SELECTORS), default=EvaluationSettings().arms,
-                          format_func=lambda a: f"{a}: {SELECTORS[a].describe}")
+    arms = st.multiselect("Arms", list(ARMS), default=EvaluationSettings().arms,
+                          format_func=lambda a: f"{a}: {ARMS[a].describe}")
     columns = st.columns(4)
     seeds = columns[0].number_input("Seeds", 1, 20, 3, help="Each seed draws its own adapter, random rows and "
                                     "shuffling. Fewer than 3 say little about chance.")
@@ -67,7 +67,7 @@ def cost(settings: EvaluationSettings) -> None:
     work = figures.work(settings.to_json(), len(capabilities.units), len(bench.table), bench.settings.budget)
     st.text(f"{work['runs']} runs: {work['trained']:,} samples to train on and up to {work['scored']:,} to score. "
             f"About {_ui.duration(figures.cost(work, rate))} ({source}). Runs already there are not run again.")
-    if waiting := [arm for arm in settings.arms if SELECTORS[arm].needs == "embedding"]:
+    if waiting := [arm for arm in settings.arms if ARMS[arm].needs == "embedding"]:
         st.text(f"{', '.join(waiting)}: the first time, one forward of the base over the pool comes on top.")
 
 

@@ -5,12 +5,12 @@ import json
 import pandas as pd
 import streamlit as st
 
+from cadc.curation.workbench import Workbench
 from cadc.data import read_table
-from cadc.figures.palette import colour
-from cadc.influence import InfluenceColumns
+from cadc.scores.influence import InfluenceColumns
 from cadc.store import Store
 from cadc.study import Study
-from cadc.workbench import Workbench
+from cadc.views.figures.palette import colour
 from pages import _ui
 
 

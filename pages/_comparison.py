@@ -6,8 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from cadc.evaluation import EvaluationResult, headline, summary, verdict
-from cadc.figures import evaluation as figures
-from cadc.figures import report
+from cadc.views.figures import evaluation as figures
+from cadc.views.figures import report
 
 
 def charts(result: EvaluationResult, table: pd.DataFrame, by_capability: pd.DataFrame, groups: Sequence[str],

@@ -12,11 +12,11 @@ from typing import Any
 import streamlit as st
 
 from cadc.curation import INSIDE, RULES, STAGINGS, CurationSettings, Curriculum
+from cadc.curation.workbench import Workbench, with_settings
 from cadc.errors import CadcError
-from cadc.figures import curriculum as figures
-from cadc.figures.palette import colour
 from cadc.study import PRESETS
-from cadc.workbench import Workbench, with_settings
+from cadc.views.figures import curriculum as figures
+from cadc.views.figures.palette import colour
 
 RULE_HELP = ("What decides the shares. self-influence: what the model still finds hard gets more. uniform: equal. "
              "pool-size: as many as there are. target-share: by target units. manual: the sliders; moving one switches "

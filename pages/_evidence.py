@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from cadc.curation.workbench import Workbench
 from cadc.data import open_images
 from cadc.data.sample import Sample
 from cadc.discovery import hdbscan_umap, leiden, rivals, stability, sweep
 from cadc.discovery.partition import Partition
 from cadc.errors import DataError
-from cadc.figures import capabilities as figures
-from cadc.workbench import Workbench
+from cadc.views.figures import capabilities as figures
 from pages import _ui
 
 log = logging.getLogger(__name__)

@@ -6,11 +6,11 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from cadc.curation.workbench import Workbench
 from cadc.export import FORMATS, Exported, export
-from cadc.figures import curriculum as figures
 from cadc.store import Store
 from cadc.study import Study
-from cadc.workbench import Workbench
+from cadc.views.figures import curriculum as figures
 
 DOWNLOAD_LIMIT = 50 << 20
 """Larger files are not sent through the browser; their path is shown."""

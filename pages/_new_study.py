@@ -7,8 +7,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from cadc import jobs
 from cadc.errors import DataError
+from cadc.jobs import control as jobs
 from cadc.study import PRESETS, Study, StudyConfig
 from pages._ui import guarded
 

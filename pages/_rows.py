@@ -52,7 +52,7 @@ def page(total: int, key: str) -> slice:
 
 
 def table(study: Study, rows: pd.DataFrame, key: str) -> dict[str, Any] | None:
-    """One page of `cadc.figures.influence.row_table`; returns the chosen row (or the first), None without rows."""
+    """One page of `views.figures.influence.row_table`; returns the chosen row (or the first), None without rows."""
     shown = rows.assign(picture=miniatures(study, "pool", rows["images"]))
     front = ["picture", "question", "answer", "capability", "serves", "of_unit"]
     influences = [c for c in shown.columns if c.startswith("→ ")]

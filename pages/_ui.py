@@ -9,15 +9,15 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from cadc import jobs
 from cadc.data import open_images
 from cadc.data.sample import Sample
-from cadc.decisions import SCOPES, Decision, describe
 from cadc.discovery import replay
 from cadc.errors import CadcError, DataError
-from cadc.gradients.scores import Scores
+from cadc.jobs import control as jobs
+from cadc.scores.scores import Scores
 from cadc.store import Store
 from cadc.study import Study, cache_root
+from cadc.study.decisions import SCOPES, Decision, describe
 
 log = logging.getLogger(__name__)
 

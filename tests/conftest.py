@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cadc.gradients.scores import Scores
+from cadc.scores.scores import Scores
 
 
 @dataclass(frozen=True, kw_only=True)

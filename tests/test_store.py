@@ -16,11 +16,11 @@ import pytest
 
 from benchmarks.synthesise import HOSTILE, synthesise
 from cadc.data import read_table
-from cadc.decisions import latest, live, read_decisions
 from cadc.errors import DataError, JobError
-from cadc.gradients.scores import Scores
+from cadc.scores.scores import Scores
 from cadc.store import Store
 from cadc.study import Study
+from cadc.study.decisions import latest, live, read_decisions
 
 DOCS = Path(__file__).parents[1] / "docs" / "schema.md"
 

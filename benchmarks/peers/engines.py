@@ -1,6 +1,6 @@
 """The engines of the gradient benchmark, each through its own public parts, on one model and the same batches.
 
-All but LESS share one forward: frozen part without a graph, logits at answer positions only (`cadc.vlm.prefix`,
+All but LESS share one forward: frozen part without a graph, logits at answer positions only (`cadc.models.prefix`,
 `answer_losses`), so that what differs is how per-sample gradients are got. Peers get their cheapest configuration:
 gradients alone, neither projected nor preconditioned nor scored, nor written anywhere, where ours also computes Adam
 features, norms and the products with all target vectors. Shape letters: B samples, P LoRA parameters, T checkpoints.
@@ -12,7 +12,7 @@ import torch
 
 from benchmarks.peers.models import Load, adapters
 from benchmarks.peers.projection import projector
-from cadc.vlm import Batch, Vlm, answer_losses, lora_parameters, prefix, switch
+from cadc.models import Batch, Vlm, answer_losses, lora_parameters, prefix, switch
 
 DIMENSIONS, INTERVAL = 8192, 16
 """LESS's projection: its dimension, and how many samples share one drawing of the matrix."""
@@ -64,9 +64,9 @@ class Ours:
 
     def __init__(self, load: Load, vlm: Vlm) -> None:
         from cadc.gradients.attribute import Scoring, TargetVectors
+        from cadc.gradients.checkpoints import Checkpoints
         from cadc.gradients.features import feature
-        from cadc.gradients.targets import Checkpoints
-        from cadc.warmup import BETAS, EPSILON
+        from cadc.training.warmup import BETAS, EPSILON
 
         checkpoints = Checkpoints(vlm, torch.ones(load.checkpoints, dtype=torch.float64))
         vectors = TargetVectors(vlm, torch.arange(load.units).repeat_interleave(load.singles), load.units)
@@ -134,7 +134,7 @@ class Less(_Passes):
 
 def _names(vlm: Vlm) -> list[str]:
     """The linears of all LoRA pairs, A before B, as peers know them."""
-    from cadc.vlm.lora import ADAPTER
+    from cadc.models.lora import ADAPTER
 
     return [f"{name}.{letter}.{ADAPTER}" for name in vlm.lora.names for letter in ("lora_A", "lora_B")]
 

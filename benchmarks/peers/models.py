@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from cadc.vlm import Batch, Vlm, add_lora
+from cadc.models import Batch, Vlm, add_lora
 
 ALPHA = 16.0
 QUESTION, ANSWER = (30, 90), (10, 60)
@@ -80,7 +80,7 @@ def adapters(vlm: Vlm, count: int, seed: int) -> list[torch.Tensor]:
 
 def _embedded(load: Load) -> Vlm:
     from cadc.demo import MODEL_DIR
-    from cadc.vlm import load_vlm
+    from cadc.models import load_vlm
 
     return load_vlm(str(MODEL_DIR), device=load.device)
 

@@ -86,7 +86,7 @@ def serve(engine: str, load: Load) -> None:
 
     from benchmarks.peers.engines import ENGINES
     from benchmarks.peers.models import open_load
-    from cadc.vlm import Batch
+    from cadc.models import Batch
 
     torch.set_num_threads(load.threads)
     vlm, batches = open_load(load)

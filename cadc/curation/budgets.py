@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from cadc.arrays import largest_remainder
 from cadc.curation.settings import CurationSettings
 from cadc.discovery.capabilities import Capabilities
 
@@ -60,10 +61,7 @@ def allocate(total: int, share: np.ndarray, capacity: np.ndarray, minimum: np.nd
     rows = np.where(above * share >= high - 1e-6, high, low)
     rest = total - int(rows[~between].sum())
     ideal = rest * share[between] / share[between].sum() if between.any() else np.empty(0)
-    whole = np.floor(ideal + 1e-9).astype(np.int64)
-    order = np.argsort(-np.round(ideal - whole, 9), kind="stable")  # equal remainders differ in their last bits
-    whole[order[: rest - int(whole.sum())]] += 1
-    rows[between] = whole
+    rows[between] = largest_remainder(ideal, rest)
     return rows
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from cadc.curation.budgets import allocate
-from cadc.curation.ground import Ground
-from cadc.curation.select import Pick, Taken, at_random, by_influence, in_rounds
-from cadc.influence import served
+from cadc.curation.inputs import CurationInputs
+from cadc.scores.influence import served
+from cadc.selection.rounds import Pick, Taken, at_random, by_influence, round_robin
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,30 +28,30 @@ class Chosen:
     """Rows tagged keep that did not fit into the budget."""
 
 
-def choose(ground: Ground, share: np.ndarray, total: int) -> Chosen:
+def choose(inputs: CurationInputs, share: np.ndarray, total: int) -> Chosen:
     """Choose `total` rows by the shares w_k (float [K]); capabilities draw in turns in proportion to what they want.
 
     Pools are disjoint, so turns only matter for a source cap, which then falls on all capabilities alike. What a
     capability cannot fill (pool too small, sources used up) goes to the others by the same shares until nobody can
     take more.
     """
-    offer, settings, k = ground.offer, ground.settings, ground.capabilities.k
-    kept = offer.kept[:total]
-    available = np.bincount(offer.pool[offer.open], minlength=k)[:k]
+    candidates, settings, k = inputs.candidates, inputs.settings, inputs.capabilities.k
+    kept = candidates.kept[:total]
+    available = np.bincount(candidates.assignment[candidates.open], minlength=k)[:k]
     asked = allocate(total, share, np.full(k, total))
-    source = pd.factorize(ground.table["source"])[0] if settings.source_cap else np.zeros(0, np.int64)
-    taken = Taken(offer.open, source, settings.source_cap)
+    source = pd.factorize(inputs.table["source"])[0] if settings.source_cap else np.zeros(0, np.int64)
+    taken = Taken(candidates.open, source, settings.source_cap)
     picks: list[Pick] = []
     who: list[int] = []
     for position in kept.tolist():
         taken.take(position)
         picks.append((position, -1, 0.0, "keep"))
-        who.append(int(offer.pool[position]))
-    got = np.bincount(offer.pool[kept], minlength=k)[:k].astype(np.int64)
+        who.append(int(candidates.assignment[position]))
+    got = np.bincount(candidates.assignment[kept], minlength=k)[:k].astype(np.int64)
     capacity = available.copy()
     wanted = allocate(total, share, capacity, got)
     drawn = np.floor(settings.random_share * (wanted - got) + 0.5).astype(int)
-    streams = [_stream(ground, c, taken, int(drawn[c])) for c in range(k)]
+    streams = [_stream(inputs, c, taken, int(drawn[c])) for c in range(k)]
     while (wanted > got).any():
         for c in _turns(wanted - got):
             pick = next(streams[c], None)
@@ -63,8 +63,8 @@ def choose(ground: Ground, share: np.ndarray, total: int) -> Chosen:
             who.append(c)
             got[c] += 1
         wanted = allocate(total, share, capacity, got)
-    return Chosen(rows=_named(ground, picks, who), asked=asked, available=available, got=got,
-                  kept_left=len(offer.kept) - len(kept))
+    return Chosen(rows=_named(inputs, picks, who), asked=asked, available=available, got=got,
+                  kept_left=len(candidates.kept) - len(kept))
 
 
 def _turns(missing: np.ndarray) -> list[int]:
@@ -75,29 +75,29 @@ def _turns(missing: np.ndarray) -> list[int]:
     return who[np.argsort(place, kind="stable")].tolist()
 
 
-def _stream(ground: Ground, c: int, taken: Taken, drawn: int) -> Iterator[Pick]:
+def _stream(inputs: CurationInputs, c: int, taken: Taken, drawn: int) -> Iterator[Pick]:
     """Free rows of one capability in the order it takes them: `drawn` at random, then by the preset's rule."""
-    inside = ground.offer.open & (ground.offer.pool == c)
+    inside = inputs.candidates.open & (inputs.candidates.assignment == c)
     positions = np.flatnonzero(inside)
     # Seeded by the id, not the place: the draw of c3 does not change when c2 is merged away.
-    rng = np.random.default_rng([ground.settings.seed, 1, int(ground.capabilities.ids[c][1:])])
+    rng = np.random.default_rng([inputs.settings.seed, 1, int(inputs.capabilities.ids[c][1:])])
     for pick in at_random(positions, rng) if drawn else ():
         if drawn and taken.free(pick[0]):
             drawn -= 1
             yield pick
         if not drawn:
             break
-    if ground.settings.preset == "paper":
-        rule = by_influence(ground.influence[:, c], positions)
+    if inputs.settings.preset == "paper":
+        rule = by_influence(inputs.influence[:, c], positions)
     else:
-        members = np.flatnonzero(np.asarray(ground.capabilities.of_unit) == c)
-        rule = in_rounds(ground.scores, members, inside, taken)
+        members = np.flatnonzero(np.asarray(inputs.capabilities.of_unit) == c)
+        rule = round_robin(inputs.scores, members, inside, taken)
     for pick in rule:
         if taken.free(pick[0]):
             yield pick
 
 
-def _named(ground: Ground, picks: list[Pick], who: list[int]) -> pd.DataFrame:
+def _named(inputs: CurationInputs, picks: list[Pick], who: list[int]) -> pd.DataFrame:
     """The picks as a table; a row that was not taken by a target sample is named after the one of its capability it
     serves best, with near(z, s) as value."""
     position, target, value, reason = zip(*picks, strict=True) if picks else ((), (), (), ())
@@ -106,7 +106,7 @@ def _named(ground: Ground, picks: list[Pick], who: list[int]) -> pd.DataFrame:
         "target_value": np.array(value, np.float64), "reason": np.array(reason, object)})
     unnamed = np.flatnonzero(rows["target"].to_numpy() < 0)
     if len(unnamed):
-        best = served(ground.columns, rows["position"].to_numpy()[unnamed], ground.capabilities.of_unit,
+        best = served(inputs.columns, rows["position"].to_numpy()[unnamed], inputs.capabilities.of_unit,
                       capability=rows["k"].to_numpy()[unnamed])
         rows.loc[unnamed, "target"] = best["target"].to_numpy()
         rows.loc[unnamed, "target_value"] = best["value"].to_numpy()

@@ -8,12 +8,12 @@ import pandas as pd
 
 from cadc.curation.budgets import shares
 from cadc.curation.choose import Chosen, choose
-from cadc.curation.ground import Ground, aligned
+from cadc.curation.inputs import CurationInputs, aligned
 from cadc.curation.sequence import earliness, inside_order, sequence, stage_order
 from cadc.curation.settings import CurationSettings
 from cadc.discovery.capabilities import Capabilities
-from cadc.gradients.scores import Scores
-from cadc.influence import InfluenceColumns
+from cadc.scores.influence import InfluenceColumns
+from cadc.scores.scores import Scores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,49 +45,49 @@ def curate(scores: Scores, table: pd.DataFrame, capabilities: Capabilities, sett
     for `target_id`; columns: remembered influence columns of these scores. Raises DataError when they do not belong
     together.
     """
-    ground = Ground(
+    inputs = CurationInputs(
         columns=columns or InfluenceColumns(scores),
         table=aligned(table, scores.index, "pool"),
         targets=targets,
         capabilities=capabilities,
         settings=settings,
     )
-    return curate_on(ground)
+    return curate_on(inputs)
 
 
-def curate_on(ground: Ground) -> Curriculum:
-    """`curate` where the ground is already laid (a workbench shares it with the pages)."""
-    settings, capabilities = ground.settings, ground.capabilities
-    share, sentences = shares(settings, capabilities, ground.pool, ground.self_total)
-    total = settings.rows(len(ground.table)) if capabilities.k else 0
-    chosen = choose(ground, share, total)
-    order = stage_order(ground.self_mean, capabilities.ids, settings.order) if capabilities.k else []
+def curate_on(inputs: CurationInputs) -> Curriculum:
+    """`curate` where the inputs is already laid (a workbench shares it with the pages)."""
+    settings, capabilities = inputs.settings, inputs.capabilities
+    share, sentences = shares(settings, capabilities, inputs.assignment, inputs.self_total)
+    total = settings.rows(len(inputs.table)) if capabilities.k else 0
+    chosen = choose(inputs, share, total)
+    order = stage_order(inputs.self_mean, capabilities.ids, settings.order) if capabilities.k else []
     order = [k for k in order if chosen.got[k]]
-    rows = _rows(ground, chosen, order)
-    stages = _stages(ground, rows, order)
-    budgets = _budgets(ground, chosen, share)
-    report = {"budget": total, "pool": len(ground.table), "rows": len(rows), "left_out": ground.offer.left_out,
+    rows = _rows(inputs, chosen, order)
+    stages = _stages(inputs, rows, order)
+    budgets = _budgets(inputs, chosen, share)
+    report = {"budget": total, "pool": len(inputs.table), "rows": len(rows), "left_out": inputs.candidates.left_out,
               "reasons": {r: int(n) for r, n in rows["reason"].value_counts().sort_index().items()},
               "order": [capabilities.ids[k] for k in order], "unassigned": list(capabilities.unassigned),
-              "sentences": sentences + _sentences(ground, chosen, order, total)}
+              "sentences": sentences + _sentences(inputs, chosen, order, total)}
     return Curriculum(rows=rows, stages=stages, budgets=budgets, report=report)
 
 
-def _rows(ground: Ground, chosen: Chosen, order: list[int]) -> pd.DataFrame:
+def _rows(inputs: CurationInputs, chosen: Chosen, order: list[int]) -> pd.DataFrame:
     """Chosen rows in training order with everything that is known about them."""
-    settings, scores, picked = ground.settings, ground.scores, chosen.rows
-    by_capability = [np.empty(0, np.int64)] * ground.capabilities.k
+    settings, scores, picked = inputs.settings, inputs.scores, chosen.rows
+    by_capability = [np.empty(0, np.int64)] * inputs.capabilities.k
     for k in order:
         rows = picked["position"].to_numpy()[picked["k"].to_numpy() == k]
-        rng = np.random.default_rng([settings.seed, 2, int(ground.capabilities.ids[k][1:])])
+        rng = np.random.default_rng([settings.seed, 2, int(inputs.capabilities.ids[k][1:])])
         by_capability[k] = rows[
-            inside_order(rows, ground.self_total[rows], ground.influence[rows, k], settings.inside, rng)
+            inside_order(rows, inputs.self_total[rows], inputs.influence[rows, k], settings.inside, rng)
         ]
     positions, stage = sequence(by_capability, order, settings)
     place = picked.set_index("position").loc[positions]
     k, target = place["k"].to_numpy(np.int64), place["target"].to_numpy(np.int64)
-    ids, names = np.array([*ground.capabilities.ids, ""], object), np.array([*ground.capabilities.names, ""], object)
-    table, unit = ground.table.iloc[positions], np.asarray(scores.sample_unit)[target]
+    ids, names = np.array([*inputs.capabilities.ids, ""], object), np.array([*inputs.capabilities.names, ""], object)
+    table, unit = inputs.table.iloc[positions], np.asarray(scores.sample_unit)[target]
     target_index = np.asarray(scores.sample_index)[target]
     return pd.DataFrame(
         {
@@ -98,12 +98,12 @@ def _rows(ground: Ground, chosen: Chosen, order: list[int]) -> pd.DataFrame:
             "stage": stage,
             "capability": ids[k],
             "name": names[k],
-            "influence": ground.influence[positions, k] if len(positions) else np.empty(0, np.float32),
-            "self_influence": ground.self_total[positions],
+            "influence": inputs.influence[positions, k] if len(positions) else np.empty(0, np.float32),
+            "self_influence": inputs.self_total[positions],
             "loss": np.asarray(scores.loss[positions, -1]),
             "target": target,
             "target_index": target_index,
-            "target_id": _target_ids(ground, target_index),
+            "target_id": _target_ids(inputs, target_index),
             "target_unit": np.array([*scores.units, ""], object)[unit],
             "target_value": place["target_value"].to_numpy(),
             "reason": place["reason"].to_numpy(),
@@ -112,20 +112,20 @@ def _rows(ground: Ground, chosen: Chosen, order: list[int]) -> pd.DataFrame:
     )
 
 
-def _target_ids(ground: Ground, target_index: np.ndarray) -> np.ndarray:
-    if ground.targets is None:
+def _target_ids(inputs: CurationInputs, target_index: np.ndarray) -> np.ndarray:
+    if inputs.targets is None:
         return np.full(len(target_index), "", object)
-    return ground.targets.set_index("index")["id"].reindex(target_index).fillna("").to_numpy(object)
+    return inputs.targets.set_index("index")["id"].reindex(target_index).fillna("").to_numpy(object)
 
 
-def _stages(ground: Ground, rows: pd.DataFrame, order: list[int]) -> pd.DataFrame:
+def _stages(inputs: CurationInputs, rows: pd.DataFrame, order: list[int]) -> pd.DataFrame:
     """One line per stage."""
-    mixed, out, first = ground.settings.staging == "mix", [], 0
+    mixed, out, first = inputs.settings.staging == "mix", [], 0
     for number, k in enumerate(order, 1):
         part = rows[rows["stage"] == number]
         mixture = part["capability"].value_counts().sort_index()
-        out.append({"stage": number, "capability": "" if mixed else ground.capabilities.ids[k],
-                    "name": "" if mixed else ground.capabilities.names[k], "rows": len(part), "first": first,
+        out.append({"stage": number, "capability": "" if mixed else inputs.capabilities.ids[k],
+                    "name": "" if mixed else inputs.capabilities.names[k], "rows": len(part), "first": first,
                     "last": first + len(part), "self_influence": float(part["self_influence"].mean()),
                     "mixture": {c: int(n) for c, n in mixture.items()}})
         first += len(part)
@@ -134,22 +134,22 @@ def _stages(ground: Ground, rows: pd.DataFrame, order: list[int]) -> pd.DataFram
     )
 
 
-def _budgets(ground: Ground, chosen: Chosen, share: np.ndarray) -> pd.DataFrame:
+def _budgets(inputs: CurationInputs, chosen: Chosen, share: np.ndarray) -> pd.DataFrame:
     """One line per capability, in their own order."""
-    capabilities = ground.capabilities
-    size = np.bincount(ground.pool[ground.pool >= 0], minlength=capabilities.k)[:capabilities.k]
-    early = earliness(ground.self_mean) if capabilities.k else np.empty(0)
+    capabilities = inputs.capabilities
+    size = np.bincount(inputs.assignment[inputs.assignment >= 0], minlength=capabilities.k)[:capabilities.k]
+    early = earliness(inputs.self_mean) if capabilities.k else np.empty(0)
     return pd.DataFrame({"capability": list(capabilities.ids), "name": list(capabilities.names),
                          "units": [len(capabilities.members(c)) for c in capabilities.ids], "pool": size,
                          "available": chosen.available, "share": share, "asked": chosen.asked, "rows": chosen.got,
-                         "self_influence": ground.self_mean.sum(1) if capabilities.k else np.empty(0),
+                         "self_influence": inputs.self_mean.sum(1) if capabilities.k else np.empty(0),
                          "earliness": np.where(np.isfinite(early), early, np.nan)})
 
 
-def _sentences(ground: Ground, chosen: Chosen, order: list[int], total: int) -> list[str]:
+def _sentences(inputs: CurationInputs, chosen: Chosen, order: list[int], total: int) -> list[str]:
     """What a person should know about this curriculum, in plain words."""
-    ids, settings, got = ground.capabilities.ids, ground.settings, int(chosen.got.sum())
-    out = [f"{got:,} of {len(ground.table):,} scored rows are chosen; the budget is {total:,}."]
+    ids, settings, got = inputs.capabilities.ids, inputs.settings, int(chosen.got.sum())
+    out = [f"{got:,} of {len(inputs.table):,} scored rows are chosen; the budget is {total:,}."]
     for c in range(len(ids)):
         if chosen.got[c] < chosen.asked[c]:
             limit = f"{chosen.available[c]:,} rows pass the filters" + (
@@ -161,11 +161,11 @@ def _sentences(ground: Ground, chosen: Chosen, order: list[int], total: int) -> 
             )
     if got < total:
         out.append(f"The budget is not reached: {total - got:,} rows are missing because the filters leave no more.")
-    for reason, rows in ground.offer.left_out.items():
+    for reason, rows in inputs.candidates.left_out.items():
         if rows:
             out.append(f"Left out, {reason}: {rows:,} rows.")
-    if ground.capabilities.unassigned:
-        out.append(f"{len(ground.capabilities.unassigned)} target units are unassigned: no row is chosen for them.")
+    if inputs.capabilities.unassigned:
+        out.append(f"{len(inputs.capabilities.unassigned)} target units are unassigned: no row is chosen for them.")
     if chosen.kept_left:
         out.append(f"{chosen.kept_left:,} rows tagged keep did not fit into the budget.")
     near = int((chosen.rows["reason"] == "near").sum())

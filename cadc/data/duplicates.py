@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from cadc.data.ingestion import Ingest
-from cadc.data.pictures import Fingerprint, PictureBox
+from cadc.data.pictures import PerceptualHash, PictureBox
 from cadc.data.sample import Sample
 from cadc.errors import DataError
 
@@ -47,21 +47,21 @@ def word_key(sample: Sample) -> bytes:
 def duplicate_groups(ingest: Ingest, images_root: Path | str | None = None) -> np.ndarray:
     """int64 [N]: rows of one number are near-duplicates; the number is the position (0…N-1) of the group's first row.
 
-    Fingerprints come from `ingest.prints`; pictures that are not in there are read under `images_root`.
+    Perceptual hashes come from `ingest.hashes`; pictures that are not in there are read under `images_root`.
     """
-    prints = dict(ingest.prints)
-    missing = {name for sample in ingest.samples for name in sample.images if name not in prints}
+    hashes = dict(ingest.hashes)
+    missing = {name for sample in ingest.samples for name in sample.images if name not in hashes}
     if missing:
         box = PictureBox(Path(images_root or os.curdir))
         box.examine(sorted(missing))
         for name in missing:
-            if (found := box.facts[name].fingerprint) is None:
+            if (found := box.facts[name].hash) is None:
                 raise DataError(f"{box.facts[name].problem}. Set the image root that the file was read with.")
-            prints[name] = found
-    return group_rows(ingest.samples, [tuple(prints[name] for name in s.images) for s in ingest.samples])
+            hashes[name] = found
+    return group_rows(ingest.samples, [tuple(hashes[name] for name in s.images) for s in ingest.samples])
 
 
-def group_rows(samples: Sequence[Sample], prints: Sequence[tuple[Fingerprint, ...]]) -> np.ndarray:
+def group_rows(samples: Sequence[Sample], hashes: Sequence[tuple[PerceptualHash, ...]]) -> np.ndarray:
     """int64 [N]: position of the first row that each row is a near-duplicate of (itself, if none)."""
     groups = np.arange(len(samples), dtype=np.int64)
     by_words: dict[bytes, list[int]] = {}
@@ -69,22 +69,22 @@ def group_rows(samples: Sequence[Sample], prints: Sequence[tuple[Fingerprint, ..
         by_words.setdefault(word_key(sample), []).append(position)
     for members in by_words.values():
         if len(members) > 1:
-            first = _same_pictures([prints[m] for m in members])
+            first = _same_pictures([hashes[m] for m in members])
             groups[members] = np.asarray(members, dtype=np.int64)[first]
     return groups
 
 
-def _same_pictures(prints: list[tuple[Fingerprint, ...]]) -> np.ndarray:
+def _same_pictures(hashes: list[tuple[PerceptualHash, ...]]) -> np.ndarray:
     """int64 [n]: for each row the first row with the same pictures. Leaders, not chains: no drift along a series."""
-    n = len(prints)
+    n = len(hashes)
     first = np.arange(n, dtype=np.int64)
     by_content: dict[tuple[bytes, ...], int] = {}
-    for i, row in enumerate(prints):
+    for i, row in enumerate(hashes):
         first[i] = by_content.setdefault(tuple(p.digest for p in row), i)
     left = np.flatnonzero(first == np.arange(n))
-    if not prints[0] or len(left) < 2:
+    if not hashes[0] or len(left) < 2:
         return first
-    looks = _Looks([prints[i] for i in left])
+    looks = _Looks([hashes[i] for i in left])
     merged = first[left].copy()
     free = np.ones(len(left), dtype=bool)
     for i in range(len(left)):
@@ -99,14 +99,14 @@ def _same_pictures(prints: list[tuple[Fingerprint, ...]]) -> np.ndarray:
 class _Looks:
     """Miniatures of n rows with k pictures each."""
 
-    def __init__(self, prints: list[tuple[Fingerprint, ...]]) -> None:
-        n, k = len(prints), len(prints[0])
-        grey = np.frombuffer(b"".join(p.grey for row in prints for p in row), dtype=np.uint8)
-        colour = np.frombuffer(b"".join(p.colour for row in prints for p in row), dtype=np.uint8)
+    def __init__(self, hashes: list[tuple[PerceptualHash, ...]]) -> None:
+        n, k = len(hashes), len(hashes[0])
+        grey = np.frombuffer(b"".join(p.grey for row in hashes for p in row), dtype=np.uint8)
+        colour = np.frombuffer(b"".join(p.colour for row in hashes for p in row), dtype=np.uint8)
         self.grey = grey.reshape(n, k, -1)  # [n, k, GREY²]
         self.spread = self.grey.var(axis=2, dtype=np.float64)  # [n, k]
         self.colour = colour.reshape(n, -1).astype(np.int16)  # [n, k · COLOUR² · 3]
-        self.aspect = np.array([[p.aspect for p in row] for row in prints])  # [n, k]
+        self.aspect = np.array([[p.aspect for p in row] for row in hashes])  # [n, k]
 
     def like(self, i: int, rest: np.ndarray) -> np.ndarray:
         """Those of the rows `rest` whose pictures all look like those of row i; the cheap tests come first."""

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from cadc.data.files import open_rows
-from cadc.data.pictures import Fingerprint, PictureBox, relative
+from cadc.data.pictures import PerceptualHash, PictureBox, relative
 from cadc.data.rawrow import Embedded, RawRow
 from cadc.data.reasons import Reason, SetAside, printable
 from cadc.data.rows import Draft, has_known_shape, read_row, row_id
 from cadc.data.sample import Sample
 from cadc.errors import DataError
-from cadc.progress import Progress, Silent
+from cadc.study.progress import Progress, Silent
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +36,8 @@ class Ingest:
     """Shape and container, such as `llava json` or `messages-blocks jsonl`."""
     rows: int
     """Rows in the file: accepted plus set aside."""
-    prints: dict[str, Fingerprint] = field(default_factory=dict, repr=False, compare=False)
-    """Fingerprint of every accepted picture, by its name in `Sample.images`."""
+    hashes: dict[str, PerceptualHash] = field(default_factory=dict, repr=False, compare=False)
+    """PerceptualHash of every accepted picture, by its name in `Sample.images`."""
 
 
 def ingest(path: Path | str, images_root: Path | str | None = None, *, unit_column: str = "",
@@ -167,6 +167,6 @@ class _Reading:
         log.info("%s: %d rows, %d accepted, %d set aside, %d warnings", path.name, self.rows, len(self.samples),
                  len(self.set_aside), len(self.warnings))
         self.set_aside.sort(key=lambda reason: reason.index)
-        prints = {name: fact.fingerprint for name, fact in self.box.facts.items() if fact.fingerprint is not None}
+        hashes = {name: fact.hash for name, fact in self.box.facts.items() if fact.hash is not None}
         return Ingest(self.samples, self.raw, self.set_aside, self.warnings, f"{shape} {container}{mixed}", self.rows,
-                      prints)
+                      hashes)

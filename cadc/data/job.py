@@ -13,8 +13,8 @@ from cadc.data.ingestion import Ingest, count_rows, ingest, listed
 from cadc.data.reasons import Reason
 from cadc.data.table import read_table, write_samples
 from cadc.errors import DataError
-from cadc.progress import Progress
 from cadc.study import Study, write_json
+from cadc.study.progress import Progress
 
 log = logging.getLogger(__name__)
 
@@ -37,18 +37,18 @@ def run_ingest(study: Study, progress: Progress) -> None:
     progress.note("looking for near-duplicates")
     pool, target = found["pool"], found["target"]
     samples = [*pool.samples, *target.samples]
-    prints = [tuple(one.prints[name] for name in s.images) for one in (pool, target) for s in one.samples]
-    groups = group_rows(samples, prints)  # pool rows come first, so their groups are those of the pool alone
+    hashes = [tuple(one.hashes[name] for name in s.images) for one in (pool, target) for s in one.samples]
+    groups = group_rows(samples, hashes)  # pool rows come first, so their groups are those of the pool alone
     split = len(pool.samples)
-    leaks = _leaks(pool, target, groups)
-    pool.warnings.extend(leaks)
+    contaminated = _contaminated(pool, target, groups)
+    pool.warnings.extend(contaminated)
     pool.warnings.sort(key=lambda reason: reason.index)
-    own = {"pool": groups[:split], "target": group_rows(target.samples, prints[split:])}
+    own = {"pool": groups[:split], "target": group_rows(target.samples, hashes[split:])}
     report: dict[str, Any] = {"identity": study.identity}
     for role in roles:
         write_samples(study.samples_file(role), found[role], own[role])
         report[role] = _summary(study, role, found[role], own[role])
-    report["pool"]["also_in_target"] = len(leaks)
+    report["pool"]["also_in_target"] = len(contaminated)
     write_json(study.ingest_report, report)
 
 
@@ -79,7 +79,7 @@ def _read(study: Study, role: str, progress: Progress) -> Ingest:
     return found
 
 
-def _leaks(pool: Ingest, target: Ingest, groups: np.ndarray) -> list[Reason]:
+def _contaminated(pool: Ingest, target: Ingest, groups: np.ndarray) -> list[Reason]:
     """Pool rows with the words and picture of a target row: training on them is training on the benchmark."""
     split = len(pool.samples)
     asked = {int(group): sample.index for group, sample in zip(groups[split:][::-1], target.samples[::-1], strict=True)}

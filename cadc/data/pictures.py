@@ -20,6 +20,7 @@ from cadc.data.rawrow import Embedded
 from cadc.data.reasons import SetAside, printable
 from cadc.data.sample import Sample
 from cadc.errors import DataError
+from cadc.study import replacing
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ MAX_PIXELS = 64_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 """Decoders that may be used; others (EPS runs a program) are not."""
 GREY, COLOUR = 32, 8
-"""Fingerprints keep a GREY × GREY grey and a COLOUR × COLOUR RGB miniature."""
+"""Perceptual hashes keep a GREY × GREY grey and a COLOUR × COLOUR RGB miniature."""
 THREADS = 2
 
 # Pillow warns of large pictures (ours is an error, below) and of odd metadata (which costs nothing here). Not per call:
@@ -45,7 +46,7 @@ _BROKEN = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, At
 
 
 @dataclass(frozen=True)
-class Fingerprint:
+class PerceptualHash:
     """What tells one picture from another, re-encoded copies aside."""
 
     digest: bytes
@@ -64,7 +65,7 @@ class Fact:
 
     problem: str = ""
     warning: str = ""
-    fingerprint: Fingerprint | None = None
+    hash: PerceptualHash | None = None
 
 
 def resolve(root: Path, name: str) -> Path:
@@ -143,7 +144,7 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def examine(data: bytes, name: str) -> Fact:
-    """Decode a picture once (JPEG at reduced size, which still reads all of its data) and fingerprint it."""
+    """Decode a picture once (JPEG at reduced size, which still reads all of its data) and hash it."""
     try:
         image = _opened(data, name)
         width, height, form = image.width, image.height, image.format or ""
@@ -162,7 +163,7 @@ def examine(data: bytes, name: str) -> Fact:
     if (upright.width > upright.height) != (width > height):
         width, height = height, width
     small = upright.resize((GREY, GREY), Image.Resampling.BOX)
-    return Fact(warning=warning, fingerprint=Fingerprint(
+    return Fact(warning=warning, hash=PerceptualHash(
         digest=hashlib.blake2b(data, digest_size=16).digest(), aspect=width / height, grey=small.convert("L").tobytes(),
         colour=small.resize((COLOUR, COLOUR), Image.Resampling.BOX).tobytes()))
 
@@ -206,9 +207,8 @@ class PictureBox:
         if not fact.problem and self.embedded_to is not None:
             target = self.embedded_to / short
             if not target.exists():
-                temporary = target.with_name(f".{short}.{os.getpid()}.tmp")
-                temporary.write_bytes(picture.data)
-                os.replace(temporary, target)
+                with replacing(target) as handle:
+                    handle.write(picture.data)
         return fact
 
 

@@ -1,7 +1,6 @@
 """Samples of a study as parquet: written once by ingest, read by every later step."""
 
 import json
-import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from cadc.data.answers import answer_format
 from cadc.data.ingestion import Ingest
 from cadc.data.sample import Sample, Turn
 from cadc.errors import JobError
+from cadc.study import replacing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,17 +28,12 @@ def write_samples(path: Path, ingest: Ingest, groups: np.ndarray) -> None:
 
     kinds = {"index": pa.int64(), "group": pa.int64(), "images": pa.list_(pa.string())}
     schema = pa.schema([(name, kinds.get(name, pa.string())) for name in (*COLUMNS, "turns")])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+    with replacing(path) as handle, pq.ParquetWriter(handle, schema, compression="zstd") as writer:
         for start in range(0, len(ingest.samples), _BLOCK):
             part = slice(start, start + _BLOCK)
             rows = [_row(sample, raw, int(group)) for sample, raw, group
                     in zip(ingest.samples[part], ingest.raw[part], groups[part], strict=True)]
             writer.write_table(pa.Table.from_pylist(rows, schema=schema))
-    with temporary.open("rb") as handle:
-        os.fsync(handle.fileno())
-    os.replace(temporary, path)
 
 
 def _row(sample: Sample, raw: str, group: int) -> dict:

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import os
 import random
 import shutil
 from collections.abc import Iterable, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from cadc.demo import kinds, offtopic, talk
 from cadc.demo.scenes import Ask, Scene
+from cadc.study import replacing
 
 VERSION = 2
 SOURCES = ("drawn-665k", "picture-quiz", "atlas-qa", "homework-vl", "webdraw", "mixed-chat")
@@ -256,6 +256,5 @@ def _truth(index: int, name: str, draft: Draft, place: dict[int, int]) -> dict:
 
 def _replace(path: Path, text: str) -> None:
     """Write whole or not at all."""
-    part = path.with_suffix(path.suffix + ".tmp")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    with replacing(path) as handle:
+        handle.write(text.encode())

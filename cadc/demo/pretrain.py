@@ -19,6 +19,7 @@ import numpy as np
 
 from cadc.demo import codes, model, scenes, talk
 from cadc.demo.plain import DRAW
+from cadc.study import write_tensors
 
 log = logging.getLogger(__name__)
 
@@ -114,14 +115,7 @@ def eye_accuracy(net, *, seed: int, per_family: int = 60) -> dict[str, float]:  
 
 def save(net, folder: Path) -> None:  # noqa: ANN001
     """Weights as a checkpoint that a later part can start from."""
-    from safetensors.torch import save_file
-
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(
-        {k: v.contiguous() for k, v in net.state_dict().items() if k != "lm_head.weight"},
-        folder / "part.safetensors.tmp",
-    )
-    (folder / "part.safetensors.tmp").rename(folder / "part.safetensors")
+    write_tensors(folder / "part.safetensors", {k: v for k, v in net.state_dict().items() if k != "lm_head.weight"}, {})
 
 
 def load(net, folder: Path) -> None:  # noqa: ANN001

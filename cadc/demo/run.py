@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -28,15 +29,16 @@ def demo_study(root: Path | None = None, *, name: str = "demo", **settings) -> S
     return Study.create(name, config, created=datetime.now().isoformat(timespec="seconds"), root=root)
 
 
-def run_demo(*, workers: int | None = None) -> dict:
+def run_demo(follow: Callable[[Study], bool], *, workers: int | None = None) -> dict:
     """Generate, run all jobs, export the 5 % curriculum; the summary that `make demo` prints.
+
+    follow: watches the jobs of a study until they end; whether all are done.
 
     Raises JobError when a job did not finish. What is already there is not computed again.
     """
-    from cadc import jobs
+    from cadc.curation.workbench import open_workbench, with_settings
     from cadc.export import export
-    from cadc.watch import follow
-    from cadc.workbench import open_workbench, with_settings
+    from cadc.jobs import control as jobs
 
     began = time.perf_counter()
     study = demo_study()

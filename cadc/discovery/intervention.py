@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cadc.errors import DataError, JobError
-from cadc.progress import Progress, Silent
 from cadc.study import Study
+from cadc.study.progress import Progress, Silent
 
 if TYPE_CHECKING:
     from cadc.data.sample import Sample
-    from cadc.training import PrefixBank
-    from cadc.vlm import Vlm
+    from cadc.models import Vlm
+    from cadc.training.prefix_cache import PrefixCache
 
 log = logging.getLogger(__name__)
 
@@ -97,15 +97,16 @@ def measure_transfer(study: Study, settings: TransferSettings | None = None,
     A unit with one sample trains and is measured on that sample. Raises JobError when a checkpoint is missing or no
     sample can be used, Cancelled when `progress` says so.
     """
-    from cadc.training import PrefixBank, train
-    from cadc.vlm import load_adapter_state, open_vlm
-    from cadc.vlm.feed import Feed
+    from cadc.models import load_adapter_state, open_vlm
+    from cadc.models.feed import Feed
+    from cadc.training.loop import train
+    from cadc.training.prefix_cache import PrefixCache
 
     settings, progress, config = settings or TransferSettings(), progress or Silent(), study.config
     vlm = open_vlm(config)
     start = _start(study, vlm, settings.checkpoint)
     feed = Feed(study, "target", vlm)
-    bank = PrefixBank(vlm, feed.encode)
+    bank = PrefixCache(vlm, feed.encode)
     units = _unit_rows(feed.samples, bank.usable(range(len(feed.samples))))
     names = tuple(units)
     progress.start(len(names) * settings.repeats, unit="units")
@@ -126,9 +127,9 @@ def measure_transfer(study: Study, settings: TransferSettings | None = None,
     return Transfer(units=names, drop=drop, before=before, settings=settings)
 
 
-def _means(vlm: "Vlm", bank: "PrefixBank", groups: list[list[int]]) -> np.ndarray:
+def _means(vlm: "Vlm", bank: "PrefixCache", groups: list[list[int]]) -> np.ndarray:
     """float64 [len(groups)]: mean loss of each group of rows under the current adapter."""
-    from cadc.training import losses
+    from cadc.training.loop import losses
 
     each = losses(vlm, bank, [row for rows in groups for row in rows]).double().numpy()
     ends = np.cumsum([len(rows) for rows in groups])[:-1]
@@ -139,8 +140,8 @@ def _start(study: Study, vlm: "Vlm", checkpoint: int) -> dict:
     """The adapter to start from."""
     from safetensors.torch import load_file
 
-    from cadc.vlm import adapter_state
-    from cadc.warmup import checkpoint_file
+    from cadc.models import adapter_state
+    from cadc.training.warmup import checkpoint_file
 
     if checkpoint == 0:
         return adapter_state(vlm)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from cadc.errors import DataError
-from cadc.evaluation.offer import Chosen, Offer, Selector
+from cadc.evaluation.context import Arm, SelectionContext, TrainingRows
 from cadc.evaluation.selectors import CONTROLS
 
 UNTRAINED = "base"
@@ -11,49 +11,49 @@ RENAMED = {"curated": "cadc-staged", "curated-passes": "cadc", "curated-mixed": 
 """Names in files of earlier versions."""
 
 
-def _base(offer: Offer) -> Chosen:
-    return Chosen(positions=np.zeros(0, np.int64))
+def _base(context: SelectionContext) -> TrainingRows:
+    return TrainingRows(positions=np.zeros(0, np.int64))
 
 
-def _cadc(offer: Offer) -> Chosen:
+def _cadc(context: SelectionContext) -> TrainingRows:
     """As a trainer goes through the exported file for several epochs with a sequential sampler."""
-    return Chosen(positions=offer.curriculum[offer.allowed[offer.curriculum]], shuffled=False)
+    return TrainingRows(positions=context.curriculum[context.allowed[context.curriculum]], shuffled=False)
 
 
-def _cadc_staged(offer: Offer) -> Chosen:
-    keep = offer.allowed[offer.curriculum]
-    return Chosen(positions=offer.curriculum[keep], stages=offer.stages[keep])
+def _cadc_staged(context: SelectionContext) -> TrainingRows:
+    keep = context.allowed[context.curriculum]
+    return TrainingRows(positions=context.curriculum[keep], stages=context.stages[keep])
 
 
-def _cadc_mixed(offer: Offer) -> Chosen:
+def _cadc_mixed(context: SelectionContext) -> TrainingRows:
     """The same rows as `cadc`, as often as it has them: the control that tells selection from sequencing."""
-    return Chosen(positions=offer.curriculum[offer.allowed[offer.curriculum]])
+    return TrainingRows(positions=context.curriculum[context.allowed[context.curriculum]])
 
 
-def _random(offer: Offer) -> Chosen:
-    candidates = np.flatnonzero(offer.allowed)
-    rng = np.random.default_rng([offer.seed, 71])
-    return Chosen(positions=np.sort(rng.choice(candidates, offer.budget, replace=False)))
+def _random(context: SelectionContext) -> TrainingRows:
+    candidates = np.flatnonzero(context.allowed)
+    rng = np.random.default_rng([context.seed, 71])
+    return TrainingRows(positions=np.sort(rng.choice(candidates, context.budget, replace=False)))
 
 
-def _full(offer: Offer) -> Chosen:
-    return Chosen(positions=np.flatnonzero(offer.allowed))
+def _full(context: SelectionContext) -> TrainingRows:
+    return TrainingRows(positions=np.flatnonzero(context.allowed))
 
 
-SELECTORS: dict[str, Selector] = {s.name: s for s in (
-    Selector(name=UNTRAINED, describe="the model as it came, not trained", select=_base),
-    Selector(name="cadc", describe="the curriculum in its order, the whole file again and again", select=_cadc),
-    Selector(name="cadc-staged", describe="the curriculum, each stage to its end before the next", select=_cadc_staged),
-    Selector(name="cadc-mixed", describe="the same rows, shuffled", select=_cadc_mixed),
-    Selector(name="random", describe="as many rows, drawn at random for each seed", select=_random, seeded=True),
-    Selector(name="full", describe="every row of the pool", select=_full),
+ARMS: dict[str, Arm] = {s.name: s for s in (
+    Arm(name=UNTRAINED, describe="the model as it came, not trained", select=_base),
+    Arm(name="cadc", describe="the curriculum in its order, the whole file again and again", select=_cadc),
+    Arm(name="cadc-staged", describe="the curriculum, each stage to its end before the next", select=_cadc_staged),
+    Arm(name="cadc-mixed", describe="the same rows, shuffled", select=_cadc_mixed),
+    Arm(name="random", describe="as many rows, drawn at random for each seed", select=_random, seeded=True),
+    Arm(name="full", describe="every row of the pool", select=_full),
     *CONTROLS,
 )}
 """Every known arm."""
 
 
-def selector(name: str) -> Selector:
+def arm_of(name: str) -> Arm:
     """Raises DataError for a name that nobody has defined."""
-    if name not in SELECTORS:
-        raise DataError(f"unknown arm {name!r}. Known: {', '.join(SELECTORS)}")
-    return SELECTORS[name]
+    if name not in ARMS:
+        raise DataError(f"unknown arm {name!r}. Known: {', '.join(ARMS)}")
+    return ARMS[name]

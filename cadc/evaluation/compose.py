@@ -6,18 +6,19 @@ from typing import Any
 import numpy as np
 
 from cadc.curation.curriculum import curate_on
-from cadc.curation.ground import Ground
+from cadc.curation.inputs import CurationInputs
+from cadc.data.contamination import picture_hashes, repeats_target
 from cadc.errors import DataError, JobError
-from cadc.evaluation.arms import UNTRAINED, selector
-from cadc.evaluation.leaks import prints_of, repeats_target
+from cadc.evaluation.arms import UNTRAINED, arm_of
+from cadc.evaluation.context import SelectionContext, TrainingRows
 from cadc.evaluation.material import Material
-from cadc.evaluation.offer import Chosen, Offer
 from cadc.evaluation.request import Request, Run, hash_of
-from cadc.evaluation.split import SAME, gradient_samples, scored_samples
+from cadc.evaluation.split import SAME, scored_samples
+from cadc.gradients.choice import gradient_samples
 from cadc.study import Study
 
 
-def compose(study: Study, request: Request, ground: Ground) -> Request:
+def compose(study: Study, request: Request, inputs: CurationInputs) -> Request:
     """Let every selector choose, at every budget and for every seed, and name the runs.
 
     Raises DataError for an arm that this study cannot have, JobError for one without a row.
@@ -26,20 +27,20 @@ def compose(study: Study, request: Request, ground: Ground) -> Request:
 
     settings = request.settings
     pool, target = (read_samples(study.samples_file(role)) for role in ("pool", "target"))
-    in_means, single = gradient_samples(study, target)
+    in_means, single = gradient_samples(study.config, target)
     split = scored_samples([s.unit or s.id for s in target], in_means=in_means, single=single,
                            at_most=settings.samples_per_unit)
     by_index = {s.index: s for s in pool}
-    leaks = repeats_target([by_index[int(i)] for i in ground.scores.index], target, prints_of(study))
-    material = Material(study, ground, leaks)
+    contaminated = repeats_target([by_index[int(i)] for i in inputs.scores.index], target, picture_hashes(study))
+    material = Material(study, inputs, contaminated)
     for arm in settings.arms:
-        if why := selector(arm).available(material):
+        if why := arm_of(arm).available(material):
             raise DataError(f"arm {arm!r} cannot be run on this study: {why}. Leave it out.")
     scored = tuple(target[p].index for p in split.positions)
     lists: dict[str, dict[str, Any]] = {}
     runs: list[Run] = []
-    notes = _notes(split.kind, int(leaks.sum()))
-    for budget in settings.budgets or (ground.settings.budget,):
+    notes = _notes(split.kind, int(contaminated.sum()))
+    for budget in settings.budgets or (inputs.settings.budget,):
         own, said = _at(material, request, scored, budget, lists)
         runs += own
         notes += [note for note in said if note not in notes]
@@ -47,14 +48,14 @@ def compose(study: Study, request: Request, ground: Ground) -> Request:
     return replace(request, runs=tuple(runs), row_lists=lists, scored=scored, held_out=split.kind, notes=tuple(notes))
 
 
-def _notes(kind: str, leaks: int) -> list[str]:
+def _notes(kind: str, contaminated: int) -> list[str]:
     """What a reader of the result must know."""
     notes = []
     if kind == SAME:
         notes.append("The target is too small to keep samples back: arms are scored on the samples whose gradients "
                      "chose the curriculum, which favours it.")
-    if leaks:
-        notes.append(f"{leaks} pool rows repeat a target sample and are left out of every arm.")
+    if contaminated:
+        notes.append(f"{contaminated} pool rows repeat a target sample and are left out of every arm.")
     return notes
 
 
@@ -62,37 +63,38 @@ def _at(material: Material, request: Request, scored: tuple[int, ...], budget: f
         lists: dict[str, dict[str, Any]]) -> tuple[list[Run], list[str]]:
     """Runs at one budget, and what must be said about their sizes. Row lists are added to `lists`."""
     settings, index = request.settings, np.asarray(material.scores.index)
-    rows = curate_on(replace(material.ground, settings=replace(material.ground.settings, budget=budget))).rows
-    offer = Offer(index=index, allowed=~material.barred, curriculum=rows["position"].to_numpy(np.int64),
+    rows = curate_on(replace(material.inputs, settings=replace(material.inputs.settings, budget=budget))).rows
+    context = SelectionContext(index=index, allowed=~material.barred, curriculum=rows["position"].to_numpy(np.int64),
                   stages=rows["stage"].to_numpy(np.int64), seed=0, material=material)
     share = round(budget if budget <= 1 else budget / len(index), 6)
     runs, sizes = [], {}
     for arm in settings.arms:
         chosen = None
         for seed in settings.seeds if arm != UNTRAINED else settings.seeds[:1]:
-            if chosen is None or selector(arm).seeded:
-                chosen = selector(arm).select(replace(offer, seed=seed))
-            _check(arm, chosen, offer)
+            if chosen is None or arm_of(arm).seeded:
+                chosen = arm_of(arm).select(replace(context, seed=seed))
+            _check(arm, chosen, context)
             name = _list(chosen, index, lists)
             sizes[arm] = len(set(lists[name]["index"]))
-            steps = 0 if arm == UNTRAINED else settings.steps_for(sizes[arm], offer.budget)
+            steps = 0 if arm == UNTRAINED else settings.steps_for(sizes[arm], context.budget)
             runs.append(Run(arm=arm, seed=seed, rows=name, steps=steps, budget=share,
                             key=_key(request, name, scored, seed, steps)))
-    fewer = [f"{arm} {size:,}" for arm, size in sizes.items() if arm not in ("base", "full") and size != offer.budget]
-    notes = [f"At {100 * share:g} % of the pool the curriculum has {offer.budget:,} rows; with another number, since "
+    fewer = [f"{arm} {size:,}" for arm, size in sizes.items() if arm not in ("base", "full") and size != context.budget]
+    notes = [f"At {100 * share:g} % of the pool the curriculum has {context.budget:,} rows; with another number, since "
              f"its rule finds no more: {', '.join(fewer)}."] if fewer else []
     return runs, notes
 
 
-def _check(arm: str, chosen: Chosen, offer: Offer) -> None:
+def _check(arm: str, chosen: TrainingRows, context: SelectionContext) -> None:
     """No arm trains on what it is scored on, and every arm has something to train on."""
     if arm != UNTRAINED and not len(chosen.positions):
         raise JobError(f"arm {arm!r} has no rows to train on. Raise the budget on Curriculum.")
-    if not offer.allowed[chosen.positions].all():
-        raise DataError(f"selector {arm!r} took rows that repeat a target sample. It must keep to `Offer.allowed`.")
+    if not context.allowed[chosen.positions].all():
+        raise DataError(f"arm {arm!r} took rows that repeat a target sample. It must keep to `allowed` of what it is "
+                        "given.")
 
 
-def _list(chosen: Chosen, index: np.ndarray, lists: dict[str, dict[str, Any]]) -> str:
+def _list(chosen: TrainingRows, index: np.ndarray, lists: dict[str, dict[str, Any]]) -> str:
     """A choice as JSON: positions become rows of the pool file, which do not move when scores are made anew."""
     rows = {"index": [int(i) for i in index[chosen.positions]],
             "stages": None if chosen.stages is None else [int(s) for s in chosen.stages],

@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from cadc.arrays import spearman
 from cadc.errors import DataError
 from cadc.evaluation.request import hash_of
-from cadc.evaluation.retrain import Bench, retrain
+from cadc.evaluation.retrain import Retrainer, retrain
 from cadc.evaluation.scoring import teacher_forced
 from cadc.evaluation.settings import EvaluationSettings
-from cadc.progress import Progress
 from cadc.study import Study, write_json
+from cadc.study.progress import Progress
 
 log = logging.getLogger(__name__)
 
@@ -59,27 +60,17 @@ def lds(influence: np.ndarray, halves: np.ndarray, loss: np.ndarray, *, rounds: 
     if halves.shape != (len(loss), len(influence)) or influence.shape[1:] != loss.shape[1:]:
         raise DataError(f"lds: influence {influence.shape}, halves {halves.shape} and loss {loss.shape} do not fit.")
     predicted = halves @ influence / np.maximum(halves.sum(1, keepdims=True), 1)  # [R, M]
-    by_unit = _spearman(predicted, -loss)
+    by_unit = spearman(predicted, -loss, constant=np.nan)
     rng, means = np.random.default_rng([seed, 82]), []
     for _ in range(rounds):
         draw = rng.integers(0, len(loss), len(loss))
-        means.append(_mean(_spearman(predicted[draw], -loss[draw])))
+        means.append(_mean(spearman(predicted[draw], -loss[draw], constant=np.nan)))
     return Score(mean=_mean(by_unit), error=float(np.nanstd(means)) if np.isfinite(means).any() else float("nan"),
                  by_unit=tuple(by_unit.tolist()), retrainings=len(loss))
 
 
 def _mean(values: np.ndarray) -> float:
     return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
-
-
-def _spearman(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Rank correlation of each column: [M]; nan where one does not vary."""
-    from scipy.stats import rankdata
-
-    x, y = (rankdata(v, axis=0) for v in (a, b))
-    x, y = x - x.mean(0), y - y.mean(0)
-    length = np.sqrt((x**2).sum(0) * (y**2).sum(0))
-    return np.divide((x * y).sum(0), length, out=np.full(x.shape[1], np.nan), where=length > 1e-9)
 
 
 # ---- the retrainings -------------------------------------------------------------------------------------------------
@@ -114,7 +105,7 @@ class HalfPools:
         return EvaluationSettings(batch=self.batch, learning_rate=self.learning_rate, rise=min(10, self.steps))
 
 
-def measure_half(study: Study, asked: HalfPools, number: int, bench: Bench, progress: Progress) -> None:
+def measure_half(study: Study, asked: HalfPools, number: int, bench: Retrainer, progress: Progress) -> None:
     """Retrain on one half and write the mean loss of every unit; nothing to do where it is there.
 
     All halves share one initialisation: what differs between them is their rows and the order these are drawn in.

@@ -11,29 +11,29 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cadc.curation.candidates import repeated
 from cadc.curation.curriculum import Curriculum, curate_on
-from cadc.curation.ground import Ground
+from cadc.curation.inputs import CurationInputs
 from cadc.curation.settings import CurationSettings
-from cadc.gradients.scores import Scores
-from cadc.influence import InfluenceColumns
-from cadc.signals import Signal, centred, cosine_signal, with_signal, word_features
+from cadc.scores.influence import InfluenceColumns
+from cadc.scores.scores import Scores
+from cadc.selection.filters import repeated
+from cadc.signals.similarity import Signal, centred, cosine_signal, with_signal, word_features
 from cadc.study import Study
 
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """A study and the ground of the curriculum that is compared."""
+    """A study and the inputs of the curriculum that is compared."""
 
     study: Study
-    ground: Ground
+    inputs: CurationInputs
     barred: np.ndarray
     """bool [N]: rows that repeat a target sample."""
 
     @property
     def scores(self) -> Scores:
         """The scores of the study."""
-        return self.ground.scores
+        return self.inputs.scores
 
     # ---- gradients ---------------------------------------------------------------------------------------------------
     @cached_property
@@ -47,12 +47,12 @@ class Material:
         return self._paper([0] * len(self.scores.units), "raw")[:, 0]
 
     def _paper(self, of_unit, scale: str) -> np.ndarray:  # noqa: ANN001
-        return self.ground.columns.influence(list(of_unit), preset="paper", scale=scale)
+        return self.inputs.columns.influence(list(of_unit), preset="paper", scale=scale)
 
     # ---- curricula ---------------------------------------------------------------------------------------------------
     def settings(self, preset: str, rows: int) -> CurationSettings:
         """Those of the comparison where it has this preset, else the preset's own; so many rows, none barred."""
-        own = self.ground.settings
+        own = self.inputs.settings
         chosen = own if own.preset == preset else CurationSettings.of_preset(preset, seed=own.seed)
         barred = np.asarray(self.scores.index)[self.barred].tolist()
         return replace(chosen, budget=rows / len(self.barred), drop=tuple(sorted({*chosen.drop, *barred})),
@@ -60,21 +60,21 @@ class Material:
 
     def curriculum(self, preset: str, rows: int) -> Curriculum:
         """A preset's curriculum of so many rows by the gradients of the study."""
-        return curate_on(replace(self.ground, settings=self.settings(preset, rows)))
+        return curate_on(replace(self.inputs, settings=self.settings(preset, rows)))
 
-    def in_rounds(self, signal: Signal, rows: int, q: int | None = None) -> Curriculum:
+    def round_robin(self, signal: Signal, rows: int, q: int | None = None) -> Curriculum:
         """`studio` of so many rows, by another signal than gradients: same rounds, same filters, same capabilities."""
         return self.by_scores(with_signal(self.scores, signal, q=q or self.study.config.near_q), rows)
 
     def by_scores(self, scores: Scores, rows: int) -> Curriculum:
         """`studio` of so many rows by the near(z, s) of these scores."""
-        return curate_on(replace(self.ground, columns=InfluenceColumns(scores), settings=self.settings("studio", rows)))
+        return curate_on(replace(self.inputs, columns=InfluenceColumns(scores), settings=self.settings("studio", rows)))
 
     # ---- other signals -----------------------------------------------------------------------------------------------
     @cached_property
     def gradients(self) -> Scores:
         """The scores with near(z, s) of gradients alone."""
-        from cadc.nearness import gradients_alone
+        from cadc.signals.joined import gradients_alone
 
         return gradients_alone(self.study)
 
@@ -89,7 +89,7 @@ class Material:
     @cached_property
     def embedded(self) -> tuple[np.ndarray, np.ndarray]:
         """Centred last hidden states of the base, unit norm: float32 [N, W], [S, W]. Computed once per study."""
-        from cadc.embedding import embeddings
+        from cadc.signals.embedding import embeddings
 
         return centred(embeddings(self.study, "pool", np.asarray(self.scores.index)),
                        embeddings(self.study, "target", np.asarray(self.scores.sample_index)))
@@ -104,12 +104,12 @@ class Material:
     def repeats(self) -> np.ndarray:
         """bool [N]: all but the first allowed row of each group of near-duplicates."""
         free = ~self.barred
-        return repeated(self.ground.table["group"].to_numpy(), free, np.zeros(len(free), bool))
+        return repeated(self.inputs.table["group"].to_numpy(), free, np.zeros(len(free), bool))
 
     @cached_property
     def filtered(self) -> np.ndarray:
         """bool [N]: rows that pass the filters of `studio`, whatever they teach."""
-        return replace(self.ground, settings=self.settings("studio", len(self.barred))).offer.open
+        return replace(self.inputs, settings=self.settings("studio", len(self.barred))).offer.open
 
     @cached_property
     def truth(self) -> pd.DataFrame | None:

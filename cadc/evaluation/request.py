@@ -6,16 +6,12 @@ The worker reads only this file, so a run can be repeated whatever was decided s
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from cadc.curation.ground import Ground
-from cadc.curation.settings import CurationSettings
-from cadc.discovery.capabilities import Capabilities
 from cadc.errors import JobError
-from cadc.evaluation.arms import RENAMED, SELECTORS, selector
+from cadc.evaluation.arms import ARMS, RENAMED
 from cadc.evaluation.settings import EvaluationSettings
 from cadc.study import Study, write_json
 
@@ -47,7 +43,7 @@ class Request:
     runs: tuple[Run, ...]
     """Empty while rows are not chosen yet (`open`)."""
     row_lists: dict[str, dict[str, Any]]
-    """Name → {index: positions in the pool file, stages: stage of each or null, shuffled} (see `Chosen`)."""
+    """Name → {index: positions in the pool file, stages: stage of each or null, shuffled} (see `TrainingRows`)."""
     scored: tuple[int, ...]
     """Positions in the target file (`Sample.index`) of the samples that are scored."""
     held_out: str
@@ -70,56 +66,6 @@ class Request:
         trained = sum(arm != "base" for arm in self.settings.arms)
         points = max(1, len(self.settings.budgets))
         return points * (trained * len(self.settings.seeds) + ("base" in self.settings.arms))
-
-
-def request_evaluation(study: Study, settings: EvaluationSettings | None = None, *, bench: Any = None) -> Request:
-    """Write down a comparison for the `evaluate` job and make it the one that the job runs.
-
-    bench: the `Workbench` whose curriculum is compared; None: the one that the study's decisions make. Where an arm
-    needs an embedding that is not there, the job computes it and chooses the rows first (`complete`), by the
-    capabilities and settings that are written down here. Raises JobError when the study has no scores yet, DataError
-    for an unknown arm or one that this study cannot have.
-    """
-    from cadc.embedding import is_embedded
-    from cadc.workbench import open_workbench
-
-    settings = settings or EvaluationSettings()
-    ground = (bench or open_workbench(study)).ground
-    waits = any(selector(arm).needs == "embedding" for arm in settings.arms)
-    request = Request(id="", created=datetime.now().isoformat(timespec="seconds"), identity=study.identity,
-                      settings=settings, runs=(), row_lists={}, scored=(), held_out="", notes=(),
-                      curation=ground.settings.to_dict(), capabilities=_plain(ground.capabilities))
-    request = replace(request, id=hash_of([request.identity, settings.to_json(), request.curation,
-                                           request.capabilities])[:12])
-    if not waits or all(is_embedded(study, role) for role in ("pool", "target")):
-        request = _completed(study, request, ground)
-    write_request(study, request)
-    write_json(study.evaluation_folder / "latest.json", {"id": request.id})
-    return request
-
-
-def complete(study: Study, request: Request) -> Request:
-    """The same request with the rows of every arm, written down; what is complete already stays as it is."""
-    from cadc.workbench import open_workbench
-
-    if not request.open:
-        return request
-    kept = {key: tuple(value) if isinstance(value, list) else value for key, value in request.capabilities.items()}
-    ground = replace(open_workbench(study).ground, capabilities=Capabilities(**kept),
-                     settings=CurationSettings.from_dict(request.curation))
-    request = _completed(study, request, ground)
-    write_request(study, request)
-    return request
-
-
-def _completed(study: Study, request: Request, ground: Ground) -> Request:
-    from cadc.evaluation.compose import compose
-
-    return compose(study, request, ground)
-
-
-def _plain(capabilities: Capabilities) -> dict[str, Any]:
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(capabilities).items()}
 
 
 def hash_of(value: Any) -> str:
@@ -179,4 +125,4 @@ def _renamed(values: dict[str, Any]) -> dict[str, Any]:
         run["arm"] = RENAMED.get(run["arm"], run["arm"])
     arms = [RENAMED.get(arm, arm) for arm in values["settings"]["arms"]]
     return {"curation": {}, "capabilities": {}} | values | {"runs": runs, "settings": values["settings"] | {
-        "arms": [arm for arm in arms if arm in SELECTORS]}}
+        "arms": [arm for arm in arms if arm in ARMS]}}

@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 
 from cadc.errors import JobError
-from cadc.evaluation.request import Request, Run, complete, read_request, request_evaluation, request_file, result_file
+from cadc.evaluation.asking import complete, request_evaluation
+from cadc.evaluation.request import Request, Run, read_request, request_file, result_file
 from cadc.evaluation.results import COLUMNS, EvaluationResult
-from cadc.evaluation.retrain import Bench, open_bench, retrain
+from cadc.evaluation.retrain import Retrainer, open_retrainer, retrain
 from cadc.evaluation.scoring import score
 from cadc.evaluation.settings import EvaluationSettings
-from cadc.progress import Progress
 from cadc.study import Study, write_json
+from cadc.study.progress import Progress
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ def run_evaluation(study: Study, progress: Progress, settings: EvaluationSetting
     if not todo:
         progress.note("every run of this comparison is already finished")
         return
-    bench = open_bench(study, request.scored)
+    bench = open_retrainer(study, request.scored)
     for number, run in enumerate(todo):
         progress.note(f"run {number + 1} of {len(todo)}: {run.arm}, seed {run.seed}")
         run_one(study, request, run, bench, progress)
@@ -47,8 +48,8 @@ def run_evaluation(study: Study, progress: Progress, settings: EvaluationSetting
 
 def embed(study: Study, progress: Progress) -> None:
     """The embeddings that some arms choose by, where they are not there yet."""
-    from cadc.embedding import embeddings
-    from cadc.gradients.scores import Scores
+    from cadc.scores.scores import Scores
+    from cadc.signals.embedding import embeddings
 
     scores = Scores.load(study)
     for role, index in (("pool", scores.index), ("target", scores.sample_index)):
@@ -65,7 +66,7 @@ def _work(request: Request, runs: Iterable[Run]) -> int:
     return sum(run.steps * request.settings.batch + len(request.scored) for run in runs)
 
 
-def run_one(study: Study, request: Request, run: Run, bench: Bench, progress: Progress) -> None:
+def run_one(study: Study, request: Request, run: Run, bench: Retrainer, progress: Progress) -> None:
     """Train and score one arm with one seed, then write its file."""
     settings, rows = request.settings, request.row_lists[run.rows]
     began = time.monotonic()

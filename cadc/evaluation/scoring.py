@@ -12,13 +12,13 @@ from cadc.evaluation.answers import is_right
 if TYPE_CHECKING:
     import torch
 
-    from cadc.training import PrefixBank
-    from cadc.vlm import Vlm
+    from cadc.models import Vlm
+    from cadc.training.prefix_cache import PrefixCache
 
 BATCH = 32
 
 
-def score(vlm: "Vlm", bank: "PrefixBank", samples: Sequence[Sample], rows: Sequence[int], *,
+def score(vlm: "Vlm", bank: "PrefixCache", samples: Sequence[Sample], rows: Sequence[int], *,
           pictures: Callable[[Sample], list[Any]], max_new_tokens: int,
           seen: Callable[[int], None]) -> list[dict[str, Any]]:
     """One {unit, accuracy, loss, n} per unit, in order of first appearance.
@@ -44,12 +44,12 @@ def score(vlm: "Vlm", bank: "PrefixBank", samples: Sequence[Sample], rows: Seque
              "loss": sum(loss[r] for r in own) / len(own), "n": len(own)} for unit, own in units.items()]
 
 
-def teacher_forced(vlm: "Vlm", bank: "PrefixBank", rows: list[int]) -> tuple[list[float], list[bool]]:
+def teacher_forced(vlm: "Vlm", bank: "PrefixCache", rows: list[int]) -> tuple[list[float], list[bool]]:
     """(ℓ(z; θ), whether every answer token is the likeliest) of each row, from one forward."""
     import torch
     from torch.nn import functional as F
 
-    from cadc.vlm.forward import answer_logits
+    from cadc.models.forward import answer_logits
 
     given = bank.get(rows)
     with torch.no_grad():
@@ -69,7 +69,7 @@ def _generated(vlm: "Vlm", samples: Sequence[Sample], rows: list[int], pictures:
                max_new_tokens: int) -> dict[int, bool]:
     """Whether greedy generation answers each of these rows rightly."""
     from cadc.data import answer_format
-    from cadc.vlm import generate
+    from cadc.models import generate
 
     if not rows:
         return {}

@@ -15,7 +15,7 @@ class EvaluationSettings:
     """The same for every arm of a run: only the rows, and for a sequenced arm their order, differ."""
 
     arms: tuple[str, ...] = DEFAULT_ARMS
-    """Names out of `cadc.evaluation.SELECTORS`."""
+    """Names out of `cadc.evaluation.ARMS`."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Each seed draws its own adapter initialisation, random selection and shuffling; all arms share the seeds."""
     steps: int = 150

@@ -3,13 +3,6 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import TYPE_CHECKING
-
-from cadc.study import Study
-
-if TYPE_CHECKING:
-    from cadc.data.sample import Sample
 
 HELD_OUT, MEANS_ONLY, SAME = "held out", "means only", "same samples"
 ENOUGH = 5
@@ -49,14 +42,3 @@ def scored_samples(units: Sequence[str], *, in_means: Collection[int], single: C
     return Scored(kind=kind, positions=tuple(chosen))
 
 
-def gradient_samples(study: Study, samples: "Sequence[Sample]") -> tuple[set[int], set[int]]:
-    """(positions that entered a unit mean, positions that counted singly) of the accepted target samples."""
-    sizes = Counter(sample.unit or sample.id for sample in samples)
-    config = study.config
-    if max(sizes.values(), default=0) <= min(config.samples_per_unit, config.near_samples):
-        everything = set(range(len(samples)))
-        return everything, everything
-    from cadc.gradients.targets import choose
-
-    choice = choose(study, SimpleNamespace(samples=list(samples)))
-    return {p for rows in choice.rows for p in rows}, {p for rows in choice.singles for p in rows}

@@ -11,7 +11,7 @@ from cadc.export.shapes import FORMATS
 from cadc.export.writing import Exported, write_curriculum
 
 if TYPE_CHECKING:
-    from cadc.workbench import Workbench
+    from cadc.curation.workbench import Workbench
 
 __all__ = ["FORMATS", "Exported", "Pictures", "export", "write_curriculum"]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cadc.data import Sample, picture_path
 from cadc.data.parquet import EMBEDDED
+from cadc.study import replacing
 
 FOLDER = "images"
 """Folder beside the JSONL for pictures that travel with it."""
@@ -53,9 +54,7 @@ class Shown:
         for name, path in self.names.items():
             source = picture_path(name, self.pictures.root, self.pictures.embedded)
             target = self.folder / path  # an absolute path stays itself
-            target.parent.mkdir(parents=True, exist_ok=True)
-            temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-            shutil.copyfile(source, temporary)
-            os.replace(temporary, target)
+            with source.open("rb") as origin, replacing(target) as handle:
+                shutil.copyfileobj(origin, handle)
             copied.append(os.path.relpath(target, self.folder))
         return copied

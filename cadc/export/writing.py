@@ -7,7 +7,6 @@ TRAINING.md, which names the image root of this machine.
 import hashlib
 import json
 import math
-import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from cadc.errors import DataError
 from cadc.export.pictures import Pictures, Shown
 from cadc.export.shapes import FORMATS, WRITERS, line, original
 from cadc.export.training import companions
+from cadc.study import replacing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,13 +123,9 @@ def _file(folder: Path, name: str, text: str, rows: int) -> dict[str, Any]:
 
 
 def _text(folder: Path, name: str, text: str) -> str:
-    """Write to a temporary name, flush, rename."""
-    temporary = folder / f".{name}.{os.getpid()}.tmp"
-    with temporary.open("wb") as handle:
+    """Write whole or not at all."""
+    with replacing(folder / name) as handle:
         handle.write(text.encode())
-        handle.flush()
-        os.fsync(handle.fileno())
-    os.replace(temporary, folder / name)
     return name
 
 

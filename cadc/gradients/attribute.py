@@ -14,20 +14,22 @@ from typing import TYPE_CHECKING
 import torch
 
 from cadc.errors import JobError
-from cadc.gradients import batch_plan, engines, landmarks, products, shards, targets
-from cadc.gradients.batching import Item, encoded_rows, halving, packed
-from cadc.gradients.engines import EngineSettings
+from cadc.gradients import batch_plan, landmarks, products, targets
+from cadc.gradients.checkpoints import Checkpoints
 from cadc.gradients.features import Feature
-from cadc.gradients.keeping import Engine
+from cadc.gradients.keeping import GradientModel
 from cadc.gradients.sketch import MAP, Sketch
 from cadc.gradients.vectors import Exact, SketchSum, Vectors, accumulating
-from cadc.progress import Progress
+from cadc.jobs import engines, shards
+from cadc.jobs.engines import EngineSettings
+from cadc.models.batching import Item, encoded_rows, halving, packed
 from cadc.study import Study
+from cadc.study.progress import Progress
 
 if TYPE_CHECKING:
-    from cadc.vlm.encode import Batch
-    from cadc.vlm.feed import Feed
-    from cadc.vlm.load import Vlm
+    from cadc.models.encode import Batch
+    from cadc.models.feed import Feed
+    from cadc.models.load import Vlm
 
 log = logging.getLogger(__name__)
 
@@ -51,14 +53,14 @@ class TargetVectors:
         self.vectors.append(rows)
 
     @classmethod
-    def of(cls, study: Study, vlm: "Vlm", checkpoints: targets.Checkpoints) -> "TargetVectors":
+    def of(cls, study: Study, vlm: "Vlm", checkpoints: Checkpoints) -> "TargetVectors":
         """What the target job of a study wrote. Raises JobError before it ran."""
         from safetensors.torch import load_file
 
         done = targets.finished(study)
         if done is None:
             raise JobError(f"study {study.name!r} has no target gradients yet. Run that job first.")
-        engine = Engine(study, vlm, checkpoints)
+        engine = GradientModel(study, vlm, checkpoints)
         number = {name: u for u, name in enumerate(done["units"])}
         grounded = study.config.grounded
         made = cls(vlm, torch.tensor([number[s["unit"]] for s in done["samples"]]), len(number), grounded=grounded,
@@ -73,7 +75,7 @@ class TargetVectors:
 class Scoring:
     """Model, adapters and target vectors; `run` computes a batch."""
 
-    def __init__(self, vlm: "Vlm", checkpoints: targets.Checkpoints, vectors: TargetVectors, near_q: int,
+    def __init__(self, vlm: "Vlm", checkpoints: Checkpoints, vectors: TargetVectors, near_q: int,
                  pool_sketch: Sketch | None = None) -> None:
         """`pool_sketch`: also keep this projection of Γ/‖Γ‖."""
         self.vlm, self.checkpoints, self.vectors, self._near_q = vlm, checkpoints, vectors, near_q
@@ -83,7 +85,7 @@ class Scoring:
     def run(self, joined: "Batch") -> dict[str, torch.Tensor]:
         """Scores of a batch: `loss`, `gradient_norm`, `feature_norm` [B, T], `dots` (and `dots_grounded`) [B, T, M],
         `near`, `winner` [B, M], `influence` [B, S], `tokens` [B]; `pool_sketch` float16 [B, T, d] where asked."""
-        from cadc.vlm import answer_losses, prefix
+        from cadc.models import answer_losses, prefix
 
         given = prefix(self.vlm, joined)
         losses, gradients, features, dots, kept, influence = [], [], [], [], [], 0
@@ -162,7 +164,7 @@ class PoolPass(Scoring):
     def _plan(self, feed: "Feed") -> batch_plan.BatchPlan:
         """How batches are cut: settled by whoever computes first, then the same for all."""
         if self.plan is None:
-            self.plan = batch_plan.settle(self.study, "attribute", self.vlm, feed, self.scores,
+            self.plan = batch_plan.choose_batch_size(self.study, "attribute", self.vlm, feed, self.scores,
                                           lambda found: (found["loss"], found["gradient_norm"]))
         return self.plan
 
@@ -213,19 +215,15 @@ def _finite(found: dict[str, torch.Tensor], rows: list[int], failed: dict[int, s
 
 def run_attribute(study: Study, progress: Progress, workers: int | None = 1, *,
                   engine: EngineSettings | None = None) -> None:
-    """Score the whole pool with `workers` processes, or with the engine given; then compact the shards into `Scores`.
+    """Compute every shard of the pool with `workers` processes, or with the engine given.
 
     Finished shards are verified and kept; the result does not depend on who computed them. Raises Cancelled,
     JobError (nothing to start from, or a shard of another question) and ModelError.
     """
     from cadc.data import read_samples
-    from cadc.gradients import compaction
 
     source = pool_source(study)
     pool = read_samples(study.samples_file("pool"))
-    if compaction.finished(study, source):
-        progress.note("attribution is already finished")
-        return
     pieces = pool_shards(study, pool)
     features = landmarks.feature_shards(study, pool)
     todo = {kind: [s for s in every if shards.sidecar(study, s, source) is None]
@@ -237,8 +235,6 @@ def run_attribute(study: Study, progress: Progress, workers: int | None = 1, *,
     for kind, open_shards in todo.items():
         work = engines.Work(study=study, kind=kind, source=source, shards=open_shards)
         engines.compute(work, progress, engine or EngineSettings(workers=workers))
-    progress.note("putting the shards together")
-    compaction.compact(study, pool, pieces, source, features)
     for warning in batch_plan.read(study, "attribute").warnings:
         progress.note(warning)
 
@@ -253,6 +249,6 @@ def pool_source(study: Study) -> str:
 
 def pool_shards(study: Study, pool: Sequence) -> list[shards.Shard]:
     """All shards of the rows whose gradients are computed, always the same."""
-    from cadc.vlm.feed import by_length
+    from cadc.models.feed import by_length
 
     return shards.cut(by_length(pool, landmarks.chosen(study, pool)), study.config.shard_rows)

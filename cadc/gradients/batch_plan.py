@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 
 from cadc.errors import DataError, JobError
-from cadc.gradients.batching import ROWS, TOKENS, Item, out_of_memory
 from cadc.gradients.composition import Measured, disagreement
+from cadc.models.batching import ROWS, TOKENS, Item, out_of_memory
 from cadc.study import Study, write_json
 
 if TYPE_CHECKING:
-    from cadc.vlm import Vlm
-    from cadc.vlm.feed import Feed
+    from cadc.models import Vlm
+    from cadc.models.feed import Feed
 
 log = logging.getLogger(__name__)
 

@@ -23,8 +23,8 @@ import torch
 from torch import nn
 
 from cadc.errors import ModelError
-from cadc.vlm.lora import lora_modules, lora_parameters
-from cadc.vlm.precision import full
+from cadc.models.lora import lora_modules, lora_parameters
+from cadc.models.precision import full
 
 Consumer = Callable[[int, torch.Tensor], None]
 """Called once per LoRA linear and backward: its number in layout order, gradients [B, r·in + r·out] (A, then B by

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from cadc.gradients.batching import Item, out_of_memory
+from cadc.models.batching import Item, out_of_memory
 
 if TYPE_CHECKING:
-    from cadc.vlm import Vlm
+    from cadc.models import Vlm
 
 TOLERANCE = {torch.float64: 1e-7, torch.float32: 1e-3, torch.bfloat16: 0.05}
 """Largest relative difference that rounding explains."""

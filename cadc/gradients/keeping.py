@@ -12,21 +12,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from cadc import warmup
+from cadc.arrays import spearman
 from cadc.gradients import modes, products
-from cadc.gradients.batching import Item, encoded_rows, halving, packed
 from cadc.gradients.capture import gradient_matrix
 from cadc.gradients.collected import Collected, in_full
 from cadc.gradients.features import Feature, feature
 from cadc.gradients.modes import Mode
 from cadc.gradients.sketch import PRODUCTS, Sketch, balances, principal
 from cadc.gradients.vectors import Exact, Sketched, Vectors, accumulating, stored
+from cadc.models.batching import Item, encoded_rows, halving, packed
+from cadc.training import warmup
 
 if TYPE_CHECKING:
-    from cadc.gradients.targets import Checkpoints, Choice
+    from cadc.gradients.checkpoints import Checkpoints
+    from cadc.gradients.choice import Choice
+    from cadc.models.feed import Feed
+    from cadc.models.load import Vlm
     from cadc.study import Study
-    from cadc.vlm.feed import Feed
-    from cadc.vlm.load import Vlm
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +41,7 @@ SIDE_SHARE = 0.1
 _PILOT, _AUDIT, _PLAIN = 33, 34, 35  # streams of the study's seed
 
 
-class Engine:
+class GradientModel:
     """A study's model with its checkpoints: what gradients come from."""
 
     def __init__(self, study: "Study", vlm: "Vlm", checkpoints: "Checkpoints") -> None:
@@ -53,7 +55,7 @@ class Engine:
 
     def gradients(self, given: Any) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Losses [B] and gradients [B, P] at every checkpoint, of what `prefix` made."""
-        from cadc.vlm import answer_losses
+        from cadc.models import answer_losses
 
         found = []
         for t in range(len(self.checkpoints)):
@@ -63,7 +65,7 @@ class Engine:
 
     def all_gradients(self, feed: "Feed", rows: list[int]) -> torch.Tensor:
         """[T, n, P] of those rows that can be encoded."""
-        from cadc.vlm import prefix
+        from cadc.models import prefix
 
         def run(items: Sequence[Item]) -> torch.Tensor:
             found = self.gradients(prefix(self.vlm, self.vlm.collate([encoded for _, encoded in items])))
@@ -100,7 +102,7 @@ class Engine:
 class ExactKeeping:
     """Every vector at full size."""
 
-    def __init__(self, engine: Engine, mode: Mode, choice: "Choice") -> None:
+    def __init__(self, engine: GradientModel, mode: Mode, choice: "Choice") -> None:
         self._mode = mode
         self.main = Collected(in_full, shape(engine, choice, engine.vlm.lora.size), engine.study.config.grounded,
                               engine.kind, stored(engine.vlm))
@@ -117,7 +119,8 @@ class ExactKeeping:
 class SketchKeeping:
     """Sketches; beside them what fits of the rest: full sums of units, exact products of a few pool rows."""
 
-    def __init__(self, engine: Engine, mode: Mode, choice: "Choice", feeds: "tuple[Feed, Feed]", free: int) -> None:
+    def __init__(self, engine: GradientModel, mode: Mode, choice: "Choice", feeds: "tuple[Feed, Feed]", free: int
+                 ) -> None:
         """feeds: target and pool; free: bytes that anchors, audit and full sums may be measured by."""
         self._engine, self._mode = engine, mode
         self._full = len(engine.checkpoints) * engine.vlm.lora.size * engine.kind.itemsize
@@ -211,8 +214,8 @@ class SketchKeeping:
     """Unit (0…M'-1) of each single sample that is left; set before `finish`."""
 
 
-def compare(engine: Engine, guess: dict[str, torch.Tensor], truth: dict[str, torch.Tensor], sample_unit: torch.Tensor
-            ) -> dict[str, Any]:
+def compare(engine: GradientModel, guess: dict[str, torch.Tensor], truth: dict[str, torch.Tensor],
+            sample_unit: torch.Tensor) -> dict[str, Any]:
     """Per signal `{mean, min, units}` of Spearman correlations over rows [A]; arrays `sample` [T, A, S], `unit` and
     `grounded` [T, A, M] are cosines with target vectors. `dots`, `grounded`: η-weighted over checkpoints."""
     weights = (engine.checkpoints.eta / engine.checkpoints.eta.sum()).to(engine.kind)
@@ -223,13 +226,13 @@ def compare(engine: Engine, guess: dict[str, torch.Tensor], truth: dict[str, tor
             pair = [torch.einsum("t,tar->ar", weights, value[key].cpu()) for value in (guess, truth)]
             if name == "near":
                 pair = [products.near(value, table, engine.study.config.near_q)[0] for value in pair]
-            rho = products.spearman(*(value.double().numpy() for value in pair))
+            rho = spearman(*(value.double().numpy() for value in pair))
             found[name] = {"mean": round(float(rho.mean()), 4), "min": round(float(rho.min()), 4),
                            "units": [round(float(r), 4) for r in rho]}
     return found
 
 
-def shape(engine: Engine, choice: "Choice", width: int) -> tuple[int, int, int, int]:
+def shape(engine: GradientModel, choice: "Choice", width: int) -> tuple[int, int, int, int]:
     """T, S, M, W of `Collected`."""
     return len(engine.checkpoints), sum(map(len, choice.singles)), len(choice.units), width
 

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cadc.gradients.shards import Shard, cut
+from cadc.arrays import largest_remainder
+from cadc.jobs.shards import Shard, cut
 from cadc.study import Study
 
 if TYPE_CHECKING:
     from cadc.data.sample import Sample
 
+DIRECTIONS = ("hidden", "prompt", "error", "output", "outer")
+"""Features of the forward-only pass that are stored with length one; their lengths are among its `numbers`."""
 MINIMUM = 256
 """A regression is never fitted on fewer rows than this (or the whole pool)."""
 _STREAM = 31  # of the study's seed
@@ -47,7 +50,7 @@ def chosen(study: Study, samples: Sequence["Sample"]) -> list[int]:
     Every source gets its share by largest remainder, and at least one row where there are enough for that; inside a
     source one row is drawn from each of as many equal pieces of its rows in order of length.
     """
-    from cadc.vlm.feed import by_length
+    from cadc.models.feed import by_length
 
     count = gradient_rows(study.config.landmarks, len(samples))
     if count == len(samples):
@@ -72,15 +75,12 @@ def quotas(sizes: Sequence[int], count: int) -> list[int]:
     least = np.ones_like(size) if count >= len(size) else np.zeros_like(size)
     spare = size - least
     exact = (count - least.sum()) * spare / max(1, spare.sum())
-    got = least + np.floor(exact).astype(np.int64)
-    order = np.argsort(-(exact - np.floor(exact)), kind="stable")
-    got[order[: count - got.sum()]] += 1
-    return got.tolist()
+    return (least + largest_remainder(exact, count - int(least.sum()))).tolist()
 
 
 def feature_shards(study: Study, samples: Sequence["Sample"]) -> list[Shard]:
     """Shards of the forward-only pass over the whole pool, always the same; none where no row is predicted."""
-    from cadc.vlm.feed import by_length
+    from cadc.models.feed import by_length
 
     if not predicts(study, len(samples)):
         return []

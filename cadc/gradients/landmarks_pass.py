@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING
 import torch
 
 from cadc.errors import ModelError
-from cadc.gradients import shards, targets
+from cadc.gradients import targets
 from cadc.gradients.attribute import pool_source
-from cadc.gradients.batching import Item, encoded_rows, halving, packed
 from cadc.gradients.landmarks import feature_shards
+from cadc.jobs import shards
+from cadc.models.batching import Item, encoded_rows, halving, packed
 from cadc.study import Study
 
 if TYPE_CHECKING:
-    from cadc.vlm.feed import Feed
-    from cadc.vlm.forward import Prefix
+    from cadc.models.feed import Feed
+    from cadc.models.forward import Prefix
 
 __all__ = ["FeaturePass", "feature_shards", "pool_source"]  # what the engines' table of passes looks for here
 
@@ -33,8 +34,6 @@ OUTPUT = 256
 """Buckets of the signed random sum of p − y over the vocabulary."""
 OUTER = 1024
 """Numbers of the random sketch of the outer products h_l ⊗ e_l."""
-DIRECTIONS = ("hidden", "prompt", "error", "output", "outer")
-"""Features stored with length one; their lengths are among the `numbers`."""
 _STREAM = 32  # of the study's seed
 
 
@@ -64,7 +63,7 @@ class FeaturePass:
     def run(self, batch: Sequence[Item]) -> dict[str, torch.Tensor]:
         """Features of a batch: DIRECTIONS [B, …] float16 of length one, `numbers` [B, …] float32 (log lengths of the
         directions, log answer tokens, log tokens, pictures), `loss` float32 [B], `tokens` int32 [B]."""
-        from cadc.vlm import answer_losses, prefix
+        from cadc.models import answer_losses, prefix
 
         caught: list[torch.Tensor] = []
         seen: list[torch.Tensor] = []

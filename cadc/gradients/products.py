@@ -3,7 +3,6 @@
 Shape letters: B samples, S single target samples, M units, T checkpoints.
 """
 
-import numpy as np
 import torch
 
 
@@ -48,18 +47,3 @@ def best(influence: torch.Tensor, keep: int) -> tuple[torch.Tensor, torch.Tensor
     """
     value, row = torch.sort(influence.t().contiguous(), dim=1, descending=True, stable=True)
     return value[:, :keep].contiguous(), row[:, :keep].to(torch.int32).contiguous()
-
-
-def spearman(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Rank correlation of each column of two [n, C] arrays: float64 [C]; equal values share their mean rank, 0 where a
-    column is constant."""
-    a, b = (_ranks(np.asarray(x, np.float64)) for x in (one, other))
-    a, b = a - a.mean(0), b - b.mean(0)
-    length = np.sqrt((a**2).sum(0) * (b**2).sum(0))
-    return np.divide((a * b).sum(0), length, out=np.zeros(a.shape[1]), where=length > 0)
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    from scipy.stats import rankdata
-
-    return rankdata(values, axis=0) if values.size else values

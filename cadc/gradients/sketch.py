@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 if TYPE_CHECKING:
-    from cadc.vlm.lora import LoraMatrix
+    from cadc.models.lora import LoraMatrix
 
 PRODUCTS, MAP = 31, 32
 """Streams of the study's seed: the sketch of products, and the one kept of pool rows."""

@@ -9,148 +9,27 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
-from cadc import warmup
 from cadc.errors import DataError, JobError
 from cadc.gradients import batch_plan, keeping, modes
-from cadc.gradients.batching import Item, encoded_rows, halving, packed
-from cadc.gradients.capture import open_capture
+from cadc.gradients.checkpoints import open_model
+from cadc.gradients.choice import Choice, choose, donors, swappable
 from cadc.gradients.vectors import stored
-from cadc.progress import Progress
-from cadc.study import Study, file_digest, write_json
+from cadc.models.batching import Item, encoded_rows, halving, packed
+from cadc.study import Study, file_digest, write_json, write_tensors
+from cadc.study.progress import Progress
+from cadc.training import warmup
 
 if TYPE_CHECKING:
-    from cadc.vlm.feed import Feed
-    from cadc.vlm.load import Vlm
+    from cadc.models.feed import Feed
 
 log = logging.getLogger(__name__)
 
-_CHOICE, _PICTURES = 21, 22  # streams of the study's seed
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Which target samples are used."""
-
-    units: tuple[str, ...]
-    """M names, in order of first appearance."""
-    rows: tuple[tuple[int, ...], ...]
-    """Rows of each unit that enter its mean, ascending."""
-    singles: tuple[tuple[int, ...], ...]
-    """Rows of each unit that also count one by one, ascending."""
-
-    @property
-    def unit_of(self) -> dict[int, int]:
-        """Unit of each row used."""
-        return {row: u for u, rows in enumerate(self.rows) for row in rows}
-
-
-def choose(study: Study, feed: "Feed") -> Choice:
-    """At most `samples_per_unit` rows of each unit by a seeded draw; the first `near_samples` of the draw count
-    singly."""
-    config = study.config
-    of_unit: dict[str, list[int]] = {}
-    for row, sample in enumerate(feed.samples):
-        of_unit.setdefault(sample.unit or sample.id, []).append(row)
-    rows, singles = [], []
-    for number, members in enumerate(of_unit.values()):
-        draw = np.random.default_rng([config.seed, _CHOICE, number]).permutation(members).tolist()
-        rows.append(tuple(sorted(draw[:config.samples_per_unit])))
-        singles.append(tuple(sorted(draw[:config.samples_per_unit][:config.near_samples])))
-    return Choice(tuple(of_unit), tuple(rows), tuple(singles))
-
-
-def donors(pictures: Sequence[tuple[str, ...]], round_: int, seed: Sequence[int]) -> list[int]:
-    """Whose pictures each row of a unit gets in permutation `round_`: a derangement inside each group of equal
-    picture count.
-
-    `pictures`: picture paths of the unit's rows. Returns positions in the unit; a row that cannot swap keeps its own.
-    Of several seeded draws the one is taken that leaves the fewest rows with the same pictures.
-    """
-    result = list(range(len(pictures)))
-    groups: dict[int, list[int]] = {}
-    for position, paths in enumerate(pictures):
-        groups.setdefault(len(paths), []).append(position)
-    for count, group in sorted(groups.items()):
-        if count == 0 or len(group) < 2:
-            continue
-        rng = np.random.default_rng([*seed, round_, count])
-        draws = []
-        for _ in range(8):
-            order = rng.permutation(group)
-            moved = np.roll(order, 1 + round_ % (len(group) - 1))
-            same = sum(pictures[a] == pictures[b] for a, b in zip(order, moved, strict=True))
-            draws.append((same, len(draws), dict(zip(order.tolist(), moved.tolist(), strict=True))))
-        for position, donor in min(draws)[2].items():
-            result[position] = donor
-    return result
-
-
-def swappable(pictures: Sequence[tuple[str, ...]]) -> bool:
-    """Whether any two rows of a unit have equally many, different pictures: else the unit stays plain."""
-    seen: dict[int, tuple[str, ...]] = {}
-    return any(paths and seen.setdefault(len(paths), paths) != paths for paths in pictures)
-
-
-class Checkpoints:
-    """The T adapters on the model's device, switched in one after the other."""
-
-    def __init__(self, vlm: "Vlm", eta: torch.Tensor) -> None:
-        """eta [T]: η_t; `add` brings the adapters."""
-        self.eta = eta
-        self.flats: list[torch.Tensor] = []
-        self.first: list[torch.Tensor] = []
-        self.second: list[torch.Tensor] = []
-        self.updates: list[int] = []
-        self._vlm = vlm
-        self.capture = open_capture(vlm)
-
-    def add(self, flat: torch.Tensor, first: torch.Tensor, second: torch.Tensor, updates: int) -> None:
-        """The next checkpoint: adapter, raw moments [P] each, and how many updates made them."""
-        kind = torch.float64 if self._vlm.dtype == torch.float64 else torch.float32
-        for store, value in ((self.flats, flat), (self.first, first), (self.second, second)):
-            store.append(value.to(self._vlm.device, kind))
-        self.updates.append(updates)
-
-    @classmethod
-    def of(cls, study: Study, vlm: "Vlm") -> "Checkpoints":
-        """Those of a study's warm-up. Raises JobError before it ran."""
-        from safetensors import safe_open
-        from safetensors.torch import load_file
-
-        done = warmup.finished(study)
-        if done is None:
-            raise JobError(f"study {study.name!r} has no warm-up yet. Run that job first.")
-        made = cls(vlm, torch.tensor(done["eta"], dtype=torch.float64))
-        for t in range(study.config.checkpoints):
-            path = warmup.checkpoint_file(study, t + 1)
-            state = load_file(path)
-            with safe_open(path, "pt") as handle:
-                updates = int(handle.metadata()["updates"])
-            made.add(*(vlm.lora.flatten(state, suffix) for suffix in ("", ".m", ".v")), updates)
-        return made
-
-    def __len__(self) -> int:
-        return len(self.flats)
-
-    def switch(self, t: int) -> None:
-        """Make checkpoint t (0 … T-1) the current adapter."""
-        self.capture.switch(self.flats[t])
-
-
-def open_model(study: Study) -> tuple["Vlm", Checkpoints]:
-    """The study's model with LoRA and its checkpoints, ready for gradients."""
-    from cadc.vlm import open_vlm
-
-    config = study.config
-    vlm = open_vlm(config)
-    return vlm, Checkpoints.of(study, vlm)
+_PICTURES = 22  # stream of the study's seed
 
 
 def finished(study: Study) -> dict[str, Any] | None:
@@ -176,13 +55,13 @@ def run_targets(study: Study, progress: Progress, workers: int = 1) -> None:
     if finished(study):
         progress.note("target gradients are already finished")
         return
-    from cadc.vlm.feed import Feed
+    from cadc.models.feed import Feed
 
     started = time.monotonic()
     progress.note("loading the model and its checkpoints")
     vlm, checkpoints = open_model(study)
     feed = Feed(study, "target", vlm)
-    engine, choice = keeping.Engine(study, vlm, checkpoints), choose(study, feed)
+    engine, choice = keeping.GradientModel(study, vlm, checkpoints), choose(study.config, feed.samples)
     free = modes.free_bytes(vlm.device)
     singles, units = sum(map(len, choice.singles)), len(choice.units) * (2 if study.config.grounded else 1)
     mode = modes.choose(study.config, modes.Need(vectors=len(checkpoints) * (singles + units), parameters=vlm.lora.size,
@@ -202,7 +81,7 @@ def run_targets(study: Study, progress: Progress, workers: int = 1) -> None:
 class _Targets:
     """One run of the target pass: every batch's gradients go to what is kept of them."""
 
-    def __init__(self, engine: keeping.Engine, feed: "Feed", choice: Choice,
+    def __init__(self, engine: keeping.GradientModel, feed: "Feed", choice: Choice,
                  kept: keeping.ExactKeeping | keeping.SketchKeeping) -> None:
         self.engine, self.study, self.vlm = engine, engine.study, engine.vlm
         self.feed, self.choice, self.kept = feed, choice, kept
@@ -219,7 +98,7 @@ class _Targets:
         unit_of = self.choice.unit_of
         rounds = self.study.config.permutations if self.study.config.grounded else 0
         moved = [row for row, u in unit_of.items() if u not in self.plain_units]
-        self.plan = batch_plan.settle(self.study, "targets", self.vlm, self.feed, self._gradients, _measured)
+        self.plan = batch_plan.choose_batch_size(self.study, "targets", self.vlm, self.feed, self._gradients, _measured)
         for warning in self.plan.warnings:
             progress.note(warning)
         progress.start(len(unit_of) + rounds * len(moved))
@@ -244,7 +123,7 @@ class _Targets:
             self.halved += pieces > 1
 
     def _gradients(self, batch: Sequence[Item]) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        from cadc.vlm import prefix
+        from cadc.models import prefix
 
         return self.engine.gradients(prefix(self.vlm, self.vlm.collate([encoded for _, encoded in batch])))
 
@@ -312,13 +191,13 @@ class _Targets:
         shards of one mode never count in the other."""
         head = {"identity": self.study.identity, "mode": facts["mode"], "dim": str(facts["dim"])}
         for t in range(len(self.engine.checkpoints)):
-            warmup.write_tensors(self.study.targets_folder / f"vectors-{t + 1}.safetensors",
+            write_tensors(self.study.targets_folder / f"vectors-{t + 1}.safetensors",
                                  {key: value[t].contiguous() for key, value in vectors.items()}, head)
         grams = {key: torch.stack([gram(x) for x in value]) for key, value in full.items()}
         if facts["gram"]["sample"] == "sketch":  # unit vectors have length 1 whatever the sketch says
             diagonal = grams["sample"].diagonal(dim1=1, dim2=2)
             diagonal.copy_(diagonal > 0)
-        warmup.write_tensors(self.study.targets_folder / "gram.safetensors", grams | {"sample_loss": sample_loss}, head)
+        write_tensors(self.study.targets_folder / "gram.safetensors", grams | {"sample_loss": sample_loss}, head)
 
 
 def _measured(found: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -12,8 +12,8 @@ import torch
 from cadc.gradients.sketch import Sketch
 
 if TYPE_CHECKING:
-    from cadc.vlm.load import Vlm
-    from cadc.vlm.lora import LoraMatrix
+    from cadc.models.load import Vlm
+    from cadc.models.lora import LoraMatrix
 
 
 class Products(Protocol):

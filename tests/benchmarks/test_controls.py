@@ -3,7 +3,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from benchmarks.controls import best_unit, near_columns, unit_similarity
-from cadc.signals import centred, word_features
+from cadc.signals.similarity import centred, word_features
 
 
 @pytest.mark.parametrize("sparse", [False, True])

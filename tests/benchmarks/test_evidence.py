@@ -10,10 +10,10 @@ from benchmarks.ablations import ABLATIONS
 from benchmarks.evidence import ARMS, AT_SECOND, CURVE, QUICK, Plan, arm_rows, comparison, curve_rows
 from benchmarks.recovery import plain
 from cadc.curation import CurationSettings
+from cadc.curation.workbench import DiscoverySettings
 from cadc.evaluation import SELECTORS, at_budget
 from cadc.evaluation.results import COLUMNS
 from cadc.study import StudyConfig
-from cadc.workbench import DiscoverySettings
 
 
 @pytest.fixture

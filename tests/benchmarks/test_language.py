@@ -264,7 +264,7 @@ def test_the_published_model_is_converted_once_and_answers_in_its_own_template(t
     if not all(map(importlib.util.find_spec, ("gguf", PACKAGE))):
         pytest.skip("the weights are not installed")
     from cadc.data import Sample, Turn
-    from cadc.vlm import generate, load_vlm
+    from cadc.models import generate, load_vlm
 
     folder = base_model(tmp_path)
     stamp = (folder / "model.safetensors").stat().st_mtime_ns

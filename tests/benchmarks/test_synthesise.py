@@ -5,11 +5,11 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from benchmarks.synthesise import FORMATS, SKILLS, synthesise
-from cadc import jobs
 from cadc.data import read_table
 from cadc.discovery import automatic, similarity
 from cadc.errors import DataError
-from cadc.gradients.scores import Scores
+from cadc.jobs import control as jobs
+from cadc.scores.scores import Scores
 from cadc.study import Study
 
 

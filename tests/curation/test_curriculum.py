@@ -9,7 +9,7 @@ from cadc.curation import INSIDE, RULES, STAGINGS, CurationSettings, curate
 from cadc.curation.candidates import highest_loss
 from cadc.discovery.capabilities import Capabilities
 from cadc.errors import DataError
-from cadc.influence import InfluenceColumns, capability_influence, pools, served
+from cadc.scores.influence import InfluenceColumns, assign, capability_influence, served
 
 OF_UNIT = (0, 1, 1, -1, 0, 2, 1, 2)
 NAMED = Capabilities(ids=("c1", "c4", "c9"), names=("One", "Four", "Nine"), of_unit=OF_UNIT,
@@ -44,7 +44,7 @@ def test_a_curriculum_holds_together(made, data, preset, rule, staging, inside, 
     assert (found.budgets["rows"] <= found.budgets["available"]).all()
     kept = set(keep) & set(scores.index.tolist())
     assert len(kept & set(rows["index"])) == min(len(kept), found.report["budget"])
-    pool = pools(capability_influence(scores, OF_UNIT, preset=preset))
+    pool = assign(capability_influence(scores, OF_UNIT, preset=preset))
     own = rows[rows["reason"] != "keep"]
     assert own["capability"].tolist() == [NAMED.ids[pool[p]] for p in own["position"]]
     for stage in found.stages.itertuples():
@@ -59,7 +59,7 @@ def test_a_curriculum_holds_together(made, data, preset, rule, staging, inside, 
 def test_paper_takes_the_top_influence_of_each_pool(made):
     found = make(made, preset="paper")
     influence = capability_influence(made.scores, OF_UNIT, preset="paper")
-    pool = pools(influence)
+    pool = assign(influence)
     for k, capability in enumerate(NAMED.ids):
         rows = np.flatnonzero(pool == k)
         wanted = rows[np.argsort(-influence[rows, k], kind="stable")][:found.budgets["rows"][k]]

@@ -57,7 +57,7 @@ def test_words_must_agree_but_for_case_spacing_and_punctuation(scenes, write):
 def test_groups_do_not_depend_on_remembered_fingerprints(scenes, write):
     found = ingest(write([llava(image=n) for n in ("one.png", "copy.jpg", "blue.png")]), scenes)
     remembered = duplicate_groups(found, scenes)
-    found.prints.clear()
+    found.hashes.clear()
     assert duplicate_groups(found, scenes).tolist() == remembered.tolist()
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from cadc.data import check, read_samples, read_table, run_ingest
 from cadc.errors import DataError
-from cadc.progress import Cancelled, Silent
 from cadc.study import Study, StudyConfig
+from cadc.study.progress import Cancelled, Silent
 from tests.data.conftest import llava
 
 

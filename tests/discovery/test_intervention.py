@@ -18,8 +18,8 @@ def warm_study(tmp_path_factory):
     from squares import squares_study
 
     from cadc.data import run_ingest
-    from cadc.progress import Silent
-    from cadc.warmup import run_warmup
+    from cadc.study.progress import Silent
+    from cadc.training.warmup import run_warmup
 
     study = squares_study(tmp_path_factory.mktemp("intervention"))
     run_ingest(study, Silent())

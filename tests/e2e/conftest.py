@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from cadc import jobs
+from cadc.jobs import control as jobs
 from cadc.study import Study
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from cadc import jobs
-from cadc.decisions import latest, read_decisions
 from cadc.demo import write_demo
+from cadc.jobs import control as jobs
 from cadc.study import Study
+from cadc.study.decisions import latest, read_decisions
 from tests.e2e.acts import choose, click_first_link, fill, flow, go, press, settle, shares
 
 pytestmark = pytest.mark.e2e
@@ -93,7 +93,7 @@ def run_the_jobs(app, browser: Browser, tab: Page) -> Page:
 
 def shape_capabilities(tab: Page, study: Study) -> str:
     """Name one capability, move one of its units into a new one; returns the unit."""
-    from cadc.workbench import open_workbench
+    from cadc.curation.workbench import open_workbench
 
     unit = open_workbench(study).capabilities.members("c1")[0]
     go(tab, "Capabilities")

@@ -49,8 +49,8 @@ def attributed_squares(folder: Path):
     from cadc.data import run_ingest
     from cadc.gradients.attribute import run_attribute
     from cadc.gradients.targets import run_targets
-    from cadc.progress import Silent
-    from cadc.warmup import run_warmup
+    from cadc.study.progress import Silent
+    from cadc.training.warmup import run_warmup
 
     study = squares_study(folder)
     for job in (run_ingest, run_warmup, run_targets, run_attribute):

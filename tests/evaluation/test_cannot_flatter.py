@@ -11,7 +11,7 @@ import pytest
 
 from cadc.errors import DataError
 from cadc.evaluation import (
-    SELECTORS,
+    ARMS,
     EvaluationSettings,
     compare,
     read_request,
@@ -19,35 +19,35 @@ from cadc.evaluation import (
     request_evaluation,
     run_evaluation,
 )
+from cadc.evaluation.context import Arm, TrainingRows
 from cadc.evaluation.material import read_truth
-from cadc.evaluation.offer import Chosen, Selector
-from cadc.gradients.scores import Scores
-from cadc.progress import Silent
+from cadc.scores.scores import Scores
 from cadc.study import write_array
+from cadc.study.progress import Silent
 
 LEAKS = {10, 13}
-ALL = EvaluationSettings(arms=tuple(SELECTORS), seeds=(0, 1), steps=1, batch=2, samples_per_unit=2, max_new_tokens=2,
+ALL = EvaluationSettings(arms=tuple(ARMS), seeds=(0, 1), steps=1, batch=2, samples_per_unit=2, max_new_tokens=2,
                          budgets=(0.2,))
 
 
 def test_every_known_arm_gets_the_same_rows_steps_and_samples(study):
     request = request_evaluation(study, ALL)
-    assert request.open and request.total == 1 + 2 * (len(SELECTORS) - 1)
+    assert request.open and request.total == 1 + 2 * (len(ARMS) - 1)
     run_evaluation(study, Silent())
     request, result = read_request(study), read_results(study)[0]
-    assert result.complete and result.total == 1 + 2 * (len(SELECTORS) - 1)
+    assert result.complete and result.total == 1 + 2 * (len(ARMS) - 1)
     sizes = {run.arm: len(set(request.row_lists[run.rows]["index"])) for run in request.runs}
     asked = sizes["cadc"]
     told = next((note for note in result.notes if "with another number" in note), "")
     for arm, size in sizes.items():
         assert size == asked or arm in ("base", "full") or f"{arm} {size}" in told
-    assert sum(size == asked for size in sizes.values()) >= len(SELECTORS) - 4
+    assert sum(size == asked for size in sizes.values()) >= len(ARMS) - 4
     trained = result.table[result.table["arm"] != "base"]
     assert set(trained["samples_seen"]) == {2} and set(trained["steps"]) == {1}
     assert set(result.table.groupby("arm")["seed"].nunique().drop("base")) == {2}
     for rows in request.row_lists.values():
         assert not LEAKS & set(rows["index"])
-    seeded = {arm for arm in SELECTORS if SELECTORS[arm].seeded}
+    seeded = {arm for arm in ARMS if ARMS[arm].seeded}
     for arm in set(sizes) - {"base", "full"}:
         lists = {run.rows for run in request.runs if run.arm == arm}
         assert len(lists) == (2 if arm in seeded else 1), arm
@@ -77,8 +77,8 @@ def test_random_rows_behind_the_filters_hold_none_that_looks_wrong(study):
 
 
 def test_a_selector_that_takes_a_leak_is_refused(study, monkeypatch):
-    cheat = Selector(name="cheat", describe="", select=lambda offer: Chosen(positions=np.arange(len(offer.index))))
-    monkeypatch.setitem(SELECTORS, "cheat", cheat)
+    cheat = Arm(name="cheat", describe="", select=lambda context: TrainingRows(positions=np.arange(len(context.index))))
+    monkeypatch.setitem(ARMS, "cheat", cheat)
     with pytest.raises(DataError, match="repeat a target sample"):
         request_evaluation(study, EvaluationSettings(arms=("cheat",), seeds=(0,)))
 
@@ -96,16 +96,16 @@ def test_the_oracle_needs_a_truth(tmp_path):
 
 
 # ---- real training -------------------------------------------------------------------------------------------------
-def by_hash(offer) -> Chosen:
+def by_hash(context) -> TrainingRows:
     """Rows that have nothing to do with anything: in the order of a hash of their number."""
-    rows = sorted(np.flatnonzero(offer.allowed), key=lambda i: hashlib.md5(str(i).encode()).digest())
-    return Chosen(positions=np.array(rows[:offer.budget]))
+    rows = sorted(np.flatnonzero(context.allowed), key=lambda i: hashlib.md5(str(i).encode()).digest())
+    return TrainingRows(positions=np.array(rows[:context.budget]))
 
 
 def where(wrong: bool):
-    def select(offer) -> Chosen:
-        rows = np.flatnonzero(offer.allowed & ((offer.index >= 40) == wrong))
-        return Chosen(positions=rows[:18])
+    def select(context) -> TrainingRows:
+        rows = np.flatnonzero(context.allowed & ((context.index >= 40) == wrong))
+        return TrainingRows(positions=rows[:18])
 
     return select
 
@@ -122,7 +122,7 @@ def trained(finished_study, tmp_path_factory):
     own = Study.open("squares", root=root)
     with pytest.MonkeyPatch.context() as patch:
         for name, select in (("useless", by_hash), ("poisoned", where(True)), ("clean", where(False))):
-            patch.setitem(SELECTORS, name, Selector(name=name, describe="", select=select))
+            patch.setitem(ARMS, name, Arm(name=name, describe="", select=select))
         arms = ("random", "useless", "poisoned", "clean")
         run_evaluation(own, Silent(), EvaluationSettings(arms=arms, seeds=(0, 1, 2), steps=100, batch=8,
                                                          budgets=(0.3,), max_new_tokens=3, samples_per_unit=8))

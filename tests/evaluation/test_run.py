@@ -11,7 +11,7 @@ import pytest
 
 from cadc.evaluation import EvaluationSettings, read_request, read_results, request_evaluation, run_evaluation
 from cadc.evaluation.request import result_file
-from cadc.progress import Cancelled, Silent
+from cadc.study.progress import Cancelled, Silent
 
 SMALL = EvaluationSettings(arms=("base", "cadc", "random", "full"), seeds=(0, 1), steps=12, batch=8, rise=2,
                            samples_per_unit=4, max_new_tokens=4)
@@ -97,7 +97,7 @@ def test_a_stopped_comparison_goes_on_and_gives_the_same_numbers(evaluated, stud
 def test_a_killed_worker_loses_at_most_the_run_it_was_in(evaluated, study):
     request_evaluation(study, SMALL)
     code = ("import sys; from pathlib import Path; from cadc.evaluation import run_evaluation; "
-            "from cadc.progress import Silent; from cadc.study import Study; "
+            "from cadc.study.progress import Silent; from cadc.study import Study; "
             "run_evaluation(Study.open('squares', root=Path(sys.argv[1])), Silent())")
     worker = subprocess.Popen([sys.executable, "-c", code, study.folder.parent.parent], cwd=Path(__file__).parents[2],
                               stderr=subprocess.DEVNULL)

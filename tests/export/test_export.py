@@ -18,8 +18,8 @@ from cadc.data import Sample, Turn, ingest, open_images, run_ingest
 from cadc.data.files import open_rows
 from cadc.errors import DataError
 from cadc.export import FORMATS, Pictures, export, write_curriculum
-from cadc.progress import Silent
 from cadc.study import Study, StudyConfig, file_digest
+from cadc.study.progress import Silent
 
 
 def llava(question: str, answer: str, image=None, **more) -> dict:
@@ -257,8 +257,8 @@ def test_the_settings_that_keep_the_order_are_written_beside_it(found, root, tmp
 
 
 def test_a_workbench_is_exported_with_all_that_led_to_it(root, tmp_path, make_scores):
+    from cadc.curation.workbench import Workbench
     from cadc.data import read_table
-    from cadc.workbench import Workbench
 
     made = make_scores(rows=60, units=4)
     (tmp_path / "model").mkdir()

@@ -24,8 +24,8 @@ def ready(data, tmp_path_factory):
     from tiny_study import make_study
 
     from cadc.gradients.targets import run_targets
-    from cadc.progress import Silent
-    from cadc.warmup import run_warmup
+    from cadc.study.progress import Silent
+    from cadc.training.warmup import run_warmup
 
     study = make_study(data, tmp_path_factory.mktemp("cache"))
     run_warmup(study, Silent())

@@ -28,8 +28,8 @@ class Reference:
     def __init__(self, study) -> None:
         from safetensors.torch import load_file
 
-        from cadc.vlm import add_lora, load_vlm
-        from cadc.warmup import checkpoint_file
+        from cadc.models import add_lora, load_vlm
+        from cadc.training.warmup import checkpoint_file
 
         config = study.config
         self.study = study

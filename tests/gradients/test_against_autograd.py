@@ -7,10 +7,10 @@ from tiny_study import make_study
 
 from cadc.data import read_samples
 from cadc.gradients.attribute import run_attribute
-from cadc.gradients.scores import Scores
 from cadc.gradients.targets import run_targets
-from cadc.progress import Silent
-from cadc.warmup import EPSILON, run_warmup
+from cadc.scores.scores import Scores
+from cadc.study.progress import Silent
+from cadc.training.warmup import EPSILON, run_warmup
 
 
 def close(ours, truth) -> None:
@@ -73,8 +73,8 @@ def test_scores_equal_one_sample_autograd(data, tmp_path, features, layers):
 
 def used(study) -> dict[str, set[str]]:
     """Ids of the target samples that enter each unit's mean."""
-    from cadc.gradients.targets import choose
-    from cadc.vlm.feed import Feed
+    from cadc.gradients.choice import choose
+    from cadc.models.feed import Feed
 
     feed = Feed(study, "target", None)
     choice = choose(study, feed)

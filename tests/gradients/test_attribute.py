@@ -10,9 +10,9 @@ from tiny_study import make_study
 
 from cadc.errors import JobError
 from cadc.gradients.attribute import run_attribute
-from cadc.gradients.scores import Scores
-from cadc.progress import Cancelled, Silent
+from cadc.scores.scores import Scores
 from cadc.study import Study
+from cadc.study.progress import Cancelled, Silent
 
 
 class Counting(Silent):
@@ -120,7 +120,7 @@ def test_shards_of_other_target_vectors_are_computed_again(study):
 
 def test_row_that_cannot_be_encoded_is_set_aside_and_the_rest_goes_on(data, tmp_path):
     from cadc.gradients.targets import run_targets
-    from cadc.warmup import run_warmup
+    from cadc.training.warmup import run_warmup
 
     study = make_study(data, tmp_path, max_tokens=70, checkpoints=1)
     for job in (run_warmup, run_targets, run_attribute):

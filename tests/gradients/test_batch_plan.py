@@ -11,10 +11,10 @@ from test_batching import items, padded
 from cadc.errors import JobError
 from cadc.gradients import batch_plan
 from cadc.gradients.attribute import PoolPass, run_attribute
-from cadc.gradients.batching import ROWS, TOKENS, packed
-from cadc.gradients.scores import Scores
-from cadc.progress import Silent
+from cadc.models.batching import ROWS, TOKENS, packed
+from cadc.scores.scores import Scores
 from cadc.study import Study
+from cadc.study.progress import Silent
 
 
 class Device:
@@ -73,7 +73,7 @@ def study(ready, tmp_path) -> Study:
 
 def test_plan_is_settled_once_and_read_by_all_that_follow(study):
     engine = PoolPass(study)
-    from cadc.vlm.feed import Feed
+    from cadc.models.feed import Feed
 
     feed, plans, runs = Feed(study, "pool", engine.vlm), [], []
 
@@ -82,7 +82,7 @@ def test_plan_is_settled_once_and_read_by_all_that_follow(study):
         return engine.scores(batch)
 
     def settle():
-        plans.append(batch_plan.settle(study, "attribute", engine.vlm, feed, run,
+        plans.append(batch_plan.choose_batch_size(study, "attribute", engine.vlm, feed, run,
                                        lambda f: (f["loss"], f["gradient_norm"])))
 
     threads = [threading.Thread(target=settle) for _ in range(3)]

@@ -7,7 +7,7 @@ from torch import nn
 
 from cadc.data.sample import Sample, Turn
 from cadc.gradients.capture import Branch, Merged, gradient_matrix
-from cadc.vlm import add_lora, answer_losses, load_vlm, lora_parameters, prefix
+from cadc.models import add_lora, answer_losses, load_vlm, lora_parameters, prefix
 
 
 def turns(*texts: str) -> tuple[Turn, ...]:
@@ -35,7 +35,7 @@ def ready(folder, layers="all", dtype="float64"):
 
 def one_by_one(vlm, flat, samples) -> torch.Tensor:
     """autograd on peft's parameters, sample by sample, through the model's uncut forward and its labels."""
-    from cadc.vlm import switch
+    from cadc.models import switch
 
     switch(vlm, flat)
     rows = []
@@ -91,7 +91,7 @@ def test_module_called_twice_adds_its_gradients_up(folder, way):
 
 def shared(vlm):
     """Layout of the adapters that are left when layer 2 is layer 1."""
-    from cadc.vlm.lora import LoraLayout, LoraMatrix
+    from cadc.models.lora import LoraLayout, LoraMatrix
 
     offset, matrices = 0, []
     for name, module in vlm.model.named_modules():

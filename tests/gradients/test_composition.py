@@ -8,9 +8,9 @@ import torch
 
 from cadc.gradients.attribute import PoolPass, run_attribute
 from cadc.gradients.targets import run_targets
-from cadc.progress import Silent
+from cadc.models.feed import Feed
 from cadc.study import Study
-from cadc.vlm.feed import Feed
+from cadc.study.progress import Silent
 
 
 @pytest.fixture(scope="module")

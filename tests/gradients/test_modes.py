@@ -11,13 +11,13 @@ from tiny_study import make_study
 
 from cadc.gradients import modes, targets
 from cadc.gradients.attribute import PoolPass, run_attribute
-from cadc.gradients.batching import encoded_rows
 from cadc.gradients.products import spearman
-from cadc.gradients.scores import Scores
-from cadc.progress import Silent
+from cadc.models.batching import encoded_rows
+from cadc.models.feed import Feed
+from cadc.scores.scores import Scores
 from cadc.study import Study
-from cadc.vlm.feed import Feed
-from cadc.warmup import run_warmup
+from cadc.study.progress import Silent
+from cadc.training.warmup import run_warmup
 
 
 def run(data, root, **settings) -> tuple[Study, Scores]:
@@ -129,9 +129,9 @@ def test_pool_sketches_estimate_cosines_between_rows(data, tmp_path):
     assert scores.pool_sketch.shape == (30, 1, 2048) and scores.pool_sketch.dtype == np.float16
     assert isinstance(scores.pool_sketch, np.memmap)
     vlm, checkpoints = targets.open_model(study)
-    from cadc.gradients.keeping import Engine
+    from cadc.gradients.keeping import GradientModel
 
-    engine = Engine(study, vlm, checkpoints)
+    engine = GradientModel(study, vlm, checkpoints)
     feed = Feed(study, "pool", vlm)
     gradients = engine.all_gradients(feed, list(range(30)))[0]
     gamma, _, square = engine.feature(0).apply(gradients, 0, gradients.shape[1])

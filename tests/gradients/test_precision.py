@@ -11,13 +11,13 @@ from tiny_study import make_study
 from cadc.data import read_samples
 from cadc.gradients.attribute import run_attribute
 from cadc.gradients.capture import gradient_matrix
-from cadc.gradients.scores import Scores
 from cadc.gradients.targets import open_model, run_targets
-from cadc.progress import Silent
-from cadc.vlm import answer_losses, lora_parameters, prefix
-from cadc.vlm.feed import Feed
-from cadc.vlm.precision import arithmetic
-from cadc.warmup import checkpoint_file, run_warmup
+from cadc.models import answer_losses, lora_parameters, prefix
+from cadc.models.feed import Feed
+from cadc.models.precision import arithmetic
+from cadc.scores.scores import Scores
+from cadc.study.progress import Silent
+from cadc.training.warmup import checkpoint_file, run_warmup
 
 
 @pytest.fixture(scope="module", params=["all", "last:2"])

@@ -10,8 +10,8 @@ from tiny_study import make_study
 
 from cadc.data import read_samples
 from cadc.gradients import targets
-from cadc.gradients.targets import donors, swappable
-from cadc.progress import Silent
+from cadc.gradients.choice import choose, donors, swappable
+from cadc.study.progress import Silent
 
 
 def test_pictures_are_swapped_among_rows_with_as_many():
@@ -59,10 +59,10 @@ def test_grounded_mean_is_the_mean_less_that_with_swapped_pictures(ready):
 
 
 def chosen(study):
-    from cadc.vlm.feed import Feed
+    from cadc.models.feed import Feed
 
     feed = Feed(study, "target", None)
-    return targets.choose(study, feed), feed
+    return choose(study.config, feed.samples), feed
 
 
 def test_single_samples_are_unit_vectors_of_rows_in_the_mean(ready):
@@ -93,8 +93,8 @@ def test_finished_targets_are_not_computed_again_but_follow_a_new_warm_up(ready,
 @pytest.mark.parametrize("grounded", [True, False])
 def test_sample_without_unit_is_its_own_unit(data, tmp_path, grounded):
     from cadc.gradients.attribute import run_attribute
-    from cadc.gradients.scores import Scores
-    from cadc.warmup import run_warmup
+    from cadc.scores.scores import Scores
+    from cadc.training.warmup import run_warmup
 
     study = make_study(data, tmp_path, unit_column="", checkpoints=1, grounded=grounded)
     for job in (run_warmup, targets.run_targets, run_attribute):

@@ -40,8 +40,8 @@ def write_data(folder: Path, *, pool: int = 30, target: int = 18) -> None:
 def make_study(data: Path, root: Path, **settings):
     """A study of that data, ingested; settings replace the small defaults."""
     from cadc.data import run_ingest
-    from cadc.progress import Silent
     from cadc.study import Study, StudyConfig
+    from cadc.study.progress import Silent
 
     small = {"warmup_min_rows": 12, "warmup_epochs": 2, "warmup_batch": 6, "checkpoints": 2, "near_samples": 4,
              "near_q": 2, "samples_per_unit": 5, "shard_rows": 8, "best_rows": 5, "lora_rank": 2, "learning_rate": 1e-2}

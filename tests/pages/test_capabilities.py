@@ -1,7 +1,7 @@
 """The Capabilities page: every gesture is one decision, follows at once, survives, and can be taken back."""
 
-from cadc.decisions import latest, read_decisions
 from cadc.store import Store
+from cadc.study.decisions import latest, read_decisions
 
 
 def pressed(page, label):

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from cadc.decisions import latest, read_decisions
+from cadc.curation.workbench import open_workbench
 from cadc.study import Study
-from cadc.workbench import open_workbench
+from cadc.study.decisions import latest, read_decisions
 
 
 def shares(page) -> dict[str, float]:

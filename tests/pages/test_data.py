@@ -1,7 +1,7 @@
 """The Data page: what is in a pool, what was set aside, and new studies from typed paths."""
 
 from benchmarks.synthesise import HOSTILE
-from cadc import jobs
+from cadc.jobs import control as jobs
 from cadc.study import Study
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from cadc.evaluation import EvaluationSettings, request_evaluation
 from cadc.evaluation.request import result_file
-from cadc.gradients.scores import Scores
+from cadc.scores.scores import Scores
 from cadc.study import write_json
 
 

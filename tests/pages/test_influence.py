@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from benchmarks.synthesise import HOSTILE
-from cadc.influence import UNATTRIBUTED
-from cadc.workbench import open_workbench
+from cadc.curation.workbench import open_workbench
+from cadc.scores.influence import UNATTRIBUTED
 
 
 def shown(page) -> str:
@@ -26,10 +26,10 @@ def test_the_boxes_choose_the_rows_that_the_library_counts(study, open_page, pre
     page.segmented_control[0].set_value(preset).run()
     for k, name in [*enumerate(bench.capabilities.names), (-1, UNATTRIBUTED)]:
         page.selectbox(key="to").set_value(name).run()
-        assert f"{np.sum(bench.pools == k):,} of 300 rows" in shown(page)
+        assert f"{np.sum(bench.assignment == k):,} of 300 rows" in shown(page)
     source = bench.table["source"].iloc[0]
     page.selectbox(key="from").set_value(source).run()
-    inside = (bench.pools == -1) & (bench.table["source"] == source).to_numpy()
+    inside = (bench.assignment == -1) & (bench.table["source"] == source).to_numpy()
     assert f"{inside.sum():,} of 300 rows" in shown(page) and not page.exception
 
 

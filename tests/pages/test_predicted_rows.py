@@ -5,9 +5,9 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from cadc.gradients.scores import HELD_OUT, Scores
+from cadc.curation.workbench import open_workbench
+from cadc.scores.scores import HELD_OUT, Scores
 from cadc.study import Study
-from cadc.workbench import open_workbench
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import json
 import time
 
-from cadc import ledger
-from cadc.jobs import JobStatus, worker_lock, write_status
+from cadc.estimate import ledger
+from cadc.jobs.control import JobStatus, worker_lock, write_status
 
 
 def labels(page) -> list[str]:

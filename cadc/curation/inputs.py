@@ -1,0 +1,79 @@
+"""What a curriculum is made from: scores, capabilities and settings, and what follows from them for every pool row."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from cadc.curation.candidates import Candidates, candidates
+from cadc.curation.settings import CurationSettings
+from cadc.discovery.capabilities import Capabilities
+from cadc.errors import DataError
+from cadc.scores.influence import InfluenceColumns, assign, self_by_capability
+from cadc.scores.scores import Scores
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurationInputs:
+    """Inputs of one curriculum; N scored rows, K capabilities, T checkpoints. The rest is computed when asked for."""
+
+    columns: InfluenceColumns
+    """Influence columns of the scores."""
+    table: pd.DataFrame
+    """Pool rows in the order of the scores: index, id, source, group."""
+    targets: pd.DataFrame | None
+    """Target rows (index, id), or None: then target ids stay ''."""
+    capabilities: Capabilities
+    settings: CurationSettings
+
+    @property
+    def scores(self) -> Scores:
+        """The scores of the study."""
+        return self.columns.scores
+
+    @cached_property
+    def influence(self) -> np.ndarray:
+        """Inf^Traj, float32 [N, K]."""
+        s = self.settings
+        return self.columns.influence(self.capabilities.of_unit, preset=s.preset, signal=s.signal, scale=s.scale)
+
+    @cached_property
+    def assignment(self) -> np.ndarray:
+        """D_train^(k) of each row, int32 [N], -1 unattributed (METHOD §4)."""
+        return assign(self.influence, self.settings.floor)
+
+    @cached_property
+    def self_influence(self) -> np.ndarray:
+        """Inf^Self, float32 [N, T]."""
+        return self.columns.self_influence()
+
+    @cached_property
+    def self_total(self) -> np.ndarray:
+        """Σ_t Inf^Self(z; t), float32 [N]: what is called difficulty."""
+        return self.self_influence.sum(1)
+
+    @cached_property
+    def self_mean(self) -> np.ndarray:
+        """Mean self-influence of each pool at each checkpoint, float64 [K, T]; NaN for an empty pool."""
+        return self_by_capability(self.self_influence, self.assignment, self.capabilities.k)
+
+    @cached_property
+    def candidates(self) -> Candidates:
+        """Which rows may be taken."""
+        return candidates(self.columns, self.table, self.influence, self.assignment, self.settings)
+
+
+def aligned(table: pd.DataFrame, index: np.ndarray, role: str) -> pd.DataFrame:
+    """The rows of `table` whose column `index` is in `index`, in that order. Raises DataError when one is missing."""
+    have = table["index"].to_numpy()
+    if len(have) == len(index) and np.array_equal(have, index):
+        return table
+    place = pd.Index(have).get_indexer(pd.Index(np.asarray(index)))
+    if (place < 0).any():
+        missing = int(np.asarray(index)[place < 0][0])
+        raise DataError(
+            f"{role} row {missing} has scores but is not in the {role} table: they belong to different files. "
+            "Run the study's jobs again."
+        )
+    return table.iloc[place].reset_index(drop=True)

@@ -1,0 +1,276 @@
+"""What a person's decisions make of a finished study: the one composition that the pages and the command line share.
+
+Pure and lazy: cheap to construct, each result computed when first asked for. Pages build one on every rerun and hand
+in the same `InfluenceColumns`, so that a moved unit costs two columns and everything else nothing.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cadc.curation.curriculum import Curriculum, curate_on
+from cadc.curation.inputs import CurationInputs, aligned
+from cadc.curation.settings import CurationSettings, read_budget
+from cadc.discovery.capabilities import Capabilities, Event, found, inherit_names, replay
+from cadc.discovery.partition import Partition, automatic, hdbscan_umap, leiden
+from cadc.discovery.similarity import similarity
+from cadc.errors import DataError, JobError
+from cadc.gradients import modes
+from cadc.scores.influence import InfluenceColumns, flows, held_out_correlation, served
+from cadc.scores.scores import Scores
+from cadc.study import Study
+from cadc.study.decisions import read_decisions
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiscoverySettings:
+    """How capabilities are found (METHOD §3); the payload of a `discover` decision."""
+
+    method: str = "leiden"
+    """`leiden` or `hdbscan`."""
+    tau: float | None = None
+    """Similarity threshold τ; None: chosen automatically (`discovery.partition.automatic`)."""
+    gamma: float = 1.0
+    """Leiden's resolution γ."""
+    min_size: int = 2
+    """HDBSCAN's smallest community."""
+    signal: str = "plain"
+    """`plain` or `grounded` target gradients."""
+    seed: int = 0
+    """Seed of the method."""
+
+    def __post_init__(self) -> None:
+        for name, allowed in {"method": ("leiden", "hdbscan"), "signal": ("plain", "grounded")}.items():
+            if getattr(self, name) not in allowed:
+                raise DataError(
+                    f"discovery setting {name}={getattr(self, name)!r}: expected one of {', '.join(allowed)}."
+                )
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "DiscoverySettings":
+        """Read a payload. Raises DataError for an unknown key."""
+        known = {f.name for f in dataclasses.fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise DataError(f"unknown discovery setting {unknown[0]!r}. Known: {', '.join(sorted(known))}")
+        return cls(**values)
+
+
+def discover(scores: Scores, settings: DiscoverySettings) -> Partition:
+    """The partition of the target units under these settings. Raises DataError for a grounded signal never computed."""
+    similar = unit_similarity(scores, settings.signal)
+    if settings.method == "hdbscan":
+        return hdbscan_umap(similar, settings.min_size, settings.seed)
+    if settings.tau is None:
+        return automatic(similar, settings.gamma, settings.seed)
+    return leiden(similar, settings.tau, settings.gamma, settings.seed)
+
+
+def unit_similarity(scores: Scores, signal: str = "plain") -> np.ndarray:
+    """S, float64 [M, M], of the plain or grounded target gradients (METHOD §2, §3). Raises DataError."""
+    if signal == "grounded" and not scores.has_grounded:
+        raise DataError(
+            "this study has no grounded target gradients. Use the plain signal, or run it with grounded=true."
+        )
+    return similarity(scores.gram_grounded if signal == "grounded" else scores.gram, scores.eta)
+
+
+@dataclass(frozen=True, eq=False)
+class Workbench:
+    """A study under a list of decisions (docs/architecture.md, store). N scored pool rows, M units, K capabilities."""
+
+    study: Study
+    scores: Scores
+    table: pd.DataFrame
+    """Pool rows: `data.read_table` of the pool, cut down to those with scores, in their order: row i is position i."""
+    targets: pd.DataFrame
+    """Target rows: `data.read_table` of the target."""
+    decisions: Sequence[Event] = ()
+    """Everything decided, oldest first; entries with a true `undone` are left aside."""
+    columns: InfluenceColumns | None = None
+    """Remembered influence columns of `scores`; without them they are computed for this workbench alone."""
+    settings_override: CurationSettings | None = None
+    """Curation settings instead of the decided ones (`with_settings`)."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "table", aligned(self.table, self.scores.index, "pool"))
+
+    @cached_property
+    def events(self) -> list[Event]:
+        """Decisions in force."""
+        return [d for d in self.decisions if not getattr(d, "undone", False)]
+
+    @cached_property
+    def influence_columns(self) -> InfluenceColumns:
+        """Those handed in, or new ones."""
+        return self.columns or InfluenceColumns(self.scores)
+
+    # ---- capabilities ------------------------------------------------------------------------------------------------
+    @cached_property
+    def discovery(self) -> DiscoverySettings:
+        """Of the last `discover` decision; without one the automatic choice."""
+        last = [d.payload for d in self.events if d.kind == "discover"]
+        return DiscoverySettings.from_dict(last[-1]) if last else DiscoverySettings()
+
+    @cached_property
+    def similarity(self) -> np.ndarray:
+        """S of the signal in force: float64 [M, M]."""
+        return unit_similarity(self.scores, self.discovery.signal)
+
+    @cached_property
+    def partition(self) -> Partition:
+        """Communities as found, before anything was named or moved."""
+        return self.influence_columns.remember(self.discovery, lambda: discover(self.scores, self.discovery))
+
+    @cached_property
+    def capabilities(self) -> Capabilities:
+        """Capabilities as the person shaped them.
+
+        A `discover` decision starts a new map: moves and merges on older maps end there, typed names go on where a new
+        capability is mostly the old one (`inherit_names`). What no longer applies is in `.skipped`.
+        """
+        cuts = [i for i, d in enumerate(self.events) if d.kind == "discover"]
+        older = Workbench(self.study, self.scores, self.table, self.targets, self.events[:cuts[-1]],
+                          self.influence_columns) if cuts else None
+        start = found(self.partition, self.scores.units)
+        if older is not None and any(d.kind == "rename" for d in older.events):
+            start = inherit_names(older.capabilities, start)
+        return replay(start, self.events[cuts[-1] + 1:] if cuts else self.events)
+
+    # ---- influence ---------------------------------------------------------------------------------------------------
+    @cached_property
+    def settings(self) -> CurationSettings:
+        """Curation settings of the last `curate` decision; without one the preset of the study."""
+        if self.settings_override is not None:
+            return self.settings_override
+        last = [d.payload for d in self.events if d.kind == "curate"]
+        if not last:
+            return CurationSettings.of_preset(self.study.config.preset, seed=self.study.config.seed)
+        return CurationSettings.from_dict(last[-1])
+
+    @cached_property
+    def inputs(self) -> CurationInputs:
+        """Scores, rows, capabilities and settings together."""
+        return CurationInputs(columns=self.influence_columns, table=self.table,
+                      targets=self.targets, capabilities=self.capabilities, settings=self.settings)
+
+    @property
+    def influence(self) -> np.ndarray:
+        """Inf^Traj: float32 [N, K]."""
+        return self.inputs.influence
+
+    @property
+    def assign(self) -> np.ndarray:
+        """Pool of each scored row: int32 [N], -1 unattributed."""
+        return self.inputs.assignment
+
+    @property
+    def self_influence(self) -> np.ndarray:
+        """Inf^Self: float32 [N, T]."""
+        return self.inputs.self_influence
+
+    @property
+    def self_by_capability(self) -> np.ndarray:
+        """Mean self-influence of each pool: float64 [K, T]; NaN for an empty pool."""
+        return self.inputs.self_mean
+
+    @cached_property
+    def flows(self) -> pd.DataFrame:
+        """Source → capability: DataFrame(source, capability, k, rows, influence, mean)."""
+        return flows(self.inputs.table["source"], self.assignment, self.influence, self.capabilities.names)
+
+    def held_out(self, preset: str | None = None, signal: str | None = None) -> np.ndarray | None:
+        """Held-out rank correlation of predicted influence on each capability, float64 [K]; None where every row was
+        measured. Without arguments of the preset and signal in force."""
+        scores, of_unit = self.scores, self.capabilities.of_unit
+        if scores.measured.all() or not self.capabilities.k:
+            return None
+        looks = {"preset": preset or self.settings.preset, "signal": signal or self.settings.signal,
+                 "scale": self.settings.scale}
+        columns = self.influence_columns
+        held = columns.remember("held-out scores", lambda: Scores.held_out(self.study))
+        if held is None:
+            raise JobError(f"study {self.study.name!r} has predicted rows but not what says how well they are "
+                           "predicted. Delete its scores folder and run again.")
+        return columns.remember(("held-out", of_unit, *looks.values()),
+                                lambda: held_out_correlation(columns, held, of_unit, **looks))
+
+    def served(self, rows: np.ndarray, top: int = 3) -> pd.DataFrame:
+        """Target samples that these rows (positions 0…N-1) serve best: see `cadc.scores.influence.served`."""
+        return served(self.influence_columns, rows, self.capabilities.of_unit, top=top)
+
+    # ---- curriculum --------------------------------------------------------------------------------------------------
+    @cached_property
+    def curriculum(self) -> Curriculum:
+        """The curriculum under the settings in force."""
+        return curate_on(self.inputs)
+
+    def with_settings(self, **changed: Any) -> "Workbench":
+        """The same study and capabilities under other curation settings; see `with_settings`."""
+        return with_settings(self, **changed)
+
+    def summary(self) -> dict[str, Any]:
+        """JSON value of what stands now, for status lines: counts, capabilities, pools, the sentences of the
+        curriculum."""
+        curriculum = self.curriculum
+        return {"study": self.study.name, "identity": self.study.identity, "preset": self.settings.preset,
+                "scored": len(self.scores.index), "units": len(self.scores.units),
+                "unassigned": list(self.capabilities.unassigned), "capabilities": self.capabilities.describe(),
+                "skipped": list(self.capabilities.skipped), "unattributed": int((self.assignment < 0).sum()),
+                "rows": len(curriculum.rows), "sentences": curriculum.report["sentences"]}
+
+    def manifest(self) -> dict[str, Any]:
+        """JSON value that says how the curriculum came about; no time and no path in it, so equal work gives equal
+        bytes."""
+        part, config, curriculum = self.partition, self.study.config, self.curriculum
+        stages = curriculum.stages.to_dict("records")
+        budgets = curriculum.budgets.drop(columns="name").to_dict("records")
+        return {
+            "study": self.study.name, "identity": self.study.identity, "inputs": self.study.inputs,
+            "preset": self.settings.preset, "seeds": {"study": config.seed, "discovery": self.discovery.seed,
+                                                      "curation": self.settings.seed},
+            "discovery": {"method": part.method, "signal": self.discovery.signal, "tau": part.tau, "gamma": part.gamma,
+                          "min_size": part.min_size, "modularity": part.modularity, "note": part.note},
+            "products": modes.essence(self.study),
+            "capabilities": self.capabilities.describe(), "unassigned": list(self.capabilities.unassigned),
+            "measured": int(self.scores.measured.sum()),
+            "curation": self.settings.to_dict(), "budgets": _plain(budgets), "stages": _plain(stages),
+            "counts": {key: curriculum.report[key] for key in ("pool", "budget", "rows", "left_out", "reasons")},
+            "sentences": curriculum.report["sentences"], "skipped": list(self.capabilities.skipped)}
+
+
+def with_settings(bench: Workbench, **changed: Any) -> Workbench:
+    """The same study and capabilities under changed curation settings. None leaves a setting as it is; `budget` also
+    takes texts such as `5%`; another `preset` brings its own defaults, the budget decided so far stays. Raises
+    DataError."""
+    changed = {key: value for key, value in changed.items() if value is not None}
+    if isinstance(changed.get("budget"), str):
+        changed["budget"] = read_budget(changed["budget"])
+    now = bench.settings
+    if changed.get("preset", now.preset) != now.preset:
+        settings = CurationSettings.of_preset(**({"budget": now.budget, "seed": now.seed} | changed))
+    else:
+        settings = CurationSettings.from_dict(now.to_dict() | changed)
+    return replace(bench, columns=bench.influence_columns, settings_override=settings)
+
+
+def open_workbench(study: Study) -> Workbench:
+    """The workbench of a finished study as its files have it, with the decisions copied beside it. Raises JobError."""
+    from cadc.data import read_table
+
+    scores = Scores.load(study)
+    return Workbench(study, scores, read_table(study.samples_file("pool")), read_table(study.samples_file("target")),
+                     read_decisions(study))
+
+
+def _plain(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Table records as JSON values: numpy numbers become Python's, NaN becomes None."""
+    def value(cell: Any) -> Any:
+        cell = cell.item() if isinstance(cell, np.generic) else cell
+        return None if isinstance(cell, float) and not np.isfinite(cell) else cell
+
+    return [{key: value(cell) for key, cell in record.items()} for record in records]

@@ -1,0 +1,323 @@
+"""A study in small: the real jobs on a few real rows, timed and weighed in a process of their own.
+
+The jobs themselves run, not copies of their loops, so whatever they do (batches, padding, kept prefixes, workers that
+share cores and memory bandwidth) is in the numbers. The small study lies in a scratch folder inside the study's own,
+with the same settings but fewer rows; the process starts as a worker does, so that threads and memory are a worker's.
+
+Shape letters: N pool samples, T checkpoints, R target vectors, P LoRA parameters.
+"""
+
+import dataclasses
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from cadc.errors import CadcError, JobError
+from cadc.study import Study, write_json
+from cadc.study.progress import Silent
+
+log = logging.getLogger(__name__)
+
+BLOCK = 64
+"""Pool rows are taken in blocks of neighbours of this many, so that batches are padded as in the whole pool."""
+AIM_S = 16.0
+"""Seconds of work aimed at for each job, judged by one row run alone (batches are faster); a slow model gets fewer
+rows, never fewer than LEAST."""
+LEAST = 4
+_VECTOR_BYTES = 256 << 20
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Rates:
+    """What was measured; seconds unless named otherwise."""
+
+    start: float
+    """From starting a process to the end of its imports."""
+    first_load: float
+    """Load the model for the first time in a process, the imports of its classes included."""
+    load: float
+    """Load it again."""
+    warmup_rest: float
+    """What the warm-up needs beside loading and steps: reading samples, writing checkpoints."""
+    fresh_row: float
+    """A warm-up row seen for the first time, a whole step divided by its rows."""
+    known_row: float
+    """A warm-up row seen before."""
+    target_row: float
+    """A target row of one pass, all T checkpoints."""
+    pool_row: float
+    """A pool row in one of the processes working at once, all T checkpoints, with `small_vectors` target vectors."""
+    pool_start: float
+    """From the start of attribution to the first row, and from the last row to the end."""
+    vector: float
+    """Product of a row's gradient with one more target vector, at one checkpoint."""
+    gram: float
+    """One multiply-add of the Gram matrices."""
+    write_mb: float
+    """Write one MB to disk and flush it."""
+    parameters: int
+    """P."""
+    number_bytes: float
+    """Bytes of one number of a target vector on disk."""
+    small_vectors: int
+    """R of the small study."""
+    pool_rows: int
+    workers: int
+    """Processes that worked at once."""
+    warmup_mb: float
+    """Peak memory of the process during the small warm-up."""
+    targets_mb: float
+    attribute_mb: float
+    """Peak memory of all processes of the small attribution."""
+    device_mb: float
+    """Peak device memory of the small study; 0 without a GPU."""
+
+
+def calibrate(study: Study, workers: int) -> Rates:
+    """Run the small study in a process of its own. Raises JobError or ModelError with what that process says."""
+    root = study.folder.parent.parent
+    quiet = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false"}
+    environment = quiet | dict(os.environ) | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    with tempfile.TemporaryDirectory(prefix="calibration-", dir=study.folder) as scratch:
+        command = [sys.executable, "-m", "cadc.estimate.calibration", str(root), study.identity, scratch,
+                   str(workers), repr(time.time())]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL,
+                              check=False)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    if not lines:
+        end = " ".join(done.stderr.split()[-60:])
+        raise JobError(f"the calibration of study {study.name!r} ended with code {done.returncode}: {end}")
+    said = json.loads(lines[-1])
+    if "error" in said:
+        raise JobError(said["error"])
+    return Rates(**said)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The process: cache root, identity, scratch folder, workers, time of its start."""
+    root, identity, scratch, workers, began = arguments
+    import torch  # noqa: F401  its import is part of the start
+
+    import cadc.models  # noqa: F401
+
+    start = time.time() - float(began)
+    try:
+        found = _measure(Study.open(identity, root=Path(root)), Path(scratch), int(workers), start)
+    except CadcError as error:
+        print(json.dumps({"error": str(error)}))
+        return 1
+    print(json.dumps(dataclasses.asdict(found)))
+    return 0
+
+
+def _measure(study: Study, scratch: Path, workers: int, start: float) -> Rates:
+    from cadc.gradients.attribute import run_attribute
+    from cadc.gradients.targets import run_targets
+    from cadc.jobs.meter import MB, Meter, size_of
+    from cadc.training.warmup import run_warmup
+
+    second, first_load = _row_seconds(study)
+    small, workers = _small_study(study, scratch, workers, second)
+    walls, peaks, device = {}, {}, 0.0
+    for job, run, options in (("warmup", run_warmup, {}), ("targets", run_targets, {}),
+                              ("attribute", run_attribute, {"workers": workers})):
+        with Meter(every_s=0.05) as meter:
+            began = time.perf_counter()
+            run(small, Silent(), **options)
+            walls[job] = time.perf_counter() - began
+        peaks[job], device = meter.memory_mb, max(device, meter.device_mb or 0.0)
+    fresh, known, steps = _warmup_rows(small)
+    rows, vectors, passes = _done(small)
+    vector, parameters, load = _vector_seconds(small, workers)
+    gram, write_mb = _gram_seconds(), _write_seconds(scratch)
+    shards = [json.loads(p.read_text()) for p in sorted(small.shards_folder.glob("shard-*.json"))]
+    busy = sum(s["seconds"] for s in shards)
+    count = sum(len(s["kept"]) for s in shards)
+    stored = size_of(small.targets_folder.glob("vectors-*")) / (small.config.checkpoints * vectors * parameters)
+    written = size_of((small.targets_folder,)) / MB * write_mb
+    return Rates(start=start, first_load=first_load, load=load, warmup_rest=max(walls["warmup"] - load - steps, 0.0),
+                 fresh_row=fresh, known_row=known, target_row=max(walls["targets"] - load - written, 0.0) / passes,
+                 pool_row=busy / count, pool_start=max(walls["attribute"] - busy / workers, 0.0), vector=vector,
+                 gram=gram, number_bytes=stored, write_mb=write_mb, parameters=parameters, small_vectors=vectors,
+                 pool_rows=rows, workers=workers, warmup_mb=peaks["warmup"], targets_mb=peaks["targets"],
+                 attribute_mb=peaks["attribute"], device_mb=device)
+
+
+def _small_study(study: Study, scratch: Path, workers: int, second: float) -> tuple[Study, int]:
+    """The study in small, ingested, and the number of processes it keeps busy; a row alone takes `second` seconds."""
+    from cadc.data import read_samples
+    from cadc.models.feed import by_length
+
+    config = study.config
+    rounds = 1 + (config.permutations if config.grounded else 0)
+    pool, target = (read_samples(study.samples_file(role)) for role in ("pool", "target"))
+    each = _rows(AIM_S / (second * config.checkpoints))
+    run = min(BLOCK, max(1, each // 2), config.shard_rows, -(-len(pool) // 2))
+    workers = max(1, min(workers, len(pool) // run))
+    chosen = _runs(by_length(pool, range(len(pool))), each * workers, run)
+    wanted = min(2 * BLOCK, _rows(AIM_S / (second * config.checkpoints * rounds)))
+    targets = _runs(by_length(target, range(len(target))), wanted, min(wanted, BLOCK))
+    batch = max(1, min(config.warmup_batch, int(AIM_S / second / 4), len(chosen) // 2))
+    settings = {"warmup_batch": batch, "warmup_min_rows": 2 * batch, "warmup_share": 1e-9, "warmup_epochs": 2,
+                "shard_rows": run, "landmarks": 1.0, "mode": "exact" if config.mode == "auto" else config.mode}
+    folder = scratch / "studies" / study.identity
+    small = dataclasses.replace(study, folder=folder, config=dataclasses.replace(config, **settings))
+    write_json(folder / "study.json", {"identity": study.identity, "created": study.created, "inputs": study.inputs,
+                                       "config": dataclasses.asdict(small.config)})
+    for role, rows in (("pool", chosen), ("target", targets)):
+        _copy_rows(study, small, role, rows)
+    return small, workers
+
+
+def _rows(wanted: float) -> int:
+    """Rows of one worker: whole blocks where time allows."""
+    return max(LEAST, int(wanted)) if wanted < BLOCK else min(4, int(wanted / BLOCK)) * BLOCK
+
+
+def _runs(ordered: Sequence[int], count: int, size: int) -> list[int]:
+    """About `count` of the rows ordered by length, ascending: evenly spread runs of `size` neighbours.
+
+    Neighbours, because batches of neighbours is what the whole pass makes: single rows spread over all lengths would
+    be padded far more.
+    """
+    runs = max(1, round(count / size))
+    if runs * size >= len(ordered):
+        return sorted(ordered)
+    starts = [round((i + 0.5) * len(ordered) / runs - size / 2) for i in range(runs)]
+    return sorted({ordered[start + k] for start in starts for k in range(size)})
+
+
+def _copy_rows(study: Study, small: Study, role: str, rows: Sequence[int]) -> None:
+    """The samples file with these rows only, and the way to its pictures."""
+    import pyarrow.parquet as pq
+
+    path = small.samples_file(role)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pq.read_table(study.samples_file(role)).take(list(rows)), path)
+    if study.ingest_images(role).exists():
+        small.ingest_images(role).symlink_to(study.ingest_images(role).resolve(), target_is_directory=True)
+
+
+def _row_seconds(study: Study) -> tuple[float, float]:
+    """Forward and backward of a row of middle length, alone (only to choose how many rows to measure), and the first
+    load of the model."""
+    from cadc.errors import DataError
+    from cadc.models import answer_losses, open_vlm, prefix
+    from cadc.models.feed import Feed
+
+    began = time.perf_counter()
+    vlm = open_vlm(study.config)
+    loaded = time.perf_counter() - began
+    feed = Feed(study, "pool", vlm)
+    order = feed.by_length(range(len(feed)))
+    reason = "the pool is empty"
+    for row in order[len(order) // 2:] + order[:len(order) // 2]:
+        try:
+            batch = vlm.collate([feed.encode(row)])
+        except DataError as error:
+            reason = str(error)
+            continue
+        clock = time.perf_counter if vlm.device == "cuda" else time.process_time  # other processes do not count
+        for _ in range(2):  # the first one warms libraries up
+            began = clock()
+            loss = answer_losses(vlm, prefix(vlm, batch)).sum()
+            loss.backward()
+            loss.item()  # waits for the device
+            seconds = clock() - began
+        return max(seconds, 1e-4), loaded
+    raise JobError(f"no pool row can be encoded, so nothing can be measured: {reason}")
+
+
+def _warmup_rows(small: Study) -> tuple[float, float, float]:
+    """Seconds per row at first sight and later, and of all steps together; the first step also checks the model."""
+    lines = [json.loads(line) for line in (small.warmup_folder / "log.jsonl").read_text().splitlines()]
+    each = [1 / max(line["samples_per_s"], 1e-3) for line in lines]  # seconds per row of each step
+    rows = json.loads((small.warmup_folder / "warmup.json").read_text())["rows"]
+    batch = small.config.warmup_batch
+    first = -(-rows // batch)
+    fresh = each[1:first] or each[:1]
+    known = each[first:] or each[-1:]
+    return sum(fresh) / len(fresh), sum(known) / len(known), sum(each) * min(batch, rows)
+
+
+def _done(small: Study) -> tuple[int, int, int]:
+    """Pool rows, target vectors and target row passes of the small study."""
+    about = json.loads((small.targets_folder / "targets.json").read_text())
+    grounded = small.config.grounded
+    units = len(about["units"])
+    vectors = len(about["samples"]) + units * (2 if grounded else 1)
+    still = set(about["text_only"])
+    moved = sum(n for name, n in zip(about["units"], about["counts"], strict=True) if name not in still)
+    passes = sum(about["counts"]) + (small.config.permutations * moved if grounded else 0)
+    scored = json.loads((small.shards_folder / "attribute.json").read_text())
+    return scored["rows"], vectors, passes
+
+
+def _vector_seconds(small: Study, workers: int) -> tuple[float, int, float]:
+    """Seconds to multiply one row's gradient with one target vector, the vectors too many for caches; P; and seconds
+    to load the model once more.
+
+    On a CPU `workers` threads do it at once, each with vectors of its own, as the workers will.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    import torch
+
+    from cadc.models import open_vlm
+
+    began = time.perf_counter()
+    vlm = open_vlm(small.config)
+    load = time.perf_counter() - began
+    on_gpu = vlm.device == "cuda"
+    count = max(16, min(512, _VECTOR_BYTES // (vlm.lora.size * 4)))
+
+    def timed(number: int) -> float:
+        blocks, rows = ([torch.ones(n, m.size, device=vlm.device, dtype=torch.bfloat16 if on_gpu else torch.float32)
+                         for m in vlm.lora.matrices] for n in (count, BLOCK))
+        times = []
+        for _ in range(3):
+            began = time.perf_counter()
+            for row, block in zip(rows, blocks, strict=True):
+                total = row @ block.t()
+            total[0, 0].item()  # waits for the device
+            times.append(time.perf_counter() - began)
+        return sorted(times)[1] / (BLOCK * count)
+
+    crew = 1 if on_gpu else workers
+    with ThreadPoolExecutor(crew) as pool:
+        return sum(pool.map(timed, range(crew))) / crew, vlm.lora.size, load
+
+
+def _gram_seconds() -> float:
+    """Seconds of one multiply-add in `targets.gram`."""
+    import torch
+
+    from cadc.gradients.targets import gram
+
+    vectors = torch.randn(256, 65_536)
+    gram(vectors)
+    began = time.perf_counter()
+    gram(vectors)
+    return (time.perf_counter() - began) / (256 * 256 * 65_536)
+
+
+def _write_seconds(scratch: Path) -> float:
+    """Seconds per MB written and flushed."""
+    import torch
+
+    from cadc.study import write_tensors
+
+    began = time.perf_counter()
+    write_tensors(scratch / "written.safetensors", {"x": torch.zeros(8 << 20)}, {})
+    return (time.perf_counter() - began) / 32
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,68 @@
+"""The T adapters of a warm-up, switched in one after the other."""
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from cadc.errors import JobError
+from cadc.gradients.capture import open_capture
+from cadc.study import Study
+from cadc.training import warmup
+
+if TYPE_CHECKING:
+    from cadc.models.load import Vlm
+
+
+class Checkpoints:
+    """The T adapters on the model's device, switched in one after the other."""
+
+    def __init__(self, vlm: "Vlm", eta: torch.Tensor) -> None:
+        """eta [T]: η_t; `add` brings the adapters."""
+        self.eta = eta
+        self.flats: list[torch.Tensor] = []
+        self.first: list[torch.Tensor] = []
+        self.second: list[torch.Tensor] = []
+        self.updates: list[int] = []
+        self._vlm = vlm
+        self.capture = open_capture(vlm)
+
+    def add(self, flat: torch.Tensor, first: torch.Tensor, second: torch.Tensor, updates: int) -> None:
+        """The next checkpoint: adapter, raw moments [P] each, and how many updates made them."""
+        kind = torch.float64 if self._vlm.dtype == torch.float64 else torch.float32
+        for store, value in ((self.flats, flat), (self.first, first), (self.second, second)):
+            store.append(value.to(self._vlm.device, kind))
+        self.updates.append(updates)
+
+    @classmethod
+    def of(cls, study: Study, vlm: "Vlm") -> "Checkpoints":
+        """Those of a study's warm-up. Raises JobError before it ran."""
+        from safetensors import safe_open
+        from safetensors.torch import load_file
+
+        done = warmup.finished(study)
+        if done is None:
+            raise JobError(f"study {study.name!r} has no warm-up yet. Run that job first.")
+        made = cls(vlm, torch.tensor(done["eta"], dtype=torch.float64))
+        for t in range(study.config.checkpoints):
+            path = warmup.checkpoint_file(study, t + 1)
+            state = load_file(path)
+            with safe_open(path, "pt") as handle:
+                updates = int(handle.metadata()["updates"])
+            made.add(*(vlm.lora.flatten(state, suffix) for suffix in ("", ".m", ".v")), updates)
+        return made
+
+    def __len__(self) -> int:
+        return len(self.flats)
+
+    def switch(self, t: int) -> None:
+        """Make checkpoint t (0 … T-1) the current adapter."""
+        self.capture.switch(self.flats[t])
+
+
+def open_model(study: Study) -> tuple["Vlm", Checkpoints]:
+    """The study's model with LoRA and its checkpoints, ready for gradients."""
+    from cadc.models import open_vlm
+
+    config = study.config
+    vlm = open_vlm(config)
+    return vlm, Checkpoints.of(study, vlm)

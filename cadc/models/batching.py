@@ -1,0 +1,75 @@
+"""Rows → batches of similar length, and what happens when one does not fit into memory."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+import torch
+
+from cadc.errors import DataError, ModelError
+from cadc.models.encode import Encoded
+
+if TYPE_CHECKING:
+    from cadc.models.feed import Feed
+
+log = logging.getLogger(__name__)
+
+ROWS, TOKENS = 64, 16_384
+"""A batch holds at most this many samples and padded tokens; fixed, so that the same rows always meet in the same
+batch."""
+
+Item = tuple[int, Encoded]
+R = TypeVar("R")
+
+
+def encoded_rows(feed: "Feed", rows: Iterable[int], failed: dict[int, str]) -> Iterator[Item]:
+    """Encode rows in turn, ahead of the reader where that pays; one that cannot be encoded goes into `failed` with its
+    reason."""
+    for row, outcome in feed.ahead(rows):
+        if isinstance(outcome, DataError):
+            log.info("row %d set aside", row)
+            failed[row] = str(outcome)
+        else:
+            yield row, outcome
+
+
+def packed(items: Iterable[Item], rows: int = ROWS, tokens: int = TOKENS) -> Iterator[list[Item]]:
+    """Group neighbours into batches of at most `rows` samples and `tokens` padded tokens."""
+    batch: list[Item] = []
+    longest = 0
+    for item in items:
+        length = max(longest, item[1].length)
+        if batch and (len(batch) == rows or (len(batch) + 1) * length > tokens):
+            yield batch
+            batch, length = [], item[1].length
+        batch.append(item)
+        longest = length
+    if batch:
+        yield batch
+
+
+def halving(run: Callable[[Sequence[Item]], R], batch: Sequence[Item]) -> Iterator[tuple[Sequence[Item], R]]:
+    """Run a batch; when memory does not suffice, run its halves instead. Raises ModelError when one sample is too
+    much."""
+    try:
+        done = run(batch)
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        if len(batch) == 1:
+            raise ModelError(f"one sample of {batch[0][1].length} tokens does not fit into memory. Lower max_tokens or "
+                             "use a larger device.") from error
+    else:
+        yield batch, done
+        return
+    log.warning("batch of %d does not fit into memory: halved", len(batch))
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    middle = len(batch) // 2
+    yield from halving(run, batch[:middle])
+    yield from halving(run, batch[middle:])
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out: the CPU allocator has no exception class of its own."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)

@@ -1,0 +1,299 @@
+"""Influence of every pool sample on every capability, from what attribution kept (CADC §4, METHOD §4).
+
+N pool samples, T checkpoints, M target units, K capabilities, S single target samples. Everything here is a pure
+function of the scores; nothing is trained and no gradient is read. One capability is one column, and a column depends
+on its members alone: so after a move only two columns are computed again, and the result is bit for bit that of a
+fresh start, whatever was clicked.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from cadc.arrays import spearman
+from cadc.errors import DataError
+from cadc.scores.scores import Scores
+
+T = TypeVar("T")
+
+CHUNK = 1 << 15
+"""Rows worked on at once: 32 768 float64 accumulators stay in the cache of one core."""
+UNATTRIBUTED = "unattributed"
+"""How `flows` calls rows of no pool."""
+
+
+class InfluenceColumns:
+    """Computes influence columns and remembers them by their content: a capability's members, preset, signal and scale.
+
+    Keep one per study for as long as its scores are open; threads may share it. A column is 4·N bytes; the `keep`
+    most recently used stay.
+    """
+
+    def __init__(self, scores: Scores, keep: int = 64) -> None:
+        self.scores = scores
+        self._keep = keep
+        self._columns: OrderedDict[tuple, np.ndarray] = OrderedDict()
+        self._moments: tuple[np.ndarray, np.ndarray] | None = None
+        self._nearest: np.ndarray | None = None
+        self._loss_rank: np.ndarray | None = None
+        self._self: np.ndarray | None = None
+        self._remembered: dict[Hashable, Any] = {}
+        self._lock = threading.RLock()
+
+    def influence(
+        self, of_unit: Sequence[int], *, preset: str, signal: str = "plain", scale: str = "unit"
+    ) -> np.ndarray:
+        """Inf^Traj(z, c_k), float32 [N, K]; see `capability_influence`."""
+        of_unit = np.asarray(of_unit, np.int64)
+        self._check(of_unit, preset, signal, scale)
+        k = int(of_unit.max(initial=-1)) + 1
+        out = np.empty((k, len(self.scores.index)), np.float32)
+        for c in range(k):
+            out[c] = self._column(tuple(np.flatnonzero(of_unit == c).tolist()), preset, signal, scale)
+        return out.T  # [N, K]
+
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of each near column over the pool: float64 [M], [M] (METHOD §4, z-scores)."""
+        with self._lock:
+            if self._moments is None:
+                near = self.scores.near
+                mean = np.array([np.mean(near[m], dtype=np.float64) for m in range(len(near))])
+                sd = np.array([np.std(near[m], dtype=np.float64) for m in range(len(near))])
+                self._moments = mean, sd
+            return self._moments
+
+    def z_score(self, unit: int, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """near(z, s) standardised over the whole pool: float64, one value per row; 0 where a column is constant."""
+        mean, sd = self.moments()
+        values = np.asarray(self.scores.near[unit, rows], np.float64) - mean[unit]
+        return values / sd[unit] if sd[unit] > 0 else np.zeros_like(values)
+
+    def nearest(self) -> np.ndarray:
+        """The unit s with the largest z-scored near(z, s), int32 [N]: the same for any choice of capabilities."""
+        with self._lock:
+            if self._nearest is None:
+                units, rows = self.scores.near.shape
+                best = np.empty(rows, np.int32)
+                for start in range(0, rows, CHUNK):
+                    piece = slice(start, start + CHUNK)
+                    best[piece] = np.argmax(np.stack([self.z_score(m, piece) for m in range(units)]), 0)
+                self._nearest = best
+            return self._nearest
+
+    def remember(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """Anything else that follows from these scores alone (a partition): computed at the first call for a key."""
+        with self._lock:
+            if key not in self._remembered:
+                self._remembered[key] = compute()
+            return self._remembered[key]
+
+    def self_influence(self) -> np.ndarray:
+        """Inf^Self, float32 [N, T]; see the function of this name."""
+        with self._lock:
+            if self._self is None:
+                self._self = self_influence(self.scores)
+            return self._self
+
+    def loss_rank(self) -> np.ndarray:
+        """Place of each row in its nearest unit by last-checkpoint loss, highest first from 0: int32 [N].
+
+        Of equal losses the later row comes first.
+        """
+        with self._lock:
+            if self._loss_rank is None:
+                nearest, rows = self.nearest(), len(self.scores.index)
+                order = np.lexsort((-np.arange(rows), -np.asarray(self.scores.loss[:, -1]), nearest))
+                size = np.bincount(nearest, minlength=len(self.scores.units))
+                rank = np.empty(rows, np.int32)
+                rank[order] = np.arange(rows) - (np.cumsum(size) - size)[nearest[order]]
+                self._loss_rank = rank
+            return self._loss_rank
+
+    def _check(self, of_unit: np.ndarray, preset: str, signal: str, scale: str) -> None:
+        allowed = {"preset": (preset, ("studio", "paper")), "signal": (signal, ("plain", "grounded")),
+                   "scale": (scale, ("unit", "raw"))}
+        for name, (value, values) in allowed.items():
+            if value not in values:
+                raise DataError(f"{name} {value!r}: expected one of {', '.join(values)}.")
+        if of_unit.shape != (len(self.scores.units),):
+            raise DataError(f"{of_unit.size} unit assignments for {len(self.scores.units)} target units.")
+        if preset == "paper" and signal == "grounded" and not self.scores.has_grounded:
+            raise DataError(
+                "this study has no grounded target gradients. Use the plain signal, or run it with grounded=true."
+            )
+
+    def _column(self, members: tuple[int, ...], preset: str, signal: str, scale: str) -> np.ndarray:
+        key = (members, preset) if preset == "studio" else (members, preset, signal, scale)
+        with self._lock:
+            if key not in self._columns:
+                self._columns[key] = (
+                    self._studio(members) if preset == "studio" else self._paper(members, signal, scale)
+                )
+            self._columns.move_to_end(key)
+            while len(self._columns) > self._keep:
+                self._columns.popitem(last=False)
+            return self._columns[key]
+
+    def _studio(self, members: tuple[int, ...]) -> np.ndarray:
+        """max over s ∈ c of z-scored near(z, s): float32 [N]."""
+        column = np.full(len(self.scores.index), -np.inf if members else 0.0, np.float32)
+        for unit in members:
+            np.maximum(column, self.z_score(unit).astype(np.float32), out=column)
+        return column
+
+    def _paper(self, members: tuple[int, ...], signal: str, scale: str) -> np.ndarray:
+        """Σ_t η_t cos(Γ_t(z), ḡ_t(c)): float32 [N], summed in float64 in the order of the members."""
+        grounded = signal == "grounded"
+        dots = self.scores.dots_grounded if grounded else self.scores.dots  # [T, M, N]
+        gram = np.asarray(self.scores.gram_grounded if grounded else self.scores.gram, np.float64)
+        weight = capability_weights(gram, members, scale) * np.asarray(self.scores.eta, np.float64)[:, None]  # [T, |c|]
+        rows = len(self.scores.index)
+        column = np.empty(rows, np.float32)
+        for start in range(0, rows, CHUNK):
+            total = np.zeros(min(CHUNK, rows - start))
+            for t in range(len(weight)):
+                for unit, w in zip(members, weight[t], strict=True):
+                    total += w * dots[t, unit, start:start + CHUNK].astype(np.float64)
+            column[start:start + CHUNK] = total
+        return column
+
+
+def capability_weights(gram: np.ndarray, members: Sequence[int], scale: str) -> np.ndarray:
+    """Weights a_t(s) with cos(Γ_t(z), ḡ_t(c)) = Σ_{s∈c} a_t(s) · ⟨Γ_t(z), ḡ_t(s)⟩/‖Γ_t(z)‖ (METHOD §4): float64 [T,
+    |c|].
+
+    gram: [T, M, M]. scale `unit`: each unit first scaled to unit norm; `raw`: the mean of the raw unit gradients. The
+    norm of the capability's mean comes from the Gram matrix; where it vanishes the weights are 0.
+    """
+    block = np.asarray(gram, np.float64)[:, members][:, :, members]  # [T, |c|, |c|]
+    norm = np.sqrt(np.maximum(np.einsum("tss->ts", block), 0))
+    weight = np.ones_like(norm)
+    if scale == "unit":
+        weight = np.divide(1.0, norm, out=np.zeros_like(norm), where=norm > 0)
+    square = np.einsum("ta,tab,tb->t", weight, block, weight)  # ‖Σ_s w_s ḡ(s)‖²
+    # Members that cancel leave rounding, not zero: below 1e-12 of the sum of squares there is no direction to speak of.
+    defined = square > 1e-12 * np.einsum("ta,ta->t", weight**2, norm**2)
+    length = np.sqrt(np.where(defined, square, 1.0))
+    return np.where(defined[:, None], weight / length[:, None], 0.0)
+
+
+def capability_influence(scores: Scores, of_unit: Sequence[int], *, preset: str, signal: str = "plain",
+                         scale: str = "unit") -> np.ndarray:
+    """Influence of each pool sample on each capability: float32 [N, K] (CADC §4, METHOD §4).
+
+    of_unit: M positions 0…K-1, -1 unassigned. `paper`: Σ_t η_t cos(Γ_t(z), ḡ_t(c_k)) from dots and Gram, signal
+    `plain` or `grounded`, scale `unit` or `raw`. `studio`: max over s ∈ c_k of near(z, s), each unit's column
+    z-scored over the pool (signal and scale do not enter). Raises DataError for an unknown choice or a grounded
+    signal that was not computed.
+    """
+    return InfluenceColumns(scores).influence(of_unit, preset=preset, signal=signal, scale=scale)
+
+
+def held_out_correlation(columns: InfluenceColumns, held_out: Scores, of_unit: Sequence[int], *, preset: str,
+                         signal: str = "plain", scale: str = "unit") -> np.ndarray:
+    """How well predicted rows are ranked on each capability: float64 [K], Spearman between the influence of measured
+    rows and the same computed from what was predicted for them unseen (`Scores.held_out`, decision 0013)."""
+    known = columns.influence(of_unit, preset=preset, signal=signal, scale=scale)[columns.scores.measured]
+    return spearman(known, capability_influence(held_out, of_unit, preset=preset, signal=signal, scale=scale))
+
+
+def self_influence(scores: Scores) -> np.ndarray:
+    """Inf^Self(z; t) = η_t · ‖g_t(z)‖² (CADC §4): float32 [N, T]."""
+    return (np.asarray(scores.gradient_norm, np.float32) ** 2) * np.asarray(scores.eta, np.float32)
+
+
+def assign(influence: np.ndarray, floor: float = 0.0) -> np.ndarray:
+    """The capability of largest influence where that exceeds `floor`, else -1 (unattributed): int32 [N]; ties: the
+    first."""
+    rows, k = influence.shape
+    if k == 0:
+        return np.full(rows, -1, np.int32)
+    best, value = np.zeros(rows, np.int32), np.array(influence[:, 0])
+    for c in range(1, k):
+        better = influence[:, c] > value
+        best[better] = c
+        np.maximum(value, influence[:, c], out=value)
+    best[~(value > floor)] = -1
+    return best
+
+
+def own_influence(influence: np.ndarray, pool: np.ndarray) -> np.ndarray:
+    """Each row's influence on the capability of its pool, float32 [N]; its largest influence where it has no pool."""
+    if influence.shape[1] == 0:
+        return np.zeros(len(pool), np.float32)
+    out = influence.max(1)
+    attributed = np.flatnonzero(pool >= 0)
+    out[attributed] = influence[attributed, pool[attributed]]
+    return out
+
+
+def flows(source: Sequence[str], pool: np.ndarray, influence: np.ndarray, names: Sequence[str]) -> pd.DataFrame:
+    """What flows from each source into each capability (CADC Fig. 2): one row per pair that has rows.
+
+    DataFrame(source, capability, k, rows, influence, mean): `influence` is Σ max(Inf^Traj, 0) over the rows of that
+    pool, the thickness of a Sankey link; `mean` the plain mean. k = -1 is the unattributed pool, influence of its
+    best capability.
+    """
+    codes, sources = pd.factorize(np.asarray(source, dtype=object), sort=True)
+    k, own = len(names), own_influence(influence, pool).astype(np.float64)
+    cell = codes * (k + 1) + pool + 1
+    size = len(sources) * (k + 1)
+    rows = np.bincount(cell, minlength=size)
+    thick = np.bincount(cell, np.maximum(own, 0), minlength=size)
+    total = np.bincount(cell, own, minlength=size)
+    there = np.flatnonzero(rows)
+    labels = [UNATTRIBUTED, *names]
+    return pd.DataFrame(
+        {
+            "source": [sources[i // (k + 1)] for i in there],
+            "capability": [labels[i % (k + 1)] for i in there],
+            "k": there % (k + 1) - 1,
+            "rows": rows[there],
+            "influence": thick[there],
+            "mean": total[there] / rows[there],
+        }
+    )
+
+
+def self_by_capability(self_inf: np.ndarray, pool: np.ndarray, k: int) -> np.ndarray:
+    """Mean self-influence of each pool at each checkpoint: float64 [K, T]; NaN for a pool without rows."""
+    inside = pool >= 0
+    size = np.bincount(pool[inside], minlength=k)[:k]
+    sums = np.stack(
+        [np.bincount(pool[inside], self_inf[inside, t], minlength=k)[:k] for t in range(self_inf.shape[1])], 1
+    )
+    return np.divide(sums, size[:, None], out=np.full(sums.shape, np.nan), where=size[:, None] > 0)
+
+
+def served(scores: Scores | InfluenceColumns, rows: np.ndarray, of_unit: Sequence[int], *,
+           capability: np.ndarray | None = None, top: int = 1) -> pd.DataFrame:
+    """The target samples that pool rows serve best: the reason shown beside each row (METHOD §4).
+
+    rows: int [n] positions 0…N-1. Considered are the assigned units — with `capability` (int [n], -1: any) only the
+    units of that capability. They are ranked by z-scored near(z, s); of each the target sample that won is named.
+    Returns DataFrame(position, rank, unit, target, target_index, value): unit 0…M-1, target 0…S-1, value near(z, s).
+    """
+    columns = scores if isinstance(scores, InfluenceColumns) else InfluenceColumns(scores)
+    rows, of_unit, scores = np.asarray(rows, np.int64), np.asarray(of_unit), columns.scores
+    z = np.stack([columns.z_score(m, rows) for m in range(len(of_unit))], 1)  # [n, M]
+    allowed = np.broadcast_to(of_unit >= 0, z.shape).copy()
+    if capability is not None:
+        wanted = np.asarray(capability)[:, None]
+        allowed &= (wanted < 0) | (of_unit[None, :] == wanted)
+    z[~allowed] = -np.inf
+    best = np.empty((len(rows), min(top, len(of_unit))), np.int64)
+    for rank in range(best.shape[1]):
+        best[:, rank] = z.argmax(1)
+        z[np.arange(len(rows)), best[:, rank]] = -np.inf
+    keep = np.take_along_axis(allowed, best, 1).ravel()
+    position = np.repeat(rows, best.shape[1])[keep]
+    rank = np.tile(np.arange(best.shape[1]), len(rows))[keep]
+    unit = best.ravel()[keep]
+    target = np.asarray(scores.winner[unit, position], np.int64)
+    return pd.DataFrame({"position": position, "rank": rank, "unit": unit, "target": target,
+                         "target_index": np.asarray(scores.sample_index)[target],
+                         "value": np.asarray(scores.near[unit, position], np.float64)})

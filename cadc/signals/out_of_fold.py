@@ -1,0 +1,342 @@
+"""Which rows look wrong to models that never trained on them: the cross-fitted loss (docs/decisions/0016).
+
+The warm-up has seen too little to tell a wrong answer from a hard one. So a fifth of the pool, chosen in rounds over
+all target samples, is split in two folds; a model trained on one fold gives the loss of every row outside it. The
+target samples that gradients see teach too (docs/decisions/0018), half of them each model: their answers are right. A
+second round leaves out what looked wrong in the first and splits anew. N scored pool rows, S single target samples, M
+units, G target samples that gradients see.
+"""
+
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cadc.errors import JobError
+from cadc.jobs.processes import end_with_parent
+from cadc.scores.influence import InfluenceColumns
+from cadc.scores.scores import Scores
+from cadc.selection.filters import looks_wrong, repeated
+from cadc.selection.rounds import Taken, round_robin
+from cadc.signals.folds import FOLDS, candidate_rows, fold_batch, fold_steps, repeats, work
+from cadc.study import Study, replacing, write_array
+from cadc.study.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    from cadc.models import Vlm
+    from cadc.training.prefix_cache import PrefixCache
+
+RISE = 10
+"""Steps of the short linear rise at the start of a training."""
+BATCH = 64
+"""Rows per forward when losses are read; progress is told after each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What the models of one study are trained on."""
+
+    index: np.ndarray
+    """int64 [N]: positions in the pool file."""
+    fold: np.ndarray
+    """int8 [rounds, N]: fold of each row in each round; near-duplicates share theirs."""
+    open: np.ndarray
+    """bool [N]: may be trained on: none that repeats a target sample, one of each group of near-duplicates."""
+    taught: np.ndarray
+    """int64 [G]: positions in the target file of the samples that teach; [0] where none shall."""
+    taught_fold: np.ndarray
+    """int8 [rounds, G]: fold of each of them; near-duplicates share theirs."""
+
+
+def run_crossfit(study: Study, progress: Progress, *, workers: int = 1) -> None:
+    """The crossfit job: rounds of two models; `crossfit_loss` [N] and `crossfit_target` [S] beside the other scores.
+
+    workers: on a CPU the two models of a round are made side by side where this is more than one; the numbers are the
+    same. Idempotent; a stop repeats at most the models that were being made. Raises Cancelled, and what opening the
+    base raises.
+    """
+    rounds = study.config.crossfit
+    if not rounds:
+        progress.note("switched off (crossfit=0): rows that look wrong are found by the loss of the last checkpoint")
+        return
+    scores = Scores.load(study)
+    if scores.has_crossfit:
+        progress.note("the cross-fitted loss is there already")
+        return
+    columns, question = InfluenceColumns(scores), _question(study, scores)
+    want = candidate_rows(study.config, len(scores.index))
+    progress.start(sum(work(study.config, len(scores.index), len(scores.sample_index), len(question.taught))),
+                   unit="samples")
+    found: list[tuple[np.ndarray, np.ndarray]] = []
+    with _SideBySide(progress) if workers > 1 and not _on_gpu() else _OneByOne(progress) as maker:
+        for number in range(rounds):
+            own = question.open.copy()
+            if found:
+                own &= ~looks_wrong(columns, *_mean(found))
+            rows = teaching_rows(columns, own, want)
+            found.append(_round(study, question, rows, number, scores, maker))
+    loss, target = _mean(found)
+    for name, values in (("crossfit_target", target), ("crossfit_loss", loss)):  # the loss last: it alone counts
+        write_array(study.scores_folder / f"{name}.npy", values)
+
+
+def teaching_rows(columns: InfluenceColumns, open_rows: np.ndarray, want: int) -> np.ndarray:
+    """Positions of up to `want` open rows, taken in rounds over the single target samples of all units."""
+    units = np.arange(len(columns.scores.units))
+    taken = Taken(open_rows, np.zeros(0, np.int64), 0)
+    chosen = []
+    for position, *_ in round_robin(columns.scores, units, open_rows, taken):
+        if len(chosen) == want:
+            break
+        if taken.free(position):
+            taken.take(position)
+            chosen.append(position)
+    return np.sort(np.array(chosen, np.int64))
+
+
+def _question(study: Study, scores: Scores) -> Question:
+    """Folds by near-duplicate group, seeded."""
+    from cadc.data import read_samples
+    from cadc.data.contamination import picture_hashes, repeats_target
+    from cadc.gradients.choice import gradient_samples
+
+    pool, target = (read_samples(study.samples_file(role)) for role in ("pool", "target"))
+    by_index = {s.index: s for s in pool}
+    contaminated = repeats_target([by_index[int(i)] for i in scores.index], target, picture_hashes(study))
+    groups = _groups(study, "pool", scores.index)
+    taught = np.zeros(0, np.int64)
+    if study.config.crossfit_target:
+        taught = np.array(sorted(target[p].index for p in set.union(*gradient_samples(study.config, target))), np.int64)
+    rounds, seed = range(study.config.crossfit), study.config.seed
+    return Question(index=np.asarray(scores.index), fold=np.stack([_folds(groups, [seed, 91, r]) for r in rounds]),
+                    open=~contaminated & ~repeated(groups, ~contaminated, np.zeros(len(contaminated), bool)),
+                    taught=taught,
+                    taught_fold=np.stack([_folds(_groups(study, "target", taught), [seed, 92, r]) for r in rounds]))
+
+
+def _groups(study: Study, role: str, index: np.ndarray) -> np.ndarray:
+    """Near-duplicate group of each of these samples."""
+    from cadc.data import read_table
+
+    return read_table(study.samples_file(role)).set_index("index")["group"].loc[np.asarray(index)].to_numpy()
+
+
+def _folds(groups: np.ndarray, seed: list[int]) -> np.ndarray:
+    """int8 [len(groups)]: fold of each sample, one for all of a group."""
+    names, group = np.unique(groups, return_inverse=True)
+    return (np.random.default_rng(seed).permutation(len(names)) % FOLDS)[group].astype(np.int8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One model: the rows it trains on and those it judges."""
+
+    study: Study
+    number: int
+    fold: int
+    inside: np.ndarray
+    """Positions in the pool file that it trains on."""
+    taught: np.ndarray
+    """Positions in the target file that it trains on."""
+    outside: np.ndarray
+    """Positions in the pool file whose loss it reads."""
+    samples: np.ndarray
+    """Positions in the target file whose loss it reads."""
+
+    @property
+    def path(self) -> Path:
+        """Where its losses are kept."""
+        return self.study.crossfit_folder / f"round-{self.number}-fold-{self.fold}.npz"
+
+    @property
+    def work(self) -> int:
+        """Samples trained on and read."""
+        config, rows = self.study.config, len(self.inside) + len(self.taught) * self.repeats
+        return fold_steps(config, rows) * fold_batch(config, rows) + len(self.outside) + len(self.samples)
+
+    @property
+    def repeats(self) -> int:
+        """How often each target sample stands in a pass."""
+        return repeats(self.study.config, len(self.inside), len(self.taught))
+
+
+def _round(study: Study, question: Question, rows: np.ndarray, number: int, scores: Scores,
+           maker: "_OneByOne | _SideBySide") -> tuple[np.ndarray, np.ndarray]:
+    """(loss [N], target loss [S]) of one round: each row by the model of the other fold, a target sample by the model
+    that it did not teach, or by both."""
+    own, singles = question.fold[number], np.asarray(scores.sample_index)
+    tasks, outside, judged = [], [], []
+    for fold in range(FOLDS):
+        taught = question.taught[question.taught_fold[number] == fold]
+        outside.append(np.flatnonzero(own != fold))
+        judged.append(np.flatnonzero(~np.isin(singles, taught)))
+        tasks.append(Task(study=study, number=number, fold=fold, inside=question.index[rows[own[rows] == fold]],
+                          taught=taught, outside=question.index[outside[fold]], samples=singles[judged[fold]]))
+    maker.make([task for task in tasks if not task.path.exists()])
+    loss, target, times = np.empty(len(question.index), np.float32), np.zeros(len(singles)), np.zeros(len(singles))
+    for task, places, seen in zip(tasks, outside, judged, strict=True):
+        loss[places], found = _read(task.path, study)
+        target[seen] += found
+        times[seen] += 1
+    return loss, (target / times).astype(np.float32)
+
+
+class _OneByOne:
+    """Makes models in this process; the base is loaded once."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress, self._judge = progress, None
+
+    def __enter__(self) -> "_OneByOne":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._judge = None
+
+    def make(self, tasks: list[Task]) -> None:
+        for task in tasks:
+            self._progress.note(f"round {task.number + 1} of {task.study.config.crossfit}, model {task.fold + 1} of "
+                                f"{FOLDS}: {len(task.inside)} rows")
+            self._judge = self._judge or open_fold_model(task.study)
+            _write(task.path, task.study, *_model(task, self._judge, self._progress))
+
+
+class _SideBySide:
+    """Makes the models of a round side by side, one torch thread each; the processes and the prefixes they keep last
+    for all rounds."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._pool = ProcessPoolExecutor(FOLDS, mp_context=get_context("spawn"), initializer=_begin)
+
+    def __enter__(self) -> "_SideBySide":
+        return self
+
+    def __exit__(self, kind: object, *exception: object) -> None:
+        if kind is not None:
+            for process in list((self._pool._processes or {}).values()):  # kill_workers() only comes with Python 3.14
+                process.kill()
+        self._pool.shutdown(cancel_futures=True)
+
+    def make(self, tasks: list[Task]) -> None:
+        if not tasks:
+            return
+        sizes = " and ".join(str(len(task.inside)) for task in tasks)
+        self._progress.note(f"round {tasks[0].number + 1} of {tasks[0].study.config.crossfit}: models side by side, "
+                            f"{sizes} rows")
+        waiting = {self._pool.submit(_make_alone, task): task for task in tasks}
+        while waiting:
+            done, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+            for future in done:
+                future.result()
+                self._progress.step(waiting.pop(future).work)
+            self._progress.step(0)  # a cancel is seen here
+
+
+_HERE: dict[str, "FoldModel"] = {}
+"""Of a process that makes models: the base it has loaded, by study folder."""
+
+
+def _begin() -> None:
+    """In a process of its own, once."""
+    import torch
+    from transformers.utils import logging as transformers_logging
+
+    end_with_parent()
+    transformers_logging.disable_progress_bar()
+    torch.set_num_threads(1)
+
+
+def _make_alone(task: Task) -> None:
+    """In a process of its own."""
+    folder = str(task.study.folder)
+    if folder not in _HERE:
+        _HERE[folder] = open_fold_model(task.study)
+    _write(task.path, task.study, *_model(task, _HERE[folder], Silent()))
+
+
+def _on_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldModel:
+    """The base model with an adapter, and prefixes of pool and target samples in one bank."""
+
+    vlm: "Vlm"
+    bank: "PrefixCache"
+    pool: dict[int, int]
+    """Position in the pool file → row of the bank."""
+    target: dict[int, int]
+    """Position in the target file → row of the bank."""
+
+
+def open_fold_model(study: Study) -> FoldModel:
+    """Load the base with an adapter. Raises ModelError."""
+    from cadc.models import open_vlm
+    from cadc.models.feed import Feed
+    from cadc.training.prefix_cache import PrefixCache
+
+    vlm = open_vlm(study.config)
+    pool, target = Feed(study, "pool", vlm), Feed(study, "target", vlm)
+    size = len(pool.samples)
+
+    def encode(row: int):  # noqa: ANN202
+        return pool.encode(row) if row < size else target.encode(row - size)
+
+    return FoldModel(vlm=vlm, bank=PrefixCache(vlm, encode), pool={s.index: row for row, s in enumerate(pool.samples)},
+                 target={s.index: size + row for row, s in enumerate(target.samples)})
+
+
+def _model(task: Task, judge: FoldModel, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
+    """Train on the rows `inside` and the target samples `taught`; the losses of the rows `outside` and of the target
+    samples it did not train on."""
+    from cadc.training.loop import train_fresh
+    from cadc.training.schedule import plan
+
+    config, taught = task.study.config, judge.bank.usable([judge.target[int(i)] for i in task.taught])
+    rows = np.array([*(judge.pool[int(i)] for i in task.inside), *taught * task.repeats])
+    seed = config.seed * 100 + task.number * FOLDS + task.fold
+    batches = plan(len(rows), None, steps=fold_steps(config, len(rows)), batch=fold_batch(config, len(rows)), seed=seed)
+    train_fresh(judge.vlm, judge.bank, rows[batches], seed=seed, learning_rate=config.learning_rate, rise=RISE,
+                progress=progress)
+    return (_losses(judge, [judge.pool[int(i)] for i in task.outside], progress),
+            _losses(judge, [judge.target[int(i)] for i in task.samples], progress))
+
+
+def _losses(judge: FoldModel, rows: list[int], progress: Progress) -> np.ndarray:
+    """float32 [len(rows)]: losses of these rows of the bank under the model as it is now."""
+    from cadc.training.loop import losses
+
+    found = []
+    for start in range(0, len(rows), BATCH):
+        chunk = rows[start:start + BATCH]
+        found.append(losses(judge.vlm, judge.bank, chunk, BATCH).numpy())
+        progress.step(len(chunk))
+    return np.concatenate(found) if found else np.empty(0, np.float32)
+
+
+def _mean(found: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    loss, target = zip(*found, strict=True)
+    return np.mean(loss, 0, dtype=np.float32), np.mean(target, 0, dtype=np.float32)
+
+
+# ---- files -----------------------------------------------------------------------------------------------------------
+def _write(path: Path, study: Study, loss: np.ndarray, target: np.ndarray) -> None:
+    with replacing(path) as handle:
+        np.savez(handle, loss=loss, target=target, identity=np.array(study.identity))
+
+
+def _read(path: Path, study: Study) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            if str(found["identity"]) == study.identity:
+                return found["loss"], found["target"]
+    except (ValueError, KeyError, OSError) as error:
+        raise JobError(f"{path} cannot be read ({error}). Delete it and run the job again.") from error
+    raise JobError(f"{path} belongs to another study. Delete it and run the job again.")

@@ -1,0 +1,8 @@
+"""A study: one question asked of one pool; its settings, its files, what was decided about it."""
+
+from cadc.study.config import PARTS, PRESETS, StudyConfig
+from cadc.study.files import file_digest, replacing, write_array, write_json, write_tensors
+from cadc.study.study import Study, cache_root, identity_of
+
+__all__ = ["PARTS", "PRESETS", "Study", "StudyConfig", "cache_root", "file_digest", "identity_of", "replacing",
+           "write_array", "write_json", "write_tensors"]

@@ -1,0 +1,141 @@
+"""The settings of a study: everything that changes what a worker computes."""
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from cadc.errors import DataError
+
+PRESETS = ("studio", "paper")
+PARTS = ("language", "connector", "vision")
+"""Parts of a model that can be adapted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyConfig:
+    """Everything that changes what a worker computes. Same config and same inputs: same identity, same cache."""
+
+    pool: str
+    """Path of the instruction pool."""
+    target: str
+    """Path of the target benchmark."""
+    images: str = ""
+    """Image root of pool and target; '' means the folder of each file."""
+    unit_column: str = ""
+    """Column of the target file that names its units; '' makes every sample a unit of its own."""
+    model: str
+    """Hugging Face id or local folder of the base model."""
+    preset: str = "studio"
+    """`paper` or `studio` (METHOD §3): the default choices of later steps; both stay available."""
+    seed: int = 0
+    """Seeds warm-up sampling, adapter initialisation and picture permutations."""
+    lora_rank: int = 8
+    """Rank r of every LoRA matrix."""
+    lora_alpha: float = 16.0
+    """LoRA scale is alpha / r."""
+    lora_layers: str = "all"
+    """`all`, or `last:k` for adapters on the last k language-model layers only."""
+    lora_targets: str = "language"
+    """Parts that get adapters: `language`, `connector`, `vision`, or several joined by `+` (`language+connector`)."""
+    precision: str = "auto"
+    """Base weights and activations: `auto` (bfloat16 on a GPU, else float32), `float32`, `bfloat16` or `float64`."""
+    quantization: str = "none"
+    """Base weights in `8bit` or `4bit` through bitsandbytes, or `none`."""
+    warmup_share: float = 0.1
+    """Share of the pool that the warm-up trains on (LESS: 0.05)."""
+    warmup_min_rows: int = 256
+    """The warm-up never trains on fewer rows than this (or the whole pool)."""
+    warmup_epochs: int = 4
+    """Passes over that share; checkpoints are spread evenly over them."""
+    warmup_batch: int = 32
+    """Samples per optimiser step."""
+    learning_rate: float = 3e-3
+    """Peak AdamW learning rate of the warm-up (short linear rise, then linear decay to a tenth)."""
+    checkpoints: int = 4
+    """T, the number of checkpoints kept."""
+    features: str = "adam"
+    """Training-side feature Γ (METHOD §2): `adam`, `less` or `sgd`."""
+    grounded: bool = True
+    """Also compute grounded target gradients (METHOD §2)."""
+    permutations: int = 2
+    """P, picture permutations per unit for the grounded gradient."""
+    mode: str = "auto"
+    """Products with full target vectors: `exact`; with random projections: `sketch`; `auto`: exact where they fit."""
+    sketch_dim: int = 4096
+    """Numbers per vector in `sketch` mode, over all LoRA matrices together."""
+    pool_sketch: int = 0
+    """Numbers kept per pool row and checkpoint as a random projection of Γ, for the pool map; 0 keeps none."""
+    landmarks: float = 1.0
+    """Share of the pool whose gradients are computed; the other rows' influences are predicted from one forward."""
+    crossfit: int = 2
+    """Rounds of the cross-fitted loss, which finds rows that look wrong (docs/decisions/0016); 0 switches it off."""
+    crossfit_share: float = 0.2
+    """Share of the pool that its models are trained on, half of it each."""
+    crossfit_target: bool = True
+    """Its models also train on half of the target samples that gradients see (docs/decisions/0018)."""
+    samples_per_unit: int = 64
+    """At most this many target samples of a unit enter its mean."""
+    near_samples: int = 32
+    """At most this many single target samples per unit for near(z, s) (METHOD §4)."""
+    nearness: str = "gradients+embedding"
+    """What near(z, s) is made of: `gradients` or `gradients+embedding` (docs/decisions/0019)."""
+    near_q: int = 5
+    """q: near(z, s) is the mean of the q largest influences."""
+    best_rows: int = 256
+    """L: best pool rows kept per single target sample."""
+    max_tokens: int = 2048
+    """Longer samples are set aside with a reason."""
+    shard_rows: int = 512
+    """Pool rows per shard (a shard is ≤ ~30 s of work)."""
+
+    def __post_init__(self) -> None:
+        checks = {
+            "preset": self.preset in PRESETS,
+            "nearness": self.nearness in ("gradients+embedding", "gradients"),
+            "features": self.features in ("adam", "less", "sgd"),
+            "lora_layers": re.fullmatch(r"all|last:[1-9]\d*", self.lora_layers) is not None,
+            "lora_targets": len(set(parts := self.lora_targets.split("+"))) == len(parts) and set(parts) <= set(PARTS),
+            "precision": self.precision in ("auto", "float32", "bfloat16", "float64"),
+            "quantization": self.quantization in ("none", "8bit", "4bit"),
+            "mode": self.mode in ("auto", "exact", "sketch"),
+            "pool_sketch": self.pool_sketch >= 0,
+            "landmarks": 0 < self.landmarks <= 1,
+            "crossfit": 0 <= self.crossfit <= 16,
+            "crossfit_share": 0 < self.crossfit_share <= 1,
+            "warmup_share": 0 < self.warmup_share <= 1,
+            "learning_rate": 0 < self.learning_rate < 1,
+            "lora_alpha": self.lora_alpha > 0,
+        }
+        positive = ("lora_rank", "warmup_min_rows", "warmup_epochs", "warmup_batch", "checkpoints", "permutations",
+                    "samples_per_unit", "near_samples", "near_q", "best_rows", "max_tokens", "shard_rows",
+                    "sketch_dim")
+        checks |= {name: getattr(self, name) >= 1 for name in positive}
+        for name, ok in checks.items():
+            if not ok:
+                raise DataError(f"setting {name}={getattr(self, name)!r} is not allowed. "
+                                "docs/settings.md says what is.")
+
+    @classmethod
+    def from_settings(cls, base: dict[str, Any], settings: dict[str, str]) -> "StudyConfig":
+        """Build a config from typed values plus `key=value` texts; raises DataError for an unknown key or bad value."""
+        fields = {f.name: f for f in dataclasses.fields(cls)}
+        values = dict(base)
+        for key, text in settings.items():
+            if key not in fields:
+                raise DataError(f"unknown setting {key!r}. Known: {', '.join(fields)}")
+            values[key] = _parse(key, text, fields[key].type)
+        return cls(**values)
+
+
+def _parse(key: str, text: str, kind: Any) -> Any:
+    """Read one `key=value` text as the type of its field."""
+    if kind is bool:
+        words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+        if text.lower() not in words:
+            raise DataError(f"setting {key}={text!r}: expected true or false")
+        return words[text.lower()]
+    try:
+        return kind(text)
+    except ValueError:
+        raise DataError(f"setting {key}={text!r}: expected {kind.__name__}") from None

@@ -1,0 +1,95 @@
+"""The one training loop: AdamW on the adapters, with the warm-up's betas and clipping (METHOD §1, §6)."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cadc.study.progress import Progress
+from cadc.training.prefix_cache import PrefixCache
+from cadc.training.schedule import rate
+
+if TYPE_CHECKING:
+    import torch
+
+    from cadc.models import Vlm
+
+BETAS, EPSILON, CLIP = (0.9, 0.999), 1e-8, 1.0
+
+
+def train(vlm: "Vlm", bank: PrefixCache, batches: Iterable[Sequence[int]], rates: Iterable[float],
+          optimizer: "torch.optim.Optimizer | None" = None) -> Iterator[float]:
+    """AdamW steps on the current adapter, with the warm-up's betas and clipping; yields the loss of each step.
+
+    batches: bank rows of each step; rates: its learning rate. Loss: mean over the batch of ℓ(z; θ) (METHOD §2).
+    """
+    import torch
+
+    from cadc.models import answer_losses, lora_parameters
+
+    parameters = lora_parameters(vlm)
+    optimizer = optimizer or new_optimizer(vlm)
+    for rows, now in zip(batches, rates, strict=False):
+        for group in optimizer.param_groups:
+            group["lr"] = now
+        optimizer.zero_grad(set_to_none=True)
+        total = 0.0
+        for _, given in bank.parts(list(rows)):
+            loss = answer_losses(vlm, given).sum() / len(rows)
+            loss.backward()
+            total += float(loss.detach())
+        torch.nn.utils.clip_grad_norm_(parameters, CLIP)
+        optimizer.step()
+        yield total
+
+
+def fresh_adapter(vlm: "Vlm", seed: int) -> None:
+    """Make a new adapter the current one: A Kaiming-uniform from `seed` as in peft, B zero (METHOD §1)."""
+    import torch
+
+    from cadc.models import adapter_state, load_adapter_state
+
+    generator = torch.Generator().manual_seed(seed)
+    state = {}
+    for name, value in adapter_state(vlm).items():
+        bound = 1 / value.shape[1] ** 0.5 if name.endswith(".A") else 0.0
+        state[name] = torch.empty(value.shape).uniform_(-bound, bound, generator=generator)
+    load_adapter_state(vlm, state)
+
+
+def new_optimizer(vlm: "Vlm") -> "torch.optim.Optimizer":
+    """AdamW as in the warm-up, without a memory."""
+    import torch
+
+    from cadc.models import lora_parameters
+
+    return torch.optim.AdamW(lora_parameters(vlm), lr=1.0, betas=BETAS, eps=EPSILON, weight_decay=0.0)
+
+
+def losses(vlm: "Vlm", bank: PrefixCache, rows: Sequence[int], batch: int = 64) -> "torch.Tensor":
+    """float32 [len(rows)]: ℓ(z; θ) of usable rows under the current adapter, without a graph."""
+    import torch
+
+    from cadc.models import answer_losses
+
+    found = torch.empty(len(rows))
+    with torch.no_grad():
+        for start in range(0, len(rows), batch):
+            for places, given in bank.parts(list(rows[start:start + batch])):
+                found[torch.tensor(places) + start] = answer_losses(vlm, given).float().cpu()
+    return found
+
+
+def train_fresh(vlm: "Vlm", bank: PrefixCache, batches: np.ndarray, *, seed: int, learning_rate: float, rise: int,
+                progress: Progress) -> list[float]:
+    """A fresh adapter, one step for each line of `batches` [steps, batch] (rows of the bank); loss of every step.
+
+    The rate rises linearly over `rise` steps and stays. Raises Cancelled.
+    """
+    fresh_adapter(vlm, seed)
+    rates = [rate(step, learning_rate, rise) for step in range(len(batches))]
+    logged = []
+    for loss, now in zip(train(vlm, bank, batches.tolist(), rates), rates, strict=True):
+        logged.append(round(loss, 5))
+        progress.step(batches.shape[1], loss=loss, lr=now)
+    return logged

@@ -1,0 +1,127 @@
+"""The estimate before the start: a study in small, and what follows from its numbers."""
+
+import dataclasses
+
+import pytest
+from tiny_study import make_study
+
+from cadc.errors import JobError
+from cadc.estimate import ledger
+from cadc.estimate.calibration import Rates, _runs
+from cadc.estimate.estimate import disk_mb, estimate, measured_costs, sizes
+from cadc.study import Study
+
+RATES = Rates(start=1, first_load=2, load=1, warmup_rest=0.5, fresh_row=0.2, known_row=0.1, target_row=0.3,
+              pool_row=0.4, pool_start=3, vector=1e-3, gram=1e-9, write_mb=0.01, parameters=1000, number_bytes=4,
+              small_vectors=5, pool_rows=8, workers=2, warmup_mb=500, targets_mb=600, attribute_mb=900, device_mb=0)
+
+
+@pytest.fixture(scope="module")
+def estimated(data, tmp_path_factory):
+    study = make_study(data, tmp_path_factory.mktemp("estimated"))
+    return study, estimate(study, workers=2)
+
+
+def test_estimate_needs_no_job_but_ingest_and_adds_up(estimated):
+    study, found = estimated
+    assert list(found["jobs"]) == ["warmup", "targets", "attribute", "crossfit"]
+    assert found["total"]["seconds"] == pytest.approx(sum(j["seconds"] for j in found["jobs"].values()), abs=0.11)
+    assert all(job[key] > 0 for job in found["jobs"].values() for key in ("seconds", "memory_mb"))
+    assert "measured" in found["basis"] and found["rates"]["workers"] == 2
+
+
+def test_switched_off_the_crossfit_costs_nothing(ready):
+    known = sizes(ready)
+    on = dataclasses.replace(ready, config=dataclasses.replace(ready.config, crossfit=3))
+    off = dataclasses.replace(ready, config=dataclasses.replace(ready.config, crossfit=0))
+    assert "crossfit" not in measured_costs(off, known, RATES, 1)
+    once = dataclasses.replace(ready, config=dataclasses.replace(ready.config, crossfit=1))
+    three, one = (measured_costs(study, known, RATES, 1)["crossfit"]["seconds"] for study in (on, once))
+    assert 1.5 * one < three < 3 * one, "every round trains and reads; the model is loaded once"
+
+
+def test_estimate_leaves_nothing_behind_but_its_file(estimated):
+    study, found = estimated
+    assert not study.warmup_folder.exists() and not list(study.folder.glob("calibration-*"))
+    assert ledger.kept(study) == {ledger.HERE: found}
+
+
+def test_measured_rates_are_seconds_that_add_up_to_a_run(estimated):
+    rates = Rates(**estimated[1]["rates"])
+    assert all(getattr(rates, f.name) > 0 for f in dataclasses.fields(Rates)
+               if f.name not in ("device_mb", "warmup_rest", "target_row"))
+    assert rates.number_bytes == pytest.approx(4, rel=0.2)
+
+
+def test_disk_is_predicted_to_a_tenth(ready):
+    from cadc.gradients.targets import finished
+    from cadc.models import open_vlm
+
+    predicted = disk_mb(ready, sizes(ready), open_vlm(ready.config).lora.size)["targets"]
+    taken = sum(p.stat().st_size for p in ready.targets_folder.glob("*.safetensors")) / 2**20
+    assert predicted == pytest.approx(taken, rel=0.1)
+    assert sizes(ready).singles == len(finished(ready)["samples"])
+
+
+def test_seconds_and_disk_grow_in_proportion_to_the_pool(ready):
+    known = sizes(ready)
+    costs = [measured_costs(ready, dataclasses.replace(known, pool=n * 1000), RATES, 2)["attribute"] for n in (1, 2, 3)]
+    for key in ("seconds", "disk_mb"):
+        first, second, third = (c[key] for c in costs)
+        assert second > first and third - second == pytest.approx(second - first, abs=0.11)
+
+
+def test_two_processes_halve_the_rows_of_each_and_hold_the_vectors_twice(ready):
+    known = dataclasses.replace(sizes(ready), pool=10_000, singles=5_000)
+    alone, both = (measured_costs(ready, known, RATES, workers)["attribute"] for workers in (1, 2))
+    assert both["seconds"] - RATES.pool_start < 0.51 * (alone["seconds"] - RATES.pool_start) + 1
+    assert both["memory_mb"] > 1.5 * alone["memory_mb"] - 500
+
+
+def test_warmup_rows_of_later_passes_are_counted_as_known(ready):
+    known = sizes(ready)
+    assert (known.fresh_rows, known.known_rows) == (12, 12)  # 12 rows, two passes
+
+
+def test_runs_are_neighbours_spread_over_all_lengths():
+    ordered = list(range(1000))
+    found = _runs(ordered, 128, 64)
+    assert len(found) == 128
+    assert found[63] - found[0] == 63 and found[127] - found[64] == 63
+    assert found[0] < 250 < 750 < found[-1]
+    assert _runs(ordered[:100], 128, 64) == ordered[:100]
+
+
+def test_estimate_before_the_pool_was_read_says_what_to_do(data, ready, tmp_path):
+    fresh = Study.create("fresh", ready.config, created="2026-01-01T00:00:00", root=tmp_path)
+    with pytest.raises(JobError, match="Run its ingest job first"):
+        estimate(fresh)
+
+
+def test_a_model_that_cannot_be_loaded_is_said_in_one_line(data, tmp_path):
+    from cadc.data import run_ingest
+    from cadc.study.progress import Silent
+
+    study = make_study(data, tmp_path)
+    config = dataclasses.replace(study.config, model=str(data / "pictures"))
+    broken = Study.create("broken", config, created="", root=tmp_path / "other")
+    run_ingest(broken, Silent())
+    with pytest.raises(JobError, match="cannot be loaded"):
+        estimate(broken)
+
+
+def test_landmarks_pay_for_their_own_rows_and_one_forward_of_all(data, tmp_path):
+    from cadc.estimate.estimate import Sizes, job_flops
+    from cadc.estimate.flops import RowFlops
+
+    study = make_study(data, tmp_path)
+    known = Sizes(pool=10_000, fresh_rows=0, known_rows=0, singles=12, targets=15, units=3, passes=15, grounded=False)
+    row = RowFlops(vision=4.0, below=1.0, forward=4.0, backward=4.0, kept=0.0)
+
+    def flops(**settings) -> float:
+        changed = dataclasses.replace(study, config=dataclasses.replace(study.config, **settings))
+        return job_flops(changed, known, row, 0)["attribute"]
+
+    whole = flops(nearness="gradients")
+    assert flops(nearness="gradients", landmarks=0.2) == pytest.approx(0.2 * whole + 10_000 * 9)
+    assert flops(nearness="gradients+embedding") == pytest.approx(whole + 10_015 * 9), "pool and target are embedded"

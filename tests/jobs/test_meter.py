@@ -1,0 +1,102 @@
+"""What jobs took: measured by their worker, kept, and read beside the estimates."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cadc.cli import main
+from cadc.errors import JobError
+from cadc.estimate import ledger
+from cadc.jobs import control as jobs
+from cadc.jobs import meter as cost
+from cadc.jobs import worker
+from cadc.jobs.engines import EngineSettings
+from cadc.study import Study, StudyConfig, write_json
+
+GROW = ("import time; x = bytearray(200 << 20); x[::4096] = b'1' * len(x[::4096]); print('grown', flush=True); "
+        "time.sleep(60)")
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch) -> Study:
+    """Text rows, not ingested yet."""
+    monkeypatch.setenv("CADC_CACHE", str(tmp_path / "cache"))
+    rows = [{"id": str(i), "conversations": [{"from": "human", "value": f"what is {i}?"},
+                                             {"from": "gpt", "value": str(i)}]} for i in range(9)]
+    for name in ("pool.json", "target.json"):
+        (tmp_path / name).write_text(json.dumps(rows))
+    config = StudyConfig(pool=str(tmp_path / "pool.json"), target=str(tmp_path / "target.json"), model="none")
+    return Study.create("a", config, created="2026-01-01T00:00:00")
+
+
+def test_a_meter_sees_the_memory_of_child_processes():
+    with cost.Meter(every_s=0.01) as meter:
+        child = subprocess.Popen([sys.executable, "-c", GROW], stdout=subprocess.PIPE, text=True)
+        assert child.stdout.readline() == "grown\n"
+        meter._look()
+        both = cost.tree_memory(os.getpid())
+        child.kill()
+        child.wait()
+        alone = cost.tree_memory(os.getpid())  # now, not before: a busy machine takes pages back meanwhile
+    if Path("/proc/self/statm").exists():
+        assert 195 < both - alone < 320 and meter.memory_mb >= both - 1
+
+
+def test_a_job_that_ends_leaves_its_cost(study):
+    assert jobs.cost(study, "ingest") is None
+    assert worker.run(study, "ingest", EngineSettings(workers=1))
+    found = jobs.cost(study, "ingest")
+    assert found.state == "done" and found.samples == 18 and found.samples_per_s > 0
+    assert found.seconds == pytest.approx(jobs.status(study, "ingest").seconds, abs=0.01)
+    assert found.memory_mb > 20 and found.device
+    assert found.disk_mb == pytest.approx(cost.size_of((study.folder / "ingest",)) / 2**20, abs=0.001)
+
+
+def test_a_failed_job_leaves_its_cost_too(study):
+    assert not worker.run(study, "warmup", EngineSettings(workers=1))  # there is no model called none
+    assert jobs.cost(study, "warmup").state == "failed"
+    assert jobs.cost(study, "targets") is None
+
+
+def test_the_peak_of_an_unfinished_run_is_not_forgotten(tmp_path):
+    with cost.Meter() as meter:
+        pass
+    kind = {"seconds": 4.0, "samples": 8, "disk": (), "workers": 1}
+    first = dataclasses.replace(cost.measured("warmup", meter, state="cancelled", **kind), memory_mb=1e6)
+    assert cost.measured("warmup", meter, state="done", **kind, earlier=first).memory_mb == 1e6
+    anew = dataclasses.replace(first, state="done")
+    assert cost.measured("warmup", meter, state="done", **kind, earlier=anew).memory_mb < 1e6
+
+
+def test_status_tells_the_cost(study, capsys):
+    worker.run(study, "ingest", EngineSettings(workers=1))
+    assert main(["status", "a", "--json"]) == 0
+    told = {job["job"]: job["cost"] for job in json.loads(capsys.readouterr().out)["jobs"]}
+    assert told["ingest"] == dataclasses.asdict(jobs.cost(study, "ingest")) and told["warmup"] is None
+
+
+def test_predicted_and_taken_stand_side_by_side_with_their_ratio(study):
+    worker.run(study, "ingest", EngineSettings(workers=1))
+    took = jobs.cost(study, "ingest")
+    costs = {"ingest": {"seconds": 2 * took.seconds, "memory_mb": 3 * took.memory_mb, "disk_mb": took.disk_mb}}
+    here = ledger.keep(study, ledger.HERE, ledger.summed(costs))
+    row = ledger.beside(study, here)[0]
+    assert row["ratio"]["memory_mb"] == pytest.approx(3, rel=0.01)
+    assert row["actual"]["samples_per_s"] == took.samples_per_s
+    elsewhere = ledger.keep(study, "h100", ledger.summed(costs))
+    assert ledger.beside(study, elsewhere)[0]["ratio"] is None  # it ran on another device
+    assert set(ledger.kept(study)) == {"here", "h100"}
+
+
+def test_a_torn_record_says_what_to_do(study):
+    study.cost_file("ingest").parent.mkdir(parents=True)
+    study.cost_file("ingest").write_text("{")
+    with pytest.raises(JobError, match="Delete the file"):
+        jobs.cost(study, "ingest")
+    write_json(study.estimate_file, {})
+    assert ledger.kept(study) == {}
