@@ -9,7 +9,7 @@ from itertools import islice
 from cadc.data.sample import Sample
 from cadc.errors import DataError
 from cadc.models.encode import Encoded
-from cadc.models.load import Vlm
+from cadc.models.vlm import Vlm
 from cadc.study import Study
 
 AHEAD_BYTES = 1 << 30
