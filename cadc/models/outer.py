@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from cadc.data.indices import FileIndex
 from cadc.data.sample import Sample, Turn
 from cadc.errors import DataError, ModelError
 from cadc.models.encode import Batch
@@ -173,7 +174,7 @@ def probe(vlm: Vlm, turned: int = -1) -> Batch:
         if place == turned:
             pictures = [picture.transpose(Image.Transpose.ROTATE_180) for picture in pictures]
         parts = tuple(part for i in range(shown) for part in (i, "look")) or ("think",)
-        sample = Sample(index=place, id=f"probe {place}", turns=(Turn(role="user", parts=parts),),
+        sample = Sample(index=FileIndex(place), id=f"probe {place}", turns=(Turn(role="user", parts=parts),),
                         images=tuple(str(i) for i in range(shown)))
         try:
             encoded.append(vlm.encoder.encode_prompt(sample, pictures))
