@@ -11,7 +11,9 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -201,6 +203,29 @@ class Study:
     def ingest_pointer(self) -> Path:
         """Which ingest result belongs to this question: its key holds the pictures, which change under it."""
         return self.root / "results" / "ingest" / f"question-{self.question}.json"
+
+    @contextmanager
+    def new_ingest(self) -> Iterator[Path]:
+        """A folder to read pool and target into, while nobody knows the key yet; it is gone afterwards."""
+        folder = self.root / "results" / "ingest" / f".making-{self.question}-{os.getpid()}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def keep_ingest(self, folder: Path, pictures: Mapping[str, str]) -> Result:
+        """Put what was read under its key: the question and the content of the pictures (digest of each role)."""
+        key = _hash({"question": self.question, "pictures": dict(pictures)})
+        result = Result(job="ingest", key=key, root=self.root)
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            place = result.folder / path.relative_to(folder)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, place)
+        result.finish()
+        write_sealed(self.ingest_pointer, {"key": key})
+        return result
 
     def samples_file(self, role: str) -> Path:
         """Normalised samples of 'pool' or 'target' (parquet)."""
