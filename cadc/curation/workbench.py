@@ -164,8 +164,8 @@ class Workbench:
         return self.inputs.influence
 
     @property
-    def assign(self) -> np.ndarray:
-        """Pool of each scored row: int32 [N], -1 unattributed."""
+    def assignment(self) -> np.ndarray:
+        """Capability of each scored row: int32 [N], -1 unattributed."""
         return self.inputs.assignment
 
     @property

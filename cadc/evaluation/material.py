@@ -109,7 +109,7 @@ class Material:
     @cached_property
     def filtered(self) -> np.ndarray:
         """bool [N]: rows that pass the filters of `studio`, whatever they teach."""
-        return replace(self.inputs, settings=self.settings("studio", len(self.barred))).offer.open
+        return replace(self.inputs, settings=self.settings("studio", len(self.barred))).candidates.open
 
     @cached_property
     def truth(self) -> pd.DataFrame | None:
