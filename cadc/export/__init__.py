@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cadc.data import read_samples
+from cadc.export.format import Format, Outline, StageFile
+from cadc.export.formats import FORMATS
 from cadc.export.pictures import Pictures
-from cadc.export.shapes import FORMATS
 from cadc.export.writing import Exported, write_curriculum
 
 if TYPE_CHECKING:
     from cadc.curation.workbench import Workbench
 
-__all__ = ["FORMATS", "Exported", "Pictures", "export", "write_curriculum"]
+__all__ = ["FORMATS", "Exported", "Format", "Outline", "Pictures", "StageFile", "export", "write_curriculum"]
 
 
 def export(workbench: "Workbench", folder: Path | str, *, format: str = "llava",
