@@ -73,8 +73,8 @@ def attributed_squares(folder: Path):
 
 
 def squares_study(folder: Path, **settings):
-    """The study under these settings, nothing computed yet. Row 10 of its pool is a copy of the last target row, row 13 one in other letters
-    with a re-encoded picture. The ground truth lies beside the pool."""
+    """The study under these settings, nothing computed yet. Row 10 of its pool is a copy of the last target row, row 13
+    one in other letters with a re-encoded picture. The ground truth lies beside the pool."""
     from PIL import Image
 
     from cadc.demo.model import build_model, build_processor
