@@ -1,4 +1,5 @@
-"""How much the crossfit job trains and reads (docs/decisions/0016): what it does and what its estimate counts alike."""
+"""How much the crossfit job trains and reads (METHOD §5, docs/decisions/0016): what it does and what its
+estimate counts alike."""
 
 from cadc.study import StudyConfig
 

@@ -1,4 +1,4 @@
-"""A study: one question asked of one pool, and the only code that knows where its files lie (DESIGN.md)."""
+"""A study: one question asked of one pool, and the only code that knows where its files lie."""
 
 import dataclasses
 import hashlib
