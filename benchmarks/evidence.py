@@ -231,7 +231,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--transfer", type=Path, metavar="MODEL",
                         help="also train this larger base on the rows found with the study's own")
     chosen = parser.parse_args(arguments)
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread per process: see cadc.models.load.settle_threads
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread per process: see cadc.models.load.set_threads
     logging.basicConfig(level=logging.WARNING)
     plan = QUICK if chosen.quick else SHORT if chosen.short else Plan()
     if chosen.seeds:

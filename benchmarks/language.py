@@ -259,7 +259,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help=f"{QUICK.rows} rows and a few steps: does it run at all?")
     parser.add_argument("--finished", action="store_true", help="tables of the retrainings that are there; start none")
     chosen = parser.parse_args(arguments)
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread per process: see cadc.models.load.settle_threads
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread per process: see cadc.models.load.set_threads
     from transformers.utils import logging as transformers_logging
 
     logging.basicConfig(level=logging.WARNING)

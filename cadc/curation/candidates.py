@@ -49,10 +49,10 @@ def candidates(columns: InfluenceColumns, table: pd.DataFrame, influence: np.nda
     if settings.minimum_influence is not None:
         own = influence[np.arange(rows), np.maximum(pool, 0)] if influence.shape[1] else np.zeros(rows)
         leave_out("influence below the minimum", own < settings.minimum_influence)
-    if settings.loss_quantile < 1 and columns.scores.has_crossfit:
+    if settings.loss_quantile < 1 and columns.scores.has_out_of_fold:
         scores = columns.scores
         leave_out("held-out loss too high for its unit", looks_wrong(
-            columns, scores.crossfit_loss, scores.crossfit_target, settings.loss_quantile))
+            columns, scores.out_of_fold_loss, scores.out_of_fold_target, settings.loss_quantile))
     elif settings.drop_loss_share > 0:
         leave_out("highest loss of its unit", highest_loss(columns, settings.drop_loss_share))
     if settings.drop_duplicates:

@@ -20,7 +20,7 @@ def repeats_target(pool: Sequence[Sample], target: Sequence[Sample], hashes: Pic
     """bool [len(pool)]: rows that are near-duplicates of a target sample, by the rule of `cadc.data.duplicates`.
 
     The same words but for case, spacing and punctuation, about the same pictures, re-encoded or not. Every row is held
-    against every target sample of its words, so no chain of likenesses hides one. `prints` is asked only where the
+    against every target sample of its words, so no chain of likenesses hides one. `hashes` is asked only where the
     words are the same.
     """
     words: dict[bytes, list[Sample]] = {}

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cadc.data.indices import FeedRows
 from cadc.data.ingestion import Ingest
 from cadc.data.pictures import PerceptualHash, PictureBox
 from cadc.data.sample import Sample
@@ -44,7 +45,7 @@ def word_key(sample: Sample) -> bytes:
     return digest.digest()
 
 
-def duplicate_groups(ingest: Ingest, images_root: Path | str | None = None) -> np.ndarray:
+def duplicate_groups(ingest: Ingest, images_root: Path | str | None = None) -> FeedRows:
     """int64 [N]: rows of one number are near-duplicates; the number is the position (0…N-1) of the group's first row.
 
     Perceptual hashes come from `ingest.hashes`; pictures that are not in there are read under `images_root`.
@@ -61,7 +62,7 @@ def duplicate_groups(ingest: Ingest, images_root: Path | str | None = None) -> n
     return group_rows(ingest.samples, [tuple(hashes[name] for name in s.images) for s in ingest.samples])
 
 
-def group_rows(samples: Sequence[Sample], hashes: Sequence[tuple[PerceptualHash, ...]]) -> np.ndarray:
+def group_rows(samples: Sequence[Sample], hashes: Sequence[tuple[PerceptualHash, ...]]) -> FeedRows:
     """int64 [N]: position of the first row that each row is a near-duplicate of (itself, if none)."""
     groups = np.arange(len(samples), dtype=np.int64)
     by_words: dict[bytes, list[int]] = {}

@@ -4,12 +4,16 @@ import dataclasses
 import json
 import logging
 from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cadc.data.duplicates import group_rows
+from cadc.data.indices import FeedRows
 from cadc.data.ingestion import Ingest, count_rows, ingest, listed
+from cadc.data.inventory import write_inventory
 from cadc.data.reasons import Reason
 from cadc.data.table import read_table, write_samples
 from cadc.errors import DataError
@@ -23,7 +27,8 @@ LISTED = 10_000
 
 
 def run_ingest(study: Study, progress: Progress) -> None:
-    """Read pool and target, write `ingest/pool.parquet`, `ingest/target.parquet` and last `ingest/report.json`.
+    """Read pool and target, write `ingest/pool.parquet`, `ingest/target.parquet`, beside them the pictures they name
+    (`pictures-pool.parquet`, `pictures-target.parquet`), and last `ingest/report.json`.
 
     A finished ingest of the same question is left as it is. Raises DataError when a file cannot be read, no row of one
     is accepted, or the unit column is nowhere; Cancelled when asked to stop (nothing half-written counts as finished).
@@ -47,18 +52,25 @@ def run_ingest(study: Study, progress: Progress) -> None:
     report: dict[str, Any] = {"identity": study.identity}
     for role in roles:
         write_samples(study.samples_file(role), found[role], own[role])
+        write_inventory(pictures_file(study, role), found[role].pictures)
         report[role] = _summary(study, role, found[role], own[role])
     report["pool"]["also_in_target"] = len(contaminated)
     write_json(study.ingest_report, report)
 
 
 def is_ingested(study: Study) -> bool:
-    """Whether the report and both sample files of this question are there."""
+    """Whether the report and all files of this question are there."""
     try:
         report = json.loads(study.ingest_report.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return False
-    return report.get("identity") == study.identity and all(study.samples_file(r).exists() for r in ("pool", "target"))
+    files = [place(study, role) for role in ("pool", "target") for place in (Study.samples_file, pictures_file)]
+    return report.get("identity") == study.identity and all(path.exists() for path in files)
+
+
+def pictures_file(study: Study, role: str) -> Path:
+    """The `Inventory` of the pictures of 'pool' or 'target' (parquet)."""
+    return study.samples_file(role).with_name(f"pictures-{role}.parquet")
 
 
 def _read(study: Study, role: str, progress: Progress) -> Ingest:
@@ -79,7 +91,7 @@ def _read(study: Study, role: str, progress: Progress) -> Ingest:
     return found
 
 
-def _contaminated(pool: Ingest, target: Ingest, groups: np.ndarray) -> list[Reason]:
+def _contaminated(pool: Ingest, target: Ingest, groups: FeedRows) -> list[Reason]:
     """Pool rows with the words and picture of a target row: training on them is training on the benchmark."""
     split = len(pool.samples)
     asked = {int(group): sample.index for group, sample in zip(groups[split:][::-1], target.samples[::-1], strict=True)}
@@ -87,7 +99,7 @@ def _contaminated(pool: Ingest, target: Ingest, groups: np.ndarray) -> list[Reas
             for group, sample in zip(groups[:split], pool.samples, strict=True) if int(group) in asked]
 
 
-def _summary(study: Study, role: str, found: Ingest, groups: np.ndarray) -> dict[str, Any]:
+def _summary(study: Study, role: str, found: Ingest, groups: FeedRows) -> dict[str, Any]:
     """What the Data page shows of one file."""
     table = read_table(study.samples_file(role))
     pictures = table["images"].map(len)
@@ -95,6 +107,7 @@ def _summary(study: Study, role: str, found: Ingest, groups: np.ndarray) -> dict
         "file": getattr(study.config, role), "format": found.format, "rows": found.rows, "accepted": len(found.samples),
         "text_only": int((pictures == 0).sum()), "several_pictures": int((pictures > 1).sum()),
         "pictures": len({name for names in table["images"] for name in names}),
+        "pictures_digest": found.pictures.digest,
         "duplicates": int(len(groups) - len(np.unique(groups))),
         "answer_formats": _counted(table["answer_format"]), "sources": _counted(table["source"]),
         "units": _counted(table["unit"]) if role == "target" else {},
@@ -105,6 +118,6 @@ def _summary(study: Study, role: str, found: Ingest, groups: np.ndarray) -> dict
     }
 
 
-def _counted(values: Any) -> dict[str, int]:
+def _counted(values: Iterable[str]) -> dict[str, int]:
     """Counts, most frequent first, ties by name."""
     return dict(sorted(Counter(values).items(), key=lambda item: (-item[1], item[0])))

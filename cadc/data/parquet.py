@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from cadc.data.indices import FileIndex
 from cadc.data.rawrow import Embedded, RawRow
 from cadc.errors import DataError
 
@@ -32,7 +33,7 @@ def parquet_rows(path: Path) -> Iterator[RawRow]:
             for batch in file.iter_batches(batch_size=BATCH):
                 names = batch.schema.names
                 for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                    yield _row(index, dict(zip(names, values, strict=True)), columns)
+                    yield _row(FileIndex(index), dict(zip(names, values, strict=True)), columns)
                     index += 1
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         what = str(error).splitlines()[0][:160]
@@ -55,7 +56,7 @@ def _picture_columns(schema: Any) -> tuple[str, ...]:
     return tuple(field.name for field in schema if holds(field.type, field.name.lower()))
 
 
-def _row(index: int, row: dict[str, Any], columns: tuple[str, ...]) -> RawRow:
+def _row(index: FileIndex, row: dict[str, Any], columns: tuple[str, ...]) -> RawRow:
     """Name the embedded pictures by their content and write the row's text without their bytes."""
     value = {name: _named(cell) if name in columns else _inside(cell) for name, cell in row.items()}
     try:

@@ -3,12 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from cadc.data.indices import FileIndex
+
 
 @dataclass(frozen=True)
 class RawRow:
     """One row as it stands in the file, before anybody asked what it means."""
 
-    index: int
+    index: FileIndex
     """Position among the rows of the file."""
     value: Any = None
     """The decoded JSON value; pictures embedded in parquet are `Embedded`."""

@@ -22,8 +22,7 @@ import torch
 if TYPE_CHECKING:
     from cadc.models.lora import LoraMatrix
 
-PRODUCTS, MAP = 31, 32
-"""Streams of the study's seed: the sketch of products, and the one kept of pool rows."""
+PRODUCTS = 31  # stream of the study's seed
 
 
 class Sketch:

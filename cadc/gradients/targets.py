@@ -19,10 +19,10 @@ from cadc.gradients import batch_plan, keeping, modes
 from cadc.gradients.checkpoints import open_model
 from cadc.gradients.choice import Choice, choose, donors, swappable
 from cadc.gradients.vectors import stored
+from cadc.jobs.engines import EngineSettings
 from cadc.models.batching import Item, encoded_rows, halving, packed
-from cadc.study import Study, file_digest, write_json, write_tensors
+from cadc.study import Study, write_json, write_tensors
 from cadc.study.progress import Progress
-from cadc.training import warmup
 
 if TYPE_CHECKING:
     from cadc.models.feed import Feed
@@ -32,29 +32,20 @@ log = logging.getLogger(__name__)
 _PICTURES = 22  # stream of the study's seed
 
 
-def finished(study: Study) -> dict[str, Any] | None:
-    """`targets.json` of a finished target pass over the present checkpoints, else None."""
-    path = study.targets_folder / "targets.json"
-    if not path.exists():
-        return None
-    done = json.loads(path.read_text())
-    if done["identity"] != study.identity:
-        raise JobError(f"targets of study {study.name!r} belong to another question. Delete its targets folder and run "
-                       "again.")
-    before = warmup.finished(study)
-    files = [study.targets_folder / f"vectors-{t + 1}.safetensors" for t in range(study.config.checkpoints)]
-    fits = before is not None and done["checkpoints"] == before["checkpoints"]
-    return done if fits and all(path.exists() for path in files) else None
+def summary(study: Study) -> dict[str, Any]:
+    """`targets.json` of a finished target pass. Raises JobError before it ran, or when the file is damaged."""
+    return json.loads(study.require("targets").intact("targets.json").read_text())
 
 
-def run_targets(study: Study, progress: Progress, workers: int = 1) -> None:
+def run_targets(study: Study, progress: Progress, *, engine: EngineSettings | None = None) -> None:
     """Compute and write all target vectors and Gram matrices. Raises Cancelled, JobError, ModelError.
 
-    `workers`: processes that will hold the vectors in the pool pass; mode `auto` is decided by it.
+    `engine` says how many processes will hold the vectors in the pool pass (None: one); mode `auto` is decided by it.
     """
-    if finished(study):
+    if study.result("targets").finished:
         progress.note("target gradients are already finished")
         return
+    workers = engine.processes if engine else 1
     from cadc.models.feed import Feed
 
     started = time.monotonic()
@@ -175,21 +166,24 @@ class _Targets:
         self._save(vectors, full, facts, self.sample_loss[:, places])
         bad = [{"index": self.feed.samples[row].index, "id": self.feed.samples[row].id, "reason": reason}
                for row, reason in sorted(self.failed.items())]
-        write_json(self.study.targets_folder / "targets.json", {
-            "identity": self.study.identity, "units": names, "samples": samples, "failed": bad,
+        moment = {key: facts.pop(key) for key in ("reason", "free_mb")}
+        result = self.study.result("targets")
+        write_json(result.folder / "targets.json", {
+            "units": names, "samples": samples, "failed": bad,
             "counts": self.count[alive].int().tolist(),
             "text_only": [self.choice.units[u] for u in self.plain_units if u in number],
             "dropped_units": [name for u, name in enumerate(self.choice.units) if u not in number],
             "precision": self.vlm.precision, "warnings": list(self.plan.warnings), "halved_batches": self.halved,
             "batch": {"rows": self.plan.rows, "tokens": self.plan.tokens, "reason": self.plan.reason},
-            "checkpoints": warmup.finished(self.study)["checkpoints"], "products": facts,
-            "gram_digest": file_digest(self.study.targets_folder / "gram.safetensors"), "seconds": seconds})
+            "products": facts})
+        write_json(result.folder / "about.json", {"seconds": seconds, "products": moment})
+        result.finish()
 
     def _save(self, vectors: dict[str, torch.Tensor], full: dict[str, torch.Tensor], facts: dict[str, Any],
               sample_loss: torch.Tensor) -> None:
-        """`full` is what Gram matrices are made of. Mode and dimension stand in the header and so in `gram_digest`:
-        shards of one mode never count in the other."""
-        head = {"identity": self.study.identity, "mode": facts["mode"], "dim": str(facts["dim"])}
+        """`full` is what Gram matrices are made of. Mode and dimension stand in the header and so in the digest of this
+        result: shards of one mode never count in the other."""
+        head = {"key": self.study.key("targets"), "mode": facts["mode"], "dim": str(facts["dim"])}
         for t in range(len(self.engine.checkpoints)):
             write_tensors(self.study.targets_folder / f"vectors-{t + 1}.safetensors",
                                  {key: value[t].contiguous() for key, value in vectors.items()}, head)

@@ -18,9 +18,9 @@ from torch.nn import functional as F
 
 from cadc.errors import ModelError
 from cadc.models.encode import Batch
-from cadc.models.load import Vlm
 from cadc.models.outer import Reached, by_sample, hooks, run_below
 from cadc.models.precision import arithmetic
+from cadc.models.vlm import Vlm
 
 
 @dataclass(frozen=True)

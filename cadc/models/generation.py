@@ -6,8 +6,8 @@ from typing import Any
 import torch
 
 from cadc.data.sample import Sample
-from cadc.models.load import Vlm
 from cadc.models.precision import arithmetic
+from cadc.models.vlm import Vlm
 
 
 def generate(vlm: Vlm, samples: Sequence[Sample], images: Sequence[Sequence[Any]], max_new_tokens: int) -> list[str]:

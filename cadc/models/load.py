@@ -2,21 +2,16 @@
 
 import logging
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
 
-from cadc.data.sample import Sample
 from cadc.errors import ModelError
-from cadc.models.encode import Batch, Encoded, Encoder
+from cadc.models.encode import Encoder
 from cadc.models.quantized import keep_packing, quantization_notes, quantized_loading
-
-if TYPE_CHECKING:
-    from cadc.models.lora import LoraLayout
+from cadc.models.vlm import Vlm
 
 log = logging.getLogger(__name__)
 
@@ -24,60 +19,12 @@ ALIGNMENT = 64
 """Bytes: where torch lets its own CPU tensors start."""
 
 
-@dataclass(eq=False)
-class Vlm:
-    """A model, its processor, and where its language model lies."""
-
-    model: nn.Module
-    tokenizer: Any
-    encoder: Encoder
-    decoder: nn.Module
-    """The language model without its head: what `prefix` stops at."""
-    layers: nn.ModuleList
-    """Its decoder layers."""
-    device: str
-    dtype: torch.dtype
-    notes: list[str] = field(default_factory=list)
-    """Choices made while loading that can change a number; jobs store them with their result."""
-    lora: "LoraLayout | None" = None
-    """Set by `add_lora`."""
-
-    @property
-    def precision(self) -> str:
-        """Number type of base weights and activations, by its name in the settings."""
-        return str(self.dtype).removeprefix("torch.")
-
-    def encode(self, sample: Sample, images: Sequence[Any]) -> Encoded:
-        """Tokens, pixels and answer mask of a sample. Raises DataError (too long, no answer, pictures that do not
-        fit)."""
-        return self.encoder.encode(sample, images)
-
-    def collate(self, batch: Sequence[Encoded]) -> Batch:
-        """Pad and join samples, with or without pictures, on the model's device."""
-        return self.encoder.collate(batch).to(self.device, self.dtype)
-
-    @property
-    def quantized(self) -> bool:
-        """Whether base weights are kept in 8 or 4 bits."""
-        return getattr(self.model, "hf_quantizer", None) is not None
-
-    @property
-    def head(self) -> nn.Module:
-        """The language-model head: hidden state → logits."""
-        return self.model.get_output_embeddings()
-
-    @property
-    def text_config(self) -> Any:
-        """Config of the language model."""
-        return self.model.config.get_text_config()
-
-
 def best_device() -> str:
     """`cuda` where one is visible, else `cpu`."""
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def settle_threads(device: str) -> None:
+def set_threads(device: str) -> None:
     """One torch thread on a CPU unless OMP_NUM_THREADS says otherwise: beside any other busy process, several threads
     that wait for each other by spinning are ten times slower than one; more cores are used by more processes."""
     if device == "cpu" and "OMP_NUM_THREADS" not in os.environ:
@@ -95,7 +42,7 @@ def load_vlm(path_or_id: str, *, device: str = "cpu", dtype: str = "float32", tr
 
     from cadc.models.processors import load_processor
 
-    settle_threads(device)
+    set_threads(device)
     quantized = quantized_loading(quantization, device, dtype)
     options: dict[str, Any] = {"trust_remote_code": trust_remote_code}
     if Path(path_or_id).is_dir():

@@ -4,93 +4,19 @@ switched rather than reloaded (METHOD §1)."""
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import nn
 
 from cadc.errors import ModelError
-from cadc.models.load import Vlm
-from cadc.models.outer import Outer, find_outer, watch_outer
+from cadc.models.layout import LoraLayout, LoraMatrix
+from cadc.models.outer import find_outer, watch_outer
+from cadc.models.vlm import Vlm
 
 log = logging.getLogger(__name__)
 
 ADAPTER = "default"
-
-
-@dataclass(frozen=True)
-class LoraMatrix:
-    """One adapted linear layer: its A [r, in] and B [out, r] in the flat vector, A first."""
-
-    name: str
-    inputs: int
-    outputs: int
-    rank: int
-    offset: int
-    """Where A begins in the flat vector; B follows it."""
-
-    @property
-    def size(self) -> int:
-        """Parameters of A and B."""
-        return self.rank * (self.inputs + self.outputs)
-
-    @property
-    def split(self) -> int:
-        """Where B begins."""
-        return self.offset + self.rank * self.inputs
-
-    @property
-    def end(self) -> int:
-        """One past B."""
-        return self.offset + self.size
-
-
-@dataclass(frozen=True)
-class LoraLayout:
-    """Order, shapes and offsets of all LoRA matrices in a flat vector of P numbers."""
-
-    matrices: tuple[LoraMatrix, ...]
-    first_layer: int
-    """Number of the lowest adapted decoder layer."""
-    scale: float
-    """alpha / r."""
-    outer: Outer | None = None
-    """Adapted linears outside the language model; None when there are none."""
-
-    @property
-    def size(self) -> int:
-        """P."""
-        return self.matrices[-1].end
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Module names, in order."""
-        return tuple(m.name for m in self.matrices)
-
-    def views(self, flat: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """(A [r, in], B [out, r]) of every module, as views of flat [P]."""
-        return [(flat[m.offset:m.split].view(m.rank, m.inputs), flat[m.split:m.end].view(m.outputs, m.rank))
-                for m in self.matrices]
-
-    def flatten(self, state: Mapping[str, torch.Tensor], suffix: str = "") -> torch.Tensor:
-        """Flat [P] from `{name}.A{suffix}`, `{name}.B{suffix}` tensors. Raises ModelError when they do not fit."""
-        parts = []
-        for m in self.matrices:
-            for letter, shape in (("A", (m.rank, m.inputs)), ("B", (m.outputs, m.rank))):
-                value = state.get(f"{m.name}.{letter}{suffix}")
-                if value is None or tuple(value.shape) != shape:
-                    raise ModelError(f"adapter has no {m.name}.{letter}{suffix} of shape {shape}. It belongs to "
-                                     "another model or LoRA setting; run the warm-up again.")
-                parts.append(value.reshape(-1))
-        return torch.cat(parts)
-
-    def unflatten(self, flat: torch.Tensor, suffix: str = "") -> dict[str, torch.Tensor]:
-        """The inverse of `flatten`, as independent contiguous tensors."""
-        state = {}
-        for m, (a, b) in zip(self.matrices, self.views(flat), strict=True):
-            state[f"{m.name}.A{suffix}"] = a.clone()
-            state[f"{m.name}.B{suffix}"] = b.clone()
-        return state
 
 
 def add_lora(vlm: Vlm, *, rank: int, alpha: float, layers: str = "all", seed: int = 0, targets: str = "language"

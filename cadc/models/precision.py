@@ -12,12 +12,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from cadc.models.vlm import Vlm
+
 STARTS = (nn.Embedding, nn.Conv2d, nn.Conv3d)
 """Modules whose output begins a residual stream, in the language model as in vision towers."""
 
 
 @contextmanager
-def arithmetic(vlm: Any) -> Iterator[None]:
+def arithmetic(vlm: Vlm) -> Iterator[None]:
     """Context of every forward of the model. Nothing changes for a float32 or float64 base, on the meta
     device (operations are counted there), or inside another one."""
     kind = torch.device(vlm.device).type
@@ -60,7 +62,7 @@ def _wide(norm: nn.LayerNorm) -> Any:
     return forward
 
 
-def _starts(vlm: Any) -> list[nn.Module]:
+def _starts(vlm: Vlm) -> list[nn.Module]:
     """Words are embedded outside the decoder where pictures are put between them: some families want both in one
     number type there, so such a stream is lifted where it enters the decoder."""
     inside = {id(module) for module in vlm.decoder.modules()}

@@ -2,7 +2,8 @@
 
 from cadc.study.config import PARTS, PRESETS, StudyConfig
 from cadc.study.files import file_digest, replacing, write_array, write_json, write_tensors
+from cadc.study.jobs import JOBS, Job
 from cadc.study.study import Study, cache_root, identity_of
 
-__all__ = ["PARTS", "PRESETS", "Study", "StudyConfig", "cache_root", "file_digest", "identity_of", "replacing",
-           "write_array", "write_json", "write_tensors"]
+__all__ = ["JOBS", "PARTS", "PRESETS", "Job", "Study", "StudyConfig", "cache_root", "file_digest", "identity_of",
+           "replacing", "write_array", "write_json", "write_tensors"]

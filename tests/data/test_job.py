@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from cadc.data import check, read_samples, read_table, run_ingest
+from cadc.data.inventory import read_inventory
+from cadc.data.job import pictures_file
 from cadc.errors import DataError
 from cadc.study import Study, StudyConfig
 from cadc.study.progress import Cancelled, Silent
@@ -56,6 +58,18 @@ def test_a_finished_ingest_is_left_alone_and_an_unfinished_one_is_not(study_of):
     study.ingest_report.write_text("{")
     run_ingest(study, Silent())
     assert study.samples_file("pool").stat().st_mtime_ns != before[0] and study.ingest_report.read_bytes() == before[1]
+
+
+def test_the_pictures_of_both_files_are_written_down_and_their_digest_is_reported(study_of):
+    study = study_of(POOL, TARGET)
+    run_ingest(study, Silent())
+    report = json.loads(study.ingest_report.read_text())
+    listed = {role: read_inventory(pictures_file(study, role)) for role in ("pool", "target")}
+    assert listed["pool"].names == ("a.png", "coco/train/c.png", "none.png") and listed["target"].names == ("a.png",)
+    assert {role: report[role]["pictures_digest"] for role in listed} == {r: one.digest for r, one in listed.items()}
+    pictures_file(study, "target").unlink()
+    run_ingest(study, Silent())
+    assert read_inventory(pictures_file(study, "target")) == listed["target"]
 
 
 def test_without_a_unit_column_every_target_sample_is_a_unit(study_of):
