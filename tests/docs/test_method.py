@@ -87,6 +87,6 @@ def test_no_docstring_sends_anybody_to_a_page_that_is_not_here():
         wrong += [f"{here}: {name}" for name in sorted(set(re.findall(r"\b[A-Z]{2,}\.md\b", text)) - EXPORTED)
                   if not any((ROOT / folder / name).exists() for folder in ("", "docs", "benchmarks"))]
         wrong += [f"{here}: {name}" for name in re.findall(r"\bdocs/[\w/-]+\.md\b", text) if not (ROOT / name).exists()]
-        wrong += [f"{here}: docs/decisions/{n}" for n in re.findall(r"docs/decisions/(\d{4})", text)
+        wrong += [f"{here}: docs/decisions/{n}" for n in re.findall(r"decisions?[ /](\d{4})", text)
                   if not list((ROOT / "docs/decisions").glob(f"{n}-*.md"))]
     assert not wrong, "\n".join(wrong)
