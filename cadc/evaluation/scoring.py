@@ -1,4 +1,4 @@
-"""Accuracy and answer loss per target unit under the adapter that is switched in.
+"""Accuracy and answer loss per target unit under the adapter that is switched in (METHOD §6).
 
 n scored samples.
 """

@@ -1,4 +1,5 @@
-"""A seeded count sketch R^P → R^d, applied to one LoRA linear at a time (mode `sketch`, decision 0011).
+"""A seeded count sketch R^P → R^d, applied to one LoRA linear at a time (mode `sketch`, METHOD §2,
+decision 0011).
 
 Every coordinate of the flat gradient gets a random sign and one of d numbers to be added to: P signs and P places, no
 matrix. ⟨sketch(x), sketch(y)⟩ is an unbiased estimate of ⟨x, y⟩ with variance at most 2 ‖x‖² ‖y‖² / d (Charikar et al.

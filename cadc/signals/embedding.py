@@ -1,4 +1,5 @@
-"""What the untrained base makes of a sample: the mean of its last hidden states, by one forward pass, kept on disk.
+"""What the untrained base makes of a sample: the mean of its last hidden states, by one forward pass, kept on disk
+(METHOD §4).
 
 The usual rival of gradients, and of little cost: one forward of the language model, no backward, no checkpoints. Shape
 letters: n rows, B samples, L tokens, W hidden width.

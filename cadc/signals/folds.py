@@ -1,4 +1,5 @@
-"""How much the out-of-fold job trains and reads (decision 0016): what it does and what its estimate counts alike."""
+"""How much the out-of-fold job trains and reads (METHOD §5, decision 0016): what it does and what its estimate counts
+alike."""
 
 from cadc.study import StudyConfig
 

@@ -1,5 +1,6 @@
 """near(z, s) from two signals: gradients read words, answer and picture a little each; the embedding of the untrained
-base sees what a picture shows, and finds junk and look-alikes that gradients miss (docs/decisions/0019).
+base sees what a picture shows, and finds junk and look-alikes that gradients miss (METHOD §4,
+docs/decisions/0019).
 
 The job `near` writes the joined columns beside those of gradients, which stay as they are. N pool rows, S single target
 samples, M units, L best rows.

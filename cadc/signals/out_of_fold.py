@@ -1,4 +1,5 @@
-"""Which rows look wrong to models that never trained on them: the cross-fitted loss (docs/decisions/0016).
+"""Which rows look wrong to models that never trained on them: the cross-fitted loss (METHOD §5,
+docs/decisions/0016).
 
 The warm-up has seen too little to tell a wrong answer from a hard one. So a fifth of the pool, chosen in rounds over
 all target samples, is split in two folds; a model trained on one fold gives the loss of every row outside it. The
