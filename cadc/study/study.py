@@ -19,11 +19,13 @@ from pathlib import Path
 
 from cadc.errors import DataError, JobError
 from cadc.study.config import StudyConfig
-from cadc.study.content import file_content, model_content
+from cadc.study.content import digest_of_file, model_digest
 from cadc.study.files import write_json
 from cadc.study.jobs import JOBS, core_jobs, job_named
 from cadc.study.results import Result, read_sealed, write_sealed
 
+MEMO = "digests.json"
+"""Remembers the digests of large files, below the cache root."""
 HERE = "cache:"
 """Paths below the cache root are written with this in front, so that a copied cache finds its own files."""
 
@@ -50,8 +52,8 @@ def identity_of(config: StudyConfig, root: Path | None = None) -> tuple[str, dic
         path = Path(getattr(config, role))
         if not path.is_file():
             raise DataError(f"{role} file {path} not found. Give the path of a JSON, JSONL or parquet file.")
-        inputs[role] = file_content(path, base)
-    inputs["model"] = model_content(config.model, base)
+        inputs[role] = digest_of_file(path, base / MEMO)
+    inputs["model"] = model_digest(config.model, base / MEMO)
     return _hash({"settings": config.chosen} | inputs), inputs
 
 
@@ -135,8 +137,8 @@ class Study:
         found = dict(self.inputs)
         for role in ("pool", "target"):
             if (path := Path(getattr(self.config, role))).is_file():
-                found[role] = file_content(path, self.root)
-        if (now := model_content(self.config.model, self.root)) != self.config.model:
+                found[role] = digest_of_file(path, self.root / MEMO)
+        if (now := model_digest(self.config.model, self.root / MEMO)) != self.config.model:
             found["model"] = now
         return found
 
