@@ -2,12 +2,11 @@
 
 import dataclasses
 import json
-import mmap
 import os
-import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -32,7 +31,9 @@ def study(tmp_path, monkeypatch) -> Study:
                                              {"from": "gpt", "value": str(i)}]} for i in range(9)]
     for name in ("pool.json", "target.json"):
         (tmp_path / name).write_text(json.dumps(rows))
-    config = StudyConfig(pool=str(tmp_path / "pool.json"), target=str(tmp_path / "target.json"), model="none")
+    (tmp_path / "empty").mkdir()
+    config = StudyConfig(pool=str(tmp_path / "pool.json"), target=str(tmp_path / "target.json"),
+                         model=str(tmp_path / "empty"))
     return Study.create("a", config, created="2026-01-01T00:00:00")
 
 
@@ -50,25 +51,31 @@ def test_a_meter_sees_the_memory_of_child_processes_and_counts_shared_pages_once
     assert 195 < both - alone < 320 and meter.memory_mb >= both - 1
 
 
+SHARE = """
+import mmap, os, signal
+from cadc.jobs.meter import tree_memory
+shared = mmap.mmap(-1, 200 << 20)
+shared.write(b"1" * (200 << 20))
+alone = tree_memory(os.getpid())
+ready, told = os.pipe()
+child = os.fork()
+if child == 0:
+    sum(shared[::4096])  # touches every page
+    os.write(told, b"1")
+    signal.pause()
+os.read(ready, 1)
+print(alone, tree_memory(os.getpid()))
+os.kill(child, signal.SIGKILL)
+os.waitpid(child, 0)
+"""
+
+
 def test_pages_that_processes_share_count_once():
-    shared = mmap.mmap(-1, 200 << 20)
-    shared.write(b"1" * (200 << 20))
-    alone = cost.tree_memory(os.getpid())
-    ready, told = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            sum(shared[::4096])  # touches every page
-            os.write(told, b"1")
-            signal.pause()
-        finally:
-            os._exit(0)
-    try:
-        os.read(ready, 1)
-        assert alone > 200 and cost.tree_memory(os.getpid()) - alone < 150
-    finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+    """In a small process: a fork of this one has its own copy of whatever earlier tests left in memory."""
+    found = subprocess.run([sys.executable, "-c", SHARE], cwd=Path(__file__).parents[2], capture_output=True, text=True,
+                           check=True)
+    alone, both = map(float, found.stdout.split())
+    assert alone > 200 and both - alone < 150
 
 
 def test_a_process_that_is_gone_takes_no_memory():
@@ -84,11 +91,11 @@ def test_a_job_that_ends_leaves_its_cost(study):
     assert found.state == "done" and found.samples == 18 and found.samples_per_s > 0
     assert found.seconds == pytest.approx(jobs.status(study, "ingest").seconds, abs=0.01)
     assert found.memory_mb > 20 and found.device
-    assert found.disk_mb == pytest.approx(cost.size_of((study.folder / "ingest",)) / 2**20, abs=0.001)
+    assert found.disk_mb == pytest.approx(cost.size_of((study.result("ingest").folder,)) / 2**20, abs=0.001)
 
 
 def test_a_failed_job_leaves_its_cost_too(study):
-    assert not worker.run(study, "warmup", EngineSettings(workers=1))  # there is no model called none
+    assert not worker.run(study, "warmup", EngineSettings(workers=1))  # the folder holds no model
     assert jobs.cost(study, "warmup").state == "failed"
     assert jobs.cost(study, "targets") is None
 
