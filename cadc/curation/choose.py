@@ -8,8 +8,10 @@ import pandas as pd
 
 from cadc.curation.budgets import allocate
 from cadc.curation.inputs import CurationInputs
+from cadc.curation.preset import CapabilityRows
+from cadc.curation.presets import PRESETS
 from cadc.scores.influence import served
-from cadc.selection.rounds import Pick, Taken, at_random, by_influence, round_robin
+from cadc.selection.rounds import Pick, Taken, at_random
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,12 +89,9 @@ def _stream(inputs: CurationInputs, c: int, taken: Taken, drawn: int) -> Iterato
             yield pick
         if not drawn:
             break
-    if inputs.settings.preset == "paper":
-        rule = by_influence(inputs.influence[:, c], positions)
-    else:
-        members = np.flatnonzero(np.asarray(inputs.capabilities.of_unit) == c)
-        rule = round_robin(inputs.scores, members, inside, taken)
-    for pick in rule:
+    rows = CapabilityRows(scores=inputs.scores, influence=inputs.influence[:, c], inside=inside, taken=taken,
+                          units=np.flatnonzero(np.asarray(inputs.capabilities.of_unit) == c))
+    for pick in PRESETS[inputs.settings.preset].pick(rows):
         if taken.free(pick[0]):
             yield pick
 

@@ -150,11 +150,11 @@ def move(capabilities: Capabilities, unit: str | int, to: str | None) -> Capabil
     return _without_empty(replace(capabilities, of_unit=_put(capabilities.of_unit, position, goal)))
 
 
-def merge(capabilities: Capabilities, source: str, into: str) -> Capabilities:
-    """Put all units of `source` into `into`; the id `source` is retired. Raises DataError for unknown or equal ids."""
-    a, b = capabilities.position(source), capabilities.position(into)
+def merge(capabilities: Capabilities, merged: str, into: str) -> Capabilities:
+    """Put all units of `merged` into `into`; the id `merged` is retired. Raises DataError for unknown or equal ids."""
+    a, b = capabilities.position(merged), capabilities.position(into)
     if a == b:
-        raise DataError(f"capability {source!r} cannot be merged into itself.")
+        raise DataError(f"capability {merged!r} cannot be merged into itself.")
     return _without_empty(replace(capabilities, of_unit=tuple(b if k == a else k for k in capabilities.of_unit)))
 
 
