@@ -15,6 +15,7 @@ import pandas as pd
 from cadc.arrays import spearman
 from cadc.curation.curriculum import Curriculum, curate_on
 from cadc.curation.inputs import CurationInputs, aligned
+from cadc.curation.plain import plain_records
 from cadc.curation.presets import PRESETS
 from cadc.curation.settings import CurationSettings, read_budget
 from cadc.discovery.capabilities import Capabilities, Event, found, inherit_names, replay
@@ -196,8 +197,6 @@ class Workbench:
         """JSON value that says how the curriculum came about; no time and no path in it, so equal work gives equal
         bytes."""
         part, config, curriculum = self.partition, self.study.config, self.curriculum
-        stages = curriculum.stages.to_dict("records")
-        budgets = curriculum.budgets.drop(columns="name").to_dict("records")
         return {
             "study": self.study.name, "identity": self.study.identity, "inputs": self.study.inputs,
             "preset": self.settings.preset, "seeds": {"study": config.seed, "discovery": self.discovery.seed,
@@ -207,7 +206,8 @@ class Workbench:
             "products": modes.essence(self.study),
             "capabilities": self.capabilities.describe(), "unassigned": list(self.capabilities.unassigned),
             "measured": int(self.scores.measured.sum()),
-            "curation": self.settings.to_dict(), "budgets": _plain(budgets), "stages": _plain(stages),
+            "curation": self.settings.to_dict(), "budgets": plain_records(curriculum.budgets.drop(columns="name")),
+            "stages": plain_records(curriculum.stages),
             "counts": {key: curriculum.report[key] for key in ("pool", "budget", "rows", "left_out", "reasons")},
             "sentences": curriculum.report["sentences"], "skipped": list(self.capabilities.skipped)}
 
@@ -253,12 +253,3 @@ def require_finished(study: Study) -> None:
         command, purpose = ("status", "Watch") if state in control.RUNNING else ("run", "Finish")
         raise JobError(f"study {study.name!r} is not finished: its job {job!r} {_STANDS[state]}. {purpose} it with "
                        f"`python -m cadc {command} {study.name}`, or on the Trajectories page.")
-
-
-def _plain(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Table records as JSON values: numpy numbers become Python's, NaN becomes None."""
-    def value(cell: Any) -> Any:
-        cell = cell.item() if isinstance(cell, np.generic) else cell
-        return None if isinstance(cell, float) and not np.isfinite(cell) else cell
-
-    return [{key: value(cell) for key, cell in record.items()} for record in records]

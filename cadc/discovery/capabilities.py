@@ -2,8 +2,8 @@
 place."""
 
 import unicodedata
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 from cadc.discovery.partition import Partition
@@ -58,6 +58,15 @@ class Capabilities:
     def describe(self) -> list[dict[str, Any]]:
         """JSON value: [{"id", "name", "units"}], in order."""
         return [{"id": i, "name": n, "units": list(self.members(i))} for i, n in zip(self.ids, self.names, strict=True)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON value; `from_dict` reads it back."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Capabilities":
+        """Read a JSON value."""
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
 
 
 class Event(Protocol):
