@@ -81,14 +81,9 @@ def _writer(folder: Path, stop_at: int = 0) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, "-c", WRITE, str(folder), str(stop_at)])
 
 
-def test_two_processes_that_write_at_once_leave_it_whole(files: pool.DemoFiles, tmp_path: Path) -> None:
-    writers = [_writer(tmp_path) for _ in range(2)]
-    assert [writer.wait(120) for writer in writers] == [0, 0]
-    assert not _differences(files.pool.parent, tmp_path)
-
-
-def test_one_that_is_killed_in_between_leaves_the_work_to_the_one_that_waits(files: pool.DemoFiles,
-                                                                             tmp_path: Path) -> None:
+@pytest.mark.parametrize(("then", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGCONT, 0)])
+def test_a_second_process_waits_for_the_first_and_takes_over_when_it_is_killed(files: pool.DemoFiles, tmp_path: Path,
+                                                                               then: signal.Signals, code: int) -> None:
     first = _writer(tmp_path, stop_at=50)
     assert os.WIFSTOPPED(os.waitpid(first.pid, os.WUNTRACED)[1])
     second = _writer(tmp_path)
@@ -97,8 +92,8 @@ def test_one_that_is_killed_in_between_leaves_the_work_to_the_one_that_waits(fil
         assert time.monotonic() < until and second.poll() is None, "the second does not wait for the first"
         time.sleep(0.02)
     assert len(list((tmp_path / "images").iterdir())) == 49 and not (tmp_path / "finished.json").exists()
-    first.send_signal(signal.SIGKILL)
-    assert second.wait(120) == 0 and first.wait() == -signal.SIGKILL
+    first.send_signal(then)
+    assert second.wait(120) == 0 and first.wait(120) == code
     assert not _differences(files.pool.parent, tmp_path)
 
 
