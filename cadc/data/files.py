@@ -79,7 +79,7 @@ def open_rows(path: Path) -> Rows:
         if stat.S_ISDIR(info.st_mode):
             raise DataError(f"{path} is a folder. Give the JSON, JSONL or parquet file in it.")
         if not stat.S_ISREG(info.st_mode):
-            raise DataError(f"{path} is not a regular file.")
+            raise DataError(f"{path} is not a regular file. Give a JSON, JSONL or parquet file on disk.")
         with open(path, "rb") as handle:
             head = handle.read(HEAD)
     except (OSError, ValueError) as error:
