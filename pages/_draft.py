@@ -155,7 +155,7 @@ def staging(bench: Workbench) -> None:
 def filters(bench: Workbench) -> None:
     """What is left out before anything is chosen."""
     bound(bench, st.toggle, "drop_duplicates", "Leave out near-duplicates")
-    if bench.scores.has_crossfit:
+    if bench.scores.has_out_of_fold:
         bound(bench, st.slider, "loss_quantile", "Leave out rows that look wrong (1: keep all)", min_value=0.5,
               max_value=1.0, step=0.05, help="Held-out loss above this quantile of the target samples' in the nearest "
               "unit, and no better than even odds for the answer: wrong answers mostly, and rows unlike anything the "

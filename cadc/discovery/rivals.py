@@ -1,5 +1,5 @@
-"""Rival explanations of a map: what question words, answer formats or pictures alone would have grouped (FINDINGS:
-always show).
+"""Rival explanations of a map: what question words, answer formats or pictures alone would have grouped
+(METHOD §3). Always shown beside a map.
 
 M target units, n target samples. A map that agrees more with a rival than with anything else has not found a skill.
 """

@@ -107,7 +107,7 @@ def measured_costs(study: Study, known: Sizes, rates: Rates, workers: int) -> di
     base = {"warmup": rates.warmup_mb, "targets": rates.targets_mb,
             "attribute": rates.attribute_mb * (1 + workers) / (1 + rates.workers)}
     seconds = {"warmup": warm, "targets": target, "attribute": pool}
-    if study.config.crossfit:
+    if study.config.out_of_fold:
         # what lies below the adapters is computed once per row and kept; one process
         trained, read = folds.work(study.config, known.pool, known.singles, known.targets)
         below = rates.fresh_row - rates.known_row
@@ -160,7 +160,8 @@ def job_flops(study: Study, known: Sizes, row: RowFlops, length: int) -> dict[st
     return {"warmup": seen * (row.once + row.each),
             "targets": known.passes * (row.once + steps * row.each),
             "attribute": scored * (row.once + steps * (row.each + product_flops(known.vectors, length)))
-            + (looked + _embedded(study, known)) * (row.once + row.forward)} | (models if study.config.crossfit else {})
+            + (looked + _embedded(study, known)) * (row.once + row.forward)
+            } | (models if study.config.out_of_fold else {})
 
 
 def _passes(study: Study, pool: int) -> tuple[int, int]:
@@ -205,4 +206,4 @@ def disk_mb(study: Study, known: Sizes, parameters: int, number_bytes: float = 4
     return {"warmup": steps * parameters * 12 / MB,
             "targets": (steps * known.vectors * parameters * number_bytes + gram) / MB,
             "attribute": (2 * known.pool * row + shards * shard_best + best + gram) / MB,
-            "crossfit": config.crossfit * (known.pool + folds.FOLDS * known.singles) * 4 / MB}
+            "crossfit": config.out_of_fold * (known.pool + folds.FOLDS * known.singles) * 4 / MB}

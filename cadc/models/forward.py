@@ -1,4 +1,4 @@
-"""The model's own forward, cut in two at the lowest adapted layer (DESIGN.md, "One pass, all checkpoints").
+"""The model's own forward, cut in two at the lowest adapted layer: one pass, all checkpoints (METHOD §4).
 
 `prefix` runs everything that no adapter can change, once and without a graph; `answer_losses` runs the rest for the
 adapter that is switched in now. No architecture is rewritten: the model's forward is stopped where the language model

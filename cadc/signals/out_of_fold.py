@@ -1,4 +1,5 @@
-"""Which rows look wrong to models that never trained on them: the cross-fitted loss (docs/decisions/0016).
+"""Which rows look wrong to models that never trained on them: the cross-fitted loss (METHOD §5,
+docs/decisions/0016).
 
 The warm-up has seen too little to tell a wrong answer from a hard one. So a fifth of the pool, chosen in rounds over
 all target samples, is split in two folds; a model trained on one fold gives the loss of every row outside it. The
@@ -16,13 +17,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cadc.errors import JobError
+from cadc.jobs.engines import EngineSettings
 from cadc.jobs.processes import end_with_parent
+from cadc.scores import columns
 from cadc.scores.influence import InfluenceColumns
 from cadc.scores.scores import Scores
 from cadc.selection.filters import looks_wrong, repeated
 from cadc.selection.rounds import Taken, round_robin
 from cadc.signals.folds import FOLDS, candidate_rows, fold_batch, fold_steps, repeats, work
-from cadc.study import Study, replacing, write_array
+from cadc.study import Study, replacing
 from cadc.study.progress import Progress, Silent
 
 if TYPE_CHECKING:
@@ -51,22 +54,22 @@ class Question:
     """int8 [rounds, G]: fold of each of them; near-duplicates share theirs."""
 
 
-def run_crossfit(study: Study, progress: Progress, *, workers: int = 1) -> None:
-    """The crossfit job: rounds of two models; `crossfit_loss` [N] and `crossfit_target` [S] beside the other scores.
+def run_out_of_fold(study: Study, progress: Progress, *, engine: EngineSettings | None = None) -> None:
+    """The job: rounds of two models; the columns `out_of_fold_loss` [N] and `out_of_fold_target` [S].
 
-    workers: on a CPU the two models of a round are made side by side where this is more than one; the numbers are the
-    same. Idempotent; a stop repeats at most the models that were being made. Raises Cancelled, and what opening the
-    base raises.
+    engine: on a CPU the two models of a round are made side by side where it has several processes (None: one); the
+    numbers are the same. Idempotent; a stop repeats at most the models that were being made. Raises Cancelled, and what
+    opening the base raises.
     """
-    rounds = study.config.crossfit
+    rounds, result = study.config.out_of_fold, study.result("out_of_fold")
     if not rounds:
-        progress.note("switched off (crossfit=0): rows that look wrong are found by the loss of the last checkpoint")
+        progress.note("switched off (out_of_fold=0): rows that look wrong are found by the loss of the last checkpoint")
         return
-    scores = Scores.load(study)
-    if scores.has_crossfit:
-        progress.note("the cross-fitted loss is there already")
+    if result.finished:
+        progress.note("the out-of-fold loss is there already")
         return
-    columns, question = InfluenceColumns(scores), _question(study, scores)
+    scores, workers = Scores.load(study), engine.processes if engine else 1
+    influences, question = InfluenceColumns(scores), _question(study, scores)
     want = candidate_rows(study.config, len(scores.index))
     progress.start(sum(work(study.config, len(scores.index), len(scores.sample_index), len(question.taught))),
                    unit="samples")
@@ -75,20 +78,21 @@ def run_crossfit(study: Study, progress: Progress, *, workers: int = 1) -> None:
         for number in range(rounds):
             own = question.open.copy()
             if found:
-                own &= ~looks_wrong(columns, *_mean(found))
-            rows = teaching_rows(columns, own, want)
+                own &= ~looks_wrong(influences, *_mean(found))
+            rows = teaching_rows(influences, own, want)
             found.append(_round(study, question, rows, number, scores, maker))
     loss, target = _mean(found)
-    for name, values in (("crossfit_target", target), ("crossfit_loss", loss)):  # the loss last: it alone counts
-        write_array(study.scores_folder / f"{name}.npy", values)
+    columns.write(study, "out_of_fold_target", target)
+    columns.write(study, "out_of_fold_loss", loss)
+    result.finish()
 
 
-def teaching_rows(columns: InfluenceColumns, open_rows: np.ndarray, want: int) -> np.ndarray:
+def teaching_rows(influences: InfluenceColumns, open_rows: np.ndarray, want: int) -> np.ndarray:
     """Positions of up to `want` open rows, taken in rounds over the single target samples of all units."""
-    units = np.arange(len(columns.scores.units))
+    units = np.arange(len(influences.scores.units))
     taken = Taken(open_rows, np.zeros(0, np.int64), 0)
     chosen = []
-    for position, *_ in round_robin(columns.scores, units, open_rows, taken):
+    for position, *_ in round_robin(influences.scores, units, open_rows, taken):
         if len(chosen) == want:
             break
         if taken.free(position):
@@ -108,9 +112,9 @@ def _question(study: Study, scores: Scores) -> Question:
     contaminated = repeats_target([by_index[int(i)] for i in scores.index], target, picture_hashes(study))
     groups = _groups(study, "pool", scores.index)
     taught = np.zeros(0, np.int64)
-    if study.config.crossfit_target:
+    if study.config.out_of_fold_target:
         taught = np.array(sorted(target[p].index for p in set.union(*gradient_samples(study.config, target))), np.int64)
-    rounds, seed = range(study.config.crossfit), study.config.seed
+    rounds, seed = range(study.config.out_of_fold), study.config.seed
     return Question(index=np.asarray(scores.index), fold=np.stack([_folds(groups, [seed, 91, r]) for r in rounds]),
                     open=~contaminated & ~repeated(groups, ~contaminated, np.zeros(len(contaminated), bool)),
                     taught=taught,
@@ -149,7 +153,7 @@ class Task:
     @property
     def path(self) -> Path:
         """Where its losses are kept."""
-        return self.study.crossfit_folder / f"round-{self.number}-fold-{self.fold}.npz"
+        return self.study.result("out_of_fold").folder / f"round-{self.number}-fold-{self.fold}.npz"
 
     @property
     def work(self) -> int:
@@ -198,7 +202,7 @@ class _OneByOne:
 
     def make(self, tasks: list[Task]) -> None:
         for task in tasks:
-            self._progress.note(f"round {task.number + 1} of {task.study.config.crossfit}, model {task.fold + 1} of "
+            self._progress.note(f"round {task.number + 1} of {task.study.config.out_of_fold}, model {task.fold + 1} of "
                                 f"{FOLDS}: {len(task.inside)} rows")
             self._judge = self._judge or open_fold_model(task.study)
             _write(task.path, task.study, *_model(task, self._judge, self._progress))
@@ -225,7 +229,7 @@ class _SideBySide:
         if not tasks:
             return
         sizes = " and ".join(str(len(task.inside)) for task in tasks)
-        self._progress.note(f"round {tasks[0].number + 1} of {tasks[0].study.config.crossfit}: models side by side, "
+        self._progress.note(f"round {tasks[0].number + 1} of {tasks[0].study.config.out_of_fold}: models side by side, "
                             f"{sizes} rows")
         waiting = {self._pool.submit(_make_alone, task): task for task in tasks}
         while waiting:
@@ -329,13 +333,13 @@ def _mean(found: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.nd
 # ---- files -----------------------------------------------------------------------------------------------------------
 def _write(path: Path, study: Study, loss: np.ndarray, target: np.ndarray) -> None:
     with replacing(path) as handle:
-        np.savez(handle, loss=loss, target=target, identity=np.array(study.identity))
+        np.savez(handle, loss=loss, target=target, key=np.array(study.key("out_of_fold")))
 
 
 def _read(path: Path, study: Study) -> tuple[np.ndarray, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as found:
-            if str(found["identity"]) == study.identity:
+            if str(found["key"]) == study.key("out_of_fold"):
                 return found["loss"], found["target"]
     except (ValueError, KeyError, OSError) as error:
         raise JobError(f"{path} cannot be read ({error}). Delete it and run the job again.") from error

@@ -1,7 +1,7 @@
 """Nearness to single target samples by other signals than gradients, in the form of `Scores`: so words, embeddings and
 sums of signals choose in the same rounds, behind the same filters, and differ from `studio` in the signal alone.
 
-N pool rows, S single target samples, M units, F features.
+METHOD §4. N pool rows, S single target samples, M units, F features.
 """
 
 from collections.abc import Callable, Iterator
