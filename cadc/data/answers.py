@@ -1,10 +1,8 @@
-"""What form an answer has. Gradients see the answer's vocabulary first , so this stands beside every map."""
+"""What form an answer has. Gradients see the answer's vocabulary first, so this stands beside every map."""
 
 import re
 
 from cadc.data.sample import Sample
-
-FORMATS = ("yes/no", "letter", "number", "word", "phrase", "text")
 
 _YES_NO = {"yes", "no", "true", "false"}
 _LETTER = re.compile(r"[(\[]?[A-Za-z][)\]]?[.:]?")
