@@ -90,3 +90,17 @@ def test_version_and_licence_are_the_same_everywhere():
     assert f'version = "{cited["version"]}"' in project and f'license = "{cited["license"]}"' in project
     assert "Apache License" in (ROOT / "LICENSE").read_text(encoding="utf-8")
     assert cited["references"][0]["identifiers"][0]["value"] == "arXiv:2510.00040"
+
+
+def test_what_guards_a_decision_exists():
+    """Tests and files that a decision names; a test by its function or its file."""
+    tests = sorted((ROOT / "tests").rglob("test_*.py"))
+    texts = [path.read_text(encoding="utf-8") for path in tests]
+    known = {path.stem for path in tests} | {name for text in texts for name in re.findall(r"def (test_\w+)", text)}
+    gone = []
+    for page in sorted((ROOT / "docs" / "decisions").glob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        gone += [f"{page.name}: {path}" for path in re.findall(r"`((?:tests|cadc|benchmarks|pages)/[\w/]+\.py)`", text)
+                 if not (ROOT / path).exists()]
+        gone += [f"{page.name}: {name}" for name in re.findall(r"`(test_\w+)`", text) if name not in known]
+    assert not gone, "\n".join(gone)
