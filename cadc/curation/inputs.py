@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from cadc.curation.candidates import Candidates, candidates
+from cadc.curation.candidates import Candidates, find_candidates
 from cadc.curation.settings import CurationSettings
 from cadc.discovery.capabilities import Capabilities
 from cadc.errors import DataError
@@ -61,7 +61,7 @@ class CurationInputs:
     @cached_property
     def candidates(self) -> Candidates:
         """Which rows may be taken."""
-        return candidates(self.columns, self.table, self.influence, self.assignment, self.settings)
+        return find_candidates(self.columns, self.table, self.influence, self.assignment, self.settings)
 
 
 def aligned(table: pd.DataFrame, index: np.ndarray, role: str) -> pd.DataFrame:

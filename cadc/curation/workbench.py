@@ -21,6 +21,7 @@ from cadc.discovery.partition import Partition, automatic, hdbscan_umap, leiden
 from cadc.discovery.similarity import similarity
 from cadc.errors import DataError, JobError
 from cadc.gradients import modes
+from cadc.jobs import control
 from cadc.scores.influence import InfluenceColumns, flows, held_out_correlation, served
 from cadc.scores.scores import Scores
 from cadc.study import Study
@@ -164,8 +165,8 @@ class Workbench:
         return self.inputs.influence
 
     @property
-    def assign(self) -> np.ndarray:
-        """Pool of each scored row: int32 [N], -1 unattributed."""
+    def assignment(self) -> np.ndarray:
+        """Capability of each scored row: int32 [N], -1 unattributed."""
         return self.inputs.assignment
 
     @property
@@ -259,12 +260,31 @@ def with_settings(bench: Workbench, **changed: Any) -> Workbench:
 
 
 def open_workbench(study: Study) -> Workbench:
-    """The workbench of a finished study as its files have it, with the decisions copied beside it. Raises JobError."""
+    """The workbench of a study that has scores, with the decisions copied beside it. Raises JobError without scores.
+
+    It also opens while later jobs are still to be done; what must rest on all of them asks `require_finished`.
+    """
     from cadc.data import read_table
 
     scores = Scores.load(study)
     return Workbench(study, scores, read_table(study.samples_file("pool")), read_table(study.samples_file("target")),
                      read_decisions(study))
+
+
+_STANDS = {"waiting": "has not run", "queued": "is queued", "running": "is running", "failed": "failed",
+           "cancelled": "was cancelled", "interrupted": "was interrupted"}
+
+
+def require_finished(study: Study) -> None:
+    """Pass a study whose every job is done that its curriculum rests on. Raises JobError that names the first one that
+    is not, and the next command."""
+    for job in control.CORE_JOBS:
+        state = control.status(study, job).state
+        if state == "done" or (job == "crossfit" and not study.config.crossfit):
+            continue
+        command, purpose = ("status", "Watch") if state in control.RUNNING else ("run", "Finish")
+        raise JobError(f"study {study.name!r} is not finished: its job {job!r} {_STANDS[state]}. {purpose} it with "
+                       f"`python -m cadc {command} {study.name}`, or on the Trajectories page.")
 
 
 def _plain(records: list[dict[str, Any]]) -> list[dict[str, Any]]:

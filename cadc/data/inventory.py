@@ -164,7 +164,7 @@ def read_inventory(path: Path) -> Inventory:
 
     try:
         table = pq.read_table(path, columns=["name", "bytes", "mtime_ns", "sha256", "problem"])
-    except (FileNotFoundError, pa.ArrowException, OSError) as error:
+        return Inventory(*(tuple(column.to_pylist()) for column in table.columns))
+    except (FileNotFoundError, pa.ArrowException, OSError, ValueError) as error:
         raise JobError(f"{path.name} of study {path.parent.parent.name} cannot be read ({type(error).__name__}). "
                        "Run the ingest job again.") from error
-    return Inventory(*(tuple(column.to_pylist()) for column in table.columns))

@@ -1,7 +1,6 @@
 """The ingest job: pool and target of a study, read once, with a report of what was found."""
 
 import dataclasses
-import json
 import logging
 from collections import Counter
 from collections.abc import Iterable
@@ -13,7 +12,7 @@ import numpy as np
 from cadc.data.duplicates import group_rows
 from cadc.data.indices import FeedRows
 from cadc.data.ingestion import Ingest, count_rows, ingest, listed
-from cadc.data.inventory import write_inventory
+from cadc.data.inventory import differences, read_inventory, renewed, write_inventory
 from cadc.data.reasons import Reason
 from cadc.data.table import read_table, write_samples
 from cadc.errors import DataError
@@ -22,23 +21,31 @@ from cadc.study.progress import Progress
 
 log = logging.getLogger(__name__)
 
+ROLES = ("pool", "target")
 LISTED = 10_000
 """Reasons listed one by one in the report; all are counted by kind."""
 
 
 def run_ingest(study: Study, progress: Progress) -> None:
-    """Read pool and target, write `ingest/pool.parquet`, `ingest/target.parquet`, beside them the pictures they name
-    (`pictures-pool.parquet`, `pictures-target.parquet`), and last `ingest/report.json`.
+    """Read pool and target; write `pool.parquet`, `target.parquet`, beside them the pictures they name
+    (`pictures-pool.parquet`, `pictures-target.parquet`), and last `report.json`.
 
-    A finished ingest of the same question is left as it is. Raises DataError when a file cannot be read, no row of one
-    is accepted, or the unit column is nowhere; Cancelled when asked to stop (nothing half-written counts as finished).
+    A finished ingest of the same question and the same pictures is left as it is. Raises DataError when a file cannot
+    be read, no row of one is accepted, or the unit column is nowhere; Cancelled when asked to stop (nothing
+    half-written counts as finished).
     """
-    if is_ingested(study):
+    if study.finished("ingest"):
         progress.note("pool and target are already read")
         return
-    roles = ("pool", "target")
-    progress.start(sum(count_rows(getattr(study.config, role)) for role in roles), unit="rows")
-    found = {role: _read(study, role, progress) for role in roles}
+    with study.new_ingest() as folder:
+        digests = _ingest(study, folder, progress)
+        study.keep_ingest(folder, digests)
+
+
+def _ingest(study: Study, folder: Path, progress: Progress) -> dict[str, str]:
+    """Everything read and written into `folder`; the digest of each role's pictures."""
+    progress.start(sum(count_rows(getattr(study.config, role)) for role in ROLES), unit="rows")
+    found = {role: _read(study, role, folder, progress) for role in ROLES}
     progress.note("looking for near-duplicates")
     pool, target = found["pool"], found["target"]
     samples = [*pool.samples, *target.samples]
@@ -49,36 +56,51 @@ def run_ingest(study: Study, progress: Progress) -> None:
     pool.warnings.extend(contaminated)
     pool.warnings.sort(key=lambda reason: reason.index)
     own = {"pool": groups[:split], "target": group_rows(target.samples, hashes[split:])}
-    report: dict[str, Any] = {"identity": study.identity}
-    for role in roles:
-        write_samples(study.samples_file(role), found[role], own[role])
-        write_inventory(pictures_file(study, role), found[role].pictures)
-        report[role] = _summary(study, role, found[role], own[role])
+    report: dict[str, Any] = {}
+    for role in ROLES:
+        write_samples(folder / f"{role}.parquet", found[role], own[role])
+        write_inventory(folder / inventory_name(role), found[role].pictures)
+        report[role] = _summary(study, role, found[role], own[role], folder)
     report["pool"]["also_in_target"] = len(contaminated)
-    write_json(study.ingest_report, report)
+    write_json(folder / "report.json", report)
+    return {role: found[role].pictures.digest for role in ROLES}
+
+
+def changed_pictures(study: Study) -> str:
+    """'' or one line on the pictures that are not what ingest read: replaced, gone, or arrived since. Files that were
+    only touched or copied are written down as such, so that they need not be read again."""
+    result, words = study.require("ingest"), []
+    touched = False
+    for role in ROLES:
+        path = result.intact(inventory_name(role))
+        before = read_inventory(path)
+        after = renewed(before, study.image_root(role), study.ingest_images(role))
+        counts = Counter(change.what for change in differences(before, after))
+        words += [f"{count:,} {role} pictures {what}" for what, count in sorted(counts.items())]
+        if not counts and after != before:
+            write_inventory(path, after)
+            touched = True
+    if touched and not words:
+        result.finish()
+    return ", ".join(words) + " since they were read" if words else ""
 
 
 def is_ingested(study: Study) -> bool:
-    """Whether the report and all files of this question are there."""
-    try:
-        report = json.loads(study.ingest_report.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return False
-    files = [place(study, role) for role in ("pool", "target") for place in (Study.samples_file, pictures_file)]
-    return report.get("identity") == study.identity and all(path.exists() for path in files)
+    """Whether pool and target were read."""
+    return study.finished("ingest")
 
 
-def pictures_file(study: Study, role: str) -> Path:
-    """The `Inventory` of the pictures of 'pool' or 'target' (parquet)."""
-    return study.samples_file(role).with_name(f"pictures-{role}.parquet")
+def inventory_name(role: str) -> str:
+    """File of the `Inventory` of the pictures of 'pool' or 'target'."""
+    return f"pictures-{role}.parquet"
 
 
-def _read(study: Study, role: str, progress: Progress) -> Ingest:
+def _read(study: Study, role: str, folder: Path, progress: Progress) -> Ingest:
     """One file of the study; target rows get their unit."""
     column = study.config.unit_column if role == "target" else ""
     progress.note(f"reading the {role}")
     found = ingest(getattr(study.config, role), study.image_root(role), unit_column=column,
-                   embedded_to=study.ingest_images(role), progress=progress)
+                   embedded_to=folder / f"images-{role}", progress=progress)
     if not found.samples:
         reasons = Counter(reason.kind for reason in found.set_aside).most_common(1)
         raise DataError(f"no row of the {role} file {getattr(study.config, role)} can be used: {found.rows} set aside, "
@@ -99,9 +121,9 @@ def _contaminated(pool: Ingest, target: Ingest, groups: FeedRows) -> list[Reason
             for group, sample in zip(groups[:split], pool.samples, strict=True) if int(group) in asked]
 
 
-def _summary(study: Study, role: str, found: Ingest, groups: FeedRows) -> dict[str, Any]:
+def _summary(study: Study, role: str, found: Ingest, groups: FeedRows, folder: Path) -> dict[str, Any]:
     """What the Data page shows of one file."""
-    table = read_table(study.samples_file(role))
+    table = read_table(folder / f"{role}.parquet")
     pictures = table["images"].map(len)
     return {
         "file": getattr(study.config, role), "format": found.format, "rows": found.rows, "accepted": len(found.samples),

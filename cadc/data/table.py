@@ -51,22 +51,28 @@ def _table(path: Path, columns: list[str], only: Collection[FileIndex] | None = 
         filters = None if only is None else [("index", "in", sorted(int(i) for i in only))]
         return pq.read_table(path, columns=columns, filters=filters)
     except (FileNotFoundError, pa.ArrowException, OSError) as error:
-        raise JobError(f"{path.name} of study {path.parent.parent.name} cannot be read ({type(error).__name__}). "
-                       "Run the ingest job again.") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> JobError:
+    return JobError(f"{path.name} of study {path.parent.parent.name} cannot be read ({type(error).__name__}). "
+                    "Run the ingest job again.")
 
 
 def read_samples(path: Path, *, only: Collection[FileIndex] | None = None) -> list[Sample]:
-    """The samples that `write_samples` wrote, equal and in order; `only` those with these positions in the
-    input file.
+    """The samples that `write_samples` wrote, equal and in order; `only` those with these positions in the input file.
 
-    Raises JobError when the file is missing.
+    Raises JobError when the file is missing or damaged.
     """
     table = _table(path, ["index", "id", "images", "source", "unit", "turns"], only)
     samples = []
-    for row in table.to_pylist():
-        turns = tuple(Turn(role=role, parts=tuple(parts)) for role, parts in json.loads(row["turns"]))
-        samples.append(Sample(index=row["index"], id=row["id"], images=tuple(row["images"]), turns=turns,
-                              source=row["source"], unit=row["unit"]))
+    try:
+        for row in table.to_pylist():
+            turns = tuple(Turn(role=role, parts=tuple(parts)) for role, parts in json.loads(row["turns"]))
+            samples.append(Sample(index=row["index"], id=row["id"], images=tuple(row["images"]), turns=turns,
+                                  source=row["source"], unit=row["unit"]))
+    except (ValueError, TypeError) as error:
+        raise _unreadable(path, error) from error
     return samples
 
 

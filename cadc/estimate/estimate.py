@@ -160,7 +160,8 @@ def job_flops(study: Study, known: Sizes, row: RowFlops, length: int) -> dict[st
     return {"warmup": seen * (row.once + row.each),
             "targets": known.passes * (row.once + steps * row.each),
             "attribute": scored * (row.once + steps * (row.each + product_flops(known.vectors, length)))
-            + (looked + _embedded(study, known)) * (row.once + row.forward)} | (models if study.config.out_of_fold else {})
+            + (looked + _embedded(study, known)) * (row.once + row.forward)
+            } | (models if study.config.out_of_fold else {})
 
 
 def _passes(study: Study, pool: int) -> tuple[int, int]:

@@ -7,11 +7,11 @@ from typing import Any
 from cadc.curation.settings import CurationSettings
 from cadc.curation.workbench import Workbench, open_workbench
 from cadc.discovery.capabilities import Capabilities
-from cadc.evaluation.arms import arm_of
+from cadc.evaluation.arms import ARMS
 from cadc.evaluation.compose import compose
+from cadc.evaluation.material import is_embedded
 from cadc.evaluation.request import Request, hash_of, write_request
 from cadc.evaluation.settings import EvaluationSettings
-from cadc.signals.embedding import is_embedded
 from cadc.study import Study, write_json
 
 
@@ -26,13 +26,13 @@ def request_evaluation(study: Study, settings: EvaluationSettings | None = None,
     """
     settings = settings or EvaluationSettings()
     inputs = (bench or open_workbench(study)).inputs
-    waits = any(arm_of(arm).needs == "embedding" for arm in settings.arms)
+    waits = any(ARMS[arm].needs == "embedding" for arm in settings.arms)
     request = Request(id="", created=datetime.now().isoformat(timespec="seconds"), identity=study.identity,
                       settings=settings, runs=(), row_lists={}, scored=(), held_out="", notes=(),
                       curation=inputs.settings.to_dict(), capabilities=_plain(inputs.capabilities))
     request = replace(request, id=hash_of([request.identity, settings.to_json(), request.curation,
                                            request.capabilities])[:12])
-    if not waits or all(is_embedded(study, role) for role in ("pool", "target")):
+    if not waits or is_embedded(study):
         request = compose(study, request, inputs)
     write_request(study, request)
     write_json(study.evaluation_folder / "latest.json", {"id": request.id})

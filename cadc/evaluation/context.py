@@ -12,6 +12,7 @@ import numpy as np
 from cadc.errors import DataError
 
 if TYPE_CHECKING:
+    from cadc.curation.curriculum import Curriculum
     from cadc.evaluation.material import Material
 
 
@@ -61,17 +62,26 @@ class TrainingRows:
     shuffled: bool = True
     """Without stages: shuffle anew at each pass (True) or keep the order in every pass (False)."""
 
+    @classmethod
+    def of(cls, curriculum: "Curriculum", *, staged: bool = False) -> "TrainingRows":
+        """The rows of a curriculum: stage by stage, or shuffled, so that what is chosen counts and not the order."""
+        rows = curriculum.rows
+        return cls(positions=rows["position"].to_numpy(np.int64),
+                   stages=rows["stage"].to_numpy(np.int64) if staged else None)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Arm:
     """A named way to choose rows."""
 
     name: str
-    describe: str
+    about: str
     """One line for the page and the report."""
     select: Callable[[SelectionContext], TrainingRows]
     seeded: bool = False
     """Whether the choice itself depends on the seed."""
+    called: str = ""
+    """How a sentence about results calls it; '': by its name."""
     needs: str = ""
     """What must be computed before it can choose: `embedding` (one forward of the base over pool and target)."""
     available: Callable[["Material"], str] = lambda material: ""

@@ -4,6 +4,7 @@ N scored pool rows, M units, S single target samples.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,8 +18,11 @@ from cadc.curation.settings import CurationSettings
 from cadc.scores.influence import InfluenceColumns
 from cadc.scores.scores import Scores
 from cadc.selection.filters import repeated
+from cadc.signals import embedding as signal_embedding
+from cadc.signals.joined import gradients_alone
 from cadc.signals.similarity import Signal, centred, cosine_signal, with_signal, word_features
 from cadc.study import Study
+from cadc.study.progress import Progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +50,8 @@ class Material:
         """The same on the mean gradient of the whole target, units weighted alike: float32 [N]."""
         return self._paper([0] * len(self.scores.units), "raw")[:, 0]
 
-    def _paper(self, of_unit, scale: str) -> np.ndarray:  # noqa: ANN001
-        return self.inputs.columns.influence(list(of_unit), preset="paper", scale=scale)
+    def _paper(self, of_unit: Sequence[int], scale: str) -> np.ndarray:
+        return self.inputs.columns.influence(of_unit, preset="paper", scale=scale)
 
     # ---- curricula ---------------------------------------------------------------------------------------------------
     def settings(self, preset: str, rows: int) -> CurationSettings:
@@ -74,8 +78,6 @@ class Material:
     @cached_property
     def gradients(self) -> Scores:
         """The scores with near(z, s) of gradients alone."""
-        from cadc.signals.joined import gradients_alone
-
         return gradients_alone(self.study)
 
     @cached_property
@@ -89,10 +91,8 @@ class Material:
     @cached_property
     def embedded(self) -> tuple[np.ndarray, np.ndarray]:
         """Centred last hidden states of the base, unit norm: float32 [N, W], [S, W]. Computed once per study."""
-        from cadc.signals.embedding import embeddings
-
-        return centred(embeddings(self.study, "pool", np.asarray(self.scores.index)),
-                       embeddings(self.study, "target", np.asarray(self.scores.sample_index)))
+        return centred(signal_embedding.embeddings(self.study, "pool", np.asarray(self.scores.index)),
+                       signal_embedding.embeddings(self.study, "target", np.asarray(self.scores.sample_index)))
 
     @cached_property
     def embedding(self) -> Signal:
@@ -109,12 +109,25 @@ class Material:
     @cached_property
     def filtered(self) -> np.ndarray:
         """bool [N]: rows that pass the filters of `studio`, whatever they teach."""
-        return replace(self.inputs, settings=self.settings("studio", len(self.barred))).offer.open
+        return replace(self.inputs, settings=self.settings("studio", len(self.barred))).candidates.open
 
     @cached_property
     def truth(self) -> pd.DataFrame | None:
         """The generator's ground truth of each scored row, where it lies beside the pool file; else None."""
         return read_truth(Path(self.study.config.pool), np.asarray(self.scores.index))
+
+
+# ---- what only a job should compute ---------------------------------------------------------------------------------
+def is_embedded(study: Study) -> bool:
+    """Whether the embeddings that some arms choose by are there."""
+    return all(signal_embedding.is_embedded(study, role) for role in ("pool", "target"))
+
+
+def embed(study: Study, progress: Progress) -> None:
+    """Compute them where they are not there yet. Raises JobError when the study has no scores, Cancelled."""
+    scores = Scores.load(study)
+    for role, index in (("pool", scores.index), ("target", scores.sample_index)):
+        signal_embedding.embeddings(study, role, np.asarray(index), progress)
 
 
 def _texts(study: Study, role: str, index: np.ndarray) -> list[str]:

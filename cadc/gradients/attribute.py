@@ -20,7 +20,7 @@ from cadc.gradients.keeping import GradientModel
 from cadc.gradients.vectors import Exact, Vectors, accumulating
 from cadc.jobs import engines, shards
 from cadc.jobs.engines import EngineSettings
-from cadc.models.batching import Item, encoded_rows, halving, packed
+from cadc.models.batching import Item, run_batches
 from cadc.study import Study
 from cadc.study.progress import Progress
 
@@ -127,20 +127,16 @@ class PoolPass(Scoring):
         failed: dict[int, str] = {}
         parts: list[dict[str, torch.Tensor]] = []
         rows: list[int] = []
-        halved = 0
         plan = self._plan(feed)
-        for batch in packed(encoded_rows(feed, shard.rows, failed), plan.rows, plan.tokens):
-            pieces = 0
-            for part, found in halving(self.scores, batch):
-                fine = _finite(found, [row for row, _ in part], failed)
-                rows += [row for (row, _), ok in zip(part, fine.tolist(), strict=True) if ok]
-                parts.append({key: value[fine] for key, value in found.items()})
-                pieces += 1
-                step(len(part), float(found["loss"][:, -1].mean()))
-            halved += pieces > 1
+        batches = run_batches(feed, shard.rows, self.scores, failed, plan)
+        for part, found in batches:
+            fine = _finite(found, part, failed)
+            rows += [row for row, ok in zip(part, fine.tolist(), strict=True) if ok]
+            parts.append({key: value[fine] for key, value in found.items()})
+            step(len(part), float(found["loss"][:, -1].mean()))
         tensors = self._join(parts, rows)
         seconds = time.monotonic() - started
-        facts = {"inputs": self.vectors.inputs, "kept": rows, "halved": halved, "seconds": round(seconds, 3),
+        facts = {"inputs": self.vectors.inputs, "kept": rows, "halved": batches.halved, "seconds": round(seconds, 3),
                  "precision": self.vlm.precision, "batch": [plan.rows, plan.tokens, plan.reason],
                  "failed": [{"index": feed.samples[row].index, "id": feed.samples[row].id, "reason": reason}
                             for row, reason in sorted(failed.items())]}
@@ -150,8 +146,9 @@ class PoolPass(Scoring):
     def _plan(self, feed: "Feed") -> batch_plan.BatchPlan:
         """How batches are cut: chosen by whoever computes first, then the same for all."""
         if self.plan is None:
-            self.plan = batch_plan.choose_batch_size(self.study, "attribute", self.vlm, feed, self.scores,
-                                          lambda found: (found["loss"], found["gradient_norm"]))
+            self.plan = batch_plan.choose_batch_size(
+                self.study, "attribute", self.vlm, feed, self.scores,
+                lambda found: (found["loss"], found["gradient_norm"]))
         return self.plan
 
     def _join(self, parts: list[dict[str, torch.Tensor]], rows: list[int]) -> dict[str, torch.Tensor]:

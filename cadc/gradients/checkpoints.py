@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from cadc.gradients.capture import open_capture
-from cadc.study import Study
+from cadc.study import Study, read_about
 from cadc.training import warmup
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ class Checkpoints:
     @classmethod
     def of(cls, study: Study, vlm: "Vlm") -> "Checkpoints":
         """Those of a study's warm-up. Raises JobError before it ran, or when one is damaged."""
-        from safetensors import safe_open
         from safetensors.torch import load_file
 
         result = study.require("warmup")
@@ -43,8 +42,7 @@ class Checkpoints:
         for t in range(study.config.checkpoints):
             path = result.intact(warmup.checkpoint_name(t + 1))
             state = load_file(path)
-            with safe_open(path, "pt") as handle:
-                updates = int(handle.metadata()["updates"])
+            updates = int(read_about(path)["updates"])
             made.add(*(vlm.lora.flatten(state, suffix) for suffix in ("", ".m", ".v")), updates)
         return made
 

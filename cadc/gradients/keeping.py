@@ -20,7 +20,7 @@ from cadc.gradients.features import Feature, feature
 from cadc.gradients.modes import Mode
 from cadc.gradients.sketch import PRODUCTS, Sketch, balances, principal
 from cadc.gradients.vectors import Exact, Sketched, Vectors, accumulating, stored
-from cadc.models.batching import Item, encoded_rows, halving, packed
+from cadc.models.batching import Item, run_batches
 from cadc.training.loop import BETAS, EPSILON
 
 if TYPE_CHECKING:
@@ -73,9 +73,7 @@ class GradientModel:
             found = self.gradients(prefix(self.vlm, self.vlm.collate([encoded for _, encoded in items])))
             return torch.stack([matrix.to(self.kind) for _, matrix in found])
 
-        parts = []
-        for batch in packed(encoded_rows(feed, feed.by_length(rows), {})):
-            parts += [found for _, found in halving(run, batch)]
+        parts = [found for _, found in run_batches(feed, feed.by_length(rows), run, {})]
         return torch.cat(parts, 1) if parts else torch.zeros(len(self.checkpoints), 0, self.vlm.lora.size)
 
     def sketch(self, dim: int, *, targets: bool) -> Sketch:

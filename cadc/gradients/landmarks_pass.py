@@ -17,7 +17,7 @@ from cadc.gradients import targets
 from cadc.gradients.attribute import pool_inputs
 from cadc.gradients.landmarks import feature_shards
 from cadc.jobs import shards
-from cadc.models.batching import Item, encoded_rows, halving, packed
+from cadc.models.batching import Item, run_batches
 from cadc.study import Study
 
 if TYPE_CHECKING:
@@ -114,16 +114,15 @@ class FeaturePass:
         failed: dict[int, str] = {}
         parts: list[dict[str, torch.Tensor]] = []
         rows: list[int] = []
-        for batch in packed(encoded_rows(feed, shard.rows, failed)):
-            for part, found in halving(self.run, batch):
-                fine = torch.isfinite(found["loss"])
-                for (row, _), ok in zip(part, fine.tolist(), strict=True):
-                    if ok:
-                        rows.append(row)
-                    else:
-                        failed[row] = "its loss is not a finite number at the last checkpoint"
-                parts.append({key: value[fine] for key, value in found.items()})
-                step(len(part), float(found["loss"].mean()))
+        for part, found in run_batches(feed, shard.rows, self.run, failed):
+            fine = torch.isfinite(found["loss"])
+            for row, ok in zip(part, fine.tolist(), strict=True):
+                if ok:
+                    rows.append(row)
+                else:
+                    failed[row] = "its loss is not a finite number at the last checkpoint"
+            parts.append({key: value[fine] for key, value in found.items()})
+            step(len(part), float(found["loss"].mean()))
         tensors = {key: torch.cat([part[key] for part in parts]) for key in parts[0]} if parts else {}
         tensors["rows"] = torch.tensor(rows, dtype=torch.int64)
         seconds = time.monotonic() - started

@@ -14,17 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from cadc.data.indices import FeedRow
 from cadc.errors import DataError, JobError
 from cadc.gradients import batch_plan, keeping, modes
 from cadc.gradients.checkpoints import open_model
 from cadc.gradients.choice import Choice, choose, donors, swappable
 from cadc.gradients.vectors import stored
 from cadc.jobs.engines import EngineSettings
-from cadc.models.batching import Item, encoded_rows, halving, packed
+from cadc.models.batching import Item, run_batches
 from cadc.study import Study, write_json, write_tensors
 from cadc.study.progress import Progress
 
 if TYPE_CHECKING:
+    from cadc.models.encode import Encoded
     from cadc.models.feed import Feed
 
 log = logging.getLogger(__name__)
@@ -93,25 +95,22 @@ class _Targets:
         for warning in self.plan.warnings:
             progress.note(warning)
         progress.start(len(unit_of) + rounds * len(moved))
-        self._pass(encoded_rows(self.feed, self.feed.by_length(list(unit_of)), self.failed), self._keep, progress)
+        self._pass(self.feed.by_length(list(unit_of)), self._keep, progress)
         moved = [row for row in moved if row not in self.failed]
         for round_ in range(rounds):
             progress.note(f"grounded gradients: permutation {round_ + 1} of {rounds}")
             giver = self._givers(round_)
-            items = self.feed.ahead(self.feed.by_length(moved), partial(self._encode_with, giver))
-            self._pass(items, self._keep_swapped, progress)
+            self._pass(self.feed.by_length(moved), self._keep_swapped, progress, partial(self._encode_with, giver))
 
-    def _pass(self, items: Any, keep: Callable[..., None], progress: Progress) -> None:
-        for batch in packed(items, self.plan.rows, self.plan.tokens):
-            pieces = 0
-            for part, found in halving(self._gradients, batch):
-                pieces += 1
-                rows = [row for row, _ in part]
-                units = torch.tensor([self.choice.unit_of[row] for row in rows])
-                for t, (losses, matrix) in enumerate(found):
-                    keep(t, rows, units, losses.cpu(), matrix)
-                progress.step(len(part), loss=float(found[-1][0].mean()))
-            self.halved += pieces > 1
+    def _pass(self, rows: Sequence[FeedRow], keep: Callable[..., None], progress: Progress,
+              encode: Callable[[FeedRow], "Encoded"] | None = None) -> None:
+        batches = run_batches(self.feed, rows, self._gradients, self.failed, self.plan, encode=encode)
+        for part, found in batches:
+            units = torch.tensor([self.choice.unit_of[row] for row in part])
+            for t, (losses, matrix) in enumerate(found):
+                keep(t, part, units, losses.cpu(), matrix)
+            progress.step(len(part), loss=float(found[-1][0].mean()))
+        self.halved += batches.halved
 
     def _gradients(self, batch: Sequence[Item]) -> list[tuple[torch.Tensor, torch.Tensor]]:
         from cadc.models import prefix
@@ -141,7 +140,7 @@ class _Targets:
             giver |= {row: alive[d] for row, d in zip(alive, swap, strict=True)}
         return giver
 
-    def _encode_with(self, giver: Mapping[int, int], row: int) -> Any:
+    def _encode_with(self, giver: Mapping[int, int], row: FeedRow) -> "Encoded":
         try:
             return self.feed.encode(row, giver[row])
         except DataError as error:  # another picture may take more tokens than fit: the row then cancels out

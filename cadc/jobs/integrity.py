@@ -12,7 +12,7 @@ from cadc.study.results import Damage
 
 log = logging.getLogger(__name__)
 
-PICTURES = "cadc.data.inventory:changed_pictures"
+PICTURES = "cadc.data.job:changed_pictures"
 """Found by name: looking at pictures is the data room's."""
 
 
@@ -30,15 +30,12 @@ def repair(study: Study) -> dict[str, tuple[str, ...]]:
     swept = sum(sweep(folder) for folder in (study.root / "results", study.folder) if folder.exists())
     if swept:
         log.info("%d temporary files of ended processes removed", swept)
-    found: dict[str, tuple[str, ...]] = {}
-    changes = _changed_pictures(study)
-    if changes:
-        log.warning("pictures changed since they were read: %s", changes)
+    found = {job: tuple(damage.what for damage in broken) for job in _known(study)
+             if (broken := study.result(job).repair())}
+    if changes := _changed_pictures(study):
+        log.warning("%s", changes)
         study.ingest_pointer.unlink(missing_ok=True)
-        return {"ingest": (changes,)}
-    for job in _known(study):
-        if broken := study.result(job).repair():
-            found[job] = tuple(damage.what for damage in broken)
+        found["ingest"] = (changes,)
     return found
 
 
@@ -53,8 +50,10 @@ def _known(study: Study) -> tuple[str, ...]:
 
 def _changed_pictures(study: Study) -> str:
     """'' or how many pictures are not what was read."""
-    if not study.finished("ingest"):
-        return ""
+    there = all(Path(getattr(study.config, role)).is_file() and study.image_root(role).is_dir()
+                for role in ("pool", "target"))
+    if not study.finished("ingest") or not there:
+        return ""  # a study without its inputs is read, not made anew
     look: Callable[[Study], str] = named(PICTURES)
     return look(study)
 

@@ -70,7 +70,7 @@ def file_of(role: str, part: str) -> str:
 def _compute(study: Study, role: str, progress: Progress) -> None:
     """One forward over the role, in the batches of the gradient passes; written whole or not at all."""
     from cadc.models import open_vlm
-    from cadc.models.batching import encoded_rows, halving, packed
+    from cadc.models.batching import run_batches
     from cadc.models.feed import Feed
 
     # Fresh adapters on the whole language model change nothing (B = 0), and the cut lies before its first layer; they
@@ -83,10 +83,10 @@ def _compute(study: Study, role: str, progress: Progress) -> None:
     progress.note(f"embedding the {role}: one forward of the untrained base")
     found: dict[int, np.ndarray] = {}
     failed: dict[int, str] = {}
-    for batch in packed(encoded_rows(feed, order, failed)):
-        for part, values in halving(lambda items: last_hidden(vlm, vlm.collate([one for _, one in items])), batch):
-            found.update(zip((row for row, _ in part), values, strict=True))
-            progress.step(len(part))
+    hidden = lambda items: last_hidden(vlm, vlm.collate([one for _, one in items]))  # noqa: E731
+    for part, values in run_batches(feed, order, hidden, failed):
+        found.update(zip(part, values, strict=True))
+        progress.step(len(part))
     for row, reason in sorted(failed.items()):
         log.warning("%s row %d cannot be encoded and has no embedding: %s", role, feed.samples[row].index, reason)
     if not found:

@@ -58,8 +58,8 @@ def run_out_of_fold(study: Study, progress: Progress, *, engine: EngineSettings 
     """The job: rounds of two models; the columns `out_of_fold_loss` [N] and `out_of_fold_target` [S].
 
     engine: on a CPU the two models of a round are made side by side where it has several processes (None: one); the
-    numbers are the same. Idempotent; a stop repeats at most the models that were being made. Raises Cancelled, and what opening the
-    base raises.
+    numbers are the same. Idempotent; a stop repeats at most the models that were being made. Raises Cancelled, and what
+    opening the base raises.
     """
     rounds, result = study.config.out_of_fold, study.result("out_of_fold")
     if not rounds:

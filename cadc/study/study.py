@@ -11,17 +11,21 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from cadc.errors import DataError, JobError
 from cadc.study.config import StudyConfig
-from cadc.study.content import file_content, model_content
+from cadc.study.content import digest_of_file, model_digest
 from cadc.study.files import write_json
 from cadc.study.jobs import JOBS, core_jobs, job_named
 from cadc.study.results import Result, read_sealed, write_sealed
 
+MEMO = "digests.json"
+"""Remembers the digests of large files, below the cache root."""
 HERE = "cache:"
 """Paths below the cache root are written with this in front, so that a copied cache finds its own files."""
 
@@ -48,8 +52,8 @@ def identity_of(config: StudyConfig, root: Path | None = None) -> tuple[str, dic
         path = Path(getattr(config, role))
         if not path.is_file():
             raise DataError(f"{role} file {path} not found. Give the path of a JSON, JSONL or parquet file.")
-        inputs[role] = file_content(path, base)
-    inputs["model"] = model_content(config.model, base)
+        inputs[role] = digest_of_file(path, base / MEMO)
+    inputs["model"] = model_digest(config.model, base / MEMO)
     return _hash({"settings": config.chosen} | inputs), inputs
 
 
@@ -133,8 +137,8 @@ class Study:
         found = dict(self.inputs)
         for role in ("pool", "target"):
             if (path := Path(getattr(self.config, role))).is_file():
-                found[role] = file_content(path, self.root)
-        if (now := model_content(self.config.model, self.root)) != self.config.model:
+                found[role] = digest_of_file(path, self.root / MEMO)
+        if (now := model_digest(self.config.model, self.root / MEMO)) != self.config.model:
             found["model"] = now
         return found
 
@@ -201,6 +205,29 @@ class Study:
     def ingest_pointer(self) -> Path:
         """Which ingest result belongs to this question: its key holds the pictures, which change under it."""
         return self.root / "results" / "ingest" / f"question-{self.question}.json"
+
+    @contextmanager
+    def new_ingest(self) -> Iterator[Path]:
+        """A folder to read pool and target into, while nobody knows the key yet; it is gone afterwards."""
+        folder = self.root / "results" / "ingest" / f".making-{self.question}-{os.getpid()}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def keep_ingest(self, folder: Path, pictures: Mapping[str, str]) -> Result:
+        """Put what was read under its key: the question and the content of the pictures (digest of each role)."""
+        key = _hash({"question": self.question, "pictures": dict(pictures)})
+        result = Result(job="ingest", key=key, root=self.root)
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            place = result.folder / path.relative_to(folder)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, place)
+        result.finish()
+        write_sealed(self.ingest_pointer, {"key": key})
+        return result
 
     def samples_file(self, role: str) -> Path:
         """Normalised samples of 'pool' or 'target' (parquet)."""

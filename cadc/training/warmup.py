@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cadc.errors import DataError, JobError
-from cadc.study import Study, StudyConfig, replacing, write_json, write_tensors
+from cadc.study import Study, StudyConfig, read_about, replacing, write_json, write_tensors
 from cadc.study.progress import Progress
 
 if TYPE_CHECKING:
@@ -228,16 +228,13 @@ def _save(study: Study, vlm: "Vlm", optimizer: "torch.optim.Optimizer", t: int, 
 def _load(study: Study, vlm: "Vlm", optimizer: "torch.optim.Optimizer", t: int) -> None:
     """Put checkpoint t into adapter and optimiser."""
     import torch
-    from safetensors import safe_open
     from safetensors.torch import load_file
 
     from cadc.models import load_adapter_state, lora_parameters
 
     assert vlm.lora is not None
     path = checkpoint_file(study, t)
-    with safe_open(path, "pt") as handle:
-        head = handle.metadata()
-    state = load_file(path)
+    head, state = read_about(path), load_file(path)
     load_adapter_state(vlm, state)
     moments = [vlm.lora.views(vlm.lora.flatten(state, f".{letter}")) for letter in "mv"]
     for number, parameter in enumerate(lora_parameters(vlm)):

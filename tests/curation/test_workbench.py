@@ -36,7 +36,7 @@ def test_without_decisions_there_is_a_sensible_start(bench):
     now = bench()
     assert now.capabilities.of_unit == (0, 1, 2, 3, 0, 1, 2, 3)  # the planted groups
     assert now.settings == CurationSettings(seed=7) and len(now.curriculum.rows) == 12
-    assert now.influence.shape == (240, 4) and now.pools.shape == (240,) and now.self_by_capability.shape == (4, 3)
+    assert now.influence.shape == (240, 4) and now.assignment.shape == (240,) and now.self_by_capability.shape == (4, 3)
     assert now.table["index"].tolist() == now.scores.index.tolist()
 
 

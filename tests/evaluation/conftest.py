@@ -9,10 +9,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 @pytest.fixture(scope="session")
 def finished_study(tmp_path_factory):
-    """Coloured squares: ingested, warmed up, attributed. Do not change it."""
-    from squares import attributed_squares
+    """Coloured squares, every job done. Do not change it."""
+    from squares import finished_squares
 
-    return attributed_squares(tmp_path_factory.mktemp("evaluation"))
+    return finished_squares(tmp_path_factory.mktemp("evaluation"))
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@
 import json
 import random
 import shutil
+import time
 from pathlib import Path
 
 COLOURS = {"red": (214, 48, 44), "blue": (42, 92, 214), "green": (46, 160, 66)}
@@ -44,23 +45,36 @@ def _other(kind: str, said: str) -> str:
     return around[(around.index(said) + 1) % len(around)]
 
 
+def finished_squares(folder: Path):
+    """The study by gradients alone with every job done that its pages need, by a worker as a person starts it."""
+    from cadc.jobs import control
+
+    study = squares_study(folder, nearness="gradients", crossfit=0)
+    control.start(study, workers=1)
+    while control.is_running(study):
+        time.sleep(0.05)
+    assert control.finished(study), [found.message for found in control.statuses(study)]
+    return study
+
+
 def attributed_squares(folder: Path):
-    """The study with everything up to the attribution done."""
+    """The study with everything up to the scores of its gradients done, in this process."""
     from cadc.data import run_ingest
     from cadc.gradients.attribute import run_attribute
     from cadc.gradients.targets import run_targets
+    from cadc.scores.compaction import run_scores
     from cadc.study.progress import Silent
     from cadc.training.warmup import run_warmup
 
     study = squares_study(folder)
-    for job in (run_ingest, run_warmup, run_targets, run_attribute):
+    for job in (run_ingest, run_warmup, run_targets, run_attribute, run_scores):
         job(study, Silent())
     return study
 
 
-def squares_study(folder: Path):
-    """The study, nothing computed yet. Row 10 of its pool is a copy of the last target row, row 13 one in other letters
-    with a re-encoded picture. The ground truth lies beside the pool."""
+def squares_study(folder: Path, **settings):
+    """The study under these settings, nothing computed yet. Row 10 of its pool is a copy of the last target row, row 13
+    one in other letters with a re-encoded picture. The ground truth lies beside the pool."""
     from PIL import Image
 
     from cadc.demo.model import build_model, build_processor
@@ -70,12 +84,12 @@ def squares_study(folder: Path):
     build_model(0).save_pretrained(model)
     build_processor().save_pretrained(model)
     pool, target = write_rows(folder, "pool", 60, 1), write_rows(folder, "target", 48, 2)
-    shutil.copy(folder / target[-1]["image"], folder / "images" / "leak.png")
-    pool[10] = pool[10] | {"image": "images/leak.png", "conversations": target[-1]["conversations"]}
+    shutil.copy(folder / target[-1]["image"], folder / "images" / "copy.png")
+    pool[10] = pool[10] | {"image": "images/copy.png", "conversations": target[-1]["conversations"]}
     last = target[-1]["conversations"]
     loud = [last[0] | {"value": last[0]["value"].upper().replace("<IMAGE>", "<image>") + "!"}, last[1]]
-    Image.open(folder / target[-1]["image"]).save(folder / "images" / "leak.jpg", quality=90)
-    pool[13] = pool[13] | {"image": "images/leak.jpg", "conversations": loud}
+    Image.open(folder / target[-1]["image"]).save(folder / "images" / "copy.jpg", quality=90)
+    pool[13] = pool[13] | {"image": "images/copy.jpg", "conversations": loud}
     for i in WRONG:
         said = pool[i]["conversations"]
         pool[i] = pool[i] | {"conversations": [said[0], said[1] | {"value": _other(pool[i]["task"], said[1]["value"])}]}
@@ -86,5 +100,5 @@ def squares_study(folder: Path):
     (folder / "target.json").write_text(json.dumps(target))
     config = StudyConfig(pool=str(folder / "pool.json"), target=str(folder / "target.json"), unit_column="task",
                          model=str(model), checkpoints=2, warmup_min_rows=24, warmup_epochs=2, warmup_batch=8,
-                         samples_per_unit=8, near_samples=4, near_q=2, best_rows=16, permutations=1)
+                         samples_per_unit=8, near_samples=4, near_q=2, best_rows=16, permutations=1, **settings)
     return Study.create("squares", config, created="2026-01-01T00:00:00", root=folder / "cache")

@@ -2,10 +2,12 @@
 
 import dataclasses
 import json
+import mmap
 import os
+import signal
 import subprocess
 import sys
-from pathlib import Path
+import time
 
 import pytest
 
@@ -34,17 +36,45 @@ def study(tmp_path, monkeypatch) -> Study:
     return Study.create("a", config, created="2026-01-01T00:00:00")
 
 
-def test_a_meter_sees_the_memory_of_child_processes():
+def test_a_meter_sees_the_memory_of_child_processes_and_counts_shared_pages_once():
     with cost.Meter(every_s=0.01) as meter:
         child = subprocess.Popen([sys.executable, "-c", GROW], stdout=subprocess.PIPE, text=True)
         assert child.stdout.readline() == "grown\n"
-        meter._look()
         both = cost.tree_memory(os.getpid())
+        until = time.monotonic() + 60
+        while meter.memory_mb < both - 1 and time.monotonic() < until:
+            time.sleep(0.01)
         child.kill()
         child.wait()
         alone = cost.tree_memory(os.getpid())  # now, not before: a busy machine takes pages back meanwhile
-    if Path("/proc/self/statm").exists():
-        assert 195 < both - alone < 320 and meter.memory_mb >= both - 1
+    assert 195 < both - alone < 320 and meter.memory_mb >= both - 1
+
+
+def test_pages_that_processes_share_count_once():
+    shared = mmap.mmap(-1, 200 << 20)
+    shared.write(b"1" * (200 << 20))
+    alone = cost.tree_memory(os.getpid())
+    ready, told = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            sum(shared[::4096])  # touches every page
+            os.write(told, b"1")
+            signal.pause()
+        finally:
+            os._exit(0)
+    try:
+        os.read(ready, 1)
+        assert alone > 200 and cost.tree_memory(os.getpid()) - alone < 150
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def test_a_process_that_is_gone_takes_no_memory():
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    assert cost.tree_memory(child.pid) == 0
 
 
 def test_a_job_that_ends_leaves_its_cost(study):
