@@ -17,16 +17,16 @@ def formats() -> tuple[str, ...]:
 
 def jobs() -> tuple[str, ...]:
     """All jobs in their order."""
-    from cadc.jobs.control import JOBS
+    from cadc.study import JOBS
 
     return tuple(JOBS)
 
 
 def until() -> str:
     """The last job of those that a study needs before anything can be chosen from it."""
-    from cadc.jobs.control import CORE_JOBS
+    from cadc.study.jobs import core_jobs
 
-    return tuple(CORE_JOBS)[-1]
+    return core_jobs()[-1]
 
 
 def engines() -> tuple[str, ...]:

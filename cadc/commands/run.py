@@ -2,20 +2,26 @@
 
 import argparse
 import sys
-from typing import Any
 
 from cadc.commands import choices
 from cadc.commands.command import Command, of_study
 from cadc.errors import DataError
 
 
+def _job(text: str) -> str:
+    """A job's name, also one of an earlier version. Raises JobError for an unknown one."""
+    from cadc.study.jobs import job_named
+
+    return job_named(text).name
+
+
 # ---- run -------------------------------------------------------------------------------------------------------------
 def _arguments(parser: argparse.ArgumentParser) -> None:
     of_study(parser)
-    parser.add_argument("--until", metavar="JOB", choices=choices.jobs(),
+    parser.add_argument("--until", metavar="JOB", default="", type=_job,
                         help=f"{' | '.join(choices.jobs())}; default: {choices.until()}")
-    parser.add_argument("--again", metavar="JOB", choices=choices.jobs(),
-                        help="compute this job once more, and whatever is made from it")
+    parser.add_argument("--again", metavar="JOB", default="", type=_job,
+                        help="make the result of this job anew, and what was made from it if it comes out otherwise")
     parser.add_argument("--workers", type=int, metavar="N",
                         help="processes for attribution; default: one per GPU, without one: one per core")
     parser.add_argument("--engine", default=choices.engines()[0], choices=choices.engines(),
@@ -36,25 +42,23 @@ def run(chosen: argparse.Namespace) -> int:
     if jobs.is_running(study) and not chosen.again:
         print(f"study {study.name} is already being worked on; watching it", file=sys.stderr)
     else:
-        again: dict[str, Any] = {"again": chosen.again} if chosen.again else {}
-        jobs.start(study, until, engine=EngineSettings(engine=chosen.engine, workers=chosen.workers,
-                                                       address=chosen.address), **again)
+        jobs.start(study, until, again=chosen.again, engine=EngineSettings(
+            engine=chosen.engine, workers=chosen.workers, address=chosen.address))
     if chosen.detach:
         return 0
     return 0 if follow(study, until) else 1
 
 
 def _until(chosen: argparse.Namespace) -> str:
-    """The job to end with: as asked, else the usual one, or a later one that is asked for again.
+    """The job to end with: as asked, else the usual one ('').
 
     Raises DataError when the run would end before what is asked for again.
     """
     order = choices.jobs()
-    again = chosen.again or order[0]
-    if chosen.until and order.index(chosen.until) < order.index(again):
-        raise DataError(f"--again {again} --until {chosen.until}: the run would end before {again}. Leave --until out, "
-                        "or name a later job.")
-    return str(chosen.until or max(choices.until(), again, key=order.index))
+    if chosen.until and chosen.again and order.index(chosen.until) < order.index(chosen.again):
+        raise DataError(f"--again {chosen.again} --until {chosen.until}: the run would end before {chosen.again}. "
+                        "Leave --until out, or name a later job.")
+    return str(chosen.until)
 
 
 RUN = Command(name="run", about="Run the jobs of a study and watch them; Ctrl-C asks them to stop.",

@@ -72,12 +72,12 @@ def _no_arguments(parser: argparse.ArgumentParser) -> None:
 def list_all(chosen: argparse.Namespace) -> int:
     """Print one line per study."""
     from cadc.jobs import control as jobs
-    from cadc.study import Study
+    from cadc.study import JOBS, Study
 
     for name in Study.names():
         study = Study.open(name)
-        states = {s.job: s.state for s in jobs.statuses(study)}
-        stand = next((f"{job} {states[job]}" for job in jobs.CORE_JOBS if states[job] != "done"), "ready")
+        stand = next((f"{s.job} {s.state}" for s in jobs.statuses(study) if JOBS[s.job].core and s.state != "done"),
+                     "ready")
         print(f"{name:<24} {study.identity}  {study.config.preset:<7} {stand}")
     return 0
 
@@ -97,6 +97,7 @@ def status(chosen: argparse.Namespace) -> int:
 
     from cadc.gradients import modes
     from cadc.jobs import control as jobs
+    from cadc.scores import compaction
     from cadc.study import Study
 
     study = Study.open(chosen.name)
@@ -104,14 +105,20 @@ def status(chosen: argparse.Namespace) -> int:
     if chosen.json:
         print(json.dumps({"study": study.name, "identity": study.identity, "running": jobs.is_running(study),
                           "products": modes.recorded(study),
+                          "scores": compaction.report(study) if study.finished("scores") else None,
+                          "left_out": compaction.left_out(study) if study.finished("scores") else [],
                           "jobs": [asdict(s) | {"cost": _cost(study, s.job)} for s in found]}))
         return 0
     print(f"{study.name} ({study.identity})")
     for s in found:
         counts = f"{s.done}/{s.total} {s.unit}" if s.total else ""
-        print(f"  {s.job:<10} {s.state:<12} {counts:<22} {s.seconds:7.1f} s  {s.message or s.note}")
+        print(f"  {s.job:<12} {s.state:<12} {counts:<22} {s.seconds:7.1f} s  {s.message or s.note}")
+        for what in s.repaired:
+            print(f"  {'':<12} made again: {what}")
     if products := modes.recorded(study):
         print(f"  {modes.sentence(products)}")
+    if study.finished("scores"):
+        print("\n".join(f"  {line}" for line in compaction.sentences(study)))
     return 0
 
 
@@ -164,6 +171,7 @@ def remove(chosen: argparse.Namespace) -> int:
     """
     from cadc.jobs import control as jobs
     from cadc.study import Study
+    from cadc.study.removal import remove as take_away
 
     study = Study.open(chosen.name)
     if jobs.is_running(study):
@@ -173,20 +181,21 @@ def remove(chosen: argparse.Namespace) -> int:
     if not (chosen.yes or _agreed(study.name)):
         print("nothing was removed")
         return 1
-    from cadc.study.removal import remove as take_away
-
-    for line in take_away(study, study.folder.parent.parent):
-        print(f"removed {line}")
+    for place in take_away(study):
+        print(f"removed {place}")
+    print(f"removed the name {study.name}")
     return 0
 
 
 def _contents(study: "Study") -> list[str]:
-    """What a study's folder holds, largest first, and its size in all."""
+    """What would go: the study's folder, and results that no other study shares, with their sizes."""
     from cadc.jobs.meter import MB, size_of
+    from cadc.study.removal import goes
 
-    sizes = sorted(((size_of((part,)), part.name) for part in study.folder.iterdir()), reverse=True)
-    return [f"study {study.name} ({study.identity}), {sum(size for size, _ in sizes) / MB:,.1f} MB in {study.folder}",
-            *(f"  {name:<20} {size / MB:10,.1f} MB" for size, name in sizes)]
+    sizes = [(size_of((place,)), place) for place in goes(study)]
+    return [f"study {study.name} ({study.identity}), {sum(size for size, _ in sizes) / MB:,.1f} MB; results that "
+            "another study shares stay, what was decided is kept in removed/",
+            *(f"  {place.relative_to(study.root)!s:<44} {size / MB:10,.1f} MB" for size, place in sorted(sizes)[::-1])]
 
 
 def _agreed(name: str) -> bool:

@@ -22,10 +22,12 @@ from cadc.discovery.similarity import similarity
 from cadc.errors import DataError, JobError
 from cadc.gradients import modes
 from cadc.jobs import control
+from cadc.jobs.status import RUNNING
 from cadc.scores.influence import InfluenceColumns, flows, held_out_correlation, served
 from cadc.scores.scores import Scores
 from cadc.study import Study
 from cadc.study.decisions import read_decisions
+from cadc.study.jobs import core_jobs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,11 +280,11 @@ _STANDS = {"waiting": "has not run", "queued": "is queued", "running": "is runni
 def require_finished(study: Study) -> None:
     """Pass a study whose every job is done that its curriculum rests on. Raises JobError that names the first one that
     is not, and the next command."""
-    for job in control.CORE_JOBS:
-        state = control.status(study, job).state
-        if state == "done" or (job == "crossfit" and not study.config.crossfit):
+    for job in core_jobs(study.config):
+        if study.finished(job):
             continue
-        command, purpose = ("status", "Watch") if state in control.RUNNING else ("run", "Finish")
+        state = control.status(study, job).state
+        command, purpose = ("status", "Watch") if state in RUNNING else ("run", "Finish")
         raise JobError(f"study {study.name!r} is not finished: its job {job!r} {_STANDS[state]}. {purpose} it with "
                        f"`python -m cadc {command} {study.name}`, or on the Trajectories page.")
 

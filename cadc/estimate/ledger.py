@@ -7,6 +7,7 @@ from typing import Any
 from cadc.errors import JobError
 from cadc.jobs import control as jobs
 from cadc.study import Study, write_json
+from cadc.study.jobs import core_jobs
 
 HERE = "here"
 """Key of the estimate for this machine in the estimate file; the others are names of devices."""
@@ -45,7 +46,7 @@ def beside(study: Study, found: dict[str, Any] | None) -> list[dict[str, Any]]:
     A job whose record is missing (an earlier version ran it) still tells its seconds through its status.
     """
     rows = []
-    for job in jobs.CORE_JOBS:
+    for job in core_jobs(study.config):
         predicted = (found or {}).get("jobs", {}).get(job)
         actual = _actual(study, job)
         ratio = None

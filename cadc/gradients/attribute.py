@@ -9,6 +9,7 @@ vectors and dropped.
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import torch
@@ -137,7 +138,7 @@ class PoolPass(Scoring):
         tensors = self._join(parts, rows)
         seconds = time.monotonic() - started
         facts = {"inputs": self.vectors.inputs, "kept": rows, "halved": batches.halved, "seconds": round(seconds, 3),
-                 "precision": self.vlm.precision, "batch": [plan.rows, plan.tokens, plan.reason],
+                 "precision": self.vlm.precision, "batch": asdict(plan),
                  "failed": [{"index": feed.samples[row].index, "id": feed.samples[row].id, "reason": reason}
                             for row, reason in sorted(failed.items())]}
         shards.write(self.study, shard, tensors, facts)
@@ -218,6 +219,7 @@ def run_attribute(study: Study, progress: Progress, *, engine: EngineSettings | 
     for kind, open_shards in todo.items():
         work = engines.Work(study=study, kind=kind, inputs=inputs, shards=open_shards)
         engines.compute(work, progress, engine or EngineSettings(workers=1))
+    batch_plan.restore(study, "attribute")
     for warning in batch_plan.read(study, "attribute").warnings:
         progress.note(warning)
     result.finish()

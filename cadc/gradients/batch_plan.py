@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -92,26 +92,23 @@ def choose_batch_size(study: Study, job: str, vlm: "Vlm", feed: "Feed", run: Run
     path = study.batch_file(job)
     path.parent.mkdir(parents=True, exist_ok=True)
     with _alone(path.with_suffix(".lock")):
-        if not path.exists():
+        if not path.exists() and not restore(study, job):
             short, long = _ends(feed)
             if found := disagreement(lambda items: measure(run(items)), short[:1] + long[-1:], vlm):
                 log.warning(found)
             warnings = (found,) if found else ()
-            plan = _of_shards(path.parent) or (
-                search(run, short, long, CudaMeter()) if vlm.device.startswith("cuda") else BatchPlan())
-            facts = asdict(plan) | {"key": study.key(job), "warnings": warnings, "device": vlm.device,
-                                    "precision": vlm.precision}
-            _write_first(path, facts)
+            plan = search(run, short, long, CudaMeter()) if vlm.device.startswith("cuda") else BatchPlan()
+            _write_first(path, asdict(replace(plan, warnings=warnings)) | {"key": study.key(job)})
     return read(study, job)
 
 
-def _of_shards(folder: Path) -> BatchPlan | None:
-    """The plan that finished shards were cut by."""
-    for place in sorted(folder.glob("shard-*.json")):
-        if (facts := read_sealed(place)) and "batch" in facts:
-            rows, tokens, reason = facts["batch"]
-            return BatchPlan(rows, tokens, reason)
-    return None
+def restore(study: Study, job: str) -> bool:
+    """Write a plan that was lost once more, from a finished shard that was cut by it; whether there is one."""
+    path = study.batch_file(job)
+    facts = next((found for place in sorted(path.parent.glob("shard-*.json")) if (found := read_sealed(place))), None)
+    if facts and not path.exists():
+        _write_first(path, facts["batch"] | {"key": study.key(job)})
+    return facts is not None
 
 
 def read(study: Study, job: str) -> BatchPlan:

@@ -118,7 +118,8 @@ def _warmup(study: Study, old: Path) -> None:
 
 
 def _batch(before: Path, after: Path, study: Study, key: str) -> None:
-    write_sealed(after, {key_: value for key_, value in _own(before, study).items()} | {"key": key})
+    kept = _own(before, study)
+    write_sealed(after, {name: kept[name] for name in ("rows", "tokens", "reason", "warnings")} | {"key": key})
 
 
 def _targets(study: Study, old: Path) -> None:
@@ -151,7 +152,7 @@ def _attribute(study: Study, old: Path) -> None:
         _tensors(path, result.folder / path.name, {"key": result.key})
         own = {"key": result.key, "shard": facts.pop("shard"), "rows": facts.pop("rows"),
                "sha256": file_digest(result.folder / path.name), "inputs": targets.digest if targets else "",
-               "batch": [batch["rows"], batch["tokens"], batch["reason"]]}
+               "batch": {name: batch[name] for name in ("rows", "tokens", "reason", "warnings")}}
         facts.pop("sha256")
         write_sealed(result.folder / f"{path.stem}.json", own | facts)
 

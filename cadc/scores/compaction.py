@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -72,6 +73,23 @@ def report(study: Study) -> dict[str, Any]:
 def left_out(study: Study) -> list[dict[str, Any]]:
     """Pool rows without scores: `index`, `id`, `reason` each. Raises JobError before there are scores."""
     return json.loads(study.require("scores").intact("failed.json").read_text())
+
+
+def sentences(study: Study) -> list[str]:
+    """What a person should know about the scores, a line each. Raises JobError before there are any."""
+    from cadc.scores.prediction import describe
+
+    about, lost = report(study), left_out(study)
+    said = [f"{about['rows']:,} rows have scores, computed in {about['precision']}"]
+    if lost:
+        reasons = Counter(row["reason"].split(":", 1)[0] for row in lost)
+        said.append(f"left out in the run: {len(lost):,} (" + ", ".join(
+            f"{reason}: {count:,}" for reason, count in reasons.most_common()) + ")")
+    if about["halved_batches"]:
+        said.append(f"{about['halved_batches']:,} batches did not fit into memory and were halved")
+    if "landmarks" in about:
+        said.append(describe(about["landmarks"]))
+    return said + list(about["warnings"])
 
 
 def _together(study: Study, pool: Sequence["Sample"], pieces: Sequence[Shard], features: Sequence[Shard]

@@ -90,7 +90,7 @@ JOBS: Registry[Job] = Registry("job", (
         settings=(*_ADAPTED, "warmup_share", "warmup_min_rows", "warmup_epochs", "warmup_batch", "learning_rate",
                   "checkpoints"),
         names=(("checkpoint-*", "a checkpoint of the warm-up"), ("warmup.json", "the summary of the warm-up"),
-               ("about.json", "what the warm-up took")),
+               ("about.json", "what the warm-up took"), ("log.jsonl", "the log of the warm-up")),
         volatile=("log.jsonl", "about.json")),
     Job(name="targets", about="gradients of the target samples", run="cadc.gradients.targets:run_targets",
         after=("ingest", "warmup"), files=("model",), parallel=True, cost="cadc.estimate.costs:targets",

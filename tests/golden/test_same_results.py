@@ -1,6 +1,7 @@
 """This version gives what the first one gave: shards, columns, capabilities, pools, curricula, exports."""
 
 import hashlib
+import logging
 import platform
 from importlib.metadata import version
 
@@ -82,14 +83,15 @@ def test_capabilities_pools_curriculum_and_exports_are_the_same(finished, golden
         assert done.manifest[key] == was[key], key
 
 
-def test_a_cache_of_the_first_version_is_taken_over(golden):
+def test_a_cache_of_the_first_version_is_taken_over(golden, caplog):
+    caplog.set_level(logging.INFO)
     kept = {path: path.read_bytes() for path in golden.old("embedding").glob("*.npy")}
     shards = {path.name: load_file(path) for path in golden.old("attribute").glob("*.safetensors")}
     study = Study.open("small", root=golden.cache)
     assert study.identity == golden.old().name and study.config.out_of_fold == 1
     assert run(study, "", EngineSettings(workers=1))
     for job in ("warmup", "targets", "attribute", "embedding", "out_of_fold"):
-        assert "taken over" in (study.job_folder(job) / "log.txt").read_text(), job
+        assert f"{job} of the earlier version taken over" in caplog.text
     assert read_status(study, "attribute").state == "done"
     for path, content in kept.items():
         assert (study.result("embedding").folder / path.name).read_bytes() == content

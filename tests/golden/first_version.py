@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from cadc.demo import MODEL_DIR
-from cadc.study import Study, StudyConfig
+from cadc.study import StudyConfig
 
 ARCHIVE = Path(__file__).with_name("first-version.zip")
 IDENTITY = "01b1ccef05d03b37"
@@ -60,21 +59,3 @@ def unpack(folder: Path) -> Golden:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
     return Golden(folder)
-
-
-@pytest.fixture
-def golden(tmp_path: Path) -> Golden:
-    """A copy of one's own."""
-    return unpack(tmp_path / "golden")
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    """Its study computed anew by this version, in a cache of its own (shared: tests must not write into it)."""
-    from cadc.jobs.engines import EngineSettings
-    from cadc.jobs.worker import run
-
-    made = unpack(tmp_path_factory.mktemp("golden"))
-    study = Study.create("small", made.config(), created="2026-01-01T00:00:00", root=made.root / "new")
-    assert run(study, "", EngineSettings(workers=1)), "a job failed; its log is in the study's folder"
-    return study
