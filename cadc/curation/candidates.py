@@ -14,7 +14,7 @@ from cadc.selection.filters import highest_loss, looks_wrong, repeated
 class Candidates:
     """What selection may choose from. N scored rows, K capabilities."""
 
-    pool: np.ndarray
+    assignment: np.ndarray
     """int32 [N]: capability of each row, -1 unattributed; rows tagged keep always have one."""
     open: np.ndarray
     """bool [N]: may be taken (attributed and through every filter), or is tagged keep."""
@@ -57,4 +57,4 @@ def candidates(columns: InfluenceColumns, table: pd.DataFrame, influence: np.nda
         leave_out("highest loss of its unit", highest_loss(columns, settings.drop_loss_share))
     if settings.drop_duplicates:
         leave_out("near-duplicate", repeated(table["group"].to_numpy(), free, always))
-    return Candidates(pool=pool, open=free, kept=kept, left_out=left_out)
+    return Candidates(assignment=pool, open=free, kept=kept, left_out=left_out)

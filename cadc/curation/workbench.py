@@ -164,7 +164,7 @@ class Workbench:
         return self.inputs.influence
 
     @property
-    def assign(self) -> np.ndarray:
+    def assignment(self) -> np.ndarray:
         """Pool of each scored row: int32 [N], -1 unattributed."""
         return self.inputs.assignment
 
