@@ -279,7 +279,6 @@ def _app(chosen: argparse.Namespace) -> int:
 
 
 def _serve(port: int) -> int:
-    from cadc.commands.watch import serve
+    from cadc.commands.serve import serve
 
-    print(f"CADC Studio is at http://localhost:{port} (Ctrl-C stops it; running jobs go on)", file=sys.stderr)
-    return serve(port)
+    serve(port, lambda url: print(f"CADC Studio is at {url} (Ctrl-C stops it; running jobs go on)", file=sys.stderr))
