@@ -129,9 +129,9 @@ def test_an_export_that_cannot_be_written_is_one_message(study, page, tmp_path):
 
 
 def test_without_a_capability_it_says_what_to_do(study, open_page):
-    from pages import _ui
+    from pages._parts.shell import open_store
 
-    store = _ui.open_store()
+    store = open_store()
     store.load_study(study)
     for unit in open_workbench(Study.open("trial")).scores.units:
         store.decide(study, "move", {"unit": unit, "to": None})
