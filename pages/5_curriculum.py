@@ -9,6 +9,7 @@ from cadc.store import Store
 from cadc.study import Study
 from cadc.views.curriculum import CurriculumView, curriculum_of, curriculum_view
 from cadc.views.figures import curriculum as figures
+from cadc.views.opened import scores_digest
 from pages import _draft, _export
 from pages._parts.bench import open_bench
 from pages._parts.history import decide, decision_buttons
@@ -31,6 +32,8 @@ def view_of(bench: Workbench, digest: str) -> CurriculumView:
 
 def shape(bench: Workbench, digest: str, study: Study, store: Store) -> None:
     """Everything that changes the draft, and what the draft gives; runs alone, without the rest of the page."""
+    if scores_digest(study) != digest:
+        st.rerun()  # the scores changed since the page was drawn
     with guarded():
         _draft.say_refused()
         view = view_of(bench, digest)

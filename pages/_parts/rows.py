@@ -4,6 +4,7 @@ Dataset text reaches the browser through dataframe cells and `st.text` alone: no
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -16,7 +17,10 @@ from pages._parts.shell import guarded
 PAGE = 20
 """Rows on one page: enough to compare, few enough that their pictures arrive at once."""
 
-_miniature = st.cache_data(max_entries=4096, show_spinner=False)(miniature)
+
+@st.cache_data(max_entries=4096, show_spinner=False)
+def _miniature(name: str, root: Path, embedded: Path) -> str:
+    return miniature(name, root, embedded)
 
 
 def pager(total: int, size: int, key: str) -> int:
