@@ -1,10 +1,7 @@
-"""Watching jobs from a terminal: progress bars for the status files, and the server started with the right settings."""
+"""Watching jobs from a terminal: progress bars for the status files, and lines for a batch system's log."""
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from cadc.jobs import control as jobs
 from cadc.jobs.status import JobStatus
@@ -86,13 +83,3 @@ class LineProgress:
     def note(self, text: str) -> None:
         """See `Progress.note`."""
         self._say(text)
-
-
-def serve(port: int = 8501) -> int:
-    """Run the Streamlit server on localhost until it is stopped."""
-    app = Path(__file__).resolve().parent.parent / "app.py"
-    try:
-        return subprocess.call([sys.executable, "-m", "streamlit", "run", str(app), "--server.port", str(port),
-                                "--server.address", "localhost", "--server.headless", "true"], cwd=app.parent)
-    except KeyboardInterrupt:
-        return 0

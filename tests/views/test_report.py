@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from cadc.evaluation.results import COLUMNS, at_budget, summary
-from cadc.views.figures import evaluation, report, svg
+from cadc.views import comparison, report, svg
+from cadc.views.figures import evaluation as figures
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -69,17 +70,17 @@ def test_the_zip_holds_every_file_and_is_the_same_twice(files):
 
 
 def test_curve_points_keep_every_budget_apart(table):
-    points = evaluation.curve_points(table).set_index(["arm", "budget"])
+    points = comparison.curve_points(table).set_index(["arm", "budget"])
     assert points.loc[("cadc", 0.2), "accuracy"] == pytest.approx(0.525)
     assert points.loc[("cadc", 0.05), "accuracy"] == pytest.approx(0.51)
     assert "full" not in points.index.get_level_values(0)
-    figure = evaluation.budget_curve(points.reset_index(), evaluation.levels(table))
+    figure = figures.budget_curve(points.reset_index(), comparison.levels(table))
     assert [line.name for line in figure.data] == ["cadc", "random"] and len(figure.layout.shapes) == 2
 
 
 def test_an_outline_closes(table):
     found = summary(at_budget(table), {"count": "a", "<script>alert(1)</script>": "b"})
-    figure = evaluation.radar(found, ["cadc"], ["a", "b"])
+    figure = figures.radar(found, ["cadc"], ["a", "b"])
     assert list(figure.data[0].r)[0] == list(figure.data[0].r)[-1] and len(figure.data[0].r) == 3
 
 

@@ -1,59 +1,46 @@
-"""A paged table of pool rows with pictures and reasons, and the card of the row that is chosen. Widgets only.
+"""Rows and samples on a page: pager, table with pictures and reasons, cards.
 
 Dataset text reaches the browser through dataframe cells and `st.text` alone: nothing in it is ever read as markup.
 """
 
-import base64
-import io
-import logging
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from cadc.data.sample import Sample
-from cadc.errors import DataError
 from cadc.study import Study
-from pages import _ui
+from cadc.views.pictures import first_pictures, miniature, opened_pictures
+from pages._parts.shell import guarded
 
-log = logging.getLogger(__name__)
 PAGE = 20
 """Rows on one page: enough to compare, few enough that their pictures arrive at once."""
 
 
 @st.cache_data(max_entries=4096, show_spinner=False)
 def _miniature(name: str, root: Path, embedded: Path) -> str:
-    """A picture as a small data: URL, which is what a table cell can show; '' when it cannot be opened."""
-    from cadc.data import open_images
-
-    try:
-        picture = open_images(Sample(index=-1, id=name, images=(name,), turns=()), root, embedded)[0]
-    except DataError as error:
-        log.warning("no miniature: %s", error)
-        return ""
-    picture.thumbnail((96, 96))
-    out = io.BytesIO()
-    picture.save(out, "PNG")
-    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+    return miniature(name, root, embedded)
 
 
-def miniatures(study: Study, role: str, images: Sequence[Sequence[str]]) -> list[str]:
-    """First picture of each row as a data: URL."""
-    root, embedded = study.image_root(role), study.ingest_images(role)
-    return [_miniature(str(own[0]), root, embedded) if len(own) else "" for own in images]
+def pager(total: int, size: int, key: str) -> int:
+    """Which page of `size` rows of `total`; returns the offset of its first row."""
+    pages = max(1, -(-total // size))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        page = st.number_input(f"Page (of {pages:,})", 1, pages, 1, key=f"page-{key}", width=160)
+        st.text(f"{min(total, (page - 1) * size + 1):,}–{min(total, page * size):,} of {total:,}")
+    return (page - 1) * size
 
 
-def page(total: int, key: str) -> slice:
+def one_page(total: int, key: str) -> slice:
     """Widgets that choose one page out of `total` rows."""
-    offset = _ui.pager(total, PAGE, key)
+    offset = pager(total, PAGE, key)
     return slice(offset, offset + PAGE)
 
 
-def table(study: Study, rows: pd.DataFrame, key: str) -> dict[str, Any] | None:
-    """One page of `views.figures.influence.row_table`; returns the chosen row (or the first), None without rows."""
-    shown = rows.assign(picture=miniatures(study, "pool", rows["images"]))
+def row_table(study: Study, rows: pd.DataFrame, key: str) -> dict[str, Any] | None:
+    """One page of `views.rows.row_table`; returns the chosen row (or the first), None without rows."""
+    shown = rows.assign(picture=[_miniature(*first) for first in first_pictures(study, "pool", rows["images"])])
     front = ["picture", "question", "answer", "capability", "serves", "of_unit"]
     influences = [c for c in shown.columns if c.startswith("→ ")]
     last = ("stage", "self_influence", "loss", "reason", "measured", "source", "id", "index")
@@ -72,14 +59,29 @@ def table(study: Study, rows: pd.DataFrame, key: str) -> dict[str, Any] | None:
     return shown.iloc[chosen[0] if chosen else 0].to_dict()
 
 
-def card(study: Study, row: dict[str, Any], served: pd.DataFrame) -> None:
+def row_card(study: Study, row: Mapping[str, Any], served: pd.DataFrame) -> None:
     """A row beside the target questions that it serves best (columns unit, question, answer, value)."""
     left, right = st.columns(2)
     with left.container(border=True):
         st.markdown("**Pool row**")
-        _ui.sample_card(study, "pool", row)
+        sample_card(study, "pool", row)
     with right.container(border=True):
         st.markdown("**Target questions that it serves best**")
         st.dataframe(served, hide_index=True, row_height=40, column_config={
             "question": st.column_config.TextColumn(width="medium"),
             "value": st.column_config.NumberColumn("influence", format="%.3f")})
+
+
+def sample_card(study: Study, role: str, row: Mapping[str, Any]) -> None:
+    """One sample as the model sees it: pictures and words. `row` has `images`, `id`, `source`, `question`, `answer`."""
+    if len(row["images"]):
+        with guarded():
+            loaded = opened_pictures(study, role, row)
+            width, height = loaded[0].size
+            st.image(loaded, width=min(260, max(128, width), max(40, 320 * width // height)))  # at most 320 high
+    long = len(row["question"]) + len(row["answer"]) > 700
+    with st.container(height=260 if long else "content", border=False):
+        st.text(row["question"], width="stretch")
+        st.text(f"→ {row['answer']}", width="stretch")
+    facts = [f"row {row['index']}", str(row["id"]), *(str(row[k]) for k in ("source", "unit") if row.get(k))]
+    st.code(" · ".join(facts), language=None, wrap_lines=True)

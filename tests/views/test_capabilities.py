@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cadc.views import capabilities as views
 from cadc.views.figures import capabilities as figures
-from cadc.views.figures.palette import COLOURS, UNASSIGNED, colour, mark, plain, symbol
+from cadc.views.palette import COLOURS, UNASSIGNED, colour, mark, plain, symbol
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def made():
     np.fill_diagonal(similar, 1)
     units = pd.DataFrame({"unit": [f"<u{i}>" for i in range(5)], "answer_format": "letter", "samples": 9})
     of_unit = [0, 1, -1, 0, 1]
-    return similar, figures.unit_table(units, similar, of_unit, ["c1", "c5"], ["read", "c5"]), of_unit
+    return similar, views.unit_table(units, similar, of_unit, ["c1", "c5"], ["read", "c5"]), of_unit
 
 
 def test_similarity_to_own_capability_leaves_the_unit_itself_out(made):
@@ -37,9 +38,9 @@ def test_nearest_other_capability_is_never_the_own_one(made):
 def test_capability_of_one_unit_and_no_capability_at_all_are_shown(made):
     similar, _, _ = made
     units = pd.DataFrame({"unit": list("abcde"), "answer_format": "word", "samples": 1})
-    alone = figures.unit_table(units, similar, [0, -1, -1, -1, -1], ["c1"], ["c1"])
+    alone = views.unit_table(units, similar, [0, -1, -1, -1, -1], ["c1"], ["c1"])
     assert np.isnan(alone["own"][0]) and alone["other_name"][1] == "c1"
-    nothing = figures.unit_table(units, similar, [-1] * 5, [], [])
+    nothing = views.unit_table(units, similar, [-1] * 5, [], [])
     assert set(nothing["name"]) == {"unassigned"} and nothing["other"].isna().all()
     assert len(figures.unit_map(nothing, np.zeros((5, 2))).data) == 1
 
@@ -85,10 +86,10 @@ def test_grid_marks_the_cell_nearest_to_the_setting_in_force():
 
 def test_thresholds_of_the_sweep_lie_inside_the_similarities(made):
     similar, _, _ = made
-    taus = figures.taus(similar)
+    taus = views.taus(similar)
     off = similar[np.triu_indices(5, 1)]
     assert (taus >= 0).all() and (taus <= off.max()).all() and len(taus) > 3
-    assert figures.taus(-np.ones((4, 4))).tolist() == [0.0]
+    assert views.taus(-np.ones((4, 4))).tolist() == [0.0]
 
 
 def test_capability_keeps_its_colour_whatever_happens_to_the_others():

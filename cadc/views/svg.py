@@ -1,6 +1,6 @@
 """Small pictures as SVG text, for reports: no browser, no extra package, readable in any Markdown viewer.
 
-All words are escaped; the pictures bring their own white inputs, so they are the same in light and dark viewers.
+All words are escaped; the pictures bring their own white ground, so they are the same in light and dark viewers.
 """
 
 import html

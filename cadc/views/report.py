@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from cadc.views.figures import svg
-from cadc.views.figures.evaluation import arm_colours, curve_points, levels
+from cadc.views import svg
+from cadc.views.comparison import curve_points, levels
+from cadc.views.palette import arm_colours
 
 _FENCE = str.maketrans({"|": "\\|", "<": "&lt;", ">": "&gt;", "\n": " ", "`": "'", "[": "\\[", "]": "\\]", "!": "\\!",
                         "*": "\\*", "_": "\\_", "#": "\\#", "$": "\\$"})
