@@ -5,9 +5,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cadc.jobs import control as jobs
 from cadc.study import Study
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 
 def follow(study: Study, until: str = jobs.CORE_JOBS[-1]) -> bool:
@@ -42,7 +46,7 @@ def follow(study: Study, until: str = jobs.CORE_JOBS[-1]) -> bool:
     return all(s.state == "done" for s in found)
 
 
-def _show(bars, task, s: jobs.JobStatus) -> None:
+def _show(bars: "Progress", task: "TaskID", s: jobs.JobStatus) -> None:
     """One status on one bar."""
     if s.state not in ("waiting", "queued") and not bars.tasks[task].started:
         bars.start_task(task)
