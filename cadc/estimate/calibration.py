@@ -124,7 +124,7 @@ def _measure(study: Study, scratch: Path, workers: int, start: float) -> Rates:
     small, workers = _small_study(study, scratch, workers, second)
     walls, peaks, device = _run_jobs(small, workers)
     fresh, known, steps = _warmup_rows(small)
-    rows, vectors, passes = _done(small)
+    vectors, passes = _target_work(small)
     vector, parameters, load = _vector_seconds(small, workers)
     gram, write_mb = _gram_seconds(), _write_seconds(scratch)
     shards = [json.loads(p.read_text()) for p in sorted(small.shards_folder.glob("shard-*.json"))]
@@ -136,7 +136,7 @@ def _measure(study: Study, scratch: Path, workers: int, start: float) -> Rates:
                  fresh_row=fresh, known_row=known, target_row=max(walls["targets"] - load - written, 0.0) / passes,
                  pool_row=busy / count, pool_start=max(walls["attribute"] - busy / workers, 0.0), vector=vector,
                  gram=gram, number_bytes=stored, write_mb=write_mb, parameters=parameters, small_vectors=vectors,
-                 pool_rows=rows, workers=workers, warmup_mb=peaks["warmup"], targets_mb=peaks["targets"],
+                 pool_rows=count, workers=workers, warmup_mb=peaks["warmup"], targets_mb=peaks["targets"],
                  attribute_mb=peaks["attribute"], device_mb=device)
 
 
@@ -258,12 +258,11 @@ def _warmup_rows(small: Study) -> tuple[float, float, float]:
     return sum(fresh) / len(fresh), sum(known) / len(known), sum(each) * min(batch, rows)
 
 
-def _done(small: Study) -> tuple[int, int, int]:
-    """Pool rows, target vectors and target row passes of the small study."""
+def _target_work(small: Study) -> tuple[int, int]:
+    """Target vectors and target row passes of the small study, as they became."""
     about = json.loads((small.targets_folder / "targets.json").read_text())
     moved = [name not in set(about["text_only"]) for name in about["units"]]
-    scored = json.loads((small.shards_folder / "attribute.json").read_text())
-    return (scored["rows"], target_vectors(len(about["samples"]), len(about["units"]), small.config.grounded),
+    return (target_vectors(len(about["samples"]), len(about["units"]), small.config.grounded),
             target_passes(small.config, about["counts"], moved))
 
 
