@@ -10,6 +10,7 @@ from typing import NoReturn
 from cadc.commands.place import app_folder
 from cadc.errors import BusyError
 
+
 def serve(port: int, say: Callable[[str], None]) -> NoReturn:
     """Become the Streamlit server on localhost; `say` is told its address before.
 

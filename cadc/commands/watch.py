@@ -2,11 +2,15 @@
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from cadc.jobs import control as jobs
 from cadc.jobs.status import JobStatus
 from cadc.study import Study
 from cadc.study.jobs import core_jobs, up_to
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 
 def follow(study: Study, until: str = "") -> bool:
@@ -46,7 +50,7 @@ def follow(study: Study, until: str = "") -> bool:
     return all(s.state == "done" for s in found)
 
 
-def _show(bars, task, s: JobStatus) -> None:
+def _show(bars: "Progress", task: "TaskID", s: JobStatus) -> None:
     """One status on one bar."""
     if s.state not in ("waiting", "queued") and not bars.tasks[task].started:
         bars.start_task(task)

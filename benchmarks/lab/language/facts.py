@@ -1,4 +1,4 @@
-"""Facts that the questions of `language_tasks` ask for: chemistry, geography, English forms, plain words."""
+"""Facts that the questions of `tasks` ask for: chemistry, geography, English forms, plain words."""
 
 ELEMENTS = tuple(tuple(pair.split(":")) for pair in (
     "hydrogen:H helium:He lithium:Li beryllium:Be boron:B carbon:C nitrogen:N oxygen:O fluorine:F neon:Ne sodium:Na "

@@ -6,12 +6,15 @@ gradients alone, neither projected nor preconditioned nor scored, nor written an
 features, norms and the products with all target vectors. Shape letters: B samples, P LoRA parameters, T checkpoints.
 """
 
+import importlib.util
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import torch
 
-from benchmarks.peers.models import Load, adapters
-from benchmarks.peers.projection import projector
+from benchmarks.lab.peers.models import Load, adapters
+from benchmarks.lab.peers.projection import projector
+from cadc.errors import DataError
 from cadc.models import Batch, Vlm, answer_losses, lora_parameters, prefix, switch
 
 DIMENSIONS, INTERVAL = 8192, 16
@@ -196,4 +199,19 @@ class Dattri(_Passes):
         return manager
 
 
-ENGINES = {"plain": Plain, "ours": Ours, "ours-last-k": Ours, "less": Less, "bergson": Bergson, "dattri": Dattri}
+ENGINES: dict[str, Callable[[Load, Vlm], Engine]] = {
+    "plain": Plain, "ours": Ours, "ours-last-k": Ours, "less": Less, "bergson": Bergson, "dattri": Dattri}
+NEEDS = {"less": ("trak",), "bergson": ("bergson", "datasets"), "dattri": ("dattri",)}
+"""Modules of other projects that an engine is made of."""
+INSTALL = "pip install --no-deps -r requirements-peers.txt"
+
+
+def check_installed(engines: Sequence[str]) -> None:
+    """Raises DataError that names what is missing for these engines and the command that installs it."""
+    missing = {module: engine for engine in engines for module in NEEDS.get(engine, ())
+               if importlib.util.find_spec(module) is None}
+    if missing:
+        without = ",".join(engine for engine in engines if engine not in missing.values())
+        named = ", ".join(f"{module} (engine {engine})" for module, engine in missing.items())
+        raise DataError(f"not installed: {named}. Run `{INSTALL}`"
+                        + (f", or measure without: --engines {without}." if without else "."))

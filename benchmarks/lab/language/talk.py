@@ -1,4 +1,4 @@
-"""Off-topic rows of `benchmarks.language_pool`: small talk, in prose and in the closed formats of the tasks."""
+"""Off-topic rows of `benchmarks.lab.language.pool`: small talk, in prose and in the closed formats of the tasks."""
 
 import random
 

@@ -1,15 +1,21 @@
 """Faithfulness of every influence on the same half-pool retrainings: the linear datamodelling score (METHOD §6)."""
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks.lab.plan import Plan
 from cadc.evaluation.lds import HalfPools, measured, scores_of
 from cadc.study import Study
 
+if TYPE_CHECKING:
+    from cadc.evaluation.material import Material
+    from cadc.models import Vlm
+    from cadc.scores.scores import Scores
 
-def lds_question(study: Study, scored: tuple[int, ...], plan: Any) -> HalfPools:
+
+def lds_question(study: Study, scored: tuple[int, ...], plan: Plan) -> HalfPools:
     """Halves of a random part of the pool, measured on the held-out samples."""
     from cadc.scores.scores import Scores
 
@@ -19,7 +25,7 @@ def lds_question(study: Study, scored: tuple[int, ...], plan: Any) -> HalfPools:
                      steps=plan.lds_steps)
 
 
-def lds_part(study: Study, asked: HalfPools, request: Any) -> dict[str, Any]:
+def lds_part(study: Study, asked: HalfPools) -> dict[str, Any]:
     """{influence: score} with what the score was measured on."""
     from cadc.curation.workbench import open_workbench
     from cadc.evaluation.material import Material
@@ -33,7 +39,7 @@ def lds_part(study: Study, asked: HalfPools, request: Any) -> dict[str, Any]:
             "loss_sd": float(loss.std(0).mean())}
 
 
-def influences(material: Any, rows: np.ndarray) -> dict[str, np.ndarray]:
+def influences(material: "Material", rows: np.ndarray) -> dict[str, np.ndarray]:
     """Each influence of these rows (positions in the pool file) on each unit: float [n, M]."""
     from cadc.signals.joined import both
     from cadc.signals.similarity import with_signal
@@ -53,7 +59,7 @@ def influences(material: Any, rows: np.ndarray) -> dict[str, np.ndarray]:
     return found | {"random": rng.normal(size=(len(rows), units))}
 
 
-def gradient_cosine(study: Study, rows: np.ndarray, scores: Any) -> np.ndarray:
+def gradient_cosine(study: Study, rows: np.ndarray, scores: "Scores") -> np.ndarray:
     """Mean cosine of plain gradients at the last checkpoint with a unit's single target samples: float64 [n, M].
 
     What gradient similarity is in attribution libraries (bergson, dattri): no optimiser, one checkpoint. By autograd,
@@ -73,7 +79,7 @@ def gradient_cosine(study: Study, rows: np.ndarray, scores: Any) -> np.ndarray:
     return np.stack([cosine[:, of == m].mean(1) for m in range(len(scores.units))], 1)
 
 
-def _gradients(study: Study, role: str, vlm: Any, index: np.ndarray) -> np.ndarray:
+def _gradients(study: Study, role: str, vlm: "Vlm", index: np.ndarray) -> np.ndarray:
     """float32 [len(index), P]: unit-norm gradient of each sample, one backward each."""
     import torch
 

@@ -1,14 +1,14 @@
 """Text-only tasks for a real language model: what can be asked, in which format, with right and wrong answers.
 
 Fourteen target units cross six skills with four answer formats: three skills are generated (sums, numerals, days),
-three ask real words and facts. Eight more kinds are never asked for by the target. `language_pool` draws rows of them.
+three ask real words and facts. Eight more kinds are never asked for by the target. `pool` draws rows of them.
 """
 
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from benchmarks.language_facts import COUNTRIES, DAYS, ELEMENTS, MONTHS, PLURALS, VERBS, WORDS
+from benchmarks.lab.language.facts import COUNTRIES, DAYS, ELEMENTS, MONTHS, PLURALS, VERBS, WORDS
 
 HINTS = {"number": "One number.", "yes/no": "Yes or no?", "letter": "One letter.", "word": "One word."}
 SLUG = {"yes/no": "yesno", "letter": "letter", "number": "number", "word": "word"}

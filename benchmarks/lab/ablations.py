@@ -5,13 +5,18 @@ Changed settings of a study make another study, whose jobs run first and are kep
 """
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchmarks.evidence_runs import run_all
+from benchmarks.lab.arms import arm_rows
+from benchmarks.lab.plan import Plan
+from benchmarks.lab.retrainings import run_all
+from benchmarks.lab.studies import create, finish
 from cadc.study import Study
+
+if TYPE_CHECKING:
+    from cadc.curation.workbench import Workbench
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,10 +65,9 @@ ABLATIONS: dict[str, list[Variant]] = {
 """By the name that `--ablate` takes."""
 
 
-def ablation_part(study: Study, names: list[str], plan: Any, processes: int, *,
+def ablation_part(study: Study, names: list[str], plan: Plan, processes: int, *,
                   root: Path | None) -> list[dict[str, Any]]:
     """Every variant of these ablations at the first budget: accuracy and loss per arm."""
-    from benchmarks.evidence import arm_rows
     from cadc.evaluation import EvaluationSettings, at_budget, read_result, request_evaluation
 
     found = []
@@ -82,18 +86,16 @@ def ablation_part(study: Study, names: list[str], plan: Any, processes: int, *,
 
 def _study(study: Study, variant: Variant, processes: int, root: Path | None) -> Study:
     """The study itself, or one with other settings, its jobs done."""
-    from benchmarks.recovery import finish
-
     config = replace(study.config, **variant.study)
     if config == study.config:
         return study
     name = f"{study.name}-{variant.name.replace('=', '-').replace(':', '-')}"
-    made = Study.create(name, config, created=datetime.now().isoformat(timespec="seconds"), root=root)
+    made = create(name, config, root)
     finish(made, processes)
     return made
 
 
-def _bench(study: Study, variant: Variant) -> Any:
+def _bench(study: Study, variant: Variant) -> "Workbench":
     """The workbench under the changed decisions."""
     from cadc.curation.workbench import open_workbench, with_settings
 

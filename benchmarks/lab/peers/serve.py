@@ -1,6 +1,6 @@
 """One engine in a process of its own, so that its peak memory is its own: it waits for commands and answers in JSON.
 
-`python -m benchmarks.peers.serve JSON`, started by `Server`. On standard input `warm` runs two samples of every
+`python -m benchmarks.lab.peers.serve JSON`, started by `Server`. On standard input `warm` runs two samples of every
 batch, `run` a round.
 """
 
@@ -15,9 +15,17 @@ import tempfile
 import time
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Any
+from typing import TypedDict
 
-from benchmarks.peers.models import Load
+from benchmarks.lab.peers.models import Load
+
+
+class Answer(TypedDict):
+    """What a round took."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_mb: int
 
 
 class EngineFailed(RuntimeError):
@@ -33,14 +41,16 @@ class Server:
                     "TOKENIZERS_PARALLELISM": "false", "TORCHDYNAMO_DISABLE": "1", "WANDB_MODE": "disabled"}
         self._said = tempfile.TemporaryFile("w+")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.peers.serve", json.dumps({"engine": engine} | asdict(load))],
+            [sys.executable, "-m", "benchmarks.lab.peers.serve", json.dumps({"engine": engine} | asdict(load))],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, text=True, env=os.environ | settings)
 
-    def ask(self, command: str) -> dict[str, Any]:
-        """`{"seconds", "cpu_seconds", "peak_mb"}` of a round. Raises EngineFailed when the process has ended."""
+    def ask(self, command: str) -> Answer:
+        """What a round took. Raises EngineFailed when the process has ended."""
+        asking, answering = self._process.stdin, self._process.stdout
+        assert asking and answering  # both are pipes
         try:
-            print(command, file=self._process.stdin, flush=True)
-            line = self._process.stdout.readline()
+            print(command, file=asking, flush=True)
+            line = answering.readline()
         except BrokenPipeError:
             line = ""
         if not line:
@@ -48,17 +58,21 @@ class Server:
             self._said.seek(0)
             lines = [text.strip() for text in self._said if text.strip()]
             raise EngineFailed(f"{self.engine}: {lines[-1] if lines else f'code {self._process.returncode}'}")
-        return json.loads(line)
+        answer: Answer = json.loads(line)
+        return answer
 
     def close(self) -> None:
-        """End the process."""
-        self._process.stdin.close()
+        """End the process, if it has not ended by itself."""
+        asking, answering = self._process.stdin, self._process.stdout
+        assert asking and answering
+        with suppress(BrokenPipeError):  # it ended before it read what it was last asked
+            asking.close()
         try:
             self._process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._process.stdout.close()
+        answering.close()
         self._said.close()
 
 
@@ -84,8 +98,8 @@ def serve(engine: str, load: Load) -> None:
     os.dup2(2, 1)  # what a library prints does not mix with the answers
     import torch
 
-    from benchmarks.peers.engines import ENGINES
-    from benchmarks.peers.models import open_load
+    from benchmarks.lab.peers.engines import ENGINES
+    from benchmarks.lab.peers.models import open_load
     from cadc.models import Batch
 
     torch.set_num_threads(load.threads)
@@ -99,8 +113,8 @@ def serve(engine: str, load: Load) -> None:
             work.run(batch)
         if load.device.startswith("cuda"):
             torch.cuda.synchronize()
-        answer = {"seconds": time.perf_counter() - began, "cpu_seconds": time.process_time() - cpu,
-                  "peak_mb": _peak_mb(load.device)}
+        answer: Answer = {"seconds": time.perf_counter() - began, "cpu_seconds": time.process_time() - cpu,
+                          "peak_mb": _peak_mb(load.device)}
         _rest()
         print(json.dumps(answer), file=answers, flush=True)
 

@@ -1,21 +1,23 @@
 """Does a curriculum found with a small model train a larger one? The rows stay, the base changes."""
 
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.evidence_runs import run_all
+from benchmarks.lab.arms import comparison
+from benchmarks.lab.plan import Plan
+from benchmarks.lab.retrainings import run_all
 from cadc.errors import ModelError
 from cadc.study import Study
 
 ARMS = ("base", "full", "random", "cadc", "cadc-mixed", "paper-mixed", "oracle")
 
 
-def transfer_part(study: Study, model: Path, plan: Any, processes: int) -> dict[str, Any]:
+def transfer_part(study: Study, model: Path, plan: Plan, processes: int) -> dict[str, Any]:
     """The arms of the first budget on another base (`benchmarks.larger` makes one): same rows, steps and seeds."""
-    from benchmarks.evidence import comparison
     from cadc.evaluation import EvaluationSettings, at_budget, read_result, request_evaluation
     from cadc.evaluation.material import read_truth
     from cadc.evaluation.request import hash_of, write_request
@@ -46,8 +48,5 @@ def _parameters(folder: Path) -> int:
     for path in folder.glob("*.safetensors"):
         with safe_open(path, "pt") as weights:
             for name in weights.keys():
-                size = 1
-                for side in weights.get_slice(name).get_shape():
-                    size *= side
-                total += size
+                total += prod(weights.get_slice(name).get_shape())
     return total

@@ -1,4 +1,4 @@
-"""Pool, target and ground truth for a real language model, out of `language_tasks` (docs/evaluation.md).
+"""Pool, target and ground truth for a real language model, out of `tasks` (docs/evaluation.md).
 
 Off-topic rows are small talk, in prose and in the same closed formats. Shares and the long tail are made as in the
 embedded default (`cadc.demo.pool`).
@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.language_talk import small_talk
-from benchmarks.language_tasks import HINTS, STRAYS, UNITS, Ask, Kind
+from benchmarks.lab.language.talk import small_talk
+from benchmarks.lab.language.tasks import HINTS, STRAYS, UNITS, Ask, Kind
 from cadc.demo.pool import PoolMix, long_tail
 from cadc.errors import DataError
 from cadc.study import replacing
