@@ -1,4 +1,4 @@
-"""Which rows look wrong to models that never trained on them: the cross-fitted loss (METHOD §5,
+"""Which rows look wrong to models that never trained on them: the out-of-fold loss (METHOD §5,
 docs/decisions/0016).
 
 The warm-up has seen too little to tell a wrong answer from a hard one. So a fifth of the pool, chosen in rounds over
@@ -8,11 +8,13 @@ second round leaves out what looked wrong in the first and splits anew. N scored
 units, G target samples that gradients see.
 """
 
+import logging
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -31,6 +33,8 @@ from cadc.study.progress import Progress, Silent
 if TYPE_CHECKING:
     from cadc.models import Vlm
     from cadc.training.prefix_cache import PrefixCache
+
+log = logging.getLogger(__name__)
 
 RISE = 10
 """Steps of the short linear rise at the start of a training."""
@@ -82,10 +86,10 @@ def run_out_of_fold(study: Study, progress: Progress, *, engine: EngineSettings 
             rows = teaching_rows(influences, own, want)
             asked = _tasks(study, question, rows, number, scores)
             own_work = sum(task.work for task, _, _ in asked)
-            there = sum(task.work for task, _, _ in asked if task.path.exists())
+            there = sum(task.work for task, _, _ in asked if _read(task) is not None)
             progress.start(counted + own_work + expected * (rounds - number - 1), done=counted + there)
-            maker.make([task for task, _, _ in asked if not task.path.exists()])
-            found.append(_read_round(study, asked, len(question.index), len(scores.sample_index)))
+            maker.make([task for task, _, _ in asked if _read(task) is None])
+            found.append(_read_round(asked, len(question.index), len(scores.sample_index)))
             counted += own_work
     loss, target = _mean(found)
     columns.write(study, "out_of_fold_target", target)
@@ -188,13 +192,16 @@ def _tasks(study: Study, question: Question, rows: np.ndarray, number: int, scor
     return made
 
 
-def _read_round(study: Study, asked: list[tuple[Task, np.ndarray, np.ndarray]], rows: int, samples: int
+def _read_round(asked: list[tuple[Task, np.ndarray, np.ndarray]], rows: int, samples: int
                 ) -> tuple[np.ndarray, np.ndarray]:
     """(loss [N], target loss [S]) of a round whose models are made."""
     loss, target, times = np.empty(rows, np.float32), np.zeros(samples), np.zeros(samples)
     for task, places, seen in asked:
-        loss[places], found = _read(task.path, study)
-        target[seen] += found
+        made = _read(task)
+        if made is None:
+            raise JobError(f"{task.path} was not written, or changed at once. Run the job again.")
+        loss[places] = made[0]
+        target[seen] += made[1]
         times[seen] += 1
     return loss, (target / times).astype(np.float32)
 
@@ -216,7 +223,7 @@ class _OneByOne:
             self._progress.note(f"round {task.number + 1} of {task.study.config.out_of_fold}, model {task.fold + 1} of "
                                 f"{FOLDS}: {len(task.inside)} rows")
             self._judge = self._judge or open_fold_model(task.study)
-            _write(task.path, task.study, *_model(task, self._judge, self._progress))
+            _write(task, *_model(task, self._judge, self._progress))
 
 
 class _SideBySide:
@@ -270,7 +277,7 @@ def _make_alone(task: Task) -> None:
     folder = str(task.study.folder)
     if folder not in _HERE:
         _HERE[folder] = open_fold_model(task.study)
-    _write(task.path, task.study, *_model(task, _HERE[folder], Silent()))
+    _write(task, *_model(task, _HERE[folder], Silent()))
 
 
 def _on_gpu() -> bool:
@@ -342,16 +349,22 @@ def _mean(found: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.nd
 
 
 # ---- files -----------------------------------------------------------------------------------------------------------
-def _write(path: Path, study: Study, loss: np.ndarray, target: np.ndarray) -> None:
-    with replacing(path) as handle:
-        np.savez(handle, loss=loss, target=target, key=np.array(study.key("out_of_fold")))
+def _write(task: Task, loss: np.ndarray, target: np.ndarray) -> None:
+    result = task.study.result("out_of_fold")
+    with replacing(task.path) as handle:
+        np.savez(handle, loss=loss, target=target, key=np.array(result.key), source=np.array(result.source))
 
 
-def _read(path: Path, study: Study) -> tuple[np.ndarray, np.ndarray]:
+def _read(task: Task) -> tuple[np.ndarray, np.ndarray] | None:
+    """Losses of a model that is made: of the rows `outside`, of `samples`. None for one that is not there, not whole,
+    or of other scores than there are now: it is made (again)."""
+    result = task.study.result("out_of_fold")
     try:
-        with np.load(path, allow_pickle=False) as found:
-            if str(found["key"]) == study.key("out_of_fold"):
+        with np.load(task.path, allow_pickle=False) as found:
+            if (str(found["key"]), str(found["source"])) == (result.key, result.source):
                 return found["loss"], found["target"]
-    except (ValueError, KeyError, OSError) as error:
-        raise JobError(f"{path} cannot be read ({error}). Delete it and run the job again.") from error
-    raise JobError(f"{path} belongs to another study. Delete it and run the job again.")
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, OSError, EOFError, BadZipFile) as error:
+        log.warning("%s cannot be read (%s): made again", task.path, error)
+    return None

@@ -11,7 +11,7 @@ import numpy as np
 from cadc.demo import MODEL_DIR
 from cadc.study import StudyConfig
 
-ARCHIVE = Path(__file__).with_name("first-version.zip")
+ARCHIVE = Path(__file__).parents[1] / "golden" / "first-version.zip"
 IDENTITY = "01b1ccef05d03b37"
 
 

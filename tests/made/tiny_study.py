@@ -4,6 +4,11 @@ import json
 import random
 from pathlib import Path
 
+from cadc.scores.scores import Scores
+from cadc.study import JOBS, Study, StudyConfig
+from cadc.study.jobs import up_to
+from cadc.study.progress import Silent
+
 ANSWERS = ("red", "a blue thing", "7", "yes", "between the two")
 
 
@@ -37,16 +42,22 @@ def write_data(folder: Path, *, pool: int = 30, target: int = 18) -> None:
     (folder / "target.json").write_text(json.dumps(rows))
 
 
-def make_study(data: Path, root: Path, **settings):
+def make_study(data: Path, root: Path, name: str = "tiny", **settings) -> Study:
     """A study of that data, ingested; settings replace the small defaults."""
-    from cadc.data import run_ingest
-    from cadc.study import Study, StudyConfig
-    from cadc.study.progress import Silent
-
     small = {"warmup_min_rows": 12, "warmup_epochs": 2, "warmup_batch": 6, "checkpoints": 2, "near_samples": 4,
              "near_q": 2, "samples_per_unit": 5, "shard_rows": 8, "best_rows": 5, "lora_rank": 2, "learning_rate": 1e-2}
     config = StudyConfig(pool=str(data / "pool.json"), target=str(data / "target.json"), images=str(data / "pictures"),
                          model=str(data / "model"), **({"unit_column": "task"} | small | settings))
-    study = Study.create("tiny", config, created="2026-01-01T00:00:00", root=root)
-    run_ingest(study, Silent())
+    return work(Study.create(name, config, created="2026-01-01T00:00:00", root=root), "ingest")
+
+
+def work(study: Study, until: str) -> Study:
+    """Run the jobs up to this one in this process."""
+    for job in up_to(until, study.config):
+        JOBS[job].function()(study, Silent())
     return study
+
+
+def scored(study: Study) -> Scores:
+    """Run the jobs up to the scores; what gradients say."""
+    return Scores.load(work(study, "scores"), near="gradients")

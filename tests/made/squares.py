@@ -7,6 +7,8 @@ import shutil
 import time
 from pathlib import Path
 
+from cadc.study import Study, StudyConfig
+
 COLOURS = {"red": (214, 48, 44), "blue": (42, 92, 214), "green": (46, 160, 66)}
 QUESTIONS = {"name": "Which colour is it?", "is_red": "Is it red?", "option": "A red, B blue, C green. Which letter?"}
 
@@ -45,40 +47,24 @@ def _other(kind: str, said: str) -> str:
     return around[(around.index(said) + 1) % len(around)]
 
 
-def finished_squares(folder: Path):
+def finished_squares(folder: Path) -> Study:
     """The study by gradients alone with every job done that its pages need, by a worker as a person starts it."""
     from cadc.jobs import control
 
-    study = squares_study(folder, nearness="gradients", crossfit=0)
+    study = squares_study(folder, nearness="gradients", out_of_fold=0)
     control.start(study, workers=1)
     while control.is_running(study):
         time.sleep(0.05)
-    assert control.finished(study), [found.message for found in control.statuses(study)]
+    assert study.complete, [found.message for found in control.statuses(study)]
     return study
 
 
-def attributed_squares(folder: Path):
-    """The study with everything up to the scores of its gradients done, in this process."""
-    from cadc.data import run_ingest
-    from cadc.gradients.attribute import run_attribute
-    from cadc.gradients.targets import run_targets
-    from cadc.scores.compaction import run_scores
-    from cadc.study.progress import Silent
-    from cadc.training.warmup import run_warmup
-
-    study = squares_study(folder)
-    for job in (run_ingest, run_warmup, run_targets, run_attribute, run_scores):
-        job(study, Silent())
-    return study
-
-
-def squares_study(folder: Path, **settings):
+def squares_study(folder: Path, **settings) -> Study:
     """The study under these settings, nothing computed yet. Row 10 of its pool is a copy of the last target row, row 13
     one in other letters with a re-encoded picture. The ground truth lies beside the pool."""
     from PIL import Image
 
     from cadc.demo.model import build_model, build_processor
-    from cadc.study import Study, StudyConfig
 
     model = folder / "model"
     build_model(0).save_pretrained(model)
