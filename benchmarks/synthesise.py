@@ -15,9 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from cadc.data import run_ingest
-from cadc.jobs.control import CORE_JOBS, JobStatus, write_status
-from cadc.scores.scores import Scores
+from cadc.jobs.status import JobStatus, write_status
+from cadc.scores.compaction import write_scores
+from cadc.scores.scores import ARRAYS, Scores
 from cadc.study import Study, StudyConfig, cache_root, write_json
+from cadc.study.jobs import core_jobs
 from cadc.study.progress import Silent
 
 SKILLS = ("read words", "count dots", "compare bars", "locate shapes", "name colours", "follow sequences")
@@ -52,17 +54,14 @@ def synthesise(root: Path, *, rows: int = 2000, units: int = 16, checkpoints: in
     _write_rows(inputs / "target.jsonl", rng, np.repeat(np.arange(units), samples_per_unit), names)
     config = StudyConfig(pool=str(inputs / "pool.jsonl"), target=str(inputs / "target.jsonl"), images=str(inputs),
                          unit_column="unit", model="synthetic-scores", checkpoints=checkpoints, seed=seed,
-                         near_samples=samples_per_unit)
+                         near_samples=samples_per_unit, nearness="gradients", out_of_fold=0)
     study = Study.create(name, config, created=time.strftime("%Y-%m-%dT%H:%M:%S"), root=cache_root(root))
     run_ingest(study, Silent())
     _write_warmup(study, rng)
-    write_json(study.targets_folder / "targets.json", {
-        "units": names, "text_only": [], "samples": [
-            {"row": i, "index": i, "id": f"t{i}", "unit": names[i // samples_per_unit]}
-            for i in range(units * samples_per_unit)]})
-    scores = _scores(rng, planted, names, study, np.arange(rows))
-    scores.save(study.scores_folder)
-    for place, job in enumerate(CORE_JOBS):
+    _write_targets(study, names, samples_per_unit)
+    study.result("attribute").finish()
+    _write_scores(study, _scores(rng, planted, names, study, np.arange(rows)))
+    for place, job in enumerate(core_jobs(study.config)):
         write_status(study, JobStatus(job=job, state="done", done=rows, total=rows, rate=100.0, seconds=3.0 + place,
                                       started=time.time() - 60, updated=time.time()))
     return study
@@ -122,7 +121,7 @@ def _scores(rng, planted: Planted, names: list[str], study: Study, index: np.nda
         gram_grounded=np.stack([u @ u.T for u in planted.grounded]),
         sample_gram=np.stack([s @ s.T for s in planted.sample]),
         sample_unit=np.repeat(np.arange(units, dtype=np.int32), count), sample_index=np.arange(units * count),
-        units=tuple(names), identity=study.identity)
+        units=tuple(names))
 
 
 def _pictures(folder: Path, rng) -> None:
@@ -166,14 +165,38 @@ def _write_rows(path: Path, rng, family: np.ndarray, names: list[str]) -> None:
 
 def _write_warmup(study: Study, rng) -> None:
     """A loss curve and its summary."""
-    study.warmup_folder.mkdir(parents=True, exist_ok=True)
-    with (study.warmup_folder / "log.jsonl").open("w", encoding="utf-8") as handle:
+    result = study.result("warmup")
+    result.folder.mkdir(parents=True, exist_ok=True)
+    with (result.folder / "log.jsonl").open("w", encoding="utf-8") as handle:
         for step in range(1, 121):
             loss = float(2.5 * np.exp(-step / 40) + 0.6 + rng.normal(0, 0.05))
             line = {"step": step, "loss": loss, "lr": 3e-3 * (1 - step / 130), "samples_per_s": 90.0}
             handle.write(json.dumps(line) + "\n")
     eta = np.linspace(3e-3, 1e-3, study.config.checkpoints).tolist()
-    write_json(study.warmup_folder / "warmup.json", {"eta": eta, "steps": 120, "rows": 256, "seconds": 42.0})
+    write_json(result.folder / "warmup.json", {"eta": eta, "steps": 120, "rows": 256})
+    result.finish()
+
+
+def _write_targets(study: Study, names: list[str], samples_per_unit: int) -> None:
+    """Which target samples there are."""
+    result = study.result("targets")
+    write_json(result.folder / "targets.json", {
+        "units": names, "text_only": [], "products": {"mode": "exact", "dim": 0}, "samples": [
+            {"row": i, "index": i, "id": f"t{i}", "unit": names[i // samples_per_unit]}
+            for i in range(len(names) * samples_per_unit)]})
+    write_json(result.folder / "about.json", {"products": {"reason": "the scores are random numbers"}})
+    result.finish()
+
+
+def _write_scores(study: Study, scores: Scores) -> None:
+    """The columns of the job `scores`."""
+    result = study.result("scores")
+    arrays = {name: getattr(scores, name) for name in ARRAYS if not name.startswith("out_of_fold")}
+    write_scores(study, arrays, scores.units)
+    write_json(result.folder / "failed.json", [])
+    write_json(result.folder / "attribute.json", {
+        "rows": len(scores.index), "failed": 0, "precision": "float32", "warnings": [], "halved_batches": 0})
+    result.finish()
 
 
 def main() -> None:
@@ -187,7 +210,7 @@ def main() -> None:
     began = time.perf_counter()
     study = synthesise(chosen.root, rows=chosen.rows, units=chosen.units, checkpoints=chosen.checkpoints,
                        samples_per_unit=chosen.samples_per_unit, seed=chosen.seed, name=chosen.name)
-    size = sum(p.stat().st_size for p in study.folder.rglob("*") if p.is_file()) / 1e6
+    size = sum(p.stat().st_size for p in (study.root / "results").rglob("*") if p.is_file()) / 1e6
     print(f"{study.name} ({study.identity}): {chosen.rows} rows, {chosen.units} units, {size:.0f} MB")
     print(json.dumps({"study": study.name, "rows": chosen.rows, "units": chosen.units, "megabytes": round(size, 1),
                       "seconds": round(time.perf_counter() - began, 2)}))

@@ -41,9 +41,9 @@ def finish(study: Study, workers: int) -> None:
     while another process works on it."""
     from cadc.jobs import control as jobs
 
-    if not jobs.finished(study):
+    if not study.complete:
         with jobs.worker_lock(study):
-            _run(study, jobs.CORE_JOBS[-1], workers)
+            _run(study, "", workers)
 
 
 def warm_up(study: Study) -> Study:

@@ -21,7 +21,7 @@ from pathlib import Path
 from cadc.errors import CadcError, JobError
 from cadc.estimate.sizes import target_passes, target_vectors
 from cadc.jobs.engines import QUIET
-from cadc.study import Study, write_json
+from cadc.study import Study
 from cadc.study.progress import Silent
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class Rates:
 
 def calibrate(study: Study, workers: int) -> Rates:
     """Run the small study in a process of its own. Raises JobError or ModelError with what that process says."""
-    root = study.folder.parent.parent
+    root = study.root
     environment = QUIET | dict(os.environ) | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     with tempfile.TemporaryDirectory(prefix="calibration-", dir=study.folder) as scratch:
         command = [sys.executable, "-m", "cadc.estimate.calibration", str(root), study.identity, scratch,
@@ -144,12 +144,13 @@ def _run_jobs(small: Study, workers: int) -> tuple[dict[str, float], dict[str, f
     """Seconds and peak memory of each job that the study in small runs, and the peak device memory of all."""
     from cadc.gradients.attribute import run_attribute
     from cadc.gradients.targets import run_targets
+    from cadc.jobs.engines import EngineSettings
     from cadc.jobs.meter import Meter
     from cadc.training.warmup import run_warmup
 
     jobs: dict[str, Callable[[], object]] = {
         "warmup": lambda: run_warmup(small, Silent()), "targets": lambda: run_targets(small, Silent()),
-        "attribute": lambda: run_attribute(small, Silent(), workers=workers)}
+        "attribute": lambda: run_attribute(small, Silent(), engine=EngineSettings(workers=workers))}
     walls, peaks, device = {}, {}, 0.0
     for job, run in jobs.items():
         with Meter(every_s=0.05) as meter:
@@ -178,12 +179,15 @@ def _small_study(study: Study, scratch: Path, workers: int, second: float) -> tu
     changed = dataclasses.replace(config, warmup_batch=batch, warmup_min_rows=2 * batch, warmup_share=1e-9,
                                   warmup_epochs=2, shard_rows=run, landmarks=1.0,
                                   mode="exact" if config.mode == "auto" else config.mode)
-    folder = scratch / "studies" / study.identity
-    small = dataclasses.replace(study, folder=folder, config=changed)
-    write_json(folder / "study.json", {"identity": study.identity, "created": study.created, "inputs": study.inputs,
-                                       "config": dataclasses.asdict(small.config)})
-    for role, rows in (("pool", chosen), ("target", targets)):
-        _copy_rows(study, small, role, rows)
+    small = dataclasses.replace(study, folder=scratch / "studies" / study.identity, config=changed)
+    small.write_down()
+    with small.new_ingest() as folder:
+        for role, rows in (("pool", chosen), ("target", targets)):
+            _copy_rows(study.samples_file(role), folder / f"{role}.parquet", rows)
+        small.keep_ingest(folder, {})
+    for role in ("pool", "target"):
+        if (pictures := study.ingest_images(role)).exists():
+            small.ingest_images(role).symlink_to(pictures.resolve(), target_is_directory=True)
     return small, workers
 
 
@@ -205,15 +209,11 @@ def neighbours(ordered: Sequence[int], count: int, size: int) -> list[int]:
     return sorted({ordered[start + k] for start in starts for k in range(size)})
 
 
-def _copy_rows(study: Study, small: Study, role: str, rows: Sequence[int]) -> None:
-    """The samples file with these rows only, and the way to its pictures."""
+def _copy_rows(source: Path, place: Path, rows: Sequence[int]) -> None:
+    """A samples file with these rows only."""
     import pyarrow.parquet as pq
 
-    path = small.samples_file(role)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pq.read_table(study.samples_file(role)).take(list(rows)), path)
-    if study.ingest_images(role).exists():
-        small.ingest_images(role).symlink_to(study.ingest_images(role).resolve(), target_is_directory=True)
+    pq.write_table(pq.read_table(source).take(list(rows)), place)
 
 
 def _row_seconds(study: Study) -> tuple[float, float]:

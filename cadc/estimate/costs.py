@@ -2,12 +2,11 @@
 
 The same count is priced in two ways. On this machine a study in small says what a unit of work takes, in seconds
 (`measured`); for a device that is not here the unit is counted, in FLOP (`counted`). A job's function has the
-signature of `COSTS`, so that a job from elsewhere can bring its own.
+signature (Work, Prices) -> Cost and is named in the job's entry of `JOBS`, so that a job from elsewhere brings its own.
 
 Shape letters: N pool samples, T checkpoints, S single target samples, M units, R target vectors, P LoRA parameters.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,11 +14,15 @@ from cadc.estimate.sizes import Sizes
 from cadc.gradients.landmarks import gradient_rows
 from cadc.jobs.meter import MB
 from cadc.signals import folds
-from cadc.study import StudyConfig
+from cadc.study import JOBS, StudyConfig
+from cadc.study.jobs import named
 
 if TYPE_CHECKING:
     from cadc.estimate.calibration import Rates
     from cadc.estimate.flops import RowFlops
+
+EMBEDDING_BYTES = 4 * 1024
+"""Of one row on disk, for a base of ordinary width; small beside everything else."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,32 +146,33 @@ def targets(work: Work, prices: Prices) -> Cost:
 
 
 def attribute(work: Work, prices: Prices) -> Cost:
-    """The pool pass, shared by the workers; a forward of all rows where some are predicted, and the embedding, which
-    one process computes after the others. A worker holds the vectors, and one checkpoint's twice more while it cuts
-    them by linear."""
+    """The pool pass, shared by the workers, and a forward of all rows where some are predicted. A worker holds the
+    vectors, and one checkpoint's twice more while it cuts them by linear."""
     config, sizes, steps = work.config, work.sizes, work.config.checkpoints
     scored = gradient_rows(config.landmarks, sizes.pool)
     looked = sizes.pool if scored < sizes.pool else 0
     disk = _attribute_disk(work)
     row = prices.pool_row + steps * max(sizes.vectors - prices.small_vectors, 0) * prices.vector
     rows = scored * row + looked * prices.forward_row
-    price = prices.pool_start + rows / work.workers + disk * prices.write_mb
-    if "embedding" in config.nearness:  # docs/decisions/0019
-        price += prices.load + (sizes.pool + sizes.targets) * prices.forward_row
-    return Cost(price=price, disk_mb=disk, shared=True,
+    return Cost(price=prices.pool_start + rows / work.workers + disk * prices.write_mb, disk_mb=disk, shared=True,
                 memory=Memory(like="attribute", parts=("weights", "adapters", "activations", "vectors"),
                               copies=1 + 2 / steps))
 
 
-def crossfit(work: Work, prices: Prices) -> Cost | None:
+def embedding(work: Work, prices: Prices) -> Cost:
+    """One forward of the base over pool and target, in one process (docs/decisions/0019)."""
+    rows = work.sizes.pool + work.sizes.targets
+    return Cost(price=prices.load + rows * prices.forward_row, disk_mb=rows * EMBEDDING_BYTES / MB,
+                memory=Memory(like="warmup", parts=("weights", "activations")))
+
+
+def out_of_fold(work: Work, prices: Prices) -> Cost:
     """Models trained on folds, and the losses they read, in one process; what lies below the adapters is computed once
-    per row and kept. None where it is switched off."""
+    per row and kept."""
     config, sizes = work.config, work.sizes
-    if not config.crossfit:
-        return None
     trained, read = folds.work(config, sizes.pool, sizes.singles, sizes.targets)
     return Cost(price=prices.load + trained * prices.known_row + read * prices.read_row + sizes.pool * prices.below_row,
-                disk_mb=config.crossfit * (sizes.pool + folds.FOLDS * sizes.singles) * 4 / MB,
+                disk_mb=config.out_of_fold * (sizes.pool + folds.FOLDS * sizes.singles) * 4 / MB,
                 memory=Memory(like="warmup", parts=("weights", "activations")))
 
 
@@ -190,12 +194,7 @@ def _attribute_disk(work: Work) -> float:
     return (2 * sizes.pool * row + shards * shard_best + best + _gram_bytes(work)) / MB
 
 
-JobCost = Callable[[Work, Prices], Cost | None]
-COSTS: dict[str, JobCost] = {"warmup": warmup, "targets": targets, "attribute": attribute, "crossfit": crossfit}
-"""By job, in the order in which they run."""
-
-
-def costs_of(work: Work, prices: Prices, costs: Mapping[str, JobCost] = COSTS) -> dict[str, Cost]:
-    """Each job's cost; jobs that are switched off are left out."""
-    found = {job: cost(work, prices) for job, cost in costs.items()}
-    return {job: cost for job, cost in found.items() if cost is not None}
+def costs_of(work: Work, prices: Prices) -> dict[str, Cost]:
+    """Each job's cost, in the order in which they run, by the function that its entry in `JOBS` names; jobs that are
+    switched off, or take next to nothing and name none, are left out."""
+    return {job.name: named(job.cost)(work, prices) for job in JOBS.values() if job.cost and job.wanted(work.config)}
