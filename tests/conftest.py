@@ -1,8 +1,9 @@
-"""Small studies for tests: scores with known gradients, and the golden study of the first version."""
+"""Small studies for tests: scores with known gradients, tiny models that learn, and the golden study of the first
+version. What several files need is made once per run (`once`)."""
 
 import fcntl
 import os
-import sys
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,6 @@ import pytest
 
 from cadc.scores.scores import Scores
 from cadc.study import Study
-
-sys.path.append(str(Path(__file__).parent / "golden"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,3 +117,43 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Study:
         assert run(study, "", EngineSettings(workers=1)), "a job failed; its log is in the study's folder"
 
     return Study.open("small", root=once(tmp_path_factory, "small", make) / "new")
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with pool.json, target.json, pictures/ and model/ (a tiny Idefics3 of three layers); not to be changed."""
+    from tiny_study import write_data
+    from tiny_vlm import idefics3
+
+    def make(folder: Path) -> None:
+        write_data(folder)
+        idefics3(folder / "model", layers=3)
+
+    return once(tmp_path_factory, "data", make)
+
+
+@pytest.fixture(scope="session")
+def ready(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """A study of that data with warm-up and targets done (shared: copy it before writing)."""
+    from tiny_study import make_study, work
+
+    root = once(tmp_path_factory, "ready", lambda folder: work(make_study(data, folder), "targets"))
+    return Study.open("tiny", root=root)
+
+
+@pytest.fixture(scope="session")
+def finished_study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """Coloured squares by gradients alone, every job done (shared: copy it before writing)."""
+    from squares import finished_squares
+
+    return Study.open("squares", root=once(tmp_path_factory, "squares", finished_squares) / "cache")
+
+
+@pytest.fixture
+def own_copy(tmp_path: Path) -> Callable[..., Study]:
+    """`own_copy(study)`: the same study under a cache root of the test's own."""
+    def copy(study: Study, place: str = "cache") -> Study:
+        shutil.copytree(study.root, tmp_path / place)
+        return Study.open(study.name, root=tmp_path / place)
+
+    return copy

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from cadc.arrays import standardise
 from cadc.discovery.partition import Partition, apart, automatic, leiden, modularity, ordered_labels
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ def pictures_similarity(features: np.ndarray, unit: np.ndarray, units: int) -> n
     seen = np.isfinite(features).all(1)
     if not seen.any():
         return np.eye(units)
-    centre, spread = features[seen].mean(0), features[seen].std(0)
-    standard = np.divide(features - centre, spread, out=np.zeros_like(features), where=spread > 0)
+    standard = np.zeros_like(features)
+    standard[seen] = standardise(features[seen], 0)
     means = np.stack(
         [
             standard[seen & (unit == m)].mean(0) if (seen & (unit == m)).any() else np.zeros(features.shape[1])

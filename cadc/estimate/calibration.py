@@ -15,10 +15,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cadc.errors import CadcError, JobError
+from cadc.estimate.sizes import target_passes, target_vectors
+from cadc.jobs.engines import QUIET
 from cadc.study import Study, write_json
 from cadc.study.progress import Silent
 
@@ -82,8 +84,7 @@ class Rates:
 def calibrate(study: Study, workers: int) -> Rates:
     """Run the small study in a process of its own. Raises JobError or ModelError with what that process says."""
     root = study.folder.parent.parent
-    quiet = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false"}
-    environment = quiet | dict(os.environ) | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    environment = QUIET | dict(os.environ) | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     with tempfile.TemporaryDirectory(prefix="calibration-", dir=study.folder) as scratch:
         command = [sys.executable, "-m", "cadc.estimate.calibration", str(root), study.identity, scratch,
                    str(workers), repr(time.time())]
@@ -117,23 +118,13 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _measure(study: Study, scratch: Path, workers: int, start: float) -> Rates:
-    from cadc.gradients.attribute import run_attribute
-    from cadc.gradients.targets import run_targets
-    from cadc.jobs.meter import MB, Meter, size_of
-    from cadc.training.warmup import run_warmup
+    from cadc.jobs.meter import MB, size_of
 
     second, first_load = _row_seconds(study)
     small, workers = _small_study(study, scratch, workers, second)
-    walls, peaks, device = {}, {}, 0.0
-    for job, run, options in (("warmup", run_warmup, {}), ("targets", run_targets, {}),
-                              ("attribute", run_attribute, {"workers": workers})):
-        with Meter(every_s=0.05) as meter:
-            began = time.perf_counter()
-            run(small, Silent(), **options)
-            walls[job] = time.perf_counter() - began
-        peaks[job], device = meter.memory_mb, max(device, meter.device_mb or 0.0)
+    walls, peaks, device = _run_jobs(small, workers)
     fresh, known, steps = _warmup_rows(small)
-    rows, vectors, passes = _done(small)
+    vectors, passes = _target_work(small)
     vector, parameters, load = _vector_seconds(small, workers)
     gram, write_mb = _gram_seconds(), _write_seconds(scratch)
     shards = [json.loads(p.read_text()) for p in sorted(small.shards_folder.glob("shard-*.json"))]
@@ -145,8 +136,28 @@ def _measure(study: Study, scratch: Path, workers: int, start: float) -> Rates:
                  fresh_row=fresh, known_row=known, target_row=max(walls["targets"] - load - written, 0.0) / passes,
                  pool_row=busy / count, pool_start=max(walls["attribute"] - busy / workers, 0.0), vector=vector,
                  gram=gram, number_bytes=stored, write_mb=write_mb, parameters=parameters, small_vectors=vectors,
-                 pool_rows=rows, workers=workers, warmup_mb=peaks["warmup"], targets_mb=peaks["targets"],
+                 pool_rows=count, workers=workers, warmup_mb=peaks["warmup"], targets_mb=peaks["targets"],
                  attribute_mb=peaks["attribute"], device_mb=device)
+
+
+def _run_jobs(small: Study, workers: int) -> tuple[dict[str, float], dict[str, float], float]:
+    """Seconds and peak memory of each job that the study in small runs, and the peak device memory of all."""
+    from cadc.gradients.attribute import run_attribute
+    from cadc.gradients.targets import run_targets
+    from cadc.jobs.meter import Meter
+    from cadc.training.warmup import run_warmup
+
+    jobs: dict[str, Callable[[], object]] = {
+        "warmup": lambda: run_warmup(small, Silent()), "targets": lambda: run_targets(small, Silent()),
+        "attribute": lambda: run_attribute(small, Silent(), workers=workers)}
+    walls, peaks, device = {}, {}, 0.0
+    for job, run in jobs.items():
+        with Meter(every_s=0.05) as meter:
+            began = time.perf_counter()
+            run()
+            walls[job] = time.perf_counter() - began
+        peaks[job], device = meter.memory_mb, max(device, meter.device_mb or 0.0)
+    return walls, peaks, device
 
 
 def _small_study(study: Study, scratch: Path, workers: int, second: float) -> tuple[Study, int]:
@@ -160,14 +171,15 @@ def _small_study(study: Study, scratch: Path, workers: int, second: float) -> tu
     each = _rows(AIM_S / (second * config.checkpoints))
     run = min(BLOCK, max(1, each // 2), config.shard_rows, -(-len(pool) // 2))
     workers = max(1, min(workers, len(pool) // run))
-    chosen = _runs(by_length(pool, range(len(pool))), each * workers, run)
+    chosen = neighbours(by_length(pool, range(len(pool))), each * workers, run)
     wanted = min(2 * BLOCK, _rows(AIM_S / (second * config.checkpoints * rounds)))
-    targets = _runs(by_length(target, range(len(target))), wanted, min(wanted, BLOCK))
+    targets = neighbours(by_length(target, range(len(target))), wanted, min(wanted, BLOCK))
     batch = max(1, min(config.warmup_batch, int(AIM_S / second / 4), len(chosen) // 2))
-    settings = {"warmup_batch": batch, "warmup_min_rows": 2 * batch, "warmup_share": 1e-9, "warmup_epochs": 2,
-                "shard_rows": run, "landmarks": 1.0, "mode": "exact" if config.mode == "auto" else config.mode}
+    changed = dataclasses.replace(config, warmup_batch=batch, warmup_min_rows=2 * batch, warmup_share=1e-9,
+                                  warmup_epochs=2, shard_rows=run, landmarks=1.0,
+                                  mode="exact" if config.mode == "auto" else config.mode)
     folder = scratch / "studies" / study.identity
-    small = dataclasses.replace(study, folder=folder, config=dataclasses.replace(config, **settings))
+    small = dataclasses.replace(study, folder=folder, config=changed)
     write_json(folder / "study.json", {"identity": study.identity, "created": study.created, "inputs": study.inputs,
                                        "config": dataclasses.asdict(small.config)})
     for role, rows in (("pool", chosen), ("target", targets)):
@@ -180,7 +192,7 @@ def _rows(wanted: float) -> int:
     return max(LEAST, int(wanted)) if wanted < BLOCK else min(4, int(wanted / BLOCK)) * BLOCK
 
 
-def _runs(ordered: Sequence[int], count: int, size: int) -> list[int]:
+def neighbours(ordered: Sequence[int], count: int, size: int) -> list[int]:
     """About `count` of the rows ordered by length, ascending: evenly spread runs of `size` neighbours.
 
     Neighbours, because batches of neighbours is what the whole pass makes: single rows spread over all lengths would
@@ -246,17 +258,12 @@ def _warmup_rows(small: Study) -> tuple[float, float, float]:
     return sum(fresh) / len(fresh), sum(known) / len(known), sum(each) * min(batch, rows)
 
 
-def _done(small: Study) -> tuple[int, int, int]:
-    """Pool rows, target vectors and target row passes of the small study."""
+def _target_work(small: Study) -> tuple[int, int]:
+    """Target vectors and target row passes of the small study, as they became."""
     about = json.loads((small.targets_folder / "targets.json").read_text())
-    grounded = small.config.grounded
-    units = len(about["units"])
-    vectors = len(about["samples"]) + units * (2 if grounded else 1)
-    still = set(about["text_only"])
-    moved = sum(n for name, n in zip(about["units"], about["counts"], strict=True) if name not in still)
-    passes = sum(about["counts"]) + (small.config.permutations * moved if grounded else 0)
-    scored = json.loads((small.shards_folder / "attribute.json").read_text())
-    return scored["rows"], vectors, passes
+    moved = [name not in set(about["text_only"]) for name in about["units"]]
+    return (target_vectors(len(about["samples"]), len(about["units"]), small.config.grounded),
+            target_passes(small.config, about["counts"], moved))
 
 
 def _vector_seconds(small: Study, workers: int) -> tuple[float, int, float]:
@@ -289,9 +296,9 @@ def _vector_seconds(small: Study, workers: int) -> tuple[float, int, float]:
             times.append(time.perf_counter() - began)
         return sorted(times)[1] / (BLOCK * count)
 
-    crew = 1 if on_gpu else workers
-    with ThreadPoolExecutor(crew) as pool:
-        return sum(pool.map(timed, range(crew))) / crew, vlm.lora.size, load
+    threads = 1 if on_gpu else workers
+    with ThreadPoolExecutor(threads) as pool:
+        return sum(pool.map(timed, range(threads))) / threads, vlm.lora.size, load
 
 
 def _gram_seconds() -> float:

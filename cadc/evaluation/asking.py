@@ -1,8 +1,7 @@
 """Asking for a comparison: its rows are chosen and written down before anything is trained."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from cadc.curation.settings import CurationSettings
 from cadc.curation.workbench import Workbench, open_workbench
@@ -29,7 +28,7 @@ def request_evaluation(study: Study, settings: EvaluationSettings | None = None,
     waits = any(ARMS[arm].needs == "embedding" for arm in settings.arms)
     request = Request(id="", created=datetime.now().isoformat(timespec="seconds"), identity=study.identity,
                       settings=settings, runs=(), row_lists={}, scored=(), held_out="", notes=(),
-                      curation=inputs.settings.to_dict(), capabilities=_plain(inputs.capabilities))
+                      curation=inputs.settings.to_dict(), capabilities=inputs.capabilities.to_dict())
     request = replace(request, id=hash_of([request.identity, settings.to_json(), request.curation,
                                            request.capabilities])[:12])
     if not waits or is_embedded(study):
@@ -43,13 +42,8 @@ def complete(study: Study, request: Request) -> Request:
     """The same request with the rows of every arm, written down; what is complete already stays as it is."""
     if not request.open:
         return request
-    kept = {key: tuple(value) if isinstance(value, list) else value for key, value in request.capabilities.items()}
-    inputs = replace(open_workbench(study).inputs, capabilities=Capabilities(**kept),
+    inputs = replace(open_workbench(study).inputs, capabilities=Capabilities.from_dict(request.capabilities),
                      settings=CurationSettings.from_dict(request.curation))
     request = compose(study, request, inputs)
     write_request(study, request)
     return request
-
-
-def _plain(capabilities: Capabilities) -> dict[str, Any]:
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(capabilities).items()}

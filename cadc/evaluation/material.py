@@ -1,4 +1,4 @@
-"""What the selectors of a comparison share, computed when first asked for: scores, texts, embeddings, ground truth.
+"""What the arms of a comparison share, computed when first asked for: scores, texts, embeddings, ground truth.
 
 N scored pool rows, M units, S single target samples.
 """

@@ -60,7 +60,7 @@ class Request:
     curation: dict[str, Any]
     """Curation settings of the curriculum (`CurationSettings.to_dict`)."""
     capabilities: dict[str, Any]
-    """Its capabilities (fields of `Capabilities`)."""
+    """Its capabilities (`Capabilities.to_dict`)."""
 
     @property
     def open(self) -> bool:

@@ -174,7 +174,8 @@ def _out_of_fold(study: Study, old: Path) -> None:
             if str(found["identity"]) != study.identity:
                 raise ValueError(f"{path.name} belongs to another study")
             with replacing(result.folder / path.name) as handle:
-                np.savez(handle, loss=found["loss"], target=found["target"], key=np.array(result.key))
+                np.savez(handle, loss=found["loss"], target=found["target"], key=np.array(result.key),
+                         source=np.array(result.source))
         path.unlink()
 
 

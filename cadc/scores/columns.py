@@ -7,6 +7,7 @@ checkpoints, M units, S single target samples, L best rows.
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -82,13 +83,26 @@ def file_of(name: str) -> str:
 
 
 def write(study: Study, name: str, values: np.ndarray) -> None:
-    """Write a column once; one that is there already stays. Raises JobError when a finished result lacks it."""
+    """Write a column of a job that is being done; what an earlier, unfinished run left stays where it holds the same.
+
+    Raises JobError when the job is finished: its columns are never changed.
+    """
     result = study.result(COLUMNS[name].job)
-    path = result.folder / file_of(name)
-    if result.finished and not path.exists():
-        raise JobError(f"column {name!r} of study {study.name!r} is missing from a finished result. Run the study "
-                       f"again (`python -m cadc run {study.name}`): it is made again.")
-    if not path.exists():
+    if result.finished:
+        raise JobError(f"column {name!r} of study {study.name!r} belongs to a finished result, which is never changed. "
+                       f"To make it anew run `python -m cadc run {study.name} --again {result.job}`.")
+    keep(result.folder / file_of(name), values)
+
+
+def keep(path: Path, values: np.ndarray) -> None:
+    """Write a `.npy` file unless it holds these values. One that is there may come from an earlier run, and that from
+    other inputs (target gradients made again in another mode): it counts by its content alone."""
+    try:
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+        same = found.dtype == values.dtype and np.array_equal(found, values, equal_nan=found.dtype.kind == "f")
+    except (OSError, ValueError, EOFError):  # none, or cut short
+        same = False
+    if not same:
         write_array(path, values)
 
 

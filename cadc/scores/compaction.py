@@ -15,7 +15,7 @@ from cadc.gradients.attribute import pool_inputs, pool_shards
 from cadc.jobs.shards import Shard, sidecar
 from cadc.scores import columns
 from cadc.scores.scores import HELD_OUT, PREDICTED
-from cadc.study import Study, write_array, write_json
+from cadc.study import Study, write_json
 from cadc.study.progress import Progress
 from cadc.training import warmup
 
@@ -33,8 +33,8 @@ _NAMES = {name: f"{name}.{CHOICE}" for name in ("near", "winner", "best_index", 
 
 
 def run_scores(study: Study, progress: Progress) -> None:
-    """Put the finished shards of a study together. Idempotent, a column that is there stays; raises JobError where a
-    shard is missing or damaged, or when no row has scores."""
+    """Put the finished shards of a study together. Idempotent; raises JobError where a shard is missing or
+    damaged, or when no row has scores."""
     from cadc.data import read_samples
 
     result = study.result("scores")
@@ -59,8 +59,7 @@ def write_scores(study: Study, arrays: Mapping[str, np.ndarray], units: Sequence
         columns.write(study, _NAMES.get(name, name), values)
     folder = study.result("scores").folder
     for name, values in (held_out or {}).items():
-        if not (path := folder / HELD_OUT / f"{name}.npy").exists():
-            write_array(path, values)
+        columns.keep(folder / HELD_OUT / f"{name}.npy", values)
     write_json(folder / "scores.json", {"units": list(units), "rows": len(arrays["index"])})
 
 

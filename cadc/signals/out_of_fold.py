@@ -1,4 +1,4 @@
-"""Which rows look wrong to models that never trained on them: the cross-fitted loss (METHOD §5,
+"""Which rows look wrong to models that never trained on them: the out-of-fold loss (METHOD §5,
 docs/decisions/0016).
 
 The warm-up has seen too little to tell a wrong answer from a hard one. So a fifth of the pool, chosen in rounds over
@@ -8,11 +8,13 @@ second round leaves out what looked wrong in the first and splits anew. N scored
 units, G target samples that gradients see.
 """
 
+import logging
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -31,6 +33,8 @@ from cadc.study.progress import Progress, Silent
 if TYPE_CHECKING:
     from cadc.models import Vlm
     from cadc.training.prefix_cache import PrefixCache
+
+log = logging.getLogger(__name__)
 
 RISE = 10
 """Steps of the short linear rise at the start of a training."""
@@ -71,16 +75,22 @@ def run_out_of_fold(study: Study, progress: Progress, *, engine: EngineSettings 
     scores, workers = Scores.load(study), engine.processes if engine else 1
     influences, question = InfluenceColumns(scores), _question(study, scores)
     want = candidate_rows(study.config, len(scores.index))
-    progress.start(sum(work(study.config, len(scores.index), len(scores.sample_index), len(question.taught))),
-                   unit="samples")
+    expected = sum(work(study.config, len(scores.index), len(scores.sample_index), len(question.taught))) // rounds
     found: list[tuple[np.ndarray, np.ndarray]] = []
+    counted = 0
     with _SideBySide(progress) if workers > 1 and not _on_gpu() else _OneByOne(progress) as maker:
         for number in range(rounds):
             own = question.open.copy()
             if found:
                 own &= ~looks_wrong(influences, *_mean(found))
             rows = teaching_rows(influences, own, want)
-            found.append(_round(study, question, rows, number, scores, maker))
+            asked = _tasks(study, question, rows, number, scores)
+            own_work = sum(task.work for task, _, _ in asked)
+            there = sum(task.work for task, _, _ in asked if _read(task) is not None)
+            progress.start(counted + own_work + expected * (rounds - number - 1), done=counted + there)
+            maker.make([task for task, _, _ in asked if _read(task) is None])
+            found.append(_read_round(asked, len(question.index), len(scores.sample_index)))
+            counted += own_work
     loss, target = _mean(found)
     columns.write(study, "out_of_fold_target", target)
     columns.write(study, "out_of_fold_loss", loss)
@@ -167,23 +177,31 @@ class Task:
         return repeats(self.study.config, len(self.inside), len(self.taught))
 
 
-def _round(study: Study, question: Question, rows: np.ndarray, number: int, scores: Scores,
-           maker: "_OneByOne | _SideBySide") -> tuple[np.ndarray, np.ndarray]:
-    """(loss [N], target loss [S]) of one round: each row by the model of the other fold, a target sample by the model
-    that it did not teach, or by both."""
+def _tasks(study: Study, question: Question, rows: np.ndarray, number: int, scores: Scores
+           ) -> list[tuple[Task, np.ndarray, np.ndarray]]:
+    """The models of one round: each row is read by that of the other fold, a target sample by the model that it did not
+    teach, or by both. With each the positions (0…N-1, 0…S-1) that its losses belong to."""
     own, singles = question.fold[number], np.asarray(scores.sample_index)
-    tasks, outside, judged = [], [], []
+    made = []
     for fold in range(FOLDS):
         taught = question.taught[question.taught_fold[number] == fold]
-        outside.append(np.flatnonzero(own != fold))
-        judged.append(np.flatnonzero(~np.isin(singles, taught)))
-        tasks.append(Task(study=study, number=number, fold=fold, inside=question.index[rows[own[rows] == fold]],
-                          taught=taught, outside=question.index[outside[fold]], samples=singles[judged[fold]]))
-    maker.make([task for task in tasks if not task.path.exists()])
-    loss, target, times = np.empty(len(question.index), np.float32), np.zeros(len(singles)), np.zeros(len(singles))
-    for task, places, seen in zip(tasks, outside, judged, strict=True):
-        loss[places], found = _read(task.path, study)
-        target[seen] += found
+        outside, asked = np.flatnonzero(own != fold), np.flatnonzero(~np.isin(singles, taught))
+        task = Task(study=study, number=number, fold=fold, inside=question.index[rows[own[rows] == fold]],
+                    taught=taught, outside=question.index[outside], samples=singles[asked])
+        made.append((task, outside, asked))
+    return made
+
+
+def _read_round(asked: list[tuple[Task, np.ndarray, np.ndarray]], rows: int, samples: int
+                ) -> tuple[np.ndarray, np.ndarray]:
+    """(loss [N], target loss [S]) of a round whose models are made."""
+    loss, target, times = np.empty(rows, np.float32), np.zeros(samples), np.zeros(samples)
+    for task, places, seen in asked:
+        made = _read(task)
+        if made is None:
+            raise JobError(f"{task.path} was not written, or changed at once. Run the job again.")
+        loss[places] = made[0]
+        target[seen] += made[1]
         times[seen] += 1
     return loss, (target / times).astype(np.float32)
 
@@ -205,7 +223,7 @@ class _OneByOne:
             self._progress.note(f"round {task.number + 1} of {task.study.config.out_of_fold}, model {task.fold + 1} of "
                                 f"{FOLDS}: {len(task.inside)} rows")
             self._judge = self._judge or open_fold_model(task.study)
-            _write(task.path, task.study, *_model(task, self._judge, self._progress))
+            _write(task, *_model(task, self._judge, self._progress))
 
 
 class _SideBySide:
@@ -259,7 +277,7 @@ def _make_alone(task: Task) -> None:
     folder = str(task.study.folder)
     if folder not in _HERE:
         _HERE[folder] = open_fold_model(task.study)
-    _write(task.path, task.study, *_model(task, _HERE[folder], Silent()))
+    _write(task, *_model(task, _HERE[folder], Silent()))
 
 
 def _on_gpu() -> bool:
@@ -331,16 +349,22 @@ def _mean(found: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.nd
 
 
 # ---- files -----------------------------------------------------------------------------------------------------------
-def _write(path: Path, study: Study, loss: np.ndarray, target: np.ndarray) -> None:
-    with replacing(path) as handle:
-        np.savez(handle, loss=loss, target=target, key=np.array(study.key("out_of_fold")))
+def _write(task: Task, loss: np.ndarray, target: np.ndarray) -> None:
+    result = task.study.result("out_of_fold")
+    with replacing(task.path) as handle:
+        np.savez(handle, loss=loss, target=target, key=np.array(result.key), source=np.array(result.source))
 
 
-def _read(path: Path, study: Study) -> tuple[np.ndarray, np.ndarray]:
+def _read(task: Task) -> tuple[np.ndarray, np.ndarray] | None:
+    """Losses of a model that is made: of the rows `outside`, of `samples`. None for one that is not there, not whole,
+    or of other scores than there are now: it is made (again)."""
+    result = task.study.result("out_of_fold")
     try:
-        with np.load(path, allow_pickle=False) as found:
-            if str(found["key"]) == study.key("out_of_fold"):
+        with np.load(task.path, allow_pickle=False) as found:
+            if (str(found["key"]), str(found["source"])) == (result.key, result.source):
                 return found["loss"], found["target"]
-    except (ValueError, KeyError, OSError) as error:
-        raise JobError(f"{path} cannot be read ({error}). Delete it and run the job again.") from error
-    raise JobError(f"{path} belongs to another study. Delete it and run the job again.")
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, OSError, EOFError, BadZipFile) as error:
+        log.warning("%s cannot be read (%s): made again", task.path, error)
+    return None

@@ -80,6 +80,11 @@ class Result:
         return self.root / "results" / self.job / self.key
 
     @property
+    def source(self) -> str:
+        """16 hex digits over `inputs`: parts of an unfinished result carry them and count only while they are so."""
+        return hashlib.sha256(json.dumps(dict(self.inputs), sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
     def _places(self) -> tuple[Path, Path]:
         return self.folder.with_name(f"{self.key}.json"), self.folder / RECORD
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from benchmarks.controls import best_unit, near_columns, unit_similarity
+from benchmarks.lab.controls import best_unit, near_columns, unit_similarity
 from cadc.signals.similarity import centred, word_features
 
 

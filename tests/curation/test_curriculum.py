@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cadc.curation import INSIDE, RULES, STAGINGS, CurationSettings, curate
-from cadc.curation.candidates import highest_loss
 from cadc.discovery.capabilities import Capabilities
 from cadc.errors import DataError
 from cadc.scores.influence import InfluenceColumns, assign, capability_influence, served
+from cadc.selection.filters import highest_loss
 
 OF_UNIT = (0, 1, 1, -1, 0, 2, 1, 2)
 NAMED = Capabilities(ids=("c1", "c4", "c9"), names=("One", "Four", "Nine"), of_unit=OF_UNIT,

@@ -279,3 +279,8 @@ def test_a_workbench_is_exported_with_all_that_led_to_it(study, tmp_path):
     again = export(workbench, tmp_path / "again", format="input")
     for one, two in zip(done.files, again.files, strict=True):
         assert one.read_bytes() == two.read_bytes()
+
+
+def test_every_format_is_documented():
+    text = (Path(__file__).parents[2] / "docs" / "export.md").read_text()
+    assert [name for name in FORMATS if f"| `{name}` |" not in text] == []

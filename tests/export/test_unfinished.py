@@ -15,8 +15,6 @@ from cadc.export import export
 from cadc.jobs import control
 from cadc.study import Study
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation"))
-
 
 def worked(study: Study, until: str) -> Study:
     control.start(study, until, workers=1)

@@ -8,6 +8,7 @@ import tiny_vlm
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from lengths import items, padded
 
 from cadc.data import run_ingest
 from cadc.errors import DataError, ModelError
@@ -16,22 +17,6 @@ from cadc.models.batching import ROWS, TOKENS, halving, packed, run_batches
 from cadc.models.feed import Feed
 from cadc.study import Study, StudyConfig
 from cadc.study.progress import Silent
-
-
-@dataclass(frozen=True)
-class Long:
-    """As much of an `Encoded` as batching looks at."""
-
-    length: int
-
-
-def items(lengths) -> list:
-    return [(row, Long(length)) for row, length in enumerate(lengths)]
-
-
-def padded(batch) -> int:
-    return len(batch) * max(one.length for _, one in batch)
-
 
 LENGTHS = st.lists(st.integers(1, 300), max_size=60)
 
