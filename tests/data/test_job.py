@@ -98,6 +98,9 @@ def test_without_a_unit_column_every_target_sample_is_a_unit(study_of):
 def test_nothing_accepted_or_no_units_is_one_clear_line(study_of):
     with pytest.raises(DataError, match="no row of the pool file .* can be used: 1 set aside.*picture not found"):
         run_ingest(study_of([llava(image="none.png")], TARGET, name="a"), Silent())
+    late = [7, llava(image="none.png"), llava(image="other.png")]
+    with pytest.raises(DataError, match="3 set aside, most often: picture not found: none.png. Repair them"):
+        run_ingest(study_of(late, TARGET, name="c"), Silent())
     with pytest.raises(DataError, match="unit column 'task'"):
         run_ingest(study_of(POOL, [llava()], name="b"), Silent())
 
