@@ -138,8 +138,8 @@ def auc_part(planted: Planted) -> dict[str, Any]:
     change = power[:, -1] - power[:, 0]
     measured = {"loss": -loss, "loss_in_unit": -_rank_inside(loss, nearest), "self_change": -change,
                 "self_change_in_unit": -_rank_inside(change, nearest)}
-    if scores.has_crossfit:
-        held_out = np.asarray(scores.crossfit_loss)
+    if scores.has_out_of_fold:
+        held_out = np.asarray(scores.out_of_fold_loss)
         measured |= {"crossfit": -held_out, "crossfit_in_unit": -_rank_inside(held_out, nearest)}
     if is_combined(study):
         near["gradients + embedding"] = np.asarray(scores.near)

@@ -7,6 +7,7 @@ from typing import TypedDict
 from cadc.errors import JobError
 from cadc.jobs import control as jobs
 from cadc.study import Study, write_json
+from cadc.study.jobs import core_jobs
 
 HERE = "here"
 """Key of the estimate for this machine in the estimate file; the others are names of devices."""
@@ -95,7 +96,7 @@ def beside(study: Study, found: Estimate | None) -> list[Beside]:
     predictions = found.get("jobs", {}) if found else {}
     here = found is not None and found.get("device") == HERE
     rows: list[Beside] = []
-    for job in jobs.CORE_JOBS:
+    for job in core_jobs(study.config):
         predicted, actual = predictions.get(job), _actual(study, job)
         rows.append({"job": job, "predicted": predicted, "actual": actual,
                      "ratio": _ratio(predicted, actual) if here and predicted and actual else None})
