@@ -11,6 +11,7 @@ import dataclasses
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,9 +21,10 @@ from pathlib import Path
 
 from cadc.errors import CadcError, JobError
 from cadc.estimate.sizes import target_passes, target_vectors
-from cadc.jobs.engines import QUIET
+from cadc.jobs.engines import QUIET, EngineSettings
 from cadc.study import Study
 from cadc.study.progress import Silent
+from cadc.study.study import MEMO
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +67,8 @@ class Rates:
     """Write one MB to disk and flush it."""
     parameters: int
     """P."""
+    width: int
+    """Hidden width of the language model."""
     number_bytes: float
     """Bytes of one number of a target vector on disk."""
     small_vectors: int
@@ -125,7 +129,7 @@ def _measure(study: Study, scratch: Path, workers: int, start: float) -> Rates:
     walls, peaks, device = _run_jobs(small, workers)
     fresh, known, steps = _warmup_rows(small)
     vectors, passes = _target_work(small)
-    vector, parameters, load = _vector_seconds(small, workers)
+    vector, parameters, width, load = _model_facts(small, workers)
     gram, write_mb = _gram_seconds(), _write_seconds(scratch)
     shards = [json.loads(p.read_text()) for p in sorted(small.shards_folder.glob("shard-*.json"))]
     busy = sum(s["seconds"] for s in shards)
@@ -135,16 +139,15 @@ def _measure(study: Study, scratch: Path, workers: int, start: float) -> Rates:
     return Rates(start=start, first_load=first_load, load=load, warmup_rest=max(walls["warmup"] - load - steps, 0.0),
                  fresh_row=fresh, known_row=known, target_row=max(walls["targets"] - load - written, 0.0) / passes,
                  pool_row=busy / count, pool_start=max(walls["attribute"] - busy / workers, 0.0), vector=vector,
-                 gram=gram, number_bytes=stored, write_mb=write_mb, parameters=parameters, small_vectors=vectors,
-                 pool_rows=count, workers=workers, warmup_mb=peaks["warmup"], targets_mb=peaks["targets"],
-                 attribute_mb=peaks["attribute"], device_mb=device)
+                 gram=gram, number_bytes=stored, write_mb=write_mb, parameters=parameters, width=width,
+                 small_vectors=vectors, pool_rows=count, workers=workers, warmup_mb=peaks["warmup"],
+                 targets_mb=peaks["targets"], attribute_mb=peaks["attribute"], device_mb=device)
 
 
 def _run_jobs(small: Study, workers: int) -> tuple[dict[str, float], dict[str, float], float]:
     """Seconds and peak memory of each job that the study in small runs, and the peak device memory of all."""
     from cadc.gradients.attribute import run_attribute
     from cadc.gradients.targets import run_targets
-    from cadc.jobs.engines import EngineSettings
     from cadc.jobs.meter import Meter
     from cadc.training.warmup import run_warmup
 
@@ -163,6 +166,8 @@ def _run_jobs(small: Study, workers: int) -> tuple[dict[str, float], dict[str, f
 
 def _small_study(study: Study, scratch: Path, workers: int, second: float) -> tuple[Study, int]:
     """The study in small, ingested, and the number of processes it keeps busy; a row alone takes `second` seconds."""
+    import pyarrow.parquet as pq
+
     from cadc.data import read_samples
     from cadc.models.feed import by_length
 
@@ -180,14 +185,16 @@ def _small_study(study: Study, scratch: Path, workers: int, second: float) -> tu
                                   warmup_epochs=2, shard_rows=run, landmarks=1.0,
                                   mode="exact" if config.mode == "auto" else config.mode)
     small = dataclasses.replace(study, folder=scratch / "studies" / study.identity, config=changed)
+    if (memo := study.root / MEMO).exists():
+        shutil.copy(memo, scratch / MEMO)  # the weights' digest
     small.write_down()
-    with small.new_ingest() as folder:
+    with small.new_ingest() as read:
         for role, rows in (("pool", chosen), ("target", targets)):
-            _copy_rows(study.samples_file(role), folder / f"{role}.parquet", rows)
-        small.keep_ingest(folder, {})
+            pq.write_table(pq.read_table(study.samples_file(role)).take(list(rows)), read / f"{role}.parquet")
+        small.keep_ingest(read, {})
     for role in ("pool", "target"):
-        if (pictures := study.ingest_images(role)).exists():
-            small.ingest_images(role).symlink_to(pictures.resolve(), target_is_directory=True)
+        if study.ingest_images(role).exists():
+            small.ingest_images(role).symlink_to(study.ingest_images(role).resolve(), target_is_directory=True)
     return small, workers
 
 
@@ -207,13 +214,6 @@ def neighbours(ordered: Sequence[int], count: int, size: int) -> list[int]:
         return sorted(ordered)
     starts = [round((i + 0.5) * len(ordered) / runs - size / 2) for i in range(runs)]
     return sorted({ordered[start + k] for start in starts for k in range(size)})
-
-
-def _copy_rows(source: Path, place: Path, rows: Sequence[int]) -> None:
-    """A samples file with these rows only."""
-    import pyarrow.parquet as pq
-
-    pq.write_table(pq.read_table(source).take(list(rows)), place)
 
 
 def _row_seconds(study: Study) -> tuple[float, float]:
@@ -248,9 +248,11 @@ def _row_seconds(study: Study) -> tuple[float, float]:
 
 def _warmup_rows(small: Study) -> tuple[float, float, float]:
     """Seconds per row at first sight and later, and of all steps together; the first step also checks the model."""
+    from cadc.training import warmup
+
     lines = [json.loads(line) for line in (small.warmup_folder / "log.jsonl").read_text().splitlines()]
     each = [1 / max(line["samples_per_s"], 1e-3) for line in lines]  # seconds per row of each step
-    rows = json.loads((small.warmup_folder / "warmup.json").read_text())["rows"]
+    rows = warmup.summary(small)["rows"]
     batch = small.config.warmup_batch
     first = -(-rows // batch)
     fresh = each[1:first] or each[:1]
@@ -260,15 +262,17 @@ def _warmup_rows(small: Study) -> tuple[float, float, float]:
 
 def _target_work(small: Study) -> tuple[int, int]:
     """Target vectors and target row passes of the small study, as they became."""
-    about = json.loads((small.targets_folder / "targets.json").read_text())
+    from cadc.gradients import targets
+
+    about = targets.summary(small)
     moved = [name not in set(about["text_only"]) for name in about["units"]]
     return (target_vectors(len(about["samples"]), len(about["units"]), small.config.grounded),
             target_passes(small.config, about["counts"], moved))
 
 
-def _vector_seconds(small: Study, workers: int) -> tuple[float, int, float]:
-    """Seconds to multiply one row's gradient with one target vector, the vectors too many for caches; P; and seconds
-    to load the model once more.
+def _model_facts(small: Study, workers: int) -> tuple[float, int, int, float]:
+    """Seconds to multiply one row's gradient with one target vector, the vectors too many for caches; P; the hidden
+    width; and seconds to load the model once more.
 
     On a CPU `workers` threads do it at once, each with vectors of its own, as the workers will.
     """
@@ -298,7 +302,7 @@ def _vector_seconds(small: Study, workers: int) -> tuple[float, int, float]:
 
     threads = 1 if on_gpu else workers
     with ThreadPoolExecutor(threads) as pool:
-        return sum(pool.map(timed, range(threads))) / threads, vlm.lora.size, load
+        return sum(pool.map(timed, range(threads))) / threads, vlm.lora.size, vlm.text_config.hidden_size, load
 
 
 def _gram_seconds() -> float:

@@ -1,12 +1,14 @@
 """What each job costs: one function per job, which counts its work, its memory and its disk.
 
 The same count is priced in two ways. On this machine a study in small says what a unit of work takes, in seconds
-(`measured`); for a device that is not here the unit is counted, in FLOP (`counted`). A job's function has the
-signature (Work, Prices) -> Cost and is named in the job's entry of `JOBS`, so that a job from elsewhere brings its own.
+(`measured`); for a device that is not here the unit is counted, in FLOP (`counted`). The table of jobs names the
+function of each (`Job.cost`): a job from elsewhere brings its own.
 
-Shape letters: N pool samples, T checkpoints, S single target samples, M units, R target vectors, P LoRA parameters.
+Shape letters: N pool samples, T checkpoints, S single target samples, M units, R target vectors, P LoRA parameters, W
+hidden width.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,9 +23,6 @@ if TYPE_CHECKING:
     from cadc.estimate.calibration import Rates
     from cadc.estimate.flops import RowFlops
 
-EMBEDDING_BYTES = 4 * 1024
-"""Of one row on disk, for a base of ordinary width; small beside everything else."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
@@ -33,6 +32,8 @@ class Work:
     sizes: Sizes
     parameters: int
     """P."""
+    width: int
+    """W."""
     number_bytes: float = 4.0
     """Of one number of a target vector on disk."""
     workers: int = 1
@@ -88,10 +89,12 @@ class Memory:
 
     like: str
     """The job of the study in small whose peak it starts from: `warmup`, `targets` or `attribute`."""
-    parts: tuple[str, ...]
+    parts: tuple[str, ...] = ()
     """On a device: keys of `estimate.device_memory`; `vectors` stands for the target vectors as they are multiplied."""
     copies: float = 0.0
     """How often a process holds the target vectors that the study in small did not have."""
+    arrays_mb: float = 0.0
+    """What it holds on the host beside these."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,12 +149,13 @@ def targets(work: Work, prices: Prices) -> Cost:
 
 
 def attribute(work: Work, prices: Prices) -> Cost:
-    """The pool pass, shared by the workers, and a forward of all rows where some are predicted. A worker holds the
+    """The pool pass, shared by the workers; a forward of all rows where some are predicted. A worker holds the
     vectors, and one checkpoint's twice more while it cuts them by linear."""
     config, sizes, steps = work.config, work.sizes, work.config.checkpoints
     scored = gradient_rows(config.landmarks, sizes.pool)
     looked = sizes.pool if scored < sizes.pool else 0
-    disk = _attribute_disk(work)
+    shard_best = sizes.singles * min(config.best_rows, config.shard_rows) * 8
+    disk = (_columns_bytes(work) + -(-sizes.pool // config.shard_rows) * shard_best) / MB
     row = prices.pool_row + steps * max(sizes.vectors - prices.small_vectors, 0) * prices.vector
     rows = scored * row + looked * prices.forward_row
     return Cost(price=prices.pool_start + rows / work.workers + disk * prices.write_mb, disk_mb=disk, shared=True,
@@ -159,11 +163,27 @@ def attribute(work: Work, prices: Prices) -> Cost:
                               copies=1 + 2 / steps))
 
 
+def scores(work: Work, prices: Prices) -> Cost:
+    """The shards put together: columns, the best rows of each target sample, Gram matrices."""
+    columns = _columns_bytes(work)
+    disk = (columns + work.sizes.singles * work.config.best_rows * 8 + _gram_bytes(work)) / MB
+    return Cost(price=disk * prices.write_mb, disk_mb=disk, memory=Memory(like="warmup", arrays_mb=columns / MB))
+
+
 def embedding(work: Work, prices: Prices) -> Cost:
-    """One forward of the base over pool and target, in one process (docs/decisions/0019)."""
+    """One forward of the base over pool and target, by one process (docs/decisions/0019)."""
     rows = work.sizes.pool + work.sizes.targets
-    return Cost(price=prices.load + rows * prices.forward_row, disk_mb=rows * EMBEDDING_BYTES / MB,
-                memory=Memory(like="warmup", parts=("weights", "activations")))
+    disk = rows * (work.width * 4 + 8) / MB
+    return Cost(price=prices.load + rows * prices.forward_row, disk_mb=disk,
+                memory=Memory(like="warmup", parts=("weights", "activations"), arrays_mb=2 * disk))
+
+
+def near(work: Work, prices: Prices) -> Cost:
+    """Cosines of embeddings, joined with the columns of gradients, on the host."""
+    sizes = work.sizes
+    disk = (sizes.pool * sizes.units * 4 + sizes.singles * work.config.best_rows * 8) / MB
+    return Cost(price=sizes.pool * sizes.singles * work.width * prices.gram + disk * prices.write_mb, disk_mb=disk,
+                memory=Memory(like="warmup", arrays_mb=(2 * sizes.pool * work.width * 4 / MB) + 4 * disk))
 
 
 def out_of_fold(work: Work, prices: Prices) -> Cost:
@@ -183,18 +203,21 @@ def _gram_bytes(work: Work) -> int:
     return work.config.checkpoints * (sizes.singles**2 + kinds * sizes.units**2) * 4
 
 
-def _attribute_disk(work: Work) -> float:
-    """MB of shards, and of the scores put together from them."""
-    config, sizes, steps = work.config, work.sizes, work.config.checkpoints
+def _columns_bytes(work: Work) -> int:
+    """What is kept of every pool row: dots, norms, loss, near, winner, tokens."""
+    sizes, steps = work.sizes, work.config.checkpoints
     kinds = 2 if sizes.grounded else 1
-    row = (steps * (sizes.units * kinds + 3) + 2 * sizes.units + 1) * 4  # dots, norms, loss, near, winner, tokens
-    shards = -(-sizes.pool // config.shard_rows)
-    shard_best = sizes.singles * min(config.best_rows, config.shard_rows) * 8
-    best = sizes.singles * config.best_rows * 8
-    return (2 * sizes.pool * row + shards * shard_best + best + _gram_bytes(work)) / MB
+    return sizes.pool * (steps * (sizes.units * kinds + 3) + 2 * sizes.units + 1) * 4
+
+
+CostFunction = Callable[[Work, Prices], Cost]
 
 
 def costs_of(work: Work, prices: Prices) -> dict[str, Cost]:
-    """Each job's cost, in the order in which they run, by the function that its entry in `JOBS` names; jobs that are
-    switched off, or take next to nothing and name none, are left out."""
-    return {job.name: named(job.cost)(work, prices) for job in JOBS.values() if job.cost and job.wanted(work.config)}
+    """What each job takes that a study with these settings has and whose cost somebody wrote down, in their order."""
+    found = {}
+    for job in JOBS.values():
+        if job.core and job.cost and job.wanted(work.config):
+            cost: CostFunction = named(job.cost)
+            found[job.name] = cost(work, prices)
+    return found

@@ -40,8 +40,8 @@ def estimate(study: Study, workers: int | None = None) -> Estimate:
 
 def measured_costs(study: Study, known: Sizes, rates: Rates, workers: int) -> dict[str, Price]:
     """Seconds, peak memory and disk of each job, from what the study in small took."""
-    work = Work(config=study.config, sizes=known, parameters=rates.parameters, number_bytes=rates.number_bytes,
-                workers=workers)
+    work = Work(config=study.config, sizes=known, parameters=rates.parameters, width=rates.width,
+                number_bytes=rates.number_bytes, workers=workers)
     return {job: _rounded(cost.price, _process_memory(cost.memory, work, rates, workers if cost.shared else 1),
                           cost.disk_mb) for job, cost in costs_of(work, measured(rates)).items()}
 
@@ -56,7 +56,7 @@ def _process_memory(memory: Memory, work: Work, rates: Rates, processes: int) ->
             "attribute": rates.attribute_mb * (1 + processes) / (1 + rates.workers)}[memory.like]
     vector_mb = work.config.checkpoints * work.parameters * work.number_bytes / MB  # one, at every checkpoint
     more = work.sizes.vectors - rates.small_vectors
-    return base + max(processes * memory.copies * more * vector_mb, 0)
+    return base + max(processes * memory.copies * more * vector_mb, 0) + memory.arrays_mb
 
 
 # ---- elsewhere, counted ----------------------------------------------------------------------------------------------
@@ -78,7 +78,7 @@ def estimate_for(study: Study, name: str, *, efficiency: float | None = None, de
     mode = chosen_mode(study, memory, chosen)
     length = parameters if mode == "exact" else study.config.sketch_dim
     held = memory | {"vectors": memory[mode]}
-    work = Work(config=study.config, sizes=known, parameters=parameters)
+    work = Work(config=study.config, sizes=known, parameters=parameters, width=vlm.text_config.hidden_size)
     jobs = {job: _rounded(cost.price / (chosen.tflops * 1e12 * reached) / (devices if cost.shared else 1),
                           sum(held[part] for part in cost.memory.parts), cost.disk_mb)
             for job, cost in costs_of(work, _flop_prices(study, row, length)).items()}
@@ -93,7 +93,7 @@ def estimate_for(study: Study, name: str, *, efficiency: float | None = None, de
 
 def job_flops(study: Study, known: Sizes, row: RowFlops, length: int) -> dict[str, float]:
     """FLOP of each job; `length`: numbers of a target vector, P for exact products, else the sketch's."""
-    work = Work(config=study.config, sizes=known, parameters=length)
+    work = Work(config=study.config, sizes=known, parameters=length, width=0)  # no matter: only disk depends on them
     return {job: cost.price for job, cost in costs_of(work, _flop_prices(study, row, length)).items()}
 
 

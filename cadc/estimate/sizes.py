@@ -7,7 +7,6 @@ vectors.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cadc.errors import JobError
 from cadc.gradients.choice import choose, swappable
 from cadc.study import Study, StudyConfig
 from cadc.training import warmup
@@ -43,8 +42,7 @@ def sizes(study: Study) -> Sizes:
     """The sizes of a study that has read its pool and target. Raises JobError before that."""
     from cadc.data import read_samples
 
-    if not all(study.samples_file(role).exists() for role in ("pool", "target")):
-        raise JobError(f"study {study.name!r} has not read its pool and target yet. Run its ingest job first.")
+    study.require("ingest")
     config, pool = study.config, len(read_samples(study.samples_file("pool")))
     target = read_samples(study.samples_file("target"))
     choice = choose(config, target)
