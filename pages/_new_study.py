@@ -5,7 +5,7 @@ from datetime import datetime
 
 import streamlit as st
 
-from cadc.curation.presets import PRESETS, with_known_preset
+from cadc.curation.presets import PRESETS, checked
 from cadc.errors import DataError
 from cadc.jobs import control
 from cadc.study import Study, StudyConfig
@@ -68,7 +68,7 @@ def make(name: str, typed: dict[str, str], advanced: dict[str, str]) -> Study:
         if not (typed | {"name": name})[key].strip():
             raise DataError(f"something is missing: give {what}.")
     base = {key: text.strip() for key, text in typed.items()} | {"model": typed["model"].strip() or embedded()}
-    return Study.create(name.strip(), with_known_preset(StudyConfig.from_settings(base, advanced)),
+    return Study.create(name.strip(), checked(StudyConfig.from_settings(base, advanced)),
                         created=datetime.now().isoformat(timespec="seconds"))
 
 

@@ -26,6 +26,7 @@ from cadc.errors import DataError, JobError
 from cadc.gradients import modes
 from cadc.jobs import control
 from cadc.jobs.status import RUNNING
+from cadc.scores.columns import NEAR, choice_of
 from cadc.scores.influence import InfluenceColumns, flows, served
 from cadc.scores.scores import Scores
 from cadc.study import Study
@@ -123,8 +124,16 @@ class Workbench:
     @cached_property
     def inputs(self) -> CurationInputs:
         """Scores, rows, capabilities and settings together."""
-        return CurationInputs(columns=self.influence_columns, table=self.table,
-                      targets=self.targets, capabilities=self.capabilities, settings=self.settings)
+        return CurationInputs(columns=self._columns_of(self.settings.preset), table=self.table,
+                              targets=self.targets, capabilities=self.capabilities, settings=self.settings)
+
+    def _columns_of(self, preset: str) -> InfluenceColumns:
+        """Influence columns with the near(z, s) that a preset reads; scores made of another signal stay as they are."""
+        wanted = choice_of(self.study, PRESETS[preset].near)
+        if self.scores.choice == wanted or self.scores.choice not in NEAR:
+            return self.influence_columns
+        return self.influence_columns.remember(
+            ("near", wanted), lambda: InfluenceColumns(Scores.load(self.study, near=wanted)))
 
     @property
     def influence(self) -> np.ndarray:
