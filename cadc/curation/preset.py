@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from cadc.arrays import spearman
 from cadc.scores.influence import InfluenceColumns
 from cadc.scores.scores import Scores
 from cadc.selection.rounds import Pick, Taken
@@ -54,3 +55,10 @@ class Preset:
     """Its curation choices: fields of `CurationSettings`."""
     signals: tuple[str, ...] = ("plain",)
     """Target gradients that its influence can be measured against: `plain`, `grounded`."""
+
+    def held_out(self, columns: InfluenceColumns, predicted: Scores, of_unit: Sequence[int], *, signal: str = "plain",
+                 scale: str = "unit") -> np.ndarray:
+        """How well predicted rows are ranked on each capability: float64 [K], Spearman between the influence of
+        measured rows and the same from what was predicted for them unseen (`Scores.held_out`, decision 0013)."""
+        known = self.influence(columns, of_unit, signal=signal, scale=scale)[columns.scores.measured]
+        return spearman(known, self.influence(InfluenceColumns(predicted), of_unit, signal=signal, scale=scale))

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cadc.arrays import spearman
 from cadc.curation.curriculum import Curriculum, curate_on
 from cadc.curation.inputs import CurationInputs, aligned
 from cadc.curation.plain import plain_records
@@ -173,12 +172,8 @@ class Workbench:
         if held is None:
             raise JobError(f"study {self.study.name!r} has predicted rows but not what says how well they are "
                            "predicted. Delete its scores folder and run again.")
-
-        def correlation() -> np.ndarray:
-            known = chosen.influence(columns, of_unit, **looks)[scores.measured]
-            return spearman(known, chosen.influence(InfluenceColumns(held), of_unit, **looks))
-
-        return columns.remember(("held-out", of_unit, chosen.name, *looks.values()), correlation)
+        return columns.remember(("held-out", of_unit, chosen.name, *looks.values()),
+                                lambda: chosen.held_out(columns, held, of_unit, **looks))
 
     def served(self, rows: np.ndarray, top: int = 3) -> pd.DataFrame:
         """Target samples that these rows (positions 0…N-1) serve best: see `cadc.scores.influence.served`."""
