@@ -51,7 +51,7 @@ ABLATIONS: dict[str, list[Variant]] = {
                       for scale in ("unit", "raw")],
     "lora_layers": _each("lora_layers", ("all", "last:1", "last:2"), "study"),
     "landmarks": _each("landmarks", (1.0, 0.5, 0.25), "study"),
-    "crossfit": [*_each("crossfit", (0, 1, 2), "study"), *_each("crossfit_target", (False,), "study"),
+    "out_of_fold": [*_each("out_of_fold", (0, 1, 2), "study"), *_each("out_of_fold_target", (False,), "study"),
                  *_each("loss_quantile", (0.8, 1.0), "curate")],
     "nearness": _each("nearness", ("gradients", "gradients+embedding"), "study"),
     "near": [*_each("near_q", (1, 5, 16), "study"), *_each("near_samples", (8, 32), "study")],

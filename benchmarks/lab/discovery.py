@@ -117,7 +117,6 @@ def auc_part(planted: Planted) -> dict[str, Any]:
     """How well each signal, by the same rule (z-scored near(z, s), best unit), finds each kind of junk."""
     from cadc.data import read_samples
     from cadc.scores.influence import InfluenceColumns
-    from cadc.signals.joined import gradients_alone, is_combined
     from cadc.signals.similarity import word_features
 
     study, scores, truth = planted.study, planted.scores, planted.truth
@@ -126,7 +125,7 @@ def auc_part(planted: Planted) -> dict[str, Any]:
     for role, index in (("pool", scores.index), ("target", scores.sample_index)):
         by_index = {s.index: f"{s.question} {s.answer}" for s in read_samples(study.samples_file(role))}
         texts.append([by_index[int(i)] for i in index])
-    near = {"gradients": np.asarray(gradients_alone(study).near),
+    near = {"gradients": np.asarray(Scores.load(study, near="gradients").near),
             "words": near_columns(*word_features(*texts), scores.sample_unit, units, q),
             "embedding": near_columns(planted.pool_rows, planted.target_rows, scores.sample_unit, units, q)}
     twins = {name: twin_auc(columns, scores.units, truth.pool, _twins(scores.units)) for name, columns in near.items()}
@@ -140,8 +139,8 @@ def auc_part(planted: Planted) -> dict[str, Any]:
                 "self_change_in_unit": -_rank_inside(change, nearest)}
     if scores.has_out_of_fold:
         held_out = np.asarray(scores.out_of_fold_loss)
-        measured |= {"crossfit": -held_out, "crossfit_in_unit": -_rank_inside(held_out, nearest)}
-    if is_combined(study):
+        measured |= {"out_of_fold": -held_out, "out_of_fold_in_unit": -_rank_inside(held_out, nearest)}
+    if scores.choice == "joined":
         near["gradients + embedding"] = np.asarray(scores.near)
     own = truth.pool["unit"].map({name: m for m, name in enumerate(scores.units)}).to_numpy()
     asked = truth.pool["on_target"].to_numpy(bool)
