@@ -172,8 +172,8 @@ def beside(ours: dict[str, Any], work: Work) -> dict[str, float]:
     tower again for every sample. ours: the row of `lora_layers=all`; target samples: the target vectors asked for."""
     trained, read = folds.work(StudyConfig(pool="", target="", model=""), work.samples, work.vectors, work.vectors)
     forward = ours["vision"] + ours["forward"]
-    return {"embedding": forward,
-            "out_of_fold": (trained * (forward + ours["backward"]) + read * forward) / work.samples}
+    trained_flop, read_flop = trained * (forward + ours["backward"]), read * forward
+    return {"embedding": forward, "out_of_fold": (trained_flop + read_flop) / work.samples}
 
 
 def hours(flop_per_sample: float, samples: int, tflops: float, efficiency: float) -> float:
@@ -225,7 +225,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(table(chosen.model, work, chosen.device, efficiency, found))
     more = beside(next(row for row in found if row["way"] == "ours, lora_layers=all"), work)
     more = {name: hours(flop, work.samples, kind.tflops, efficiency) for name, flop in more.items()}
-    print(f"Beside the gradients, device hours: embedding {more['embedding']:.2f}, cross-fitted loss "
+    print(f"Beside the gradients, device hours: embedding {more['embedding']:.2f}, out-of-fold loss "
           f"{more['out_of_fold']:.2f}.")
     spent = [row | {"hours": hours(row["total"], work.samples, kind.tflops, efficiency)} for row in found]
     print(json.dumps({"estimate": "from the FLOP model, not measured", "model": chosen.model, "device": kind.name,

@@ -116,7 +116,6 @@ def auc_part(planted: Planted) -> dict[str, Any]:
     """How well each signal, by the same rule (z-scored near(z, s), best unit), finds each kind of junk."""
     from cadc.data import read_samples
     from cadc.scores.influence import InfluenceColumns
-    from cadc.scores.scores import Scores
     from cadc.signals.words import word_features
 
     study, scores, truth = planted.study, planted.scores, planted.truth

@@ -39,10 +39,10 @@ def create(name: str, config: StudyConfig, root: Path | None) -> Study:
 def finish(study: Study, workers: int) -> None:
     """Run what is missing of the study, in this process. Raises JobError when a job failed or was stopped, BusyError
     while another process works on it."""
-    from cadc.jobs import control as jobs
+    from cadc.jobs.control import worker_lock
 
     if not study.complete:
-        with jobs.worker_lock(study):
+        with worker_lock(study):
             _run(study, "", workers)
 
 
@@ -53,6 +53,7 @@ def warm_up(study: Study) -> Study:
 
 
 def _run(study: Study, until: str, workers: int) -> None:
+    """Every job up to `until` ('': all that its pages need)."""
     from cadc.jobs import control as jobs
     from cadc.jobs.engines import EngineSettings
     from cadc.jobs.worker import run
