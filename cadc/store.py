@@ -133,7 +133,7 @@ class Store:
             with self._transaction() as db:
                 batch = None
                 for text in texts:
-                    seq = db.execute("SELECT nextval('decision_seq')").fetchone()[0]
+                    seq = _next_seq(db)
                     batch = batch or seq
                     db.execute("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
                                [seq, batch, study.identity, datetime.now(), SCOPES[kind], kind, text])
@@ -228,7 +228,7 @@ class Store:
             db.execute("DELETE FROM decisions WHERE study = ?", [study.identity])
             fresh: dict[int, int] = {}
             for d in log_:
-                seq = db.execute("SELECT nextval('decision_seq')").fetchone()[0]
+                seq = _next_seq(db)
                 at = datetime.fromisoformat(d.at)
                 db.execute("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                            [seq, fresh.setdefault(d.batch or d.seq, seq), study.identity, at, d.scope, d.kind,
@@ -240,8 +240,8 @@ class Store:
         report = json.loads(study.ingest_report.read_text(encoding="utf-8"))
         listed = [(role, kind, r["index"], r["id"], r["reason"]) for role in ROLES for kind in ("set_aside", "warnings")
                   for r in report[role].pop(kind, [])]
-        columns = list(zip(*listed, strict=True)) or [[], [], [], [], []]
-        reasons = pa.table(dict(zip(("role", "kind", "index", "id", "reason"), columns, strict=True)))
+        names = ("role", "kind", "index", "id", "reason")
+        reasons = pa.table({name: [row[n] for row in listed] for n, name in enumerate(names)})
         with self._transaction() as db:
             for table in ("studies", "samples", "units", "set_aside"):
                 db.execute(_DELETE[table], [study.identity])
@@ -333,6 +333,11 @@ class Store:
 
 
 _DELETE = {table: f"DELETE FROM {table} WHERE study = ?" for table in ("studies", "samples", "set_aside", "units")}
+
+
+def _next_seq(db: duckdb.DuckDBPyConnection) -> int:
+    """A number that no decision had before."""
+    return int(db.execute("SELECT nextval('decision_seq')").fetchall()[0][0])
 
 
 def _touch(db: duckdb.DuckDBPyConnection, study: Study, at: str = "") -> None:

@@ -17,7 +17,6 @@ from cadc.errors import CadcError
 from cadc.views import shares as parts
 from cadc.views.curriculum import CurriculumView, draft_mark, of_preset
 from cadc.views.palette import colour
-from pages._parts import history
 from pages._parts.tab import show, shown, tab
 
 RULE_HELP = ("What decides the shares. self-influence: what the model still finds hard gets more. uniform: equal. "
@@ -34,25 +33,18 @@ def current(bench: Workbench) -> CurationSettings:
 
 
 def put(bench: Workbench, **changed: Any) -> None:
-    """Change settings of the draft; keeps why that was not possible. For callbacks."""
+    """Change settings of the draft; `say_refused` says on the next run why that was not possible. For callbacks."""
     held = tab()
     try:
         held.draft = dataclasses.replace(current(bench), **changed)
         held.draft_of = draft_mark(bench)
     except CadcError as error:
-        held.draft_refused = str(error)
+        held.refused = str(error)
 
 
 def forget() -> None:
     """Back to what is saved."""
     tab().draft = None
-
-
-def say_refused() -> None:
-    """Why the last gesture did not change the draft, once."""
-    if refused := tab().draft_refused:
-        tab().draft_refused = ""
-        history.say_refused(refused)
 
 
 def bound(view: CurriculumView, widget: Callable[..., Any], field: str, label: str, *,

@@ -5,7 +5,7 @@ K capabilities. A capability is named by its label.
 
 import dataclasses
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -143,7 +143,7 @@ def mixture_table(rows: pd.DataFrame) -> pd.DataFrame:
     return table.rename(columns={"name": "capability"})
 
 
-def composition_table(source: Sequence[str], capability: Sequence[str]) -> pd.DataFrame:
+def composition_table(source: Iterable[str], capability: Iterable[str]) -> pd.DataFrame:
     """source, capability, rows: counted over the chosen rows (both sequences in their order), largest source first."""
     frame = pd.DataFrame({"source": list(source), "capability": list(capability)})
     counts = frame.groupby(["source", "capability"], sort=False).size().rename("rows").reset_index()
