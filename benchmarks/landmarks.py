@@ -16,9 +16,10 @@ import numpy as np
 from benchmarks.lab.report import one_line, tell
 from benchmarks.lab.truth import junk_shares, read_truth
 from cadc.arrays import spearman
+from cadc.curation import PRESETS
 from cadc.curation.workbench import Workbench, open_workbench, with_settings
 from cadc.scores.influence import capability_influence
-from cadc.study import PRESETS, Study
+from cadc.study import Study
 
 BUDGET = "5%"
 
