@@ -7,10 +7,10 @@ import streamlit as st
 
 from cadc.errors import DataError
 from cadc.jobs import control
-from cadc.study import PRESETS, Study, StudyConfig
+from cadc.study import Study, StudyConfig
 from cadc.views.data import check_file
 from cadc.views.jobs import is_read
-from cadc.views.settings import field_help
+from cadc.views.settings import field_help, preset_names
 from pages._parts.shell import choose_study, guarded
 
 ASKED = ("pool", "target", "images", "unit_column", "model", "preset")
@@ -37,7 +37,7 @@ def form() -> None:
                                                  placeholder="task, subtask, category …; empty: every sample alone"),
                  "model": left.text_input("Model", placeholder="HuggingFaceTB/SmolVLM-256M-Instruct, or a local folder",
                                           help="Empty: the tiny embedded model, which only shows the workflow."),
-                 "preset": right.selectbox("Preset", tuple(PRESETS), help="`studio`: what our evidence supports. "
+                 "preset": right.selectbox("Preset", preset_names(), help="`studio`: what our evidence supports. "
                                            "`paper`: what the paper states. Both stay available later.")}
         name = left.text_input("Name of the study", placeholder="my-study")
         with st.expander("Advanced settings"):

@@ -3,12 +3,13 @@
 import ast
 import inspect
 import textwrap
+from collections.abc import Mapping
 from functools import cache
 from itertools import pairwise
 
 import pandas as pd
 
-from cadc.study import StudyConfig
+from cadc.study import PRESETS, StudyConfig
 
 SHOWN = {"lora_rank": "LoRA rank r", "lora_layers": "adapted layers",
          "warmup_share": "share of the pool for the warm-up", "warmup_epochs": "warm-up passes",
@@ -18,6 +19,24 @@ SHOWN = {"lora_rank": "LoRA rank r", "lora_layers": "adapted layers",
          "near_samples": "single target samples per unit", "nearness": "nearness to the target by",
          "crossfit": "rounds of the held-out loss", "seed": "seed"}
 """Settings that the Trajectories page lists, in words."""
+
+CHOOSES = {"studio": "in rounds every target question takes its best row not yet taken; duplicates and rows that look "
+                     "wrong are left out; soft stages",
+           "paper": "highest influence first, nothing left out, hard stages"}
+"""How each preset makes a curriculum, in a line."""
+MEASURES = {"studio": "against single target questions, the best of a capability's units",
+            "paper": "against the mean gradient of each capability"}
+"""How each preset measures the influence of a row, in a line."""
+
+
+def preset_names() -> tuple[str, ...]:
+    """Every preset, the usual one first."""
+    return tuple(PRESETS)
+
+
+def preset_help(lines: Mapping[str, str], before: str = "") -> str:
+    """What each preset does, as one text: `CHOOSES` or `MEASURES`."""
+    return " ".join([*filter(None, [before]), *(f"{name}: {lines[name]}." for name in preset_names() if name in lines)])
 
 
 def setting_table(config: StudyConfig) -> pd.DataFrame:
