@@ -222,13 +222,14 @@ class Store:
             os.replace(study.decisions_file, aside)
             log.warning("%s It is now %s.", error, aside.name)
             kept, kept_changed = [], ""
+        if kept == known:
+            return
         found = merge(known, kept, copy_is_newer=kept_changed > changed if changed and kept_changed else None)
         if found != known:
             log.warning("study %s: its log holds %d decisions and its JSON copy %d, merged into %d", study.identity,
                         len(known), len(kept), len(found))
             self._replace_log(study, found, max(changed, kept_changed))
-        if self.decisions(study) != kept:
-            self._copy(study)
+        self._copy(study)
 
     def _replace_log(self, study: Study, log_: list[Decision], changed: str) -> None:
         with self._transaction() as db:

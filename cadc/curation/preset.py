@@ -45,7 +45,7 @@ class Preset:
 
     name: str
     about: str
-    """One line for a person."""
+    """How it makes a curriculum, in a line."""
     near: str
     """The column of near(z, s) that it reads."""
     influence: Influence
@@ -53,6 +53,8 @@ class Preset:
     """Rows of one capability in the order in which it takes them; those that were taken meanwhile are passed over."""
     settings: Mapping[str, object]
     """Its curation choices: fields of `CurationSettings`."""
+    measures: str = ""
+    """How it measures the influence of a row, in a line."""
     signals: tuple[str, ...] = ("plain",)
     """Target gradients that its influence can be measured against: `plain`, `grounded`."""
 

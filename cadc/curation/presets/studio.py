@@ -24,5 +24,6 @@ PRESET = Preset(
     name="studio", near="joined", influence=influence, pick=pick,
     about="in rounds every target question takes its best row not yet taken; duplicates and rows that look wrong are "
           "left out; soft stages",
+    measures="against single target questions, the best of a capability's units",
     settings={"rule": "target-share", "staging": "soft", "replay": 0.6, "inside": "random", "drop_duplicates": True,
               "drop_loss_share": 0.12, "loss_quantile": 0.9})
