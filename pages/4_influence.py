@@ -3,6 +3,7 @@
 import numpy as np
 import streamlit as st
 
+from cadc.curation import PRESETS
 from cadc.curation.workbench import Workbench
 from cadc.study import Study
 from cadc.views import influence as views
@@ -28,8 +29,8 @@ def looks(bench: Workbench) -> views.Look:
         preset = st.segmented_control("Preset", preset_names(), default=bench.settings.preset, required=True,
                                       help=preset_help(lambda one: one.measures, "How a row's influence is measured."))
         signal = "plain"
-        if preset == "paper" and bench.scores.has_grounded:
-            signal = st.segmented_control("Target gradients", ["plain", "grounded"], default=bench.settings.signal,
+        if len(PRESETS[preset].signals) > 1 and bench.scores.has_grounded:
+            signal = st.segmented_control("Target gradients", PRESETS[preset].signals, default=bench.settings.signal,
                                           required=True, help="grounded: what the words alone teach is subtracted.")
         measure = st.segmented_control("Thickness", list(views.MEASURES), default="influence", required=True,
                                        help="rows: how many rows flow. influence: the sum of their positive influence.")

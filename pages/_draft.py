@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from cadc.curation import INSIDE, RULES, STAGINGS, CurationSettings
+from cadc.curation import INSIDE, PRESETS, RULES, STAGINGS, CurationSettings
 from cadc.curation.workbench import Workbench
 from cadc.errors import CadcError
 from cadc.views import shares as parts
@@ -150,8 +150,9 @@ def filters(view: CurriculumView) -> None:
     else:
         bound(view, st.slider, "drop_loss_share", "Leave out rows that look wrong: highest loss within their unit, "
               "share", min_value=0.0, max_value=0.5, step=0.01)
-    if view.draft.preset == "paper" and scores.has_grounded:
-        bound(view, st.segmented_control, "signal", "Target gradients", options=("plain", "grounded"), required=True)
+    signals = PRESETS[view.draft.preset].signals
+    if len(signals) > 1 and scores.has_grounded:
+        bound(view, st.segmented_control, "signal", "Target gradients", options=signals, required=True)
     bound(view, st.slider, "random_share", "Share drawn at random", min_value=0.0, max_value=1.0, step=0.05)
     bound(view, st.number_input, "source_cap", "Most rows of one source (0: no cap)", min_value=0, step=1)
     bound(view, st.number_input, "minimum_influence", "Least influence on the own capability (empty: no minimum)",

@@ -61,6 +61,6 @@ class Preset:
     def held_out(self, columns: InfluenceColumns, predicted: Scores, of_unit: Sequence[int], *, signal: str = "plain",
                  scale: str = "unit") -> np.ndarray:
         """How well predicted rows are ranked on each capability: float64 [K], Spearman between the influence of
-        measured rows and the same from what was predicted for them unseen (`Scores.held_out`, decision 0013)."""
+        measured rows and the same from what was predicted for them unseen (METHOD §4; `Scores.held_out`)."""
         known = self.influence(columns, of_unit, signal=signal, scale=scale)[columns.scores.measured]
         return spearman(known, self.influence(InfluenceColumns(predicted), of_unit, signal=signal, scale=scale))

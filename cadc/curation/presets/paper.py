@@ -12,7 +12,7 @@ from cadc.selection.rounds import Pick, by_influence
 def influence(columns: InfluenceColumns, of_unit: Sequence[int], *, signal: str = "plain",
               scale: str = "unit") -> np.ndarray:
     """Σ_t η_t cos(Γ_t(z), ḡ_t(c_k)): against the mean gradient of the capability."""
-    return columns.influence(of_unit, preset="paper", signal=signal, scale=scale)
+    return columns.by_mean(of_unit, signal=signal, scale=scale)
 
 
 def pick(rows: CapabilityRows) -> Iterator[Pick]:
