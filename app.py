@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages._ui import guarded
+from pages._parts.shell import guarded
 
 # A file: Material icons as page icon are fetched from the network.
 ICON = Path(__file__).parent / ".streamlit" / "icon.png"

@@ -1,15 +1,16 @@
 """The one owner of DuckDB: what the app loaded from finished jobs, and everything a person decided (docs/schema.md).
 
-Every decision is one committed transaction in an append-only log, then an atomic JSON copy beside the study. Values
-reach SQL as parameters only; no name or text is ever put into a statement.
+Every decision is one committed transaction in an append-only log, then an atomic JSON copy beside the study. Where the
+two differ (a database from a backup, a copy that is behind) they are merged and nothing is dropped. Values reach SQL as
+parameters only; no name or text is ever put into a statement.
 """
 
 import json
 import logging
+import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,8 @@ import pyarrow as pa
 
 from cadc.data.job import is_ingested
 from cadc.errors import BusyError, DataError, JobError
-from cadc.jobs import control as jobs
-from cadc.scores.scores import Scores
 from cadc.study import Study, cache_root
-from cadc.study.decisions import SCOPES, Decision, read_decisions, write_decisions
+from cadc.study.decisions import SCOPES, Decision, changed_at, merge, read_decisions, write_decisions
 
 log = logging.getLogger(__name__)
 
@@ -32,30 +31,34 @@ ROLES = ("pool", "target")
 
 SCHEMA = """
 CREATE SEQUENCE IF NOT EXISTS decision_seq;
-CREATE TABLE IF NOT EXISTS studies (study VARCHAR PRIMARY KEY, name VARCHAR, config JSON, report JSON,
-    created VARCHAR, ingested_at TIMESTAMP, scored_at TIMESTAMP);
+CREATE TABLE IF NOT EXISTS studies (study VARCHAR PRIMARY KEY, name VARCHAR, report JSON, ingested_at TIMESTAMP,
+    content VARCHAR);
 CREATE TABLE IF NOT EXISTS samples (study VARCHAR, role VARCHAR, "index" BIGINT, id VARCHAR, source VARCHAR,
     unit VARCHAR, images VARCHAR[], question VARCHAR, answer VARCHAR, answer_format VARCHAR, duplicate_group BIGINT);
 CREATE TABLE IF NOT EXISTS set_aside (study VARCHAR, role VARCHAR, kind VARCHAR, "index" BIGINT, id VARCHAR,
     reason VARCHAR);
 CREATE TABLE IF NOT EXISTS units (study VARCHAR, position INTEGER, unit VARCHAR, samples INTEGER, pictures INTEGER,
     answer_format VARCHAR);
-CREATE TABLE IF NOT EXISTS capabilities (study VARCHAR, capability VARCHAR, name VARCHAR, units INTEGER);
-CREATE TABLE IF NOT EXISTS labels (study VARCHAR, unit VARCHAR, capability VARCHAR);
-CREATE TABLE IF NOT EXISTS influence_summaries (study VARCHAR, source VARCHAR, capability VARCHAR, rows BIGINT,
-    influence DOUBLE);
-CREATE TABLE IF NOT EXISTS self_influence (study VARCHAR, "index" BIGINT, checkpoint INTEGER, loss FLOAT,
-    self_influence FLOAT, measured BOOLEAN);
-ALTER TABLE self_influence ADD COLUMN IF NOT EXISTS measured BOOLEAN DEFAULT true;
-CREATE TABLE IF NOT EXISTS budgets (study VARCHAR, capability VARCHAR, stage INTEGER, share DOUBLE, rows BIGINT);
 CREATE TABLE IF NOT EXISTS exports (study VARCHAR, made_at TIMESTAMP, folder VARCHAR, format VARCHAR, rows BIGINT,
     manifest JSON);
-CREATE TABLE IF NOT EXISTS jobs (study VARCHAR, job VARCHAR, state VARCHAR, done BIGINT, total BIGINT, seconds DOUBLE,
-    message VARCHAR, updated TIMESTAMP);
 CREATE TABLE IF NOT EXISTS decisions (seq BIGINT PRIMARY KEY, batch BIGINT, study VARCHAR, made_at TIMESTAMP,
     scope VARCHAR, kind VARCHAR, payload JSON, undone_at TIMESTAMP);
-CREATE TABLE IF NOT EXISTS maps (study VARCHAR, signal VARCHAR, position INTEGER, x DOUBLE, y DOUBLE);
+CREATE TABLE IF NOT EXISTS logs (study VARCHAR PRIMARY KEY, changed_at VARCHAR);
+CREATE TABLE IF NOT EXISTS maps (study VARCHAR, signal VARCHAR, position INTEGER, x DOUBLE, y DOUBLE,
+    content VARCHAR);
+ALTER TABLE studies ADD COLUMN IF NOT EXISTS content VARCHAR;
+ALTER TABLE maps ADD COLUMN IF NOT EXISTS content VARCHAR;
 """
+"""`content`: key of the job that a row was read from; empty in rows of earlier versions, which count as others."""
+
+RETIRED = """
+DROP TABLE IF EXISTS capabilities; DROP TABLE IF EXISTS labels; DROP TABLE IF EXISTS influence_summaries;
+DROP TABLE IF EXISTS self_influence; DROP TABLE IF EXISTS budgets; DROP TABLE IF EXISTS jobs;
+ALTER TABLE studies DROP COLUMN IF EXISTS config; ALTER TABLE studies DROP COLUMN IF EXISTS created;
+ALTER TABLE studies DROP COLUMN IF EXISTS scored_at;
+"""
+"""Databases of earlier versions hold these. Nothing ever read them, and all of it follows from the study's files and
+the decisions: it goes when the database is opened."""
 
 _WHERE = """study = $study AND role = $role AND ($source IS NULL OR source = $source)
     AND ($format IS NULL OR answer_format = $format) AND ($unit IS NULL OR unit = $unit)
@@ -75,7 +78,7 @@ class Store:
         self._lock = threading.RLock()
         try:
             self._db = duckdb.connect(str(self.path))
-            self._db.execute(SCHEMA)
+            self._db.execute(SCHEMA + RETIRED)
         except duckdb.IOException as error:
             if "lock" in str(error).lower():
                 raise BusyError(f"the database {self.path} is held by another process, most likely the app. Use that "
@@ -89,7 +92,7 @@ class Store:
             self._db.close()
 
     @contextmanager
-    def _transaction(self):
+    def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """One writer at a time, everything or nothing, on disk when it returns."""
         with self._lock:
             cursor = self._db.cursor()
@@ -135,10 +138,11 @@ class Store:
             with self._transaction() as db:
                 batch = None
                 for text in texts:
-                    seq = db.execute("SELECT nextval('decision_seq')").fetchone()[0]
+                    seq = _next_seq(db)
                     batch = batch or seq
                     db.execute("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
                                [seq, batch, study.identity, datetime.now(), SCOPES[kind], kind, text])
+                _touch(db, study)
             return self._copy(study)[-len(texts):]
 
     def undo(self, study: Study, scope: str) -> list[Decision]:
@@ -163,13 +167,19 @@ class Store:
         with self._transaction() as db:
             db.execute("UPDATE decisions SET undone_at = ? WHERE study = ? AND batch = ?",
                        [undone_at, study.identity, batch])
+            _touch(db, study)
         return [d for d in self._copy(study) if d.batch == batch]
 
     def _copy(self, study: Study) -> list[Decision]:
         """Write the JSON copy and return the log."""
         found = self.decisions(study)
-        write_decisions(study, found)
+        write_decisions(study, found, changed=self._changed(study))
         return found
+
+    def _changed(self, study: Study) -> str:
+        """When the log last changed, ISO 8601; '' when an earlier version wrote it."""
+        found = self._rows("SELECT changed_at FROM logs WHERE study = ?", [study.identity])
+        return str(found[0][0]) if found else ""
 
     def decisions(self, study: Study, scope: str | None = None) -> list[Decision]:
         """The log of a study, oldest first, undone ones included."""
@@ -189,56 +199,57 @@ class Store:
 
     # ---- loading what jobs finished --------------------------------------------------------------------------------
     def load_study(self, study: Study) -> None:
-        """Load what the jobs of a study have finished: samples and units after `ingest`, scores after `attribute`.
+        """Bring log and JSON copy together; load samples and units once `ingest` has finished.
 
-        What is loaded already is not loaded again: files of one identity never change.
+        What is loaded of the same content is not loaded again; pool, target or pictures that changed are.
         """
         with self._lock:
             self._agree_with_copy(study)
-            done = self._rows("SELECT ingested_at, scored_at FROM studies WHERE study = ?", [study.identity])
-            ingested, scored = done[0] if done else (None, None)
-            if not ingested and is_ingested(study):
+            if not is_ingested(study):
+                return
+            loaded = self._rows("SELECT content FROM studies WHERE study = ?", [study.identity])
+            if loaded != [(study.key("ingest"),)]:
                 self._load_samples(study)
-                ingested = True
-            if ingested and not scored and (study.scores_folder / "scores.json").exists():
-                self._load_scores(study)
-            self._load_jobs(study)
 
     def _agree_with_copy(self, study: Study) -> None:
-        """Write the JSON copy anew when it lags behind the log (killed between the two) or cannot be read; a log that
-        is empty, because the database was moved away or is new, takes the decisions from the copy instead."""
-        known = self.decisions(study)
-        if not known:
-            self._restore(study, read_decisions(study))
-            return
+        """Merge the log with the JSON copy where they differ: a new or restored database lacks decisions, a copy lags
+        behind a process that was killed between the two. A copy that cannot be read is kept under another name."""
+        known, changed = self.decisions(study), self._changed(study)
         try:
-            same = read_decisions(study) == known
+            kept, kept_changed = read_decisions(study), changed_at(study)
         except JobError as error:
-            log.warning("%s; written anew", error)
-            same = False
-        if not same:
-            self._copy(study)
-
-    def _restore(self, study: Study, kept: list[Decision]) -> None:
-        if not kept:
+            aside = study.decisions_file.with_name(f"decisions.unreadable-{datetime.now():%Y%m%dT%H%M%S%f}.json")
+            os.replace(study.decisions_file, aside)
+            log.warning("%s It is now %s.", error, aside.name)
+            kept, kept_changed = [], ""
+        if kept == known:
             return
-        log.warning("study %s: %d decisions restored from its JSON copy", study.identity, len(kept))
+        found = merge(known, kept, copy_is_newer=kept_changed > changed if changed and kept_changed else None)
+        if found != known:
+            log.warning("study %s: its log holds %d decisions and its JSON copy %d, merged into %d", study.identity,
+                        len(known), len(kept), len(found))
+            self._replace_log(study, found, max(changed, kept_changed))
+        self._copy(study)
+
+    def _replace_log(self, study: Study, log_: list[Decision], changed: str) -> None:
         with self._transaction() as db:
+            db.execute("DELETE FROM decisions WHERE study = ?", [study.identity])
             fresh: dict[int, int] = {}
-            for d in kept:
-                seq = db.execute("SELECT nextval('decision_seq')").fetchone()[0]
+            for d in log_:
+                seq = _next_seq(db)
                 at = datetime.fromisoformat(d.at)
                 db.execute("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                            [seq, fresh.setdefault(d.batch or d.seq, seq), study.identity, at, d.scope, d.kind,
-                            json.dumps(d.payload), at if d.undone else None])
-        self._copy(study)
+                            json.dumps(d.payload, sort_keys=True), at if d.undone else None])
+            if changed:
+                _touch(db, study, changed)
 
     def _load_samples(self, study: Study) -> None:
         report = json.loads(study.ingest_report.read_text(encoding="utf-8"))
         listed = [(role, kind, r["index"], r["id"], r["reason"]) for role in ROLES for kind in ("set_aside", "warnings")
                   for r in report[role].pop(kind, [])]
-        columns = list(zip(*listed, strict=True)) or [[], [], [], [], []]
-        reasons = pa.table(dict(zip(("role", "kind", "index", "id", "reason"), columns, strict=True)))
+        names = ("role", "kind", "index", "id", "reason")
+        reasons = pa.table({name: [row[n] for row in listed] for n, name in enumerate(names)})
         with self._transaction() as db:
             for table in ("studies", "samples", "units", "set_aside"):
                 db.execute(_DELETE[table], [study.identity])
@@ -253,75 +264,24 @@ class Store:
                 sum(len(images)), mode(answer_format) FROM samples WHERE study = ? AND role = 'target'
                 GROUP BY study, unit""",
                        [study.identity])
-            db.execute("INSERT INTO studies VALUES (?, ?, ?, ?, ?, ?, NULL)",
-                       [study.identity, study.name, json.dumps(asdict(study.config)), json.dumps(report), study.created,
-                        datetime.now()])
+            db.execute("INSERT INTO studies (study, name, report, ingested_at, content) VALUES (?, ?, ?, ?, ?)",
+                       [study.identity, study.name, json.dumps(report), datetime.now(), study.key("ingest")])
         log.info("study %s: samples loaded", study.identity)
 
-    def _load_scores(self, study: Study) -> None:
-        scores = Scores.load(study)
-        count, checkpoints = scores.loss.shape
-        table = pa.table({"index": np.repeat(scores.index, checkpoints),
-                          "checkpoint": np.tile(np.arange(1, checkpoints + 1, dtype=np.int32), count),
-                          "loss": scores.loss.reshape(-1),
-                          "value": (scores.eta * np.square(scores.gradient_norm)).astype(np.float32).reshape(-1),
-                          "measured": np.repeat(scores.measured, checkpoints)})
-        with self._transaction() as db:
-            db.execute(_DELETE["self_influence"], [study.identity])
-            db.register("finished_scores", table)
-            db.execute("""INSERT INTO self_influence SELECT ?, "index", checkpoint, loss, value, measured
-                FROM finished_scores""", [study.identity])
-            db.unregister("finished_scores")
-            db.execute("UPDATE studies SET scored_at = ? WHERE study = ?", [datetime.now(), study.identity])
-        log.info("study %s: scores of %d rows loaded", study.identity, count)
-
-    def _load_jobs(self, study: Study) -> None:
-        found = [(s.job, s.state, s.done, s.total, s.seconds, s.message,
-                  datetime.fromtimestamp(s.updated) if s.updated else None) for s in jobs.statuses(study)]
-        known = self._rows("SELECT job, state, done, total, seconds, message, updated FROM jobs WHERE study = ? "
-                           "ORDER BY list_position(?, job)", [study.identity, list(jobs.JOBS)])
-        if known != found:
-            with self._transaction() as db:
-                _replace(db, "jobs", study, [[study.identity, *row] for row in found])
-
-    # ---- what follows from decisions, kept for queries from outside ------------------------------------------------
-    def save_capabilities(self, study: Study, names: dict[str, str], of_unit: dict[str, str | None]) -> None:
-        """Replace the capabilities (id → name) and the label of every unit (unit → id, or None for unassigned)."""
-        sizes = [[study.identity, c, name, sum(v == c for v in of_unit.values())] for c, name in names.items()]
-        with self._transaction() as db:
-            _replace(db, "capabilities", study, sizes)
-            _replace(db, "labels", study, [[study.identity, unit, c] for unit, c in of_unit.items()])
-
-    def labels(self, study: Study) -> dict[str, str | None]:
-        """unit → capability id (None: unassigned), as last saved."""
-        return dict(self._rows("SELECT unit, capability FROM labels WHERE study = ?", [study.identity]))
-
+    # ---- kept for the pages ----------------------------------------------------------------------------------------
     def save_map(self, study: Study, signal: str, spots: np.ndarray) -> None:
         """Keep map positions [M, 2] of a signal: a UMAP takes seconds, and its first import half a minute."""
         with self._transaction() as db:
             db.execute("DELETE FROM maps WHERE study = ? AND signal = ?", [study.identity, signal])
-            db.executemany("INSERT INTO maps VALUES (?, ?, ?, ?, ?)",
-                           [[study.identity, signal, m, float(x), float(y)] for m, (x, y) in enumerate(spots)])
+            db.executemany("INSERT INTO maps (study, signal, position, x, y, content) VALUES (?, ?, ?, ?, ?, ?)",
+                           [[study.identity, signal, m, float(x), float(y), study.key("targets")]
+                            for m, (x, y) in enumerate(spots)])
 
     def map(self, study: Study, signal: str) -> np.ndarray | None:
-        """Map positions [M, 2] kept for a signal, None when there are none yet."""
-        found = self._rows("SELECT x, y FROM maps WHERE study = ? AND signal = ? ORDER BY position",
-                           [study.identity, signal])
+        """Map positions [M, 2] kept for a signal of these target gradients, None when there are none yet."""
+        found = self._rows("SELECT x, y FROM maps WHERE study = ? AND signal = ? AND content = ? ORDER BY position",
+                           [study.identity, signal, study.key("targets")])
         return np.array(found) if found else None
-
-    def save_influence(self, study: Study, flows: pd.DataFrame) -> None:
-        """Replace the influence summary: columns source, capability, rows, influence. The same again writes nothing."""
-        columns = ["source", "capability", "rows", "influence"]
-        if self.influence(study).equals(flows[columns].sort_values(columns[:2], ignore_index=True)):
-            return
-        with self._transaction() as db:
-            _replace(db, "influence_summaries", study, [[study.identity, *row] for row in _plain(flows[columns])])
-
-    def save_budgets(self, study: Study, budgets: pd.DataFrame) -> None:
-        """Replace the budgets: columns capability, stage, share, rows."""
-        columns = ["capability", "stage", "share", "rows"]
-        with self._transaction() as db:
-            _replace(db, "budgets", study, [[study.identity, *row] for row in _plain(budgets[columns])])
 
     def record_export(self, study: Study, *, folder: str | Path, format: str, rows: int, manifest: dict) -> None:
         """Add one line to the list of exports."""
@@ -329,15 +289,16 @@ class Store:
             db.execute("INSERT INTO exports VALUES (?, ?, ?, ?, ?, ?)",
                        [study.identity, datetime.now(), str(folder), format, rows, json.dumps(manifest)])
 
-    def influence(self, study: Study) -> pd.DataFrame:
-        """The influence summary as last saved: source, capability, rows, influence."""
-        return self._frame("SELECT source, capability, rows, influence FROM influence_summaries WHERE study = ? "
-                           "ORDER BY source, capability", [study.identity])
-
     def exports(self, study: Study) -> pd.DataFrame:
         """All exports of a study, newest first: made_at, folder, format, rows."""
         return self._frame("SELECT made_at, folder, format, rows FROM exports WHERE study = ? ORDER BY made_at DESC",
                            [study.identity])
+
+    def exported(self, study: Study, folder: str | Path, format: str) -> dict[str, Any] | None:
+        """Manifest (without its rows) of the newest export of a format into a folder; None when there was none."""
+        found = self._rows("SELECT manifest, rows FROM exports WHERE study = ? AND folder = ? AND format = ? "
+                           "ORDER BY made_at DESC LIMIT 1", [study.identity, str(folder), format])
+        return json.loads(found[0][0]) | {"rows_written": found[0][1]} if found else None
 
     # ---- reading ---------------------------------------------------------------------------------------------------
     def report(self, study: Study) -> dict[str, Any] | None:
@@ -380,21 +341,14 @@ class Store:
         return page, total
 
 
-_DELETE = {table: f"DELETE FROM {table} WHERE study = ?" for table in (
-    "studies", "samples", "set_aside", "units", "capabilities", "labels", "influence_summaries", "self_influence",
-    "budgets", "jobs")}
-_INSERT = {"capabilities": 4, "labels": 3, "influence_summaries": 5, "budgets": 5, "jobs": 8}
+_DELETE = {table: f"DELETE FROM {table} WHERE study = ?" for table in ("studies", "samples", "set_aside", "units")}
 
 
-def _replace(db: duckdb.DuckDBPyConnection, table: str, study: Study, rows: Iterable[list]) -> None:
-    """Delete a study's rows of one of our own tables and insert others."""
-    db.execute(_DELETE[table], [study.identity])
-    rows = list(rows)
-    if rows:
-        marks = ", ".join("?" * _INSERT[table])
-        db.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+def _next_seq(db: duckdb.DuckDBPyConnection) -> int:
+    """A number that no decision had before."""
+    return int(db.execute("SELECT nextval('decision_seq')").fetchall()[0][0])
 
 
-def _plain(frame: pd.DataFrame) -> list[list]:
-    """Rows as python values (DuckDB takes no numpy scalars)."""
-    return frame.astype(object).where(frame.notna(), None).values.tolist()
+def _touch(db: duckdb.DuckDBPyConnection, study: Study, at: str = "") -> None:
+    """Note when the log of a study changed (now, or as told), so that of two logs the newer one can be told."""
+    db.execute("INSERT OR REPLACE INTO logs VALUES (?, ?)", [study.identity, at or datetime.now().isoformat()])

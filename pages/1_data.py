@@ -2,97 +2,118 @@
 
 import streamlit as st
 
-from cadc.jobs import control as jobs
+from cadc.data.answers import FORMATS as ANSWER_FORMATS
+from cadc.jobs import control
+from cadc.store import Store
 from cadc.study import Study
+from cadc.views.data import DataView, FileView, data_view, format_table, reason_table
 from cadc.views.figures import data as figures
-from pages import _new_study, _ui
+from pages import _new_study
+from pages._parts.jobs import job_panel
+from pages._parts.rows import pager, sample_card
+from pages._parts.shell import guarded, open_store, pick_study
 
-CARDS = 9
+CARDS, REASONS = 9, 25
 
 
-def overview(study: Study, report: dict, role: str) -> None:
+def overview(file: FileView) -> None:
     """Counts and distributions of one file."""
-    found = report[role]
-    facts = {"samples": found["accepted"], "set aside": found["set_aside_count"], "warnings": found["warnings_count"],
-             "without a picture": found["text_only"], "several pictures": found["several_pictures"],
-             "near-duplicates": found["duplicates"]}
-    facts |= {"also in the target": found["also_in_target"]} if "also_in_target" in found else {}
     with st.container(horizontal=True):
-        for name, value in facts.items():
+        for name, value in file.facts.items():
             st.metric(name, f"{value:,}")
-    st.code(f"{found['file']}  ·  {found['format']}  ·  {found['rows']:,} rows", language=None, wrap_lines=True)
-    if found.get("also_in_target"):
+    st.code(file.about, language=None, wrap_lines=True)
+    if file.in_target:
         st.warning("Some pool rows are also in the target (same words, same picture). Training on them is training on "
                    "the benchmark: the Set aside tab lists them as warnings.", icon=":material/warning:")
     left, right = st.columns(2)
     left.subheader("Sources")
-    left.plotly_chart(figures.sources(found["sources"]), key=f"sources-{role}")
+    left.plotly_chart(figures.sources(file.sources), key=f"sources-{file.role}")
     right.subheader("Length in words")
-    right.plotly_chart(figures.lengths(store.lengths(study, role)), key=f"lengths-{role}")
+    right.plotly_chart(figures.lengths(file.lengths), key=f"lengths-{file.role}")
 
 
-def set_aside(study: Study, report: dict) -> None:
+def target_units(view: DataView) -> None:
+    """The units of the target."""
+    st.subheader(f"Target units ({len(view.units):,})")
+    st.dataframe(view.units, hide_index=True, column_config={
+        "position": "no.", "answer_format": "most frequent answers"})
+
+
+def answer_formats(view: DataView) -> None:
+    """How answers look in both files."""
+    st.text("How the answers look, in the pool and in the target. Gradients see this first: keep it in mind on "
+            "the Capabilities page.")
+    st.plotly_chart(figures.formats(format_table(view.pool.formats, view.target.formats)))
+
+
+def set_aside(view: DataView, study: Study, store: Store) -> None:
     """Every row that is not used, or used with a warning, and why."""
     with st.container(horizontal=True):
         role = st.segmented_control("File", ("pool", "target"), default="pool", required=True)
         kind = st.segmented_control("Rows", ("set_aside", "warnings"), default="set_aside", required=True,
                                     format_func={"set_aside": "set aside", "warnings": "used with a warning"}.get)
-    kinds = report[role]["set_aside_kinds" if kind == "set_aside" else "warning_kinds"]
+    kinds = view.file(role).kinds[kind]
     if not kinds:
         st.success("None.", icon=":material/check:")
         return
-    st.dataframe([{"reason": name, "rows": rows} for name, rows in kinds.items()], hide_index=True)
+    st.dataframe(reason_table(kinds), hide_index=True)
     total = store.reasons(study, role, kind, limit=0)[1]
-    offset = _ui.pager(total, 25, f"reasons-{role}-{kind}")
-    st.dataframe(store.reasons(study, role, kind, offset=offset)[0], hide_index=True)
+    offset = pager(total, REASONS, f"reasons-{role}-{kind}")
+    st.dataframe(store.reasons(study, role, kind, offset=offset, limit=REASONS)[0], hide_index=True)
 
 
-def browse(study: Study, report: dict) -> None:
+def browse(view: DataView, study: Study, store: Store) -> None:
     """Samples with their pictures; filters act on Apply."""
     with st.form("browse"):
         columns = st.columns([1, 1, 1, 2])
         role = columns[0].selectbox("File", ("pool", "target"))
-        sources = sorted({*report["pool"]["sources"], *report["target"]["sources"]})
-        source = columns[1].selectbox("Source", [None, *sources], format_func=lambda s: s or "all")
-        form = columns[2].selectbox("Answer format", [None, *figures.FORMATS], format_func=lambda f: f or "all")
+        source = columns[1].selectbox("Source", [None, *view.sources], format_func=lambda s: s or "all")
+        form = columns[2].selectbox("Answer format", [None, *ANSWER_FORMATS], format_func=lambda f: f or "all")
         words = columns[3].text_input("Words in question, answer or id")
         st.form_submit_button("Apply", icon=":material/filter_alt:")
     where = {"source": source, "format": form, "search": words.strip() or None}
     total = store.samples(study, role, where=where, limit=0)[1]
-    offset = _ui.pager(total, CARDS, f"browse-{role}-{where}")
+    offset = pager(total, CARDS, f"browse-{role}-{where}")
     rows = store.samples(study, role, where=where, offset=offset, limit=CARDS)[0].to_dict("records")
     for start in range(0, len(rows), 3):
         for column, row in zip(st.columns(3), rows[start:start + 3], strict=False):
             with column.container(border=True):
-                _ui.sample_card(study, role, row)
+                sample_card(study, role, row)
+
+
+def read(study: Study) -> None:
+    """The job that reads both files, and a button to start it."""
+    job_panel(study, ("ingest",))
+    if not control.is_running(study) and st.button("Read pool and target", type="primary"):
+        control.start(study, "ingest")
+        st.rerun()
+
+
+def contents(view: DataView, study: Study, store: Store) -> None:
+    """What was read, one tab for each side of it."""
+    tabs = st.tabs(["Pool", "Target", "Answer formats", "Set aside", "Browse"])
+    with tabs[0]:
+        overview(view.pool)
+    with tabs[1]:
+        overview(view.target)
+        target_units(view)
+    with tabs[2]:
+        answer_formats(view)
+    with tabs[3]:
+        set_aside(view, study, store)
+    with tabs[4]:
+        browse(view, study, store)
 
 
 st.title("Data")
-store, study = _ui.open_store(), _ui.pick_study()
-with st.expander("Make a study", expanded=study is None, icon=":material/add:"), _ui.guarded():
+store, study = open_store(), pick_study()
+with st.expander("Make a study", expanded=study is None, icon=":material/add:"), guarded():
     _new_study.form()
 if study is not None:
     store.load_study(study)
     report = store.report(study)
     if report is None:
-        _ui.job_panel(study, ("ingest",))
-        if not jobs.is_running(study) and st.button("Read pool and target", type="primary"):
-            jobs.start(study, "ingest")
-            st.rerun()
+        read(study)
     else:
-        tabs = st.tabs(["Pool", "Target", "Answer formats", "Set aside", "Browse"])
-        with tabs[0]:
-            overview(study, report, "pool")
-        with tabs[1]:
-            overview(study, report, "target")
-            st.subheader(f"Target units ({len(report['target']['units']):,})")
-            st.dataframe(store.units(study), hide_index=True, column_config={
-                "position": "no.", "answer_format": "most frequent answers"})
-        with tabs[2]:
-            st.text("How the answers look, in the pool and in the target. Gradients see this first: keep it in mind on "
-                    "the Capabilities page.")
-            st.plotly_chart(figures.formats(report["pool"]["answer_formats"], report["target"]["answer_formats"]))
-        with tabs[3]:
-            set_aside(study, report)
-        with tabs[4]:
-            browse(study, report)
+        lengths = {role: store.lengths(study, role) for role in ("pool", "target")}
+        contents(data_view(report, store.units(study), lengths), study, store)

@@ -2,125 +2,123 @@
 
 import streamlit as st
 
-from cadc.curation import CurationSettings, Curriculum, curate
+from cadc.curation import CurationSettings, Curriculum
+from cadc.curation.workbench import Workbench
+from cadc.discovery import Capabilities
+from cadc.store import Store
+from cadc.study import Study
+from cadc.views.curriculum import CurriculumView, curriculum_of, curriculum_view
 from cadc.views.figures import curriculum as figures
-from cadc.views.figures.influence import measured_note, row_table, served_words, serves_table, source_labels
-from pages import _bench, _draft, _export, _rows, _ui
+from cadc.views.opened import scores_digest
+from pages import _draft, _export
+from pages._parts.bench import open_bench
+from pages._parts.history import decide, decision_buttons, say_refused
+from pages._parts.rows import one_page, row_card, row_table
+from pages._parts.shell import guarded, open_study
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def made(digest: str, capabilities: Capabilities, settings: CurationSettings, _bench: Workbench) -> Curriculum:
+    """The curriculum of these capabilities and settings over these scores."""
+    return curriculum_of(_bench, settings)
+
+
+def view_of(bench: Workbench, digest: str) -> CurriculumView:
+    """The draft as it stands, beside what is saved."""
+    draft = _draft.current(bench)
+    now, saved = (made(digest, bench.capabilities, settings, bench) for settings in (draft, bench.settings))
+    return curriculum_view(bench, draft, now, saved)
+
+
+def shape(bench: Workbench, digest: str, study: Study, store: Store) -> None:
+    """Everything that changes the draft, and what the draft gives; runs alone, without the rest of the page."""
+    if scores_digest(study) != digest:
+        st.rerun()  # the scores changed since the page was drawn
+    with guarded():
+        say_refused()
+        view = view_of(bench, digest)
+        left, right = st.columns([5, 3], gap="large")
+        with left:
+            _draft.preset(view)
+            _draft.budget(view)
+            _draft.shares(view)
+            first, second = st.columns(2, gap="medium")
+            with first:
+                _draft.order(view)
+            with second:
+                _draft.staging(view)
+                with st.popover("Filters", icon=":material/filter_alt:"):
+                    _draft.filters(view)
+        with right:
+            outcome(view)
+            save(view, study, store)
+        details(view, study, store)
+
+
+def outcome(view: CurriculumView) -> None:
+    """What the draft gives, and what is different from the last saved one."""
+    st.plotly_chart(figures.stage_mixture(view.mixture(), view.colours, view.names), key="stages")
+    for sentence in view.sentences:
+        st.text(sentence)
+    st.markdown("**Against the last saved curriculum**")
+    st.text(view.overlap_note)
+    st.dataframe(view.budgets(), hide_index=True)
+
+
+def save(view: CurriculumView, study: Study, store: Store) -> None:
+    """One decision for everything on this page."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button("Save", icon=":material/save:", type="primary", disabled=not view.changed):
+            if decide(study, store, "curate", view.draft.to_dict()):
+                _draft.forget()
+            st.rerun()
+        if st.button("Discard", icon=":material/undo:", disabled=not view.changed, help="Back to what is saved"):
+            _draft.forget()
+            st.rerun()
+        st.text("Not saved yet." if view.changed else "Saved.")
+
+
+def details(view: CurriculumView, study: Study, store: Store) -> None:
+    """Rows, composition or export: one of them at a time."""
+    part = st.segmented_control("Show", ("Rows", "Composition", "Export"), default="Rows", required=True, key="details")
+    if part == "Rows":
+        preview(view, study)
+    elif part == "Composition":
+        composition(view)
+    else:
+        _export.panel(study, store, view.bench, saved=not view.changed)
+
+
+def preview(view: CurriculumView, study: Study) -> None:
+    """The chosen rows in training order, each with the target question that it serves."""
+    stage = st.selectbox("Stage", [None, *view.now.stages["stage"]], width=200,
+                         format_func=lambda s: f"stage {s}" if s else "all stages")
+    rows = view.chosen(stage)
+    part = rows.iloc[one_page(len(rows), f"curriculum-{stage}")]
+    chosen = row_table(study, view.row_page(part), "curriculum")
+    if chosen is not None:
+        _draft.tag(view, int(chosen["index"]))
+        row_card(study, chosen, view.served(int(chosen["position"])))
+
+
+def composition(view: CurriculumView) -> None:
+    """Sources, capabilities and answer formats of the chosen rows beside the pool's."""
+    left, right = st.columns(2)
+    left.markdown("**Sources and capabilities**")
+    left.plotly_chart(figures.composition(view.composition(), view.colours, view.names), key="composition")
+    right.markdown("**Answer formats: pool and curriculum**")
+    right.plotly_chart(figures.formats(view.formats()), key="formats")
+    st.text(view.composition_note)
+
 
 st.title("Curriculum")
 st.caption("Shape the budget and the order, look at what is chosen and why, save, export. No gradient is computed "
            "again: every change is a new view of the same scores.")
-study, store = _ui.open_study()
-bench = _bench.open_bench(study, store)
-names, colours = list(bench.capabilities.names), _bench.colours(bench)
+study, store = open_study()
+bench, digest = open_bench(study, store)
 if not bench.capabilities.k:
     st.info("There is no capability yet, so there is nothing to choose for. Find or make one on the **Capabilities** "
             "page.", icon=":material/hub:")
     st.stop()
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def made(key: str, capabilities: object, settings: CurationSettings) -> Curriculum:
-    """The curriculum of these capabilities and settings; the arguments are all that it depends on."""
-    return curate(bench.scores, bench.table, capabilities, settings, targets=bench.targets,
-                  columns=bench.influence_columns)
-
-
-def shape() -> None:
-    """Everything that changes the draft, and what the draft gives; runs alone, without the rest of the page."""
-    with _ui.guarded():
-        _ui.show_refused()
-        left, right = st.columns([5, 3], gap="large")
-        with left:
-            _draft.preset(bench)
-            _draft.budget(bench)
-            now = made(_ui.scores_key(study), bench.capabilities, _draft.current(bench))
-            _draft.shares(bench, now)
-            first, second = st.columns(2, gap="medium")
-            with first:
-                _draft.order(bench, now)
-            with second:
-                _draft.staging(bench)
-                with st.popover("Filters", icon=":material/filter_alt:"):
-                    _draft.filters(bench)
-        with right:
-            outcome(now)
-            save()
-        details(now)
-
-
-def outcome(now: Curriculum) -> None:
-    """What the draft gives, and what is different from the last saved one."""
-    before = made(_ui.scores_key(study), bench.capabilities, bench.settings)
-    st.plotly_chart(figures.stage_mixture(figures.mixture_table(now.rows), colours, names), key="stages")
-    note = measured_note(bench.scores.measured, bench.held_out(_draft.current(bench).preset), names)
-    for sentence in (*now.report["sentences"], *filter(None, [note])):
-        st.text(sentence)
-    st.markdown("**Against the last saved curriculum**")
-    shared = figures.overlap(before.rows["position"], now.rows["position"])
-    st.text(f"{shared['kept']:,} rows stay, {shared['added']:,} come in, {shared['dropped']:,} go out")
-    st.dataframe(figures.budget_table(*(figures.rows_by_capability(c.budgets) for c in (before, now))), hide_index=True)
-
-
-def save() -> None:
-    """One decision for everything on this page."""
-    fresh = _draft.changed(bench)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Save", icon=":material/save:", type="primary", disabled=not fresh):
-            if _ui.decide(study, store, "curate", _draft.current(bench).to_dict()):
-                _draft.forget()
-            st.rerun()
-        if st.button("Discard", icon=":material/undo:", disabled=not fresh, help="Back to what is saved"):
-            _draft.forget()
-            st.rerun()
-        st.text("Not saved yet." if fresh else "Saved.")
-
-
-def details(now: Curriculum) -> None:
-    """Rows, composition or export: one of them at a time."""
-    part = st.segmented_control("Show", ("Rows", "Composition", "Export"), default="Rows", required=True, key="details")
-    if part == "Rows":
-        preview(now)
-    elif part == "Composition":
-        composition(now)
-    else:
-        _export.panel(study, store, bench, saved=not _draft.changed(bench))
-
-
-def preview(now: Curriculum) -> None:
-    """The chosen rows in training order, each with the target question that it serves."""
-    stage = st.selectbox("Stage", [None, *now.stages["stage"]], width=200,
-                         format_func=lambda s: f"stage {s}" if s else "all stages")
-    rows = now.rows if stage is None else now.rows[now.rows["stage"] == stage]
-    part = rows.iloc[_rows.page(len(rows), f"curriculum-{stage}")]
-    positions = part["position"].to_numpy()
-    words = bench.table.iloc[positions].reset_index(drop=True)
-    known = words.assign(**{c: part[c].to_numpy() for c in ("stage", "self_influence", "loss", "reason", "measured",
-                                                           "position")})
-    settings = _draft.current(bench)
-    influence = bench.influence_columns.influence(bench.capabilities.of_unit, preset=settings.preset,
-                                                  signal=settings.signal, scale=settings.scale)
-    serves = serves_table(part.rename(columns={"target_value": "value"}), bench.targets, positions)
-    chosen = _rows.table(study, row_table(known, part["name"], influence[positions], names, serves), "curriculum")
-    if chosen is not None:
-        _draft.tag(bench, int(chosen["index"]))
-        _rows.card(study, chosen, served_words(bench.served([chosen["position"]], top=5), bench.targets))
-
-
-def composition(now: Curriculum) -> None:
-    """Sources, capabilities and answer formats of the chosen rows beside the pool's."""
-    chosen = bench.table.iloc[now.rows["position"]]
-    left, right = st.columns(2)
-    table = figures.composition_table(source_labels(chosen["source"]), now.rows["name"])
-    left.markdown("**Sources and capabilities**")
-    left.plotly_chart(figures.composition(table, colours, names), key="composition")
-    right.markdown("**Answer formats: pool and curriculum**")
-    right.plotly_chart(figures.formats(figures.format_table(bench.table["answer_format"], chosen["answer_format"])),
-                       key="formats")
-    st.text(f"drawn {len(chosen):,} of {len(chosen):,} chosen rows, beside {len(bench.table):,} rows of the pool")
-
-
-_ui.decision_buttons(study, store, "curation")
-kept = made(_ui.scores_key(study), bench.capabilities, bench.settings)
-store.save_budgets(study, figures.budgets_saved(kept.budgets, kept.report["order"]))
-st.fragment(shape)()
+decision_buttons(study, store, "curation")
+st.fragment(shape)(bench, digest, study, store)

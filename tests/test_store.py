@@ -1,27 +1,55 @@
 """The database: one owner, decisions that survive, undo as a query, and rows loaded from what jobs finished."""
 
 import json
-import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import numpy as np
-import pandas as pd
 import pytest
 
 from benchmarks.synthesise import HOSTILE, synthesise
-from cadc.data import read_table
+from cadc.data import read_table, run_ingest
 from cadc.errors import DataError, JobError
 from cadc.scores.scores import Scores
 from cadc.store import Store
 from cadc.study import Study
-from cadc.study.decisions import latest, live, read_decisions
+from cadc.study.decisions import Decision, latest, live, merge, read_decisions, write_decisions
+from cadc.study.progress import Silent
 
+FIRST_SCHEMA = """
+CREATE SEQUENCE IF NOT EXISTS decision_seq;
+CREATE TABLE IF NOT EXISTS studies (study VARCHAR PRIMARY KEY, name VARCHAR, config JSON, report JSON,
+    created VARCHAR, ingested_at TIMESTAMP, scored_at TIMESTAMP);
+CREATE TABLE IF NOT EXISTS samples (study VARCHAR, role VARCHAR, "index" BIGINT, id VARCHAR, source VARCHAR,
+    unit VARCHAR, images VARCHAR[], question VARCHAR, answer VARCHAR, answer_format VARCHAR, duplicate_group BIGINT);
+CREATE TABLE IF NOT EXISTS set_aside (study VARCHAR, role VARCHAR, kind VARCHAR, "index" BIGINT, id VARCHAR,
+    reason VARCHAR);
+CREATE TABLE IF NOT EXISTS units (study VARCHAR, position INTEGER, unit VARCHAR, samples INTEGER, pictures INTEGER,
+    answer_format VARCHAR);
+CREATE TABLE IF NOT EXISTS capabilities (study VARCHAR, capability VARCHAR, name VARCHAR, units INTEGER);
+CREATE TABLE IF NOT EXISTS labels (study VARCHAR, unit VARCHAR, capability VARCHAR);
+CREATE TABLE IF NOT EXISTS influence_summaries (study VARCHAR, source VARCHAR, capability VARCHAR, rows BIGINT,
+    influence DOUBLE);
+CREATE TABLE IF NOT EXISTS self_influence (study VARCHAR, "index" BIGINT, checkpoint INTEGER, loss FLOAT,
+    self_influence FLOAT, measured BOOLEAN);
+ALTER TABLE self_influence ADD COLUMN IF NOT EXISTS measured BOOLEAN DEFAULT true;
+CREATE TABLE IF NOT EXISTS budgets (study VARCHAR, capability VARCHAR, stage INTEGER, share DOUBLE, rows BIGINT);
+CREATE TABLE IF NOT EXISTS exports (study VARCHAR, made_at TIMESTAMP, folder VARCHAR, format VARCHAR, rows BIGINT,
+    manifest JSON);
+CREATE TABLE IF NOT EXISTS jobs (study VARCHAR, job VARCHAR, state VARCHAR, done BIGINT, total BIGINT, seconds DOUBLE,
+    message VARCHAR, updated TIMESTAMP);
+CREATE TABLE IF NOT EXISTS decisions (seq BIGINT PRIMARY KEY, batch BIGINT, study VARCHAR, made_at TIMESTAMP,
+    scope VARCHAR, kind VARCHAR, payload JSON, undone_at TIMESTAMP);
+CREATE TABLE IF NOT EXISTS maps (study VARCHAR, signal VARCHAR, position INTEGER, x DOUBLE, y DOUBLE);
+"""
+"""Tables as the first version made them."""
 DOCS = Path(__file__).parents[1] / "docs" / "schema.md"
 
 
@@ -33,11 +61,9 @@ def finished(tmp_path_factory) -> Study:
 
 @pytest.fixture
 def study(finished, tmp_path) -> Study:
-    """The same study with decisions of its own: an empty folder beside the others' files."""
-    for name in ("ingest", "scores"):
-        (tmp_path / "studies" / finished.identity).mkdir(parents=True, exist_ok=True)
-        os.symlink(finished.folder / name, tmp_path / "studies" / finished.identity / name)
-    return Study(finished.name, tmp_path / "studies" / finished.identity, finished.config, finished.inputs)
+    """A copy of one's own, without decisions."""
+    shutil.copytree(finished.root, tmp_path, dirs_exist_ok=True)
+    return Study.open(finished.name, root=tmp_path)
 
 
 @pytest.fixture
@@ -170,6 +196,106 @@ def test_copy_that_lags_behind_or_is_broken_is_written_anew(store, study):
         assert read_decisions(study) == store.decisions(study) and read_decisions(study)[0].undone
 
 
+def contents(decisions) -> list[tuple]:
+    """What was decided and what of it is in force, in order, without the numbers of one database."""
+    return [(d.kind, d.payload, d.undone) for d in decisions]
+
+
+def restored(path: Path, backup: Path) -> Store:
+    """The database as it was when the backup was made."""
+    shutil.copy(backup, path)
+    return Store(path.parent)
+
+
+def test_older_database_beside_a_newer_copy_loses_no_decision(study, tmp_path):
+    store = Store(tmp_path)
+    rename(store, study, "one")
+    rename(store, study, "two")
+    store.close()
+    backup = shutil.copy(store.path, tmp_path / "backup")
+    later = Store(tmp_path)
+    later.undo(study, "capabilities")
+    later.decide_together(study, "move", [{"unit": "a", "to": "new"}, {"unit": "b", "to": "c3"}])
+    later.decide(study, "curate", {"budget": 0.1})
+    expected = contents(later.decisions(study))
+    later.close()
+    again = restored(store.path, backup)
+    again.load_study(study)
+    assert contents(again.decisions(study)) == contents(read_decisions(study)) == expected
+    assert expected[1] == ("rename", {"capability": "c1", "name": "two"}, True)
+    assert [d.payload["unit"] for d in again.undo(study, "capabilities")] == ["a", "b"], "an act stays one act"
+    again.close()
+
+
+def test_older_copy_beside_a_newer_database_loses_no_decision(store, study):
+    rename(store, study, "one")
+    stale = study.decisions_file.read_text()
+    rename(store, study, "two")
+    store.undo(study, "capabilities")
+    expected = store.decisions(study)
+    study.decisions_file.write_text(stale)
+    store.load_study(study)
+    assert store.decisions(study) == read_decisions(study) == expected
+
+
+@pytest.mark.parametrize(("at", "order"), [("2000-01-01T00:00:00", "one, copy, database"),
+                                           ("2999-01-01T00:00:00", "one, database, copy")])
+def test_logs_that_grew_apart_are_one_log_in_the_order_of_time(store, study, at, order):
+    rename(store, study, "one")
+    one = store.decisions(study)
+    rename(store, study, "database")
+    alone = replace(one[0], seq=2, batch=2, at=at, payload=one[0].payload | {"name": "copy"})
+    write_decisions(study, [*one, alone], changed=at)
+    store.load_study(study)
+    assert ", ".join(d.payload["name"] for d in store.decisions(study)) == order
+    assert read_decisions(study) == store.decisions(study)
+
+
+def test_undone_or_not_is_as_the_newer_log_says(study, tmp_path):
+    store = Store(tmp_path)
+    rename(store, study, "x")
+    store.undo(study, "capabilities")
+    store.close()
+    backup, stale = shutil.copy(store.path, tmp_path / "backup"), study.decisions_file.read_text()
+    later = Store(tmp_path)
+    later.redo(study, "capabilities")
+    later.close()
+    older = restored(store.path, backup)
+    older.load_study(study)
+    assert [d.undone for d in older.decisions(study)] == [False], "the copy is newer: redone"
+    study.decisions_file.write_text(stale)
+    older.load_study(study)
+    assert [d.undone for d in older.decisions(study)] == [False], "the copy is older: still redone"
+    older.close()
+
+
+def test_logs_of_earlier_versions_that_carry_no_time_are_merged_by_their_decisions():
+    def made(*names, undone=()):
+        return [Decision(seq=n, batch=n, at=f"2026-01-0{n}T00:00:00", scope="capabilities", kind="rename",
+                         payload={"name": name}, undone=name in undone) for n, name in enumerate(names, 1)]
+
+    assert contents(merge(made("a", "b"), made("a", "b", "c", undone="b"))) == contents(
+        made("a", "b", "c", undone="b")), "the copy knows of more, so it is newer"
+    assert merge(made("a", "b", "c", undone="b"), made("a", "b")) == made("a", "b", "c", undone="b")
+    assert merge(made("a", "b", undone="b"), made("a", "b")) == made("a", "b", undone="b"), "the database else"
+    assert merge(made("a"), []) == made("a") and contents(merge([], made("a"))) == contents(made("a"))
+
+
+def test_same_decision_made_twice_within_a_second_stays_two():
+    twice = [Decision(seq=n, batch=n, at="2026-01-01T00:00:00", scope="capabilities", kind="rename",
+                      payload={"name": name}) for n, name in enumerate(("x", "y", "x"), 1)]
+    assert merge(twice, twice[:2]) == twice == merge(twice, twice)
+    assert [d.payload["name"] for d in merge(twice[:2], twice)] == ["x", "y", "x"]
+
+
+def test_copy_that_cannot_be_read_is_kept_under_another_name(store, study):
+    rename(store, study, "one")
+    study.decisions_file.write_text("{broken")
+    store.load_study(study)
+    assert [p.read_text() for p in study.folder.glob("decisions.unreadable-*.json")] == ["{broken"]
+    assert read_decisions(study) == store.decisions(study)
+
+
 def test_copy_of_another_study_is_refused(study):
     study.decisions_file.write_text(json.dumps({"study": "0" * 16, "decisions": []}))
     with pytest.raises(JobError, match="another study"):
@@ -181,8 +307,7 @@ def test_text_that_looks_like_sql_is_only_text(store, study):
     rename(store, study, nasty)
     store.load_study(study)
     assert store.samples(study, "pool", where={"search": nasty, "source": nasty, "format": nasty})[1] == 0
-    store.save_capabilities(study, {"c1": nasty}, {nasty: "c1"})
-    assert store.labels(study) == {nasty: "c1"} and latest(store.decisions(study), "rename")["name"] == nasty
+    assert latest(store.decisions(study), "rename")["name"] == nasty
 
 
 def test_samples_and_units_equal_the_files(store, study):
@@ -205,16 +330,6 @@ def test_pages_of_samples_are_disjoint_and_complete(store, study):
     assert store.samples(study, "pool", where={"search": "NO MARKUP"})[0]["question"].tolist() == [HOSTILE]
 
 
-def test_self_influence_is_eta_times_squared_norm(store, study, tmp_path):
-    store.load_study(study)
-    store.close()
-    scores = Scores.load(study)
-    with duckdb.connect(str(tmp_path / "cadc.duckdb")) as db:
-        kept = db.execute('SELECT self_influence, loss FROM self_influence ORDER BY "index", checkpoint').fetchnumpy()
-    assert np.allclose(kept["self_influence"], (scores.eta * scores.gradient_norm**2).reshape(-1), rtol=1e-6)
-    assert np.array_equal(kept["loss"], scores.loss.reshape(-1))
-
-
 def test_loading_again_changes_nothing(store, study):
     store.load_study(study)
     first = store.samples(study, "pool", limit=1000)[0]
@@ -222,8 +337,27 @@ def test_loading_again_changes_nothing(store, study):
     assert store.samples(study, "pool", limit=1000)[0].equals(first)
 
 
+def test_another_content_is_loaded_again_and_its_map_laid_out_again(store, study):
+    store.load_study(study)
+    store.save_map(study, "plain", np.zeros((6, 2)))
+    pool = Path(study.config.pool)
+    text = pool.read_text()
+    pool.write_text("\n".join(text.splitlines()[:150]))
+    changed = Study.open(study.name, root=study.root)
+    run_ingest(changed, Silent())
+    assert changed.identity == study.identity
+    store.load_study(changed)
+    assert store.samples(changed, "pool")[1] == 150 and store.report(changed)["pool"]["accepted"] == 150
+    assert store.map(changed, "plain") is None
+    pool.write_text(text)
+    back = Study.open(study.name, root=study.root)
+    run_ingest(back, Silent())
+    store.load_study(back)
+    assert store.samples(back, "pool")[1] == 200 and np.array_equal(store.map(back, "plain"), np.zeros((6, 2)))
+
+
 def test_study_without_finished_jobs_loads_nothing(store, study):
-    (study.folder / "ingest").unlink()
+    study.result("ingest").reopen()
     store.load_study(study)
     assert store.report(study) is None and store.samples(study, "pool")[1] == 0
 
@@ -249,33 +383,28 @@ def test_many_threads_may_decide_and_read_at_once(store, study):
     assert len(store.decisions(study)) == 30 == len(read_decisions(study))
 
 
-def test_influence_summary_and_budgets_are_replaced_as_a_whole(store, study, tmp_path):
-    flows = pd.DataFrame({"source": ["b", "a"], "capability": ["c1", "c1"], "rows": [3, 4], "influence": [0.5, np.nan]})
-    store.save_influence(study, flows)
-    store.save_influence(study, flows)
-    assert store.influence(study)["rows"].tolist() == [4, 3]
-    store.save_influence(study, flows.head(1))
-    assert store.influence(study)["source"].tolist() == ["b"]
-    for rows in (7, 9):
-        store.save_budgets(study, pd.DataFrame({"capability": ["c1"], "stage": [1], "share": [1.0], "rows": [rows]}))
-    store.close()
-    with duckdb.connect(str(tmp_path / "cadc.duckdb")) as db:
-        assert db.execute("SELECT rows FROM budgets").fetchall() == [(9,)]
-
-
 def test_exports_are_listed_newest_first(store, study):
     for rows in (10, 20):
         store.record_export(study, folder="out", format="llava", rows=rows, manifest={"k": 3})
     assert store.exports(study)["rows"].tolist() == [20, 10]
+    assert store.exported(study, "out", "llava") == {"k": 3, "rows_written": 20}
+    assert store.exported(study, "out", "input") is None
 
 
-
-def test_a_database_from_before_predicted_rows_gets_the_column(store, tmp_path):
-    path = store.path
+def test_a_database_of_the_first_version_opens_and_keeps_samples_and_decisions(study, tmp_path):
+    with duckdb.connect(str(tmp_path / "cadc.duckdb")) as db:
+        db.execute(FIRST_SCHEMA)
+        db.execute("INSERT INTO studies VALUES (?, 'x', '{}', '{\"pool\": 1}', '', now(), now())", [study.identity])
+        db.execute("INSERT INTO decisions VALUES (nextval('decision_seq'), 1, ?, TIMESTAMP '2026-01-01 10:00:00', "
+                   "'capabilities', 'rename', '{\"capability\": \"c1\", \"name\": \"kept\"}', NULL)", [study.identity])
+    store = Store(tmp_path)
+    store.load_study(study)
+    assert store.report(study)["pool"]["accepted"] == 200, "it does not say what it was loaded from: read again"
+    rename(store, study, "new")
     store.close()
-    with duckdb.connect(str(path)) as db:
-        db.execute("ALTER TABLE self_influence DROP COLUMN measured")
-        db.execute("INSERT INTO self_influence VALUES ('old', 3, 1, 0.5, 0.25)")
-    Store(path.parent).close()
-    with duckdb.connect(str(path), read_only=True) as db:
-        assert db.execute('SELECT "index", self_influence, measured FROM self_influence').fetchall() == [(3, .25, True)]
+    again = Store(tmp_path)
+    assert [d.payload["name"] for d in again.decisions(study)] == ["kept", "new"]
+    again.close()
+    with duckdb.connect(str(tmp_path / "cadc.duckdb"), read_only=True) as db:
+        tables = {name for (name,) in db.execute("SELECT table_name FROM information_schema.tables").fetchall()}
+    assert tables == {"studies", "samples", "set_aside", "units", "exports", "decisions", "logs", "maps"}

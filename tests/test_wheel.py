@@ -1,14 +1,17 @@
 """An installed wheel does what a checkout does, from any folder, and takes no name but `cadc`."""
 
+import ast
 import os
 import subprocess
 import sys
 import zipfile
 from email import message_from_bytes
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -40,6 +43,33 @@ def _run(installed: Path, folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
+def _pins(file: str) -> dict[str, str]:
+    """Package → version, of a file of requirements."""
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+    pins = (line.split("==") for line in lines if "==" in line and not line.startswith("#"))
+    return {canonicalize_name(name): version for name, version in pins}
+
+
+def _imported() -> set[str]:
+    """Top-level names that the product imports, its own and Python's left aside."""
+    found = set()
+    for path in (ROOT / "app.py", *(ROOT / "cadc").rglob("*.py"), *(ROOT / "pages").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found.add(node.module.split(".")[0])
+    return found - set(sys.stdlib_module_names) - {"cadc", "pages"}
+
+
+def test_what_is_imported_is_required_and_what_is_required_is_imported():
+    homes = packages_distributions()
+    imported = {canonicalize_name(homes[name][0]) for name in _imported() if name in homes}
+    required, extras = ({name for file in files for name in _pins(file)}
+                        for files in (("requirements.txt",), ("requirements-ray.txt", "requirements-quantization.txt")))
+    assert imported - required - extras == set() and required - imported == set()
+
+
 def test_the_only_top_level_name_is_cadc(wheel):
     names = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
     assert {name for name in names if not name.endswith(".dist-info")} == {"cadc"}
@@ -55,8 +85,8 @@ def test_every_tracked_file_of_the_app_and_the_library_is_in_it(installed):
 def test_it_asks_for_every_pinned_package_and_allows_the_pin(wheel):
     archive = zipfile.ZipFile(wheel)
     about = message_from_bytes(archive.read(next(n for n in archive.namelist() if n.endswith("/METADATA"))))
-    asked = {r.name: r for r in map(Requirement, about.get_all("Requires-Dist")) if r.marker is None}
-    pins = dict(line.split("==") for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line)
+    asked = {canonicalize_name(r.name): r for r in map(Requirement, about.get_all("Requires-Dist")) if r.marker is None}
+    pins = _pins("requirements.txt")
     assert asked.keys() == pins.keys()
     assert all(asked[name].specifier.contains(version) for name, version in pins.items())
 

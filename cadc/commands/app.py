@@ -3,17 +3,18 @@
 import argparse
 import json
 import sys
+from typing import NoReturn
 
 from cadc.commands.command import Command
 
 PORT = 8501
 
 
-def _serve(port: int) -> int:
-    from cadc.commands.watch import serve
+def _serve(port: int) -> NoReturn:
+    from cadc.commands.serve import serve
 
-    print(f"CADC Studio is at http://localhost:{port} (Ctrl-C stops it; running jobs go on)", file=sys.stderr)
-    return serve(port)
+    serve(port, lambda address: print(f"CADC Studio is at {address} (Ctrl-C stops it; running jobs go on)",
+                                      file=sys.stderr))
 
 
 # ---- app -------------------------------------------------------------------------------------------------------------
@@ -22,8 +23,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def app(chosen: argparse.Namespace) -> int:
-    """Serve until it is stopped."""
-    return _serve(chosen.port)
+    """Serve until it is stopped: this process becomes the server. Raises BusyError when the port is taken."""
+    _serve(chosen.port)
 
 
 APP = Command(name="app", about=f"Serve the app on http://localhost:{PORT}.", example="app --port 8600",
@@ -42,7 +43,9 @@ def demo(chosen: argparse.Namespace) -> int:
     from cadc.demo.run import run_demo
 
     print(json.dumps(run_demo(follow, workers=chosen.workers)), flush=True)
-    return 0 if chosen.no_app else _serve(PORT)
+    if not chosen.no_app:
+        _serve(PORT)
+    return 0
 
 
 DEMO = Command(name="demo", about="Run the whole study on the embedded synthetic default; ends with one line of JSON.",

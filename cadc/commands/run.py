@@ -12,7 +12,7 @@ def _job(text: str) -> str:
     """A job's name, also one of an earlier version. Raises JobError for an unknown one."""
     from cadc.study.jobs import job_named
 
-    return job_named(text).name
+    return job_named(text).name if text else ""
 
 
 # ---- run -------------------------------------------------------------------------------------------------------------

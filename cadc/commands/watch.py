@@ -1,15 +1,16 @@
-"""Watching jobs from a terminal: progress bars for the status files, and the server started with the right settings."""
+"""Watching jobs from a terminal: progress bars for the status files, and lines for a batch system's log."""
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cadc.jobs import control as jobs
 from cadc.jobs.status import JobStatus
 from cadc.study import Study
 from cadc.study.jobs import core_jobs, up_to
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 
 def follow(study: Study, until: str = "") -> bool:
@@ -49,7 +50,7 @@ def follow(study: Study, until: str = "") -> bool:
     return all(s.state == "done" for s in found)
 
 
-def _show(bars, task, s: JobStatus) -> None:
+def _show(bars: "Progress", task: "TaskID", s: JobStatus) -> None:
     """One status on one bar."""
     if s.state not in ("waiting", "queued") and not bars.tasks[task].started:
         bars.start_task(task)
@@ -86,13 +87,3 @@ class LineProgress:
     def note(self, text: str) -> None:
         """See `Progress.note`."""
         self._say(text)
-
-
-def serve(port: int = 8501) -> int:
-    """Run the Streamlit server on localhost until it is stopped."""
-    app = Path(__file__).resolve().parent.parent / "app.py"
-    try:
-        return subprocess.call([sys.executable, "-m", "streamlit", "run", str(app), "--server.port", str(port),
-                                "--server.address", "localhost", "--server.headless", "true"], cwd=app.parent)
-    except KeyboardInterrupt:
-        return 0

@@ -50,7 +50,8 @@ def picture_hashes(study: "Study") -> PictureHashes:
         if (role, name) not in known:
             fact = examine(picture_path(name, study.image_root(role), study.ingest_images(role)).read_bytes(), name)
             if fact.hash is None:
-                raise DataError(f"{role} picture {name} cannot be read any more ({fact.problem}). Run ingest again.")
+                raise DataError(f"{role} picture {name} cannot be read any more ({fact.problem}). Put it back, or run "
+                                "the ingest job again.")
             known[role, name] = fact.hash
         return known[role, name]
 

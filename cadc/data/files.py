@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 from cadc.data.indices import FileIndex
 from cadc.data.parquet import parquet_rows
@@ -79,7 +79,7 @@ def open_rows(path: Path) -> Rows:
         if stat.S_ISDIR(info.st_mode):
             raise DataError(f"{path} is a folder. Give the JSON, JSONL or parquet file in it.")
         if not stat.S_ISREG(info.st_mode):
-            raise DataError(f"{path} is not a regular file.")
+            raise DataError(f"{path} is not a regular file. Give a JSON, JSONL or parquet file on disk.")
         with open(path, "rb") as handle:
             head = handle.read(HEAD)
     except (OSError, ValueError) as error:
@@ -161,7 +161,7 @@ def _line(decoder: _Decoder, index: FileIndex, number: int, line: bytes) -> RawR
 class _Text:
     """A window over a UTF-8 file that knows the line and column of each position in it."""
 
-    def __init__(self, path: Path, handle: Any) -> None:
+    def __init__(self, path: Path, handle: IO[bytes]) -> None:
         self.path, self.handle = path, handle
         self.decoder = codecs.getincrementaldecoder("utf-8-sig")()
         self.window, self.at, self.ended = "", 0, False

@@ -159,9 +159,10 @@ class _Reading:
             raise DataError(f"{path} holds no rows. Give a file with at least one row.")
         if self.objects == self.rows and not self.known_shape:
             raise DataError(f"{path}: no row is a conversation. Expected the column conversations, messages, or "
-                            f"question and answer; columns here: {columns}.")
+                            f"question and answer; columns here: {columns}. Rename them, or give another file.")
         if self.unit_column and self.objects and not self.unit_seen:
-            raise DataError(f"{path}: no row has the unit column {self.unit_column!r}. Columns here: {columns}.")
+            raise DataError(f"{path}: no row has the unit column {self.unit_column!r}. Columns here: {columns}. Name "
+                            "one of them, or none: then every target sample is a unit.")
 
     def finish(self, path: Path, container: str) -> Ingest:
         """The result."""

@@ -18,7 +18,7 @@ from cadc.study import Study
 
 
 def compose(study: Study, request: Request, inputs: CurationInputs) -> Request:
-    """Let every selector choose, at every budget and for every seed, and name the runs.
+    """Let every arm choose, at every budget and for every seed, and name the runs.
 
     Raises DataError for an arm that this study cannot have, JobError for one without a row.
     """

@@ -41,5 +41,3 @@ def scored_samples(units: Sequence[str], *, in_means: Collection[int], single: C
             taken[units[position]] += 1
             chosen.append(position)
     return Scored(kind=kind, positions=tuple(chosen))
-
-

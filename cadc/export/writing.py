@@ -6,13 +6,13 @@ TRAINING.md, which names the image root of this machine.
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cadc.curation.plain import plain_records
 from cadc.data import Sample
 from cadc.errors import DataError
 from cadc.export.format import Format, Outline, Row, StageFile
@@ -73,8 +73,8 @@ def write_curriculum(rows: "pd.DataFrame", table: "pd.DataFrame", samples: Seque
         _text(folder, "manifest.json", _manifest(head, rows))
     except OSError as error:
         raise DataError(f"cannot write to {folder}: {error.strerror or error}. Choose another folder.") from error
-    written = [folder / entry["file"] for entry in files] + [folder / name for name in (*beside, "manifest.json")]
-    return Exported(written, len(lines), head | {"rows": _records(rows)})
+    written = [folder / str(entry["file"]) for entry in files] + [folder / name for name in (*beside, "manifest.json")]
+    return Exported(written, len(lines), head | {"rows": plain_records(rows)})
 
 
 def _chosen(rows: "pd.DataFrame", samples: Sequence[Sample]) -> list[Sample]:
@@ -118,7 +118,7 @@ def _stages(rows: "pd.DataFrame") -> tuple[StageFile, ...]:
                  for i, number in enumerate(numbers))
 
 
-def _files(folder: Path, lines: list[str], stages: Iterable[StageFile], listed: bool) -> list[dict[str, Any]]:
+def _files(folder: Path, lines: list[str], stages: Iterable[StageFile], listed: bool) -> list[dict[str, object]]:
     """Write the whole and each stage as JSON Lines, and as a JSON list where a trainer reads only that."""
     written = []
     for name, own in [(WHOLE, lines), *((s.file.removesuffix(".jsonl"), lines[s.first:s.last]) for s in stages)]:
@@ -128,7 +128,7 @@ def _files(folder: Path, lines: list[str], stages: Iterable[StageFile], listed: 
     return written
 
 
-def _file(folder: Path, name: str, text: str, rows: int) -> dict[str, Any]:
+def _file(folder: Path, name: str, text: str, rows: int) -> dict[str, object]:
     _text(folder, name, text)
     data = text.encode()
     return {"file": name, "rows": rows, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
@@ -162,16 +162,6 @@ def _clear(folder: Path) -> None:
 def _manifest(head: dict[str, Any], rows: "pd.DataFrame") -> str:
     """manifest.json: the head indented, then one line per row, in training order."""
     text = json.dumps(head, ensure_ascii=False, indent=1, allow_nan=False)
-    records = ",\n".join("  " + json.dumps(record, ensure_ascii=False, allow_nan=False) for record in _records(rows))
+    records = ",\n".join("  " + json.dumps(record, ensure_ascii=False, allow_nan=False)
+                         for record in plain_records(rows))
     return f'{text[:-2]},\n "rows": [\n{records}\n ]\n}}\n'
-
-
-def _records(rows: "pd.DataFrame") -> list[dict[str, Any]]:
-    """Table rows as JSON values: numpy numbers become Python's, NaN becomes null."""
-    columns = {str(name): [_value(cell) for cell in rows[name]] for name in rows.columns}
-    return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
-
-
-def _value(cell: Any) -> Any:
-    cell = cell.item() if hasattr(cell, "item") else cell
-    return None if isinstance(cell, float) and not math.isfinite(cell) else cell

@@ -82,10 +82,6 @@ class Meter:
         if self._before is not None and (now := gpu_memory()) is not None:
             self.device_mb = max(self.device_mb or 0.0, now - self._before)
 
-    def restart(self) -> None:
-        """Forget the peak so far."""
-        self.memory_mb = tree_memory(self._root)
-
 
 def tree_memory(root: int) -> float:
     """MB of a process and all below it: private pages of each, and the largest set of shared ones once (macOS does not

@@ -135,6 +135,8 @@ class FileProgress:
 
     def tell(self, state: str, message: str = "") -> None:
         """Write the status file now."""
+        if state == "done":  # a result that was taken over has nothing left to count
+            self._done = self._total
         self._told = time.monotonic()
         first = self._marks[0] if self._marks else (self._told, self._done)
         elapsed = self._told - first[0]

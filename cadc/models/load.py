@@ -3,7 +3,7 @@
 import logging
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -11,7 +11,11 @@ from torch import nn
 from cadc.errors import ModelError
 from cadc.models.encode import Encoder
 from cadc.models.quantized import keep_packing, quantization_notes, quantized_loading
+from cadc.models.refusal import unsupported
 from cadc.models.vlm import Vlm
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase, ProcessorMixin
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +62,7 @@ def load_vlm(path_or_id: str, *, device: str = "cpu", dtype: str = "float32", tr
     if quantized:  # bitsandbytes has placed its weights while it loaded them
         keep_packing(model)
     else:
-        _align(model.to(device))
+        _align(model.to(device))  # type: ignore[arg-type]  # transformers hides its type
     model.config.use_cache = False
     notes: list[str] = quantization_notes(quantization)
     processor, image_token = None, None
@@ -85,21 +89,22 @@ def _align(model: nn.Module) -> None:
             tensor.data = tensor.data.clone()
 
 
-def _sees(config: Any) -> bool:
+def _sees(config: "PreTrainedConfig") -> bool:
     """Whether transformers maps the config to an image-text-to-text model."""
     from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 
     return type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 
 
-def _model(path_or_id: str, config: Any, dtype: torch.dtype, options: dict[str, Any]) -> nn.Module:
+def _model(path_or_id: str, config: "PreTrainedConfig", dtype: torch.dtype, options: dict[str, Any]
+           ) -> "PreTrainedModel":
     from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
 
     auto = AutoModelForImageTextToText if _sees(config) else AutoModelForCausalLM
     return auto.from_pretrained(path_or_id, dtype=dtype, use_safetensors=True, **options)
 
 
-def _image_token(processor: Any, tokenizer: Any, config: Any) -> str:
+def _image_token(processor: "ProcessorMixin", tokenizer: "PreTrainedTokenizerBase", config: "PreTrainedConfig") -> str:
     """The text that stands for a picture in a rendered conversation. Raises ModelError when none is known."""
     token = getattr(processor, "image_token", None) or getattr(tokenizer, "image_token", None)
     if token is None:
@@ -107,17 +112,16 @@ def _image_token(processor: Any, tokenizer: Any, config: Any) -> str:
             if getattr(config, name, None) is not None:
                 token = tokenizer.convert_ids_to_tokens(getattr(config, name))
     if token is None:
-        raise ModelError(f"{type(processor).__name__} does not say which text stands for a picture. This family is not "
-                         "supported.")
-    return getattr(token, "content", token)
+        raise unsupported(f"{type(processor).__name__} does not say which text stands for a picture")
+    return str(getattr(token, "content", token))
 
 
-def _language_model(model: nn.Module, name: str) -> tuple[nn.Module, nn.ModuleList]:
+def _language_model(model: "PreTrainedModel", name: str) -> tuple[nn.Module, nn.ModuleList]:
     """The decoder and its layers. Raises ModelError when the model has no such parts."""
     decoder = model.get_decoder() if hasattr(model, "get_decoder") else None
     lists = [m for m in decoder.children() if isinstance(m, nn.ModuleList)] if decoder is not None else []
     layers = getattr(decoder, "layers", lists[0] if len(lists) == 1 else None)  # Falcon and Bloom call them `h`
-    if not isinstance(layers, nn.ModuleList) or model.get_output_embeddings() is None:
-        raise ModelError(f"{name}: no language model with a list of layers and a head was found in "
-                         f"{type(model).__name__}. Decoder-only families are supported.")
+    if decoder is None or not isinstance(layers, nn.ModuleList) or model.get_output_embeddings() is None:
+        raise unsupported(f"{name}: no language model with a list of layers and a head (a decoder) was found in "
+                          f"{type(model).__name__}")
     return decoder, layers

@@ -6,18 +6,20 @@ are dealt out to samples in proportion to what each brings to the tower (`Batch.
 on the model itself, by changing one sample's pictures and seeing which rows change. Shape letters: B samples, R rows.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 
 from cadc.data.indices import FileIndex
 from cadc.data.sample import Sample, Turn
 from cadc.errors import DataError, ModelError
 from cadc.models.encode import Batch
 from cadc.models.layout import Outer
+from cadc.models.refusal import unsupported
 from cadc.models.vlm import Vlm
 
 PICTURES = (2, 0, 1)
@@ -29,7 +31,7 @@ class Reached(Exception):
 
 
 @contextmanager
-def hooks(handles: list[Any]) -> Iterator[None]:
+def hooks(handles: Sequence[RemovableHandle]) -> Iterator[None]:
     """Remove hooks at the end, whatever happens."""
     try:
         yield
@@ -38,7 +40,7 @@ def hooks(handles: list[Any]) -> Iterator[None]:
             handle.remove()
 
 
-def run_below(vlm: Vlm, inputs: dict[str, torch.Tensor], handles: list[Any]) -> list[torch.Tensor]:
+def run_below(vlm: Vlm, inputs: dict[str, torch.Tensor], handles: Sequence[RemovableHandle]) -> list[torch.Tensor]:
     """The model's forward up to its language model, with hooks that are removed afterwards; the floating tensors that
     the language model is called with."""
     caught: list[Any] = []
@@ -53,7 +55,7 @@ def run_below(vlm: Vlm, inputs: dict[str, torch.Tensor], handles: list[Any]) -> 
         except Reached:
             flat = [v for value in caught for v in (value if isinstance(value, list | tuple) else [value])]
             return [v for v in flat if isinstance(v, torch.Tensor) and v.is_floating_point()]
-    raise ModelError(f"{type(vlm.model).__name__} never called its language model. This family is not supported.")
+    raise unsupported(f"{type(vlm.model).__name__} never called its language model")
 
 
 def find_outer(vlm: Vlm, parts: set[str]) -> Outer:
@@ -69,7 +71,7 @@ def find_outer(vlm: Vlm, parts: set[str]) -> Outer:
     inner = {id(m) for m in vlm.decoder.modules()} | {id(vlm.head)}
     outside = [(name, m) for name, m in vlm.model.named_modules() if id(m) not in inner]
     lists = [m for _, m in outside if isinstance(m, nn.ModuleList) and len(m)]
-    linears = {name: m for name, m in outside if isinstance(m, nn.Linear)}
+    linears: dict[str, nn.Module] = {name: m for name, m in outside if isinstance(m, nn.Linear)}
     order, useful = _order(vlm, linears, [block for one in lists for block in one])
     lists = [one for one in lists if all(id(block) in order for block in one)]
     if not lists:
@@ -179,7 +181,8 @@ def probe(vlm: Vlm, turned: int = -1) -> Batch:
         try:
             encoded.append(vlm.encoder.encode_prompt(sample, pictures))
         except DataError as error:
-            raise ModelError(f"adapters outside the language model cannot be checked: {error}") from error
+            raise ModelError(f"adapters outside the language model cannot be checked: {error} Choose "
+                             "lora_targets=language.") from error
     return vlm.collate(encoded)
 
 
@@ -199,12 +202,11 @@ def counts_of(x: torch.Tensor, units: tuple[int, ...], name: str) -> list[int]:
 def by_sample(vlm: Vlm, units: tuple[int, ...]) -> Iterator[None]:
     """Inside, adapted linears outside the language model work on [B, rows of a sample, in] (zeros where a sample has
     fewer) instead of flattened rows, so that samples can be told apart in them; their outputs are flattened again."""
-    outer = vlm.lora.outer
-    with hooks([hook for name in outer.names for hook in _regroup(vlm.model.get_submodule(name), name, units)]):
+    with hooks([hook for name in vlm.outer.names for hook in _regroup(vlm.model.get_submodule(name), name, units)]):
         yield
 
 
-def _regroup(module: nn.Module, name: str, units: tuple[int, ...]) -> list[Any]:
+def _regroup(module: nn.Module, name: str, units: tuple[int, ...]) -> list[RemovableHandle]:
     """Hooks of one linear."""
     kept: list[tuple[torch.Size, torch.Tensor | None]] = []
 

@@ -75,16 +75,22 @@ def run_out_of_fold(study: Study, progress: Progress, *, engine: EngineSettings 
     scores, workers = Scores.load(study), engine.processes if engine else 1
     influences, question = InfluenceColumns(scores), _question(study, scores)
     want = candidate_rows(study.config, len(scores.index))
-    progress.start(sum(work(study.config, len(scores.index), len(scores.sample_index), len(question.taught))),
-                   unit="samples")
+    expected = sum(work(study.config, len(scores.index), len(scores.sample_index), len(question.taught))) // rounds
     found: list[tuple[np.ndarray, np.ndarray]] = []
+    counted = 0
     with _SideBySide(progress) if workers > 1 and not _on_gpu() else _OneByOne(progress) as maker:
         for number in range(rounds):
             own = question.open.copy()
             if found:
                 own &= ~looks_wrong(influences, *_mean(found))
             rows = teaching_rows(influences, own, want)
-            found.append(_round(study, question, rows, number, scores, maker))
+            asked = _tasks(study, question, rows, number, scores)
+            own_work = sum(task.work for task, _, _ in asked)
+            there = sum(task.work for task, _, _ in asked if _read(task) is not None)
+            progress.start(counted + own_work + expected * (rounds - number - 1), done=counted + there)
+            maker.make([task for task, _, _ in asked if _read(task) is None])
+            found.append(_read_round(asked, len(question.index), len(scores.sample_index)))
+            counted += own_work
     loss, target = _mean(found)
     columns.write(study, "out_of_fold_target", target)
     columns.write(study, "out_of_fold_loss", loss)
@@ -171,21 +177,26 @@ class Task:
         return repeats(self.study.config, len(self.inside), len(self.taught))
 
 
-def _round(study: Study, question: Question, rows: np.ndarray, number: int, scores: Scores,
-           maker: "_OneByOne | _SideBySide") -> tuple[np.ndarray, np.ndarray]:
-    """(loss [N], target loss [S]) of one round: each row by the model of the other fold, a target sample by the model
-    that it did not teach, or by both."""
+def _tasks(study: Study, question: Question, rows: np.ndarray, number: int, scores: Scores
+           ) -> list[tuple[Task, np.ndarray, np.ndarray]]:
+    """The models of one round: each row is read by that of the other fold, a target sample by the model that it did not
+    teach, or by both. With each the positions (0…N-1, 0…S-1) that its losses belong to."""
     own, singles = question.fold[number], np.asarray(scores.sample_index)
-    tasks, outside, judged = [], [], []
+    made = []
     for fold in range(FOLDS):
         taught = question.taught[question.taught_fold[number] == fold]
-        outside.append(np.flatnonzero(own != fold))
-        judged.append(np.flatnonzero(~np.isin(singles, taught)))
-        tasks.append(Task(study=study, number=number, fold=fold, inside=question.index[rows[own[rows] == fold]],
-                          taught=taught, outside=question.index[outside[fold]], samples=singles[judged[fold]]))
-    maker.make([task for task in tasks if _read(task) is None])
-    loss, target, times = np.empty(len(question.index), np.float32), np.zeros(len(singles)), np.zeros(len(singles))
-    for task, places, seen in zip(tasks, outside, judged, strict=True):
+        outside, asked = np.flatnonzero(own != fold), np.flatnonzero(~np.isin(singles, taught))
+        task = Task(study=study, number=number, fold=fold, inside=question.index[rows[own[rows] == fold]],
+                    taught=taught, outside=question.index[outside], samples=singles[asked])
+        made.append((task, outside, asked))
+    return made
+
+
+def _read_round(asked: list[tuple[Task, np.ndarray, np.ndarray]], rows: int, samples: int
+                ) -> tuple[np.ndarray, np.ndarray]:
+    """(loss [N], target loss [S]) of a round whose models are made."""
+    loss, target, times = np.empty(rows, np.float32), np.zeros(samples), np.zeros(samples)
+    for task, places, seen in asked:
         made = _read(task)
         if made is None:
             raise JobError(f"{task.path} was not written, or changed at once. Run the job again.")

@@ -7,7 +7,6 @@ from typing import Any
 
 from cadc.errors import DataError
 
-PRESETS = ("studio", "paper")
 RENAMED = {"crossfit": "out_of_fold", "crossfit_share": "out_of_fold_share", "crossfit_target": "out_of_fold_target"}
 """Names of settings in earlier versions."""
 FILES = ("pool", "target", "images", "model")
@@ -33,7 +32,7 @@ class StudyConfig:
     model: str
     """Hugging Face id or local folder of the base model."""
     preset: str = "studio"
-    """`paper` or `studio` (METHOD §3): the default choices of later steps; both stay available."""
+    """`paper` or `studio` (METHOD §3), or one of a plugin: the default choices of later steps; all stay available."""
     seed: int = 0
     """Seeds warm-up sampling, adapter initialisation and picture permutations."""
     lora_rank: int = 8
@@ -83,7 +82,7 @@ class StudyConfig:
     near_samples: int = 32
     """At most this many single target samples per unit for near(z, s) (METHOD §4)."""
     nearness: str = "gradients+embedding"
-    """What near(z, s) is made of: `gradients` or `gradients+embedding` (docs/decisions/0019)."""
+    """What near(z, s) is made of: `gradients`, or with other signals joined, `gradients+embedding` (decision 0019)."""
     near_q: int = 5
     """q: near(z, s) is the mean of the q largest influences."""
     best_rows: int = 256
@@ -102,8 +101,8 @@ class StudyConfig:
 
     def __post_init__(self) -> None:
         checks = {
-            "preset": self.preset in PRESETS,
-            "nearness": self.nearness in ("gradients+embedding", "gradients"),
+            "preset": re.fullmatch(r"[a-z][a-z0-9_-]*", self.preset) is not None,
+            "nearness": re.fullmatch(r"gradients(\+[a-z][a-z0-9_-]*)*", self.nearness) is not None,
             "features": self.features in ("adam", "less", "sgd"),
             "lora_layers": re.fullmatch(r"all|last:[1-9]\d*", self.lora_layers) is not None,
             "lora_targets": len(set(parts := self.lora_targets.split("+"))) == len(parts) and set(parts) <= set(PARTS),
@@ -143,6 +142,11 @@ class StudyConfig:
                 raise DataError(f"unknown setting {key!r}. Known: {', '.join(fields)}")
             values[key] = _parse(key, text, fields[key].type)
         return cls(**values)
+
+
+def joined_signals(config: StudyConfig) -> tuple[str, ...]:
+    """Names of the signals that near(z, s) is made of beside gradients."""
+    return tuple(config.nearness.split("+")[1:])
 
 
 def _parse(key: str, text: str, kind: Any) -> Any:

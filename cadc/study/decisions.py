@@ -4,8 +4,8 @@ No database here: the command line and the workbench read decisions beside a run
 """
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from cadc.errors import JobError
@@ -80,6 +80,69 @@ def read_decisions(study: Study) -> list[Decision]:
     return found
 
 
-def write_decisions(study: Study, decisions: Iterable[Decision]) -> None:
-    """Replace the JSON copy of a study atomically."""
-    write_json(study.decisions_file, {"study": study.identity, "decisions": [asdict(d) for d in decisions]})
+def changed_at(study: Study) -> str:
+    """When the log that the JSON copy was made of last changed, ISO 8601; '' where an earlier version wrote it."""
+    try:
+        return str(json.loads(study.decisions_file.read_text(encoding="utf-8")).get("changed", ""))
+    except FileNotFoundError:
+        return ""
+
+
+def write_decisions(study: Study, decisions: Iterable[Decision], *, changed: str = "") -> None:
+    """Replace the JSON copy of a study atomically; `changed`: when its log last changed, ISO 8601."""
+    write_json(study.decisions_file, {"study": study.identity, "changed": changed,
+                                      "decisions": [asdict(d) for d in decisions]})
+
+
+def merge(log: Sequence[Decision], copy: Sequence[Decision], *, copy_is_newer: bool | None = None) -> list[Decision]:
+    """Every decision of two logs of one study once, in the order in which they were made; nothing is dropped.
+
+    A decision is the same in both when time, scope, kind and payload are, and it is the n-th such one. What is undone
+    is as the newer log says; None: the newer one is that whose newest decision the other lacks, else `log`. Numbers
+    (`seq`, `batch`) of decisions that only `copy` has are negative; acts stay together.
+    """
+    ours, theirs = _counted(log), _counted(copy)
+    alone = [key for key in theirs if key not in ours], [key for key in ours if key not in theirs]
+    if copy_is_newer is None:
+        newest = [max((key[0] for key in keys), default="") for keys in alone]
+        copy_is_newer = newest[0] > newest[1]
+    acts = {theirs[key].batch: d.batch for key, d in ours.items() if key in theirs}
+    merged = []
+    for key in _interleaved(list(ours), list(theirs)):
+        if key not in ours:
+            d = theirs[key]
+            merged.append(replace(d, seq=-d.seq, batch=acts.get(d.batch, -d.batch)))
+        else:
+            undone = theirs[key].undone if copy_is_newer and key in theirs else ours[key].undone
+            merged.append(replace(ours[key], undone=undone))
+    return merged
+
+
+_Key = tuple[str, str, str, str, int]
+
+
+def _counted(decisions: Iterable[Decision]) -> dict[_Key, Decision]:
+    """Decisions by what they are: time, scope, kind, payload, and how many like it came before."""
+    found: dict[_Key, Decision] = {}
+    for d in decisions:
+        key = (d.at, d.scope, d.kind, json.dumps(d.payload, sort_keys=True), 0)
+        while key in found:
+            key = (*key[:4], key[4] + 1)
+        found[key] = d
+    return found
+
+
+def _interleaved(ours: list[_Key], theirs: list[_Key]) -> list[_Key]:
+    """Keys of both lists once, each list in its own order as far as both allow, otherwise by time."""
+    shared, out = set(ours) & set(theirs), dict[_Key, None]()
+    i = j = 0
+    while i < len(ours) and j < len(theirs):
+        a, b = ours[i], theirs[j]
+        alone = a not in shared, b not in shared
+        take = a if alone == (False, False) or (alone[0] and (not alone[1] or a[0] <= b[0])) else b
+        out[take] = None
+        while i < len(ours) and ours[i] in out:  # whatever is there already keeps its place
+            i += 1
+        while j < len(theirs) and theirs[j] in out:
+            j += 1
+    return list(out | dict.fromkeys([*ours[i:], *theirs[j:]]))

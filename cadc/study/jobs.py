@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cadc.errors import JobError
-from cadc.study.config import StudyConfig
+from cadc.study.config import StudyConfig, joined_signals
 from cadc.study.registry import Registry
 
 
@@ -75,7 +75,11 @@ _CHOICE = ("samples_per_unit", "near_samples")
 
 
 def _joins(config: StudyConfig) -> bool:
-    return "embedding" in config.nearness
+    return bool(joined_signals(config))
+
+
+def _embeds(config: StudyConfig) -> bool:
+    return "embedding" in joined_signals(config)
 
 
 JOBS: Registry[Job] = Registry("job", (
@@ -108,15 +112,16 @@ JOBS: Registry[Job] = Registry("job", (
         volatile=("*.json", "batch.lock")),
     Job(name="scores", about="puts the shards together into columns", run="cadc.scores.compaction:run_scores",
         after=("ingest", "warmup", "targets", "attribute"), settings=("grounded", "best_rows", "landmarks", "seed"),
+        cost="cadc.estimate.costs:scores",
         names=(("held-out/*.npy", "a column of held-out predictions"), ("*.npy", "a column of the scores"),
                ("scores.json", "the names of the target units"), ("failed.json", "the rows that were left out"),
                ("attribute.json", "the report on attribution")),
         volatile=("attribute.json",)),
     Job(name="embedding", about="one forward of the untrained base over pool and target",
         run="cadc.signals.embedding:run_embedding", after=("ingest",), files=("model",), settings=_MODEL,
-        wanted=_joins, cost="cadc.estimate.costs:embedding", names=(("*.npy", "embeddings of the untrained base"),)),
-    Job(name="near", about="joins gradients and embedding into near(z, s)", run="cadc.signals.joined:run_near",
-        after=("scores", "embedding"), settings=("near_q", "nearness"), wanted=_joins,
+        wanted=_embeds, cost="cadc.estimate.costs:embedding", names=(("*.npy", "embeddings of the untrained base"),)),
+    Job(name="near", about="joins gradients and other signals into near(z, s)", run="cadc.signals.joined:run_near",
+        after=("scores", "embedding"), settings=("near_q", "nearness"), wanted=_joins, cost="cadc.estimate.costs:near",
         names=(("*.npy", "a column of the joined nearness"),)),
     Job(name="out_of_fold", about="finds rows that look wrong", run="cadc.signals.out_of_fold:run_out_of_fold",
         after=("ingest", "scores", "near"), files=("model",), parallel=True, cost="cadc.estimate.costs:out_of_fold",

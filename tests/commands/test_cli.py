@@ -13,7 +13,8 @@ import pytest
 from cadc.cli import COMMANDS, main, parser
 from cadc.commands import choices
 from cadc.jobs import control as jobs
-from cadc.study import Study, StudyConfig
+from cadc.study import JOBS, Study, StudyConfig
+from cadc.study.jobs import core_jobs
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -24,9 +25,10 @@ LINES = {
                                                       "preset": "studio"},
     "new mine --pool p --target t --images i --unit-column task --model m --preset paper": {"preset": "paper"},
     "new mine --pool p --target t --set a=1 b=2 --set c=3": {"set": ["a=1", "b=2", "c=3"]},
-    "run mine": {"until": None, "workers": None, "engine": "local", "address": "", "detach": False, "again": None},
+    "run mine": {"until": "", "workers": None, "engine": "local", "address": "", "detach": False, "again": ""},
     "run mine --until targets": {"until": "targets"},
     "run mine --until evaluate --workers 4": {"until": "evaluate", "workers": 4},
+    "run mine --until crossfit": {"until": "out_of_fold"},
     "run mine --engine ray --address auto --detach": {"engine": "ray", "address": "auto", "detach": True},
     "run mine --again warmup": {"again": "warmup"},
     "shards mine": {"part": "1/1", "workers": None},
@@ -72,8 +74,8 @@ def test_a_command_line_means_what_it_meant(line):
 
 
 @pytest.mark.parametrize("line", ["", "nothing", "run", "new mine --pool p", "new mine --pool p --target t --preset x",
-                                  "run mine --until nothing", "run mine --engine slurm", "run mine --again nothing",
-                                  "export mine", "export mine --out d --format csv", "app --port many"])
+                                  "run mine --engine slurm", "export mine", "export mine --out d --format csv",
+                                  "app --port many"])
 def test_a_command_line_that_means_nothing_is_refused(line, capsys):
     with pytest.raises(SystemExit) as ended:
         main(shlex.split(line))
@@ -98,27 +100,26 @@ def test_every_command_is_tried_and_listed(capsys):
 
 
 def test_choices_are_those_of_the_tables(capsys):
+    from cadc.curation import PRESETS
     from cadc.export import FORMATS
     from cadc.jobs.engines import ENGINES
-    from cadc.study import PRESETS
 
-    for command, wanted in (("new", PRESETS), ("export", FORMATS), ("run", jobs.JOBS), ("run", ENGINES)):
+    for command, wanted in (("new", PRESETS), ("export", FORMATS), ("run", JOBS), ("run", ENGINES)):
         with pytest.raises(SystemExit):
             main([command, "--help"])
         said = capsys.readouterr().out
         assert all(name in said for name in wanted)
-    assert choices.jobs() == tuple(jobs.JOBS)
+    assert choices.jobs() == tuple(JOBS) and choices.until() == core_jobs()[-1]
 
 
-@pytest.mark.parametrize("arguments, last", [([], jobs.CORE_JOBS[-1]), (["--until", "warmup"], "warmup"),
-                                             (["--again", "warmup"], jobs.CORE_JOBS[-1]),
-                                             (["--again", "evaluate"], "evaluate"),
-                                             (["--again", "warmup", "--until", "targets"], "targets")])
-def test_a_run_ends_where_it_should(arguments, last, study, monkeypatch):
-    asked = []
-    monkeypatch.setattr(jobs, "start", lambda study, until, **more: asked.append((until, more.get("again"))))
+@pytest.mark.parametrize("arguments, asked", [
+    ([], ("", "")), (["--until", "warmup"], ("warmup", "")), (["--again", "crossfit"], ("", "out_of_fold")),
+    (["--again", "warmup", "--until", "targets"], ("targets", "warmup"))])
+def test_a_run_asks_for_what_was_said(arguments, asked, study, monkeypatch):
+    found = []
+    monkeypatch.setattr(jobs, "start", lambda study, until, *, again, engine: found.append((until, again)))
     assert main(["run", "mine", "--detach", *arguments]) == 0
-    assert asked == [(last, arguments[1] if "--again" in arguments else None)]
+    assert found == [asked]
 
 
 @pytest.fixture
@@ -138,6 +139,8 @@ def test_errors_are_one_line_and_code_2(refused, study, tmp_path):
     assert "expected key=value" in refused("new", "x", "--pool", "p", "--target", "t", "--model", "m", "--set", "seed")
     assert "unknown setting 'sed'" in refused("new", "x", "--pool", "p", "--target", "t", "--model", "m", "--set",
                                               "sed=1")
+    assert "unknown job 'nothing'. Jobs: ingest" in refused("run", "mine", "--until", "nothing")
+    assert "unknown job 'nothing'" in refused("run", "mine", "--again", "nothing")
     assert "would end before attribute" in refused("run", "mine", "--again", "attribute", "--until", "warmup")
     assert "a100-80g" in refused("estimate", "mine", "--device", "abacus")
     (tmp_path / "a.json").mkdir()
@@ -168,7 +171,8 @@ def test_new_list_and_status_agree(study, tmp_path, capsys):
         ["mine", study.identity, "studio", "ingest", "waiting"], ["other", made.identity, "paper", "ingest", "waiting"]]
     assert main(["status", "other", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["identity"] == made.identity and [job["job"] for job in told["jobs"]] == list(jobs.JOBS)
+    assert told["identity"] == made.identity
+    assert [job["job"] for job in told["jobs"]] == [*core_jobs(made.config), "evaluate"]
 
 
 # ---- remove ----------------------------------------------------------------------------------------------------------
@@ -180,8 +184,8 @@ def test_remove_asks_nobody_and_removes_nothing_without_a_terminal(study, refuse
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
 def test_remove_at_a_terminal_names_what_goes_and_takes_no_for_an_answer(study):
-    (study.folder / "warmup").mkdir()
-    (study.folder / "warmup" / "big.bin").write_bytes(bytes(3 << 20))
+    (study.folder / "exports").mkdir()
+    (study.folder / "exports" / "big.bin").write_bytes(bytes(3 << 20))
     here, there = os.openpty()
     process = subprocess.Popen([sys.executable, "-m", "cadc", "remove", "mine"], cwd=ROOT, stdin=there,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -191,7 +195,7 @@ def test_remove_at_a_terminal_names_what_goes_and_takes_no_for_an_answer(study):
     os.close(there)
     assert process.returncode == 1, complaint
     first, largest, *_ = said.splitlines()
-    assert "3.0 MB" in first and str(study.folder) in first and largest.split() == ["warmup", "3.0", "MB"]
+    assert "3.0 MB" in first and largest.split() == [f"studies/{study.identity}", "3.0", "MB"]
     assert "for good?" in said and "nothing was removed" in said and (study.folder / "study.json").exists()
 
 
@@ -199,6 +203,28 @@ def test_a_study_at_work_is_not_removed(study, refused):
     with jobs.worker_lock(study):
         assert "cancel mine" in refused("remove", "mine", "--yes")
     assert (study.folder / "study.json").exists()
+
+
+def test_remove_takes_the_study_and_leaves_the_others(study, tmp_path, capsys):
+    assert main(["new", "other", "--pool", study.config.pool, "--target", study.config.target, "--model", "none",
+                 "--set", "seed=3"]) == 0
+    assert main(["remove", "mine", "--yes"]) == 0
+    assert "removed the name mine" in capsys.readouterr().out
+    assert Study.names() == ["other"] and not study.folder.exists()
+
+
+def test_verify_names_what_is_damaged(study, capsys):
+    from cadc.data import run_ingest
+    from cadc.study.progress import Silent
+
+    run_ingest(study, Silent())
+    assert main(["verify", "mine"]) == 0
+    assert "every file is as it was written" in capsys.readouterr().out
+    path = study.samples_file("pool")
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    assert main(["verify", "mine"]) == 1
+    said = capsys.readouterr().out
+    assert "ingest" in said and "the samples of the pool has other bytes" in said and "1 damaged" in said
 
 
 # ---- pipes -----------------------------------------------------------------------------------------------------------

@@ -10,8 +10,14 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from cadc.cli import COMMANDS
+from cadc.curation import PRESETS
+from cadc.discovery.clusterers import CLUSTERERS
 from cadc.estimate.devices import DEVICES
+from cadc.evaluation.arms import ARMS
+from cadc.export.formats import FORMATS
 from cadc.scores.columns import COLUMNS
+from cadc.signals import SIGNALS
 from cadc.study import StudyConfig
 from cadc.study.jobs import JOBS, Job
 from cadc.study.meanings import meanings
@@ -24,10 +30,16 @@ INPUTS = {"pool": "pool", "images": "pool", "target": "target", "model": "model"
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """A Markdown table; a bar in a cell is escaped."""
+    """A Markdown table; a cell shows bars and tags as they are."""
     lines = [list(heads)]
-    lines += [["---"] * len(lines[0]), *([str(cell).replace("|", r"\|") for cell in row] for row in rows)]
+    lines += [["---"] * len(lines[0]), *([_cell(str(cell)) for cell in row] for row in rows)]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def _cell(text: str) -> str:
+    """Between backticks nothing but a bar needs care."""
+    parts = text.replace("|", r"\|").split("`")
+    return "`".join(part if number % 2 else part.replace("<", "&lt;") for number, part in enumerate(parts))
 
 
 def entries(registry: Mapping[str, Named], heading: str) -> str:
@@ -62,7 +74,24 @@ def devices() -> str:
                  ((f"`{name}`", d.name, f"{d.tflops:g}", f"{d.memory_gb:g}") for name, d in DEVICES.items()))
 
 
-TABLES: dict[str, Callable[[], str]] = {"settings": settings, "jobs": jobs, "columns": columns, "devices": devices}
+def commands() -> str:
+    """Every command with an example."""
+    return table(("command", "what it does", "example"),
+                 ((f"`{c.name}`", c.about, f"`cadc {c.example}`") for c in COMMANDS.values()))
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "clusterers": lambda: entries(CLUSTERERS, "method"),
+    "arms": lambda: entries(ARMS, "arm"),
+    "columns": columns,
+    "commands": commands,
+    "devices": devices,
+    "formats": lambda: entries(FORMATS, "format"),
+    "jobs": jobs,
+    "presets": lambda: entries(PRESETS, "preset"),
+    "settings": settings,
+    "signals": lambda: entries(SIGNALS, "signal"),
+}
 
 
 def _default(field: dataclasses.Field) -> str:

@@ -23,8 +23,8 @@ def _resolve(name: str) -> tuple[ModuleType, list[object]]:
     place, _, attributes = name.partition(":")
     try:
         module = importlib.import_module(f"cadc.{place}")
-    except ModuleNotFoundError as error:
-        raise LookupError(f"there is no module cadc.{place}") from error
+    except ImportError as error:
+        raise LookupError(f"cadc.{place} cannot be imported ({error})") from error
     chain: list[object] = [module]
     for part in attributes.split("."):
         if not hasattr(chain[-1], part):

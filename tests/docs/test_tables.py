@@ -36,8 +36,8 @@ def test_every_setting_says_what_it_means():
 def test_a_registry_is_a_table_and_a_plugin_a_line_more():
     toys = Registry("toy", [Toy("a", "the first")])
     before = entries(toys, "toy")
-    toys.add(Toy("b", "this | that"))
-    assert entries(toys, "toy") == before + "| `b` | this \\| that |\n"
+    toys.add(Toy("b", "this | <that> or `<this>`"))
+    assert entries(toys, "toy") == before + "| `b` | this \\| &lt;that> or `<this>` |\n"
 
 
 def test_a_block_is_replaced_and_the_text_around_it_stays():

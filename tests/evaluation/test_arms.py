@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -55,3 +57,8 @@ def test_settings_survive_json_and_refuse_nonsense():
     assert EvaluationSettings(epochs=2, batch=10, equal="epochs").steps_for(900, 100) == 180
     with pytest.raises(DataError, match="equal"):
         EvaluationSettings(equal="epochs")
+
+
+def test_every_arm_is_documented():
+    text = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text()
+    assert [name for name in ARMS if f"`{name}`" not in text] == []

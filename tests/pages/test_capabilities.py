@@ -1,6 +1,6 @@
 """The Capabilities page: every gesture is one decision, follows at once, survives, and can be taken back."""
 
-from cadc.store import Store
+from cadc.curation.workbench import open_workbench
 from cadc.study.decisions import latest, read_decisions
 
 
@@ -24,7 +24,7 @@ def test_empty_cache_points_to_the_data_page(empty_cache, open_page):
 
 
 def test_study_without_scores_says_what_is_missing(study, open_page):
-    (study.scores_folder / "scores.json").unlink()
+    study.result("scores").reopen()
     assert "Trajectories" in open_page("3_capabilities").info[0].value
 
 
@@ -47,7 +47,7 @@ def test_units_moved_together_form_a_new_capability_and_one_undo_takes_them_back
     page = open_page("3_capabilities", study="trial")
     before = unit_rows(page)["name"].to_dict()
     chosen = list(before)[:2]
-    page.multiselect(key="selected-units").set_value(chosen)
+    page.multiselect(key=f"selected-{study.identity}").set_value(chosen)
     next(s for s in page.selectbox if s.label == "Move them to").set_value("new")
     page.run()
     pressed(page, "Move")
@@ -63,7 +63,7 @@ def test_units_moved_together_form_a_new_capability_and_one_undo_takes_them_back
 def test_number_of_selected_units_is_said(study, open_page):
     page = open_page("3_capabilities", study="trial")
     units = list(unit_rows(page).index)
-    page.multiselect(key="selected-units").set_value(units[2:4]).run()
+    page.multiselect(key=f"selected-{study.identity}").set_value(units[2:4]).run()
     assert any(t.value.startswith("2 of 8 units selected") for t in page.text)
 
 
@@ -95,15 +95,36 @@ def test_every_kind_of_evidence_opens(study, open_page):
     assert set(page.dataframe[-1].value["rival"]) == {"answer format", "question words", "pictures"}
 
 
-def test_labels_in_the_database_follow_each_act(study, open_page):
+def test_unit_that_is_moved_nowhere_is_unassigned(study, open_page):
     page = open_page("3_capabilities", study="trial")
     unit = unit_rows(page).index[0]
-    page.multiselect(key="selected-units").set_value([unit])
+    page.multiselect(key=f"selected-{study.identity}").set_value([unit])
     next(s for s in page.selectbox if s.label == "Move them to").set_value("nowhere")
     page.run()
     pressed(page, "Move")
     assert unit_rows(page)["name"][unit] == "unassigned"
-    assert Store(study.folder.parent.parent).labels(study)[unit] is None
+    assert open_workbench(study).capabilities.unassigned == (unit,)
+
+
+def test_name_that_only_blanks_tell_apart_is_typed_twice_without_harm(study, open_page):
+    page = open_page("3_capabilities", study="trial")
+    for _ in range(2):
+        next(t for t in page.text_input if t.label.startswith("Name of c1 ")).set_value(" c1 ").run()
+        assert not page.exception and fields(page)["Name of c1"].strip() == "c1"
+
+
+def test_stability_is_computed_when_asked_for_and_then_shown(study, open_page):
+    page = open_page("3_capabilities", study="trial")
+    page.session_state["evidence"] = "Stability"
+    page.run()
+    assert not page.metric
+    pressed(page, "Test the stability")
+    assert [m.label for m in page.metric][0] == "mean adjusted Rand index"
+    page.session_state["evidence"] = "Similarity"
+    page.run()
+    page.session_state["evidence"] = "Stability"
+    page.run()
+    assert page.metric, "what was computed stays"
 
 
 def test_hdbscan_is_an_alternative_of_equal_rank(study, open_page):

@@ -2,10 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from cadc.curation.workbench import open_workbench
-from cadc.study import Study
+from cadc.jobs.control import JobStatus, write_status
+from cadc.scores import columns
+from cadc.study import Study, write_array
 from cadc.study.decisions import latest, read_decisions
 
 
@@ -129,11 +132,39 @@ def test_an_export_that_cannot_be_written_is_one_message(study, page, tmp_path):
 
 
 def test_without_a_capability_it_says_what_to_do(study, open_page):
-    from pages import _ui
+    from pages._parts.shell import open_store
 
-    store = _ui.open_store()
+    store = open_store()
     store.load_study(study)
     for unit in open_workbench(Study.open("trial")).scores.units:
         store.decide(study, "move", {"unit": unit, "to": None})
     page = open_page("5_curriculum", study="trial")
     assert any("There is no capability yet" in i.value for i in page.info)
+
+
+def chosen(page) -> list[int]:
+    """Pool rows on the first page of the table."""
+    return next(f.value for f in page.dataframe if "serves" in f.value)["index"].tolist()
+
+
+def test_scores_that_are_written_while_the_page_is_open_are_followed_without_a_restart(study, page):
+    before = chosen(page)
+    result = study.result("scores")  # made anew while the page is open
+    result.reopen()
+    for name in ("near", "best_index", "best_value"):
+        path = result.folder / columns.file_of(f"{name}.gradients")
+        write_array(path, np.ascontiguousarray(np.load(path)[::-1]))
+    result.finish()
+    page.run()
+    expected = open_workbench(study).curriculum.rows["index"].tolist()
+    assert not page.exception and chosen(page) == expected != before
+
+
+def test_scores_of_a_job_that_has_not_ended_are_not_shown(study, open_page):
+    study.result("scores").reopen()
+    write_status(study, JobStatus(job="scores", state="queued"))
+    page = open_page("5_curriculum", study="trial")
+    assert any("they are not computed yet" in i.value for i in page.info) and not page.slider
+    study.result("scores").finish()
+    page.run()
+    assert page.slider

@@ -51,9 +51,9 @@ def test_it_says_what_is_missing_on_an_empty_cache(empty_cache, open_page):
 
 
 def test_a_renamed_capability_is_followed_at_once(study, open_page):
-    from pages import _ui
+    from pages._parts.shell import open_store
 
-    store = _ui.open_store()
+    store = open_store()
     store.load_study(study)
     store.decide(study, "rename", {"capability": "c1", "name": "読むこと *x*"})
     page = open_page("4_influence", study="trial")
@@ -61,12 +61,12 @@ def test_a_renamed_capability_is_followed_at_once(study, open_page):
 
 
 def test_a_choice_that_is_gone_is_let_go(study, open_page):
-    from pages import _ui
+    from pages._parts.shell import open_store
 
     page = open_page("4_influence", study="trial")
     page.selectbox(key="to").set_value("c1").run()
     assert "→ c1: " in shown(page)
-    _ui.open_store().decide(study, "rename", {"capability": "c1", "name": "another name"})
+    open_store().decide(study, "rename", {"capability": "c1", "name": "another name"})
     page.run()
     assert not page.exception and page.selectbox(key="to").value in (None, "another name")
     assert "c1" not in shown(page)

@@ -1,4 +1,4 @@
-"""Capabilities page: the map of target units, its similarity, and what speaks for and against it. Pure.
+"""Capabilities page: the map of target units, its similarity, and how the number of capabilities hangs on the settings.
 
 M target units, K capabilities. A capability's id gives its colour and mark ('' is unassigned), its name is shown.
 """
@@ -9,45 +9,17 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from cadc.views.figures.palette import UNASSIGNED_NAME, colour, place, plain, symbol
+from cadc.views.palette import UNASSIGNED, colour, place, plain, symbol
 
 LABELLED = 26
 """Up to this many units carry their name on the map; more would overlap."""
-GREY = "#8A8F98"
-
-
-def unit_table(units: pd.DataFrame, similar: np.ndarray, of_unit: Sequence[int], ids: Sequence[str],
-               names: Sequence[str]) -> pd.DataFrame:
-    """One line per unit: position, unit, capability (id), name, answer_format, samples, own, other, other_name.
-
-    units: columns unit, answer_format, samples, in the order of similar [M, M]; own: mean S with the other units of its
-    capability (nan when it has none); other: the largest mean S with another capability, and which.
-    """
-    labels, count = np.asarray(of_unit), len(ids)
-    means = np.full((len(labels), count), np.nan)
-    for k in range(count):
-        members = labels == k
-        total, size = similar[:, members].sum(1), members.sum() - members.astype(int)
-        means[:, k] = np.divide(total - np.where(members, np.diag(similar), 0), size,
-                                out=np.full(len(labels), np.nan), where=size > 0)
-    own = np.array([means[m, k] if k >= 0 else np.nan for m, k in enumerate(labels)])
-    apart = means.copy()
-    apart[np.arange(len(labels))[labels >= 0], labels[labels >= 0]] = np.nan
-    best = np.where(np.isnan(apart), -np.inf, apart).argmax(1) if count else np.zeros(len(labels), int)
-    other = apart[np.arange(len(labels)), best] if count else np.full(len(labels), np.nan)
-    return pd.DataFrame({
-        "position": np.arange(len(labels)), "unit": units["unit"].to_numpy(),
-        "capability": [ids[k] if k >= 0 else "" for k in labels],
-        "name": [names[k] if k >= 0 else UNASSIGNED_NAME for k in labels],
-        "answer_format": units["answer_format"].to_numpy(), "samples": units["samples"].to_numpy(), "own": own,
-        "other": other, "other_name": [names[k] if np.isfinite(o) else "" for k, o in zip(best, other, strict=True)]})
 
 
 def unit_map(table: pd.DataFrame, spots: np.ndarray, selected: Sequence[str] = ()) -> go.Figure:
     """Scatter of the units at spots [M, 2], a colour and mark per capability, its name at its centroid.
 
-    table: as in `unit_table`; selected: units drawn at full strength, the others faint. A point's customdata is its
-    position.
+    table: as in `cadc.views.capabilities.unit_table`; selected: units drawn at full strength, the others faint. A
+    point's customdata is its position.
     """
     figure = go.Figure()
     chosen = set(selected)
@@ -57,7 +29,7 @@ def unit_map(table: pd.DataFrame, spots: np.ndarray, selected: Sequence[str] = (
             x=spots[rows, 0], y=spots[rows, 1], name=plain(part["name"].iloc[0], 30), customdata=rows.tolist(),
             mode="markers+text" if len(table) <= LABELLED else "markers",
             text=[plain(u, 22) for u in part["unit"]], textposition="bottom center",
-            textfont={"size": 9.5, "color": GREY},
+            textfont={"size": 9.5, "color": UNASSIGNED},
             hovertext=[f"{plain(u)}<br>{plain(n)} · answers: {plain(f)} · {s} samples" for u, n, f, s in zip(
                 part["unit"], part["name"], part["answer_format"], part["samples"], strict=True)],
             hoverinfo="text",
@@ -123,12 +95,3 @@ def grid(sweep: pd.DataFrame, value: str, tau: float | None, gamma: float | None
                          xaxis={"title": "similarity threshold τ", "type": "category"},
                          yaxis={"title": "resolution γ", "type": "category"})
     return figure
-
-
-def taus(similar: np.ndarray, count: int = 12) -> np.ndarray:
-    """Thresholds for the sweep: quantiles of the off-diagonal similarities that are positive, rounded down to 1e-3."""
-    values = similar[np.triu_indices(len(similar), 1)]
-    values = values[values > 0]
-    if not len(values):
-        return np.array([0.0])
-    return np.unique(np.floor(np.quantile(values, np.linspace(0.02, 0.97, count)) * 1000) / 1000)

@@ -1,4 +1,4 @@
-"""Data page: what is in the pool and in the target. Pure: counts and DataFrames in, plotly figures out."""
+"""Data page: what is in the pool and in the target. Counts and tables in, figures out."""
 
 from collections.abc import Mapping
 
@@ -6,21 +6,16 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from cadc.views.figures.palette import plain
-
-POOL, TARGET = "#56789A", "#C98A2B"
-"""Pool and target: two tones that no capability has."""
-FORMATS = ("yes/no", "letter", "number", "word", "phrase", "text")
+from cadc.views.palette import POOL, TARGET, plain
 
 
-def formats(pool: Mapping[str, int], target: Mapping[str, int]) -> go.Figure:
-    """Bars: share of rows per answer format, pool beside target; counts in the hover."""
-    names = [*(f for f in FORMATS if f in pool or f in target), *sorted((set(pool) | set(target)) - set(FORMATS))]
+def formats(table: pd.DataFrame) -> go.Figure:
+    """Bars: share of rows per answer format, pool beside target; counts in the hover (`views.data.format_table`)."""
     figure = go.Figure()
-    for name, counts, colour in (("pool", pool, POOL), ("target", target, TARGET)):
-        total = max(1, sum(counts.values()))
-        figure.add_bar(name=name, x=[plain(n) for n in names], y=[counts.get(n, 0) / total for n in names],
-                       customdata=[counts.get(n, 0) for n in names], marker_color=colour,
+    for name, colour in (("pool", POOL), ("target", TARGET)):
+        counts = table[name]
+        figure.add_bar(name=name, x=[plain(n) for n in table["answer_format"]], y=counts / max(1, counts.sum()),
+                       customdata=counts, marker_color=colour,
                        hovertemplate="%{x}: %{customdata:,} rows, %{y:.1%}<extra>" + name + "</extra>")
     figure.update_layout(barmode="group", height=300, margin={"l": 10, "r": 10, "t": 10, "b": 10},
                          yaxis={"tickformat": ".0%", "title": "share of rows"},

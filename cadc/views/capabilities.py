@@ -1,0 +1,125 @@
+"""Capabilities page: the target units, how they are grouped, and how alike they are.
+
+M target units, K capabilities. A capability's id gives its colour and mark ('' is unassigned), its name is shown.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cadc.curation.workbench import Workbench
+from cadc.discovery import Capabilities, DiscoverySettings, Partition, layout, layout_method
+from cadc.views.palette import UNASSIGNED_NAME, mark
+
+NEW, NOWHERE = "new", "nowhere"
+"""Where a unit can go besides the capabilities that are there."""
+LAYOUTS = {"umap": "UMAP", "mds": "classical scaling (too few units for UMAP)"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CapabilitiesView:
+    """The map of one study as the decisions in force have it."""
+
+    found: Capabilities
+    table: pd.DataFrame
+    """One line per unit (`unit_table`)."""
+    similarity: np.ndarray
+    """S, float64 [M, M]."""
+    partition: Partition
+    """Communities as found, before anything was named or moved."""
+    discovery: DiscoverySettings
+    has_grounded: bool
+    """Whether grounded target gradients were computed."""
+    revision: str
+    """Changes with every decision: widgets that show what is in force carry it in their keys."""
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """M names."""
+        return self.found.units
+
+    def called(self, capability: str) -> str:
+        """Plain name of a capability in a list of choices."""
+        special = {NEW: "a new capability", NOWHERE: f"{mark(None)} {UNASSIGNED_NAME}"}
+        return special.get(capability) or f"{mark(capability)} {self.found.name_of(capability)}"
+
+    def moves(self, chosen: Sequence[str], to: str) -> list[dict[str, str | None]]:
+        """Payloads of the `move` decisions that bring these units to a capability, `NEW` or `NOWHERE`."""
+        # The first unit opens a new capability, the others follow it there.
+        goals = [{NEW: f"c{self.found.issued + 1}" if i else NEW, NOWHERE: None}.get(to, to)
+                 for i in range(len(chosen))]
+        return [{"unit": unit, "to": goal} for unit, goal in zip(chosen, goals, strict=True)]
+
+    def selected_note(self, chosen: Sequence[str]) -> str:
+        """How many units are chosen, and where they are now."""
+        inside = self.table[self.table["unit"].isin(chosen)]["name"].value_counts()
+        return f"{len(chosen)} of {len(self.units)} units selected" + "".join(
+            f" · {rows} in {name}" for name, rows in inside.items())
+
+    @property
+    def in_force(self) -> str:
+        """The settings that the map was found with."""
+        part = self.partition
+        settings = f"τ {part.tau:.3f}, γ {part.gamma:g}" if part.method == "leiden" else (
+            f"smallest group {part.min_size}")
+        return f"in force: {part.method}, {settings}, modularity {part.modularity:.2f}"
+
+    @property
+    def map_note(self) -> str:
+        """What the map shows."""
+        count = len(self.table)
+        return (f"drawn {count:,} of {count:,} units · {LAYOUTS[layout_method(len(self.units))]}, "
+                f"{self.discovery.signal} gradients · near means similar; distances between far groups mean little")
+
+
+def capabilities_view(bench: Workbench, units: pd.DataFrame, decisions: int) -> CapabilitiesView:
+    """units: target units (`Store.units`); decisions: how many the log holds, undone ones included."""
+    found, scores = bench.capabilities, bench.scores
+    known = units.set_index("unit").reindex(scores.units).reset_index()
+    return CapabilitiesView(found=found, similarity=bench.similarity, partition=bench.partition,
+                            discovery=bench.discovery, has_grounded=scores.has_grounded,
+                            table=unit_table(known, bench.similarity, found.of_unit, found.ids, found.names),
+                            revision=f"{decisions}-{len(bench.events)}")
+
+
+def map_places(similar: np.ndarray) -> np.ndarray:
+    """Places of the units on the map, float64 [M, 2]; the first one after an installation takes half a minute."""
+    return layout(similar)
+
+
+def unit_table(units: pd.DataFrame, similar: np.ndarray, of_unit: Sequence[int], ids: Sequence[str],
+               names: Sequence[str]) -> pd.DataFrame:
+    """One line per unit: position, unit, capability (id), name, answer_format, samples, own, other, other_name.
+
+    units: columns unit, answer_format, samples, in the order of similar [M, M]; own: mean S with the other units of its
+    capability (nan when it has none); other: the largest mean S with another capability, and which.
+    """
+    labels, count = np.asarray(of_unit), len(ids)
+    means = np.full((len(labels), count), np.nan)
+    for k in range(count):
+        members = labels == k
+        total, size = similar[:, members].sum(1), members.sum() - members.astype(int)
+        means[:, k] = np.divide(total - np.where(members, np.diag(similar), 0), size,
+                                out=np.full(len(labels), np.nan), where=size > 0)
+    own = np.array([means[m, k] if k >= 0 else np.nan for m, k in enumerate(labels)])
+    apart = means.copy()
+    apart[np.arange(len(labels))[labels >= 0], labels[labels >= 0]] = np.nan
+    best = np.where(np.isnan(apart), -np.inf, apart).argmax(1) if count else np.zeros(len(labels), int)
+    other = apart[np.arange(len(labels)), best] if count else np.full(len(labels), np.nan)
+    return pd.DataFrame({
+        "position": np.arange(len(labels)), "unit": units["unit"].to_numpy(),
+        "capability": [ids[k] if k >= 0 else "" for k in labels],
+        "name": [names[k] if k >= 0 else UNASSIGNED_NAME for k in labels],
+        "answer_format": units["answer_format"].to_numpy(), "samples": units["samples"].to_numpy(), "own": own,
+        "other": other, "other_name": [names[k] if np.isfinite(o) else "" for k, o in zip(best, other, strict=True)]})
+
+
+def taus(similar: np.ndarray, count: int = 12) -> np.ndarray:
+    """Thresholds for the sweep: quantiles of the off-diagonal similarities that are positive, rounded down to 1e-3."""
+    values = similar[np.triu_indices(len(similar), 1)]
+    values = values[values > 0]
+    if not len(values):
+        return np.array([0.0])
+    return np.unique(np.floor(np.quantile(values, np.linspace(0.02, 0.97, count)) * 1000) / 1000)

@@ -1,0 +1,159 @@
+"""Curriculum page: what a draft gives, beside what is saved, and what the chosen rows are made of.
+
+K capabilities. A capability is named by its label.
+"""
+
+import dataclasses
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cadc.curation import CurationSettings, Curriculum, curate
+from cadc.curation.workbench import Workbench, with_settings
+from cadc.views import rows
+from cadc.views.palette import colours
+from cadc.views.words import drawn
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class CurriculumView:
+    """A draft of one study and the curriculum it gives."""
+
+    bench: Workbench
+    """With the saved settings."""
+    draft: CurationSettings
+    now: Curriculum
+    """What the draft gives."""
+    saved: Curriculum
+    """What the saved settings give."""
+    names: list[str]
+    colours: dict[str, str]
+    """Of each capability, by name."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether the draft differs from what is saved."""
+        return self.draft != self.bench.settings
+
+    @property
+    def sentences(self) -> list[str]:
+        """What a person should know about the draft."""
+        correlation = self.bench.held_out(self.draft.preset)
+        note = rows.measured_note(self.bench.scores.measured, correlation, self.names)
+        return [*self.now.report["sentences"], *filter(None, [note])]
+
+    @property
+    def overlap_note(self) -> str:
+        """How many rows differ from the saved curriculum."""
+        shared = overlap(self.saved.rows["position"], self.now.rows["position"])
+        return f"{shared['kept']:,} rows stay, {shared['added']:,} come in, {shared['dropped']:,} go out"
+
+    def mixture(self) -> pd.DataFrame:
+        """stage, capability, rows of the draft."""
+        return mixture_table(self.now.rows)
+
+    def budgets(self) -> pd.DataFrame:
+        """capability, saved, now, change."""
+        return budget_table(*(rows_by_capability(c.budgets) for c in (self.saved, self.now)))
+
+    def chosen(self, stage: int | None) -> pd.DataFrame:
+        """Chosen rows in training order, of one stage or of all."""
+        return self.now.rows if stage is None else self.now.rows[self.now.rows["stage"] == stage]
+
+    def row_page(self, part: pd.DataFrame) -> pd.DataFrame:
+        """Some chosen rows as `rows.row_table` has them, with their position."""
+        bench, positions = self.bench, part["position"].to_numpy()
+        known = bench.table.iloc[positions].reset_index(drop=True).assign(
+            **{c: part[c].to_numpy() for c in ("stage", "self_influence", "loss", "reason", "measured", "position")})
+        influence = bench.influence_by(self.draft.preset, signal=self.draft.signal, scale=self.draft.scale)
+        serves = rows.serves_table(part.rename(columns={"target_value": "value"}), bench.targets, positions)
+        return rows.row_table(known, part["name"], influence[positions], self.names, serves)
+
+    def served(self, position: int) -> pd.DataFrame:
+        """Target questions that a row serves best: question, answer, unit, value."""
+        return rows.served_words(self.bench.served(np.array([position]), top=5), self.bench.targets)
+
+    def composition(self) -> pd.DataFrame:
+        """source, capability, rows of the chosen rows."""
+        chosen = self.bench.table.iloc[self.now.rows["position"]]
+        return composition_table(rows.source_labels(chosen["source"]), self.now.rows["name"])
+
+    def formats(self) -> pd.DataFrame:
+        """answer_format, pool, curriculum (shares), rows."""
+        chosen = self.bench.table.iloc[self.now.rows["position"]]
+        return format_table(self.bench.table["answer_format"], chosen["answer_format"])
+
+    @property
+    def composition_note(self) -> str:
+        """How many rows the composition is about."""
+        count = len(self.now.rows)
+        return drawn(count, count, f"chosen rows, beside {len(self.bench.table):,} rows of the pool")
+
+
+def curriculum_view(bench: Workbench, draft: CurationSettings, now: Curriculum, saved: Curriculum) -> CurriculumView:
+    """now, saved: `curriculum_of` the draft and of the saved settings."""
+    found = bench.capabilities
+    return CurriculumView(bench=bench, draft=draft, now=now, saved=saved, names=list(found.names),
+                          colours=colours(found.ids, found.names))
+
+
+def curriculum_of(bench: Workbench, settings: CurationSettings) -> Curriculum:
+    """The curriculum of a study's capabilities under these settings."""
+    return curate(bench.scores, bench.table, bench.capabilities, settings, targets=bench.targets,
+                  columns=bench.influence_columns)
+
+
+def draft_mark(bench: Workbench) -> str:
+    """The study and the saved settings that a draft starts from; a draft of another mark is no longer one."""
+    return json.dumps([bench.study.identity, bench.settings.to_dict()])
+
+
+def of_preset(bench: Workbench, draft: CurationSettings, preset: str) -> CurationSettings:
+    """The complete choices of another preset (METHOD §3); the draft's budget stays."""
+    start = dataclasses.replace(bench, columns=bench.influence_columns, settings_override=draft)
+    return with_settings(start, preset=preset).settings
+
+
+def budget_table(before: Mapping[str, int], now: Mapping[str, int]) -> pd.DataFrame:
+    """capability, saved, now, change: rows per capability in the last saved curriculum and in this one."""
+    names = list(dict.fromkeys([*now, *before]))
+    table = pd.DataFrame({"capability": names, "saved": [before.get(n, 0) for n in names],
+                          "now": [now.get(n, 0) for n in names]})
+    return table.assign(change=table["now"] - table["saved"])
+
+
+def rows_by_capability(budgets: pd.DataFrame) -> dict[str, int]:
+    """name → rows, of `Curriculum.budgets`."""
+    return dict(zip(budgets["name"], budgets["rows"].astype(int), strict=True))
+
+
+def overlap(before: Collection[int], now: Collection[int]) -> dict[str, int]:
+    """kept, added, dropped: how many different rows two curricula share and do not share."""
+    old, new = set(before), set(now)
+    return {"kept": len(old & new), "added": len(new - old), "dropped": len(old - new)}
+
+
+def mixture_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """stage, capability (by name), rows: what each stage of a curriculum (columns stage, name) is made of."""
+    table = rows.groupby(["stage", "name"], sort=False, observed=True).size().rename("rows").reset_index()
+    return table.rename(columns={"name": "capability"})
+
+
+def composition_table(source: Iterable[str], capability: Iterable[str]) -> pd.DataFrame:
+    """source, capability, rows: counted over the chosen rows (both sequences in their order), largest source first."""
+    frame = pd.DataFrame({"source": list(source), "capability": list(capability)})
+    counts = frame.groupby(["source", "capability"], sort=False).size().rename("rows").reset_index()
+    size = counts.groupby("source")["rows"].transform("sum")
+    order = counts.assign(size=size).sort_values(["size", "source", "rows"], ascending=[False, True, False])
+    return order.drop(columns="size").reset_index(drop=True)
+
+
+def format_table(pool: pd.Series, chosen: pd.Series) -> pd.DataFrame:
+    """answer_format, pool, curriculum (shares 0…1), rows: answer formats of the whole pool beside the chosen rows."""
+    counts = chosen.value_counts()
+    shares = pd.DataFrame({"pool": pool.value_counts(normalize=True), "curriculum": counts / max(len(chosen), 1)})
+    table = shares.fillna(0.0).sort_values("pool", ascending=False).rename_axis("answer_format").reset_index()
+    return table.assign(rows=table["answer_format"].map(counts).fillna(0).astype(int))

@@ -1,0 +1,104 @@
+"""Data page: what was read of pool and target, as counts and tables."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from cadc.data import check
+from cadc.data.answers import FORMATS as ANSWER_FORMATS
+
+CHECKED = 200
+"""Rows of a check that are listed with their reasons."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileView:
+    """What was read of one file."""
+
+    role: str
+    """`pool` or `target`."""
+    facts: dict[str, int]
+    """What is counted, in words."""
+    about: str
+    """File, format and number of rows."""
+    in_target: int
+    """Pool rows that are also in the target."""
+    sources: dict[str, int]
+    """Source → rows."""
+    formats: dict[str, int]
+    """Answer format → rows."""
+    kinds: dict[str, dict[str, int]]
+    """`set_aside` and `warnings`: reason → rows."""
+    lengths: pd.DataFrame
+    """part (question | answer), words, rows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataView:
+    """Pool and target of one study."""
+
+    pool: FileView
+    target: FileView
+    units: pd.DataFrame
+    """position, unit, samples, pictures, answer_format of each target unit."""
+
+    def file(self, role: str) -> FileView:
+        """`pool` or `target`."""
+        return self.pool if role == "pool" else self.target
+
+    @property
+    def sources(self) -> list[str]:
+        """All sources of both files, sorted."""
+        return sorted({*self.pool.sources, *self.target.sources})
+
+
+def data_view(report: Mapping[str, Any], units: pd.DataFrame, lengths: Mapping[str, pd.DataFrame]) -> DataView:
+    """report: what ingest found, per role; lengths: per role (`Store.report`, `Store.units`, `Store.lengths`)."""
+    pool, target = (file_view(role, report[role], lengths[role]) for role in ("pool", "target"))
+    return DataView(pool=pool, target=target, units=units)
+
+
+def file_view(role: str, found: Mapping[str, Any], lengths: pd.DataFrame) -> FileView:
+    """One file; found: its part of the report."""
+    facts = {"samples": found["accepted"], "set aside": found["set_aside_count"], "warnings": found["warnings_count"],
+             "without a picture": found["text_only"], "several pictures": found["several_pictures"],
+             "near-duplicates": found["duplicates"]}
+    if "also_in_target" in found:
+        facts["also in the target"] = found["also_in_target"]
+    return FileView(role=role, facts=facts, about=f"{found['file']}  ·  {found['format']}  ·  {found['rows']:,} rows",
+                    in_target=found.get("also_in_target", 0), sources=found["sources"],
+                    formats=found["answer_formats"], lengths=lengths,
+                    kinds={"set_aside": found["set_aside_kinds"], "warnings": found["warning_kinds"]})
+
+
+def reason_table(kinds: Mapping[str, int]) -> pd.DataFrame:
+    """reason, rows."""
+    return pd.DataFrame({"reason": list(kinds), "rows": list(kinds.values())})
+
+
+def format_table(pool: Mapping[str, int], target: Mapping[str, int]) -> pd.DataFrame:
+    """answer_format, pool, target (rows): every format of either, the known ones in their usual order."""
+    known = [name for name in ANSWER_FORMATS if name in pool or name in target]
+    names = [*known, *sorted((set(pool) | set(target)) - set(ANSWER_FORMATS))]
+    return pd.DataFrame({"answer_format": names, "pool": [pool.get(n, 0) for n in names],
+                         "target": [target.get(n, 0) for n in names]})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """What reading a file now would give."""
+
+    text: str
+    """Counts in words."""
+    set_aside: list[dict[str, Any]]
+    """The first rows that would not be used, and why."""
+
+
+def check_file(role: str, path: str, images: str, unit_column: str = "") -> Checked:
+    """Read a file now without keeping anything. Raises DataError."""
+    found = check(path, images, unit_column)
+    return Checked(text=f"{role}: {found['samples']:,} rows, {found['accepted']:,} usable, "
+                        f"{len(found['set_aside']):,} set aside, {len(found['warnings']):,} warnings",
+                   set_aside=found["set_aside"][:CHECKED])

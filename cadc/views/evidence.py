@@ -1,0 +1,103 @@
+"""Capabilities page, second half: what speaks for and against the map.
+
+M target units. Everything here is computed when asked for; pages remember it by the digest of the scores.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from cadc.curation.workbench import Workbench
+from cadc.discovery import Stability, hdbscan_umap, leiden, rivals, stability, sweep
+from cadc.discovery.partition import Partition
+from cadc.errors import DataError
+from cadc.views.capabilities import taus
+from cadc.views.pictures import opened_pictures
+
+log = logging.getLogger(__name__)
+
+FEATURES = 216
+"""Length of `rivals.picture_features`."""
+GAMMAS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
+ROUNDS = 20
+MANY = 60
+"""With more units than this the grid takes seconds and is only computed when asked for."""
+RIVALS = {"answer format": "units whose answers have one form", "question words": "units that use the same words",
+          "pictures": "units whose pictures look alike"}
+
+
+def grid_table(similar: np.ndarray) -> pd.DataFrame:
+    """tau, gamma, k, modularity over a grid of both settings; similar: S, float64 [M, M]."""
+    return sweep(similar, taus(similar), np.array(GAMMAS))
+
+
+StabilityKey = tuple[str, float | None, float | None, int | None, str]
+
+
+def stability_key(bench: Workbench) -> StabilityKey:
+    """What the stability of a map depends on besides the scores."""
+    part = bench.partition
+    return part.method, part.tau, part.gamma, part.min_size, bench.discovery.signal
+
+
+def stability_of(bench: Workbench) -> Stability:
+    """The map's method on target samples drawn again `ROUNDS` times."""
+    scores = bench.scores
+    return stability(scores.sample_gram, scores.sample_unit, scores.eta, _again(bench.partition), rounds=ROUNDS)
+
+
+def _again(part: Partition) -> Callable[[np.ndarray], Partition]:
+    """The method that made a partition, for another similarity."""
+    if part.method == "hdbscan":
+        return partial(hdbscan_umap, min_size=part.min_size or 2, seed=part.seed)
+    return partial(leiden, tau=part.tau or 0.0, gamma=part.gamma or 1.0, seed=part.seed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StabilityView:
+    """Stability in words."""
+
+    facts: dict[str, str]
+    note: str
+    """What a reader must know of the signal; '' where there is nothing."""
+
+
+def stability_view(found: Stability, signal: str) -> StabilityView:
+    """`signal` of the map: `plain` or `grounded`."""
+    return StabilityView(
+        facts={"mean adjusted Rand index": f"{found.mean_ari:.2f}",
+               "lowest … highest": f"{min(found.aris):.2f} … {max(found.aris):.2f}",
+               "K over the rounds": f"{min(found.ks)} … {max(found.ks)}"},
+        note="Computed from plain gradients of single samples: grounded ones exist for units only."
+        if signal == "grounded" else "")
+
+
+def rival_labels(bench: Workbench) -> dict[str, np.ndarray]:
+    """Group of each unit, int [M], by each of `RIVALS`."""
+    units, targets = bench.scores.units, bench.targets[bench.targets["unit"].isin(bench.scores.units)]
+    unit = pd.Categorical(targets["unit"], categories=units).codes
+    features = np.stack([_look(bench, row) for row in targets.to_dict("records")])
+    found = (rivals.by_format(targets["answer_format"].tolist(), unit, len(units)),
+             rivals.by_words(targets["question"].tolist(), unit, len(units)),
+             rivals.by_pictures(features, unit, len(units)))
+    return {name: part.labels for name, part in zip(RIVALS, found, strict=True)}
+
+
+def _look(bench: Workbench, row: dict) -> np.ndarray:
+    """Features of a target row's first picture, [FEATURES]; nan where it has none or it is gone."""
+    try:
+        loaded = opened_pictures(bench.study, "target", {"index": row["index"], "id": "", "images": row["images"][:1]})
+    except DataError:
+        log.warning("target row %d: picture gone, counted as a row without one", row["index"])
+        loaded = []
+    return rivals.picture_features(loaded[0]) if loaded else np.full(FEATURES, np.nan)
+
+
+def rival_table(of_unit: tuple[int, ...], labels: dict[str, np.ndarray]) -> pd.DataFrame:
+    """rival, k, ari (agreement with the map), what it groups."""
+    table = rivals.agreement(np.array(of_unit), labels)
+    return table.assign(**{"what it groups": [RIVALS[name] for name in table["rival"]]})

@@ -1,0 +1,47 @@
+"""Pictures of samples as pages show them: whole, or small enough for a table cell."""
+
+import base64
+import io
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cadc.data import Sample, open_images
+from cadc.errors import DataError
+from cadc.study import Study
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+log = logging.getLogger(__name__)
+
+SIDE = 96
+"""Longest side of a miniature, in pixels."""
+
+
+def opened_pictures(study: Study, role: str, row: Mapping[str, Any]) -> "list[Image]":
+    """Pictures of one row (`index`, `id`, `images`). Raises DataError when one cannot be opened."""
+    sample = Sample(index=int(row["index"]), id=str(row["id"]), images=tuple(row["images"]), turns=())
+    return open_images(sample, study.image_root(role), study.ingest_images(role))
+
+
+def first_pictures(study: Study, role: str, images: Sequence[Sequence[str]]) -> list[tuple[str, Path, Path]]:
+    """First picture of each row as the arguments of `miniature`; a name of '' where a row has none."""
+    root, embedded = study.image_root(role), study.ingest_images(role)
+    return [(str(own[0]) if len(own) else "", root, embedded) for own in images]
+
+
+def miniature(name: str, root: Path, embedded: Path) -> str:
+    """A picture as a small data: URL, which is what a table cell can show; '' when it cannot be opened."""
+    if not name:
+        return ""
+    try:
+        picture = open_images(Sample(index=-1, id=name, images=(name,), turns=()), root, embedded)[0]
+    except DataError as error:
+        log.warning("no miniature: %s", error)
+        return ""
+    picture.thumbnail((SIDE, SIDE))
+    out = io.BytesIO()
+    picture.save(out, "PNG")
+    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()

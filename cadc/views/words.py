@@ -1,0 +1,15 @@
+"""Numbers as a person says them."""
+
+
+def duration(seconds: float | None) -> str:
+    """`42 s`, `3 min 20 s`, `2 h 05 min`; a dash when unknown."""
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, left = divmod(minutes, 60)
+    return f"{hours} h {left:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def drawn(shown: int, of: int, what: str) -> str:
+    """How much of what there is a figure shows."""
+    return f"drawn {shown:,} of {of:,} {what}"

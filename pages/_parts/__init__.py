@@ -1,0 +1,1 @@
+"""What several pages share: the study picker, job panel, table of rows, history of decisions. Widgets only."""

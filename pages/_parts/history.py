@@ -1,0 +1,56 @@
+"""Making decisions from a page, and taking them back."""
+
+import logging
+from typing import Any
+
+import streamlit as st
+
+from cadc.discovery import Capabilities
+from cadc.errors import CadcError
+from cadc.store import Store
+from cadc.study import Study
+from cadc.views.decisions import history, refusal
+from pages._parts.tab import tab
+
+log = logging.getLogger(__name__)
+
+
+def decide(study: Study, store: Store, kind: str, *payloads: dict[str, Any], now: Capabilities | None = None) -> bool:
+    """Write the decisions of one act, unless they do not apply; then `say_refused` says why on the next run.
+
+    For callbacks. now: the capabilities in force, for acts on them.
+    """
+    refused = refusal(now, kind, payloads) if now else ""
+    if not refused:
+        try:
+            store.decide_together(study, kind, list(payloads))
+        except CadcError as error:
+            refused = str(error)
+    if refused:
+        log.warning("%s refused: %s", kind, refused)
+        tab().refused = refused
+    return not refused
+
+
+def say_refused() -> None:
+    """What a callback could not do, once; names in it are somebody's text."""
+    if refused := tab().refused:
+        tab().refused = ""
+        st.warning("That was not done:", icon=":material/block:")
+        st.code(refused, language=None, wrap_lines=True)
+
+
+def decision_buttons(study: Study, store: Store, scope: str) -> None:
+    """Undo and redo for one scope, with the history beside them."""
+    say_refused()
+    found = history(store.decisions(study, scope), store.redoable(study, scope))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button("Undo", icon=":material/undo:", disabled=not found.undo, key=f"undo-{scope}",
+                  on_click=store.undo, args=(study, scope),
+                  help=f"Takes back the last {found.undo}" if found.undo else "Nothing to take back")
+        st.button("Redo", icon=":material/redo:", disabled=not found.redo, key=f"redo-{scope}",
+                  on_click=store.redo, args=(study, scope),
+                  help=f"Puts back the {found.redo}" if found.redo else "Nothing to put back")
+        with st.popover(f"History ({found.acts})", icon=":material/history:"):
+            st.dataframe(found.table, hide_index=True, width=640,
+                         column_config={"what": st.column_config.TextColumn(width="large")})

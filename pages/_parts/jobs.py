@@ -1,0 +1,46 @@
+"""Jobs on a page: live lines for some of them, while a worker is at work."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from cadc.jobs import control
+from cadc.study import Study
+from cadc.views.jobs import JobLine, job_lines
+from pages._parts.shell import guarded
+
+STATES = {"waiting": ":material/hourglass_empty:", "queued": ":material/schedule:", "running": ":material/play_arrow:",
+          "done": ":material/check_circle:", "failed": ":material/error:", "cancelled": ":material/cancel:",
+          "interrupted": ":material/link_off:"}
+
+
+def job_panel(study: Study, names: Sequence[str] = ()) -> None:
+    """Live state of some jobs, read from their status files once a second while a worker lives."""
+    running = control.is_running(study)
+    st.fragment(job_rows, run_every="1s" if running else None)(study, tuple(names), running)
+
+
+def job_rows(study: Study, names: Sequence[str], was_running: bool) -> None:
+    """One row per job; runs the page again when the worker has ended since the fragment began."""
+    with guarded():
+        for line in job_lines(study, names):
+            _row(line)
+    if was_running and not control.is_running(study):
+        st.rerun()
+
+
+def _row(line: JobLine) -> None:
+    """One job: its bar, numbers, and the end of its log."""
+    with st.container(border=True):
+        left, right = st.columns([1, 3])
+        left.markdown(f"{STATES[line.state]} **{line.job}** · {line.state}")
+        right.progress(line.share)
+        right.text(line.facts)
+        right.caption(line.about)
+        if line.note:
+            right.text(line.note)
+        if line.message:
+            right.code(line.message, language=None, wrap_lines=True)
+        if line.log:
+            with left.popover("Log") if line.state == "done" else right.expander("Log"):
+                st.code(line.log, language=None)

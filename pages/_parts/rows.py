@@ -1,0 +1,87 @@
+"""Rows and samples on a page: pager, table with pictures and reasons, cards.
+
+Dataset text reaches the browser through dataframe cells and `st.text` alone: nothing in it is ever read as markup.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from cadc.study import Study
+from cadc.views.pictures import first_pictures, miniature, opened_pictures
+from pages._parts.shell import guarded
+
+PAGE = 20
+"""Rows on one page: enough to compare, few enough that their pictures arrive at once."""
+
+
+@st.cache_data(max_entries=4096, show_spinner=False)
+def _miniature(name: str, root: Path, embedded: Path) -> str:
+    return miniature(name, root, embedded)
+
+
+def pager(total: int, size: int, key: str) -> int:
+    """Which page of `size` rows of `total`; returns the offset of its first row."""
+    pages = max(1, -(-total // size))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        page = st.number_input(f"Page (of {pages:,})", 1, pages, 1, key=f"page-{key}", width=160)
+        st.text(f"{min(total, (page - 1) * size + 1):,}–{min(total, page * size):,} of {total:,}")
+    return (page - 1) * size
+
+
+def one_page(total: int, key: str) -> slice:
+    """Widgets that choose one page out of `total` rows."""
+    offset = pager(total, PAGE, key)
+    return slice(offset, offset + PAGE)
+
+
+def row_table(study: Study, rows: pd.DataFrame, key: str) -> dict[str, Any] | None:
+    """One page of `views.rows.row_table`; returns the chosen row (or the first), None without rows."""
+    shown = rows.assign(picture=[_miniature(*first) for first in first_pictures(study, "pool", rows["images"])])
+    front = ["picture", "question", "answer", "capability", "serves", "of_unit"]
+    influences = [c for c in shown.columns if c.startswith("→ ")]
+    last = ("stage", "self_influence", "loss", "reason", "measured", "source", "id", "index")
+    behind = [c for c in last if c in shown.columns]
+    config: dict[str, Any] = {c: st.column_config.NumberColumn(format="%.2f") for c in (*influences, "loss")}
+    config |= {"picture": st.column_config.ImageColumn(width="small"),
+               "question": st.column_config.TextColumn(width="medium"),
+               "self_influence": st.column_config.NumberColumn("self-influence", format="%.3g"),
+               "serves": st.column_config.TextColumn("serves this target question", width="medium"),
+               "of_unit": st.column_config.TextColumn("of unit")}
+    event = st.dataframe(shown[[*front, *influences, *behind]], hide_index=True, row_height=52, key=f"{key}-table",
+                         on_select="rerun", selection_mode="single-row", column_config=config)
+    if shown.empty:
+        return None
+    chosen = [i for i in event["selection"]["rows"] if i < len(shown)]
+    return shown.iloc[chosen[0] if chosen else 0].to_dict()
+
+
+def row_card(study: Study, row: Mapping[str, Any], served: pd.DataFrame) -> None:
+    """A row beside the target questions that it serves best (columns unit, question, answer, value)."""
+    left, right = st.columns(2)
+    with left.container(border=True):
+        st.markdown("**Pool row**")
+        sample_card(study, "pool", row)
+    with right.container(border=True):
+        st.markdown("**Target questions that it serves best**")
+        st.dataframe(served, hide_index=True, row_height=40, column_config={
+            "question": st.column_config.TextColumn(width="medium"),
+            "value": st.column_config.NumberColumn("influence", format="%.3f")})
+
+
+def sample_card(study: Study, role: str, row: Mapping[str, Any]) -> None:
+    """One sample as the model sees it: pictures and words. `row` has `images`, `id`, `source`, `question`, `answer`."""
+    if len(row["images"]):
+        with guarded():
+            loaded = opened_pictures(study, role, row)
+            width, height = loaded[0].size
+            st.image(loaded, width=min(260, max(128, width), max(40, 320 * width // height)))  # at most 320 high
+    long = len(row["question"]) + len(row["answer"]) > 700
+    with st.container(height=260 if long else "content", border=False):
+        st.text(row["question"], width="stretch")
+        st.text(f"→ {row['answer']}", width="stretch")
+    facts = [f"row {row['index']}", str(row["id"]), *(str(row[k]) for k in ("source", "unit") if row.get(k))]
+    st.code(" · ".join(facts), language=None, wrap_lines=True)
