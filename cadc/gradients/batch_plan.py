@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
+from cadc.data.indices import FeedRow
 from cadc.errors import DataError, JobError
 from cadc.gradients.composition import Measured, disagreement
 from cadc.models.batching import ROWS, TOKENS, Item, out_of_memory
@@ -174,12 +175,12 @@ def _filled(items: Sequence[Item], count: int) -> list[Item]:
 
 def _ends(feed: "Feed") -> tuple[list[Item], list[Item]]:
     """Encoded samples from the short and the long end of the feed, ascending in length."""
-    order = feed.by_length(range(len(feed)))
+    order = feed.by_length()
     count = min(PROBES, max(1, len(order) // 2))
     return _encoded(feed, order[:count]), _encoded(feed, order[-count:])
 
 
-def _encoded(feed: "Feed", rows: Sequence[int]) -> list[Item]:
+def _encoded(feed: "Feed", rows: Sequence[FeedRow]) -> list[Item]:
     found: list[Item] = []
     for row in rows:
         try:

@@ -48,12 +48,12 @@ class InfluenceColumns:
         self, of_unit: Sequence[int], *, preset: str, signal: str = "plain", scale: str = "unit"
     ) -> np.ndarray:
         """Inf^Traj(z, c_k), float32 [N, K]; see `capability_influence`."""
-        of_unit = np.asarray(of_unit, np.int64)
-        self._check(of_unit, preset, signal, scale)
-        k = int(of_unit.max(initial=-1)) + 1
+        owner = np.asarray(of_unit, np.int64)
+        self._check(owner, preset, signal, scale)
+        k = int(owner.max(initial=-1)) + 1
         out = np.empty((k, len(self.scores.index)), np.float32)
         for c in range(k):
-            out[c] = self._column(tuple(np.flatnonzero(of_unit == c).tolist()), preset, signal, scale)
+            out[c] = self._column(tuple(np.flatnonzero(owner == c).tolist()), preset, signal, scale)
         return out.T  # [N, K]
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
@@ -278,17 +278,17 @@ def served(scores: Scores | InfluenceColumns, rows: np.ndarray, of_unit: Sequenc
     Returns DataFrame(position, rank, unit, target, target_index, value): unit 0…M-1, target 0…S-1, value near(z, s).
     """
     columns = scores if isinstance(scores, InfluenceColumns) else InfluenceColumns(scores)
-    rows, of_unit, scores = np.asarray(rows, np.int64), np.asarray(of_unit), columns.scores
-    z = np.stack([columns.z_score(m, rows) for m in range(len(of_unit))], 1)  # [n, M]
-    allowed = np.broadcast_to(of_unit >= 0, z.shape).copy()
+    rows, owner, scores = np.asarray(rows, np.int64), np.asarray(of_unit), columns.scores
+    z = np.stack([columns.z_score(m, rows) for m in range(len(owner))], 1)  # [n, M]
+    allowed = np.broadcast_to(owner >= 0, z.shape).copy()
     if capability is not None:
         wanted = np.asarray(capability)[:, None]
-        allowed &= (wanted < 0) | (of_unit[None, :] == wanted)
+        allowed &= (wanted < 0) | (owner[None, :] == wanted)
     z[~allowed] = -np.inf
-    best = np.empty((len(rows), min(top, len(of_unit))), np.int64)
-    for rank in range(best.shape[1]):
-        best[:, rank] = z.argmax(1)
-        z[np.arange(len(rows)), best[:, rank]] = -np.inf
+    best = np.empty((len(rows), min(top, len(owner))), np.int64)
+    for place in range(best.shape[1]):
+        best[:, place] = z.argmax(1)
+        z[np.arange(len(rows)), best[:, place]] = -np.inf
     keep = np.take_along_axis(allowed, best, 1).ravel()
     position = np.repeat(rows, best.shape[1])[keep]
     rank = np.tile(np.arange(best.shape[1]), len(rows))[keep]
