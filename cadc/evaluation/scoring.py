@@ -4,7 +4,7 @@ n scored samples.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from cadc.data.indices import FeedRow
 from cadc.data.sample import Sample
@@ -20,9 +20,21 @@ if TYPE_CHECKING:
 BATCH = 32
 
 
+class UnitScore(TypedDict):
+    """How one unit of the target was answered."""
+
+    unit: str
+    accuracy: float
+    """Share of its samples that was answered rightly."""
+    loss: float
+    """Mean of ℓ(z; θ)."""
+    n: int
+    """Samples."""
+
+
 def score(vlm: "Vlm", prefixes: "PrefixCache[FeedRow]", samples: Sequence[Sample], rows: Sequence[FeedRow], *,
           pictures: "Callable[[Sample], list[Image]]", max_new_tokens: int,
-          seen: Callable[[int], None]) -> list[dict[str, Any]]:
+          seen: Callable[[int], None]) -> list[UnitScore]:
     """One {unit, accuracy, loss, n} per unit, in order of first appearance.
 
     rows: rows of `prefixes` and positions in `samples`. An answer is right when greedy generation gives it

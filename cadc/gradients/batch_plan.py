@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import torch
 
@@ -80,11 +80,12 @@ class CudaMeter:
         return torch.cuda.max_memory_reserved() / torch.cuda.get_device_properties().total_memory
 
 
-Run = Callable[[Sequence[Item]], Any]
+R = TypeVar("R")
+Run = Callable[[Sequence[Item]], object]
 
 
-def choose_batch_size(study: Study, job: str, vlm: "Vlm", feed: "Feed", run: Run, measure: Callable[[Any], Measured]
-                      ) -> BatchPlan:
+def choose_batch_size(study: Study, job: str, vlm: "Vlm", feed: "Feed", run: Callable[[Sequence[Item]], R],
+                      measure: Callable[[R], Measured]) -> BatchPlan:
     """The plan of a job ('targets' or 'attribute'): read when it is there, else found by running a few batches.
 
     One process searches, those beside it wait; where locks are not shared between machines, the first file wins. A plan
@@ -198,7 +199,7 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
-def _write_first(path: Path, facts: dict[str, Any]) -> None:
+def _write_first(path: Path, facts: dict[str, object]) -> None:
     """Atomically, unless another machine was faster."""
     mine = path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}")
     write_sealed(mine, facts)

@@ -33,7 +33,7 @@ def cut(ordered: Sequence[FeedRow], size: int) -> list[Shard]:
     return [Shard(i, tuple(ordered[start:start + size])) for i, start in enumerate(range(0, len(ordered), size))]
 
 
-def write(study: Study, shard: Shard, tensors: "Mapping[str, torch.Tensor]", facts: Mapping[str, Any]) -> None:
+def write(study: Study, shard: Shard, tensors: "Mapping[str, torch.Tensor]", facts: Mapping[str, object]) -> None:
     """Tensors, then the sidecar with their checksum: only both together count as a finished shard."""
     path, key = shard.file(study), study.key("attribute")
     write_tensors(path, dict(tensors), {"key": key})

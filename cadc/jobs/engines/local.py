@@ -211,7 +211,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _say(line: dict[str, Any]) -> None:
+def _say(line: dict[str, object]) -> None:
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
 
