@@ -45,7 +45,7 @@ class Preset:
 
     name: str
     about: str
-    """One line for a person."""
+    """How it makes a curriculum, in a line."""
     near: str
     """The column of near(z, s) that it reads."""
     influence: Influence
@@ -53,12 +53,14 @@ class Preset:
     """Rows of one capability in the order in which it takes them; those that were taken meanwhile are passed over."""
     settings: Mapping[str, object]
     """Its curation choices: fields of `CurationSettings`."""
+    measures: str = ""
+    """How it measures the influence of a row, in a line."""
     signals: tuple[str, ...] = ("plain",)
     """Target gradients that its influence can be measured against: `plain`, `grounded`."""
 
     def held_out(self, columns: InfluenceColumns, predicted: Scores, of_unit: Sequence[int], *, signal: str = "plain",
                  scale: str = "unit") -> np.ndarray:
         """How well predicted rows are ranked on each capability: float64 [K], Spearman between the influence of
-        measured rows and the same from what was predicted for them unseen (`Scores.held_out`, decision 0013)."""
+        measured rows and the same from what was predicted for them unseen (METHOD §4; `Scores.held_out`)."""
         known = self.influence(columns, of_unit, signal=signal, scale=scale)[columns.scores.measured]
         return spearman(known, self.influence(InfluenceColumns(predicted), of_unit, signal=signal, scale=scale))

@@ -139,6 +139,11 @@ class Workbench:
         """Inf^Traj: float32 [N, K]."""
         return self.inputs.influence
 
+    def influence_by(self, preset: str, *, signal: str, scale: str = "") -> np.ndarray:
+        """Inf^Traj as a preset measures it, which need not be the one in force: float32 [N, K]. Raises DataError."""
+        return PRESETS[preset].influence(self._columns_of(preset), self.capabilities.of_unit, signal=signal,
+                                         scale=scale or self.settings.scale)
+
     @property
     def assignment(self) -> np.ndarray:
         """Capability of each scored row: int32 [N], -1 unattributed."""

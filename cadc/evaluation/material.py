@@ -50,7 +50,7 @@ class Material:
         return self._paper([0] * len(self.scores.units), "raw")[:, 0]
 
     def _paper(self, of_unit: Sequence[int], scale: str) -> np.ndarray:
-        return self.inputs.columns.influence(of_unit, preset="paper", scale=scale)
+        return self.inputs.columns.by_mean(of_unit, scale=scale)
 
     # ---- curricula ---------------------------------------------------------------------------------------------------
     def settings(self, preset: str, rows: int) -> CurationSettings:

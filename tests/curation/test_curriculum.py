@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from influences import capability_influence
 
 from cadc.curation import INSIDE, RULES, STAGINGS, CurationSettings, curate
 from cadc.discovery.capabilities import Capabilities
 from cadc.errors import DataError
-from cadc.scores.influence import InfluenceColumns, assign, capability_influence, served
+from cadc.scores.influence import InfluenceColumns, assign, served
 from cadc.selection.filters import highest_loss
 
 OF_UNIT = (0, 1, 1, -1, 0, 2, 1, 2)
