@@ -177,9 +177,9 @@ def _small_study(study: Study, scratch: Path, workers: int, second: float) -> tu
     each = _rows(AIM_S / (second * config.checkpoints))
     run = min(BLOCK, max(1, each // 2), config.shard_rows, -(-len(pool) // 2))
     workers = max(1, min(workers, len(pool) // run))
-    chosen = neighbours(by_length(pool, range(len(pool))), each * workers, run)
+    chosen = neighbours(by_length(pool), each * workers, run)
     wanted = min(2 * BLOCK, _rows(AIM_S / (second * config.checkpoints * rounds)))
-    targets = neighbours(by_length(target, range(len(target))), wanted, min(wanted, BLOCK))
+    targets = neighbours(by_length(target), wanted, min(wanted, BLOCK))
     batch = max(1, min(config.warmup_batch, int(AIM_S / second / 4), len(chosen) // 2))
     changed = dataclasses.replace(config, warmup_batch=batch, warmup_min_rows=2 * batch, warmup_share=1e-9,
                                   warmup_epochs=2, shard_rows=run, landmarks=1.0,
@@ -227,7 +227,7 @@ def _row_seconds(study: Study) -> tuple[float, float]:
     vlm = open_vlm(study.config)
     loaded = time.perf_counter() - began
     feed = Feed(study, "pool", vlm)
-    order = feed.by_length(range(len(feed)))
+    order = feed.by_length()
     reason = "the pool is empty"
     for row in order[len(order) // 2:] + order[:len(order) // 2]:
         try:
@@ -286,11 +286,11 @@ def _model_facts(small: Study, workers: int) -> tuple[float, int, int, float]:
     vlm = open_vlm(small.config)
     load = time.perf_counter() - began
     on_gpu = vlm.device == "cuda"
-    count = max(16, min(512, _VECTOR_BYTES // (vlm.lora.size * 4)))
+    count = max(16, min(512, _VECTOR_BYTES // (vlm.layout.size * 4)))
 
     def timed(number: int) -> float:
         blocks, rows = ([torch.ones(n, m.size, device=vlm.device, dtype=torch.bfloat16 if on_gpu else torch.float32)
-                         for m in vlm.lora.matrices] for n in (count, BLOCK))
+                         for m in vlm.layout.matrices] for n in (count, BLOCK))
         times = []
         for _ in range(3):
             began = time.perf_counter()
@@ -302,7 +302,7 @@ def _model_facts(small: Study, workers: int) -> tuple[float, int, int, float]:
 
     threads = 1 if on_gpu else workers
     with ThreadPoolExecutor(threads) as pool:
-        return sum(pool.map(timed, range(threads))) / threads, vlm.lora.size, vlm.text_config.hidden_size, load
+        return sum(pool.map(timed, range(threads))) / threads, vlm.layout.size, vlm.text_config.hidden_size, load
 
 
 def _gram_seconds() -> float:
