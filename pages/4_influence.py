@@ -3,8 +3,9 @@
 import numpy as np
 import streamlit as st
 
+from cadc.curation import PRESETS
 from cadc.curation.workbench import Workbench
-from cadc.study import PRESETS, Study
+from cadc.study import Study
 from cadc.views import influence as views
 from cadc.views.figures import influence as figures
 from cadc.views.rows import source_labels

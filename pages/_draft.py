@@ -11,9 +11,9 @@ from typing import Any
 import streamlit as st
 
 from cadc.curation import INSIDE, RULES, STAGINGS, CurationSettings
+from cadc.curation.presets import PRESETS
 from cadc.curation.workbench import Workbench
 from cadc.errors import CadcError
-from cadc.study import PRESETS
 from cadc.views import shares as parts
 from cadc.views.curriculum import CurriculumView, draft_mark, of_preset
 from cadc.views.palette import colour

@@ -12,9 +12,10 @@ import numpy as np
 from benchmarks.lab.controls import best_unit, near_columns, unit_similarity
 from benchmarks.lab.truth import Truth, junk_auc, junk_shares, read_truth, twin_auc
 from cadc.arrays import standardise
+from cadc.curation import PRESETS
 from cadc.errors import DataError
 from cadc.scores.scores import Scores
-from cadc.study import PRESETS, Study
+from cadc.study import Study
 
 if TYPE_CHECKING:
     from cadc.discovery.intervention import TransferSettings

@@ -58,7 +58,7 @@ def work(study: Study, tasks: "Sequence[RunTask | HalfTask]", processes: int, mo
     if not tasks:
         return
     began = time.monotonic()
-    start = (study.folder.parent.parent, study.name, model)
+    start = (study.root, study.name, model)
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_begin, initargs=start) as pool:
         running = [pool.submit(_do, task) for task in tasks]
         for number, done in enumerate(as_completed(running), 1):

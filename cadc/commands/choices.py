@@ -3,7 +3,7 @@
 
 def presets() -> tuple[str, ...]:
     """Ways to put a curriculum together."""
-    from cadc.study import PRESETS
+    from cadc.curation import PRESETS
 
     return tuple(PRESETS)
 

@@ -15,7 +15,8 @@ def serve(port: int, say: Callable[[str], None]) -> NoReturn:
     """Become the Streamlit server on localhost; `say` is told its address before.
 
     The command turns into the server instead of starting one beside itself: whatever ends the command (SIGTERM, Ctrl-C,
-    even kill -9) ends the server and frees the port. Raises BusyError when the port is taken, JobError when the app's files are missing.
+    even kill -9) ends the server and frees the port. Raises BusyError when the port is taken,
+    JobError when the app's files are missing.
     """
     app = app_folder() / "app.py"
     check_free(port)

@@ -31,6 +31,7 @@ def new(chosen: argparse.Namespace) -> int:
     """Register a study."""
     from datetime import datetime
 
+    from cadc.curation.presets import with_known_preset
     from cadc.study import Study, StudyConfig
 
     model = chosen.model
@@ -41,8 +42,8 @@ def new(chosen: argparse.Namespace) -> int:
         print("no --model given: using the tiny embedded model, which only shows the workflow", file=sys.stderr)
     base = {"pool": chosen.pool, "target": chosen.target, "images": chosen.images, "unit_column": chosen.unit_column,
             "model": model, "preset": chosen.preset}
-    study = Study.create(chosen.name, StudyConfig.from_settings(base, _settings(chosen.set)),
-                         created=datetime.now().isoformat(timespec="seconds"))
+    config = StudyConfig.from_settings(base, _settings(chosen.set))
+    study = Study.create(chosen.name, with_known_preset(config), created=datetime.now().isoformat(timespec="seconds"))
     print(f"study {study.name} ({study.identity}). Next: python -m cadc run {study.name}")
     return 0
 

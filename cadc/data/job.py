@@ -102,9 +102,11 @@ def _read(study: Study, role: str, folder: Path, progress: Progress) -> Ingest:
     found = ingest(getattr(study.config, role), study.image_root(role), unit_column=column,
                    embedded_to=folder / f"images-{role}", progress=progress)
     if not found.samples:
-        reasons = Counter(reason.kind for reason in found.set_aside).most_common(1)
+        kind = Counter(reason.kind for reason in found.set_aside).most_common(1)[0][0]
+        first = next(reason for reason in found.set_aside if reason.kind == kind)
         raise DataError(f"no row of the {role} file {getattr(study.config, role)} can be used: {found.rows} set aside, "
-                        f"most often: {found.set_aside[0].reason if reasons else 'no reason'}.")
+                        f"most often: {first.reason}. Repair them (`python -m cadc check` lists all), or set the image "
+                        "root.")
     if role == "target" and not column:
         ids = Counter(sample.id for sample in found.samples)
         named = [dataclasses.replace(s, unit=s.id if s.id and ids[s.id] == 1 else f"row {s.index}")

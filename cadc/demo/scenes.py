@@ -93,7 +93,7 @@ class Board:
         """Text in Pillow's own bitmap font (the same everywhere), centred at (x, y) or starting there."""
         font = ImageFont.load_default_imagefont()
         mask = font.getmask(text, mode="1")
-        glyphs = Image.frombytes("L", mask.size, bytes(255 if v else 0 for v in mask))  # type: ignore[attr-defined]
+        glyphs = Image.frombytes("L", mask.size, bytes(255 if v else 0 for v in mask))
         box = glyphs.getbbox()
         glyphs = glyphs.crop(box)
         size = (round(glyphs.width * scale), round(glyphs.height * scale))

@@ -4,10 +4,12 @@ place."""
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from cadc.discovery.partition import Partition
 from cadc.errors import DataError
+
+T = TypeVar("T")
 
 LONGEST_NAME = 80
 
@@ -66,7 +68,9 @@ class Capabilities:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Capabilities":
         """Read a JSON value."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        kept: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value
+                                for key, value in values.items()}
+        return cls(**kept)
 
 
 class Event(Protocol):
@@ -122,7 +126,7 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFC", text).casefold()
 
 
-def _put(values: tuple, position: int, value: Any) -> tuple:
+def _put(values: tuple[T, ...], position: int, value: T) -> tuple[T, ...]:
     return (*values[:position], value, *values[position + 1:])
 
 

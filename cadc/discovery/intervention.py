@@ -16,6 +16,8 @@ from cadc.study import Study
 from cadc.study.progress import Progress, Silent
 
 if TYPE_CHECKING:
+    import torch
+
     from cadc.data.sample import Sample
     from cadc.models import Vlm
     from cadc.training.prefix_cache import PrefixCache
@@ -136,7 +138,7 @@ def _means(vlm: "Vlm", prefixes: "PrefixCache", groups: list[list[int]]) -> np.n
     return np.array([part.mean() for part in np.split(each, ends)])
 
 
-def _start(study: Study, vlm: "Vlm", checkpoint: int) -> dict:
+def _start(study: Study, vlm: "Vlm", checkpoint: int) -> "dict[str, torch.Tensor]":
     """The adapter to start from."""
     from safetensors.torch import load_file
 

@@ -23,7 +23,7 @@ def words_similarity(questions: Sequence[str], unit: np.ndarray, units: int) -> 
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     unit = np.asarray(unit)
-    documents = [" ".join(questions[i] for i in np.flatnonzero(unit == m)) for m in range(units)]
+    documents = [" ".join(questions[i] for i in np.flatnonzero(unit == m).tolist()) for m in range(units)]
     # Every script counts: a token is a run of word characters, single ones included (A, B, 3).
     vectors = TfidfVectorizer(token_pattern=r"(?u)\w+", sublinear_tf=True)
     try:
@@ -71,14 +71,16 @@ def by_similarity(similar: np.ndarray, *, tau: float | None = None, gamma: float
     return automatic(similar, gamma, seed) if tau is None else leiden(similar, tau, gamma, seed)
 
 
-def by_words(questions: Sequence[str], unit: np.ndarray, units: int, **leiden_settings: float) -> Partition:
+def by_words(questions: Sequence[str], unit: np.ndarray, units: int, *, tau: float | None = None, gamma: float = 1.0,
+             seed: int = 0) -> Partition:
     """Communities of units by their question words; settings as in `by_similarity`."""
-    return by_similarity(words_similarity(questions, unit, units), **leiden_settings)
+    return by_similarity(words_similarity(questions, unit, units), tau=tau, gamma=gamma, seed=seed)
 
 
-def by_pictures(features: np.ndarray, unit: np.ndarray, units: int, **leiden_settings: float) -> Partition:
+def by_pictures(features: np.ndarray, unit: np.ndarray, units: int, *, tau: float | None = None, gamma: float = 1.0,
+                seed: int = 0) -> Partition:
     """Communities of units by what their pictures look like; settings as in `by_similarity`."""
-    return by_similarity(pictures_similarity(features, unit, units), **leiden_settings)
+    return by_similarity(pictures_similarity(features, unit, units), tau=tau, gamma=gamma, seed=seed)
 
 
 def by_format(formats: Sequence[str], unit: np.ndarray, units: int) -> Partition:
@@ -86,7 +88,7 @@ def by_format(formats: Sequence[str], unit: np.ndarray, units: int) -> Partition
     unit: -1."""
     unit, majority = np.asarray(unit), []
     for m in range(units):
-        counts = Counter(formats[i] for i in np.flatnonzero(unit == m))
+        counts = Counter(formats[i] for i in np.flatnonzero(unit == m).tolist())
         majority.append(min(counts, key=lambda f: (-counts[f], f)) if counts else "")
     names = {name: i for i, name in enumerate(sorted(set(majority)))}
     labels = ordered_labels(np.array([names[name] for name in majority]))

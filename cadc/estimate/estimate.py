@@ -73,7 +73,7 @@ def estimate_for(study: Study, name: str, *, efficiency: float | None = None, de
     known = sizes(study)
     vlm = open_vlm(study.config)
     row, tokens, looked = pool_row(study, vlm)
-    weights, parameters = sum(p.numel() for p in vlm.model.parameters()), vlm.lora.size
+    weights, parameters = sum(p.numel() for p in vlm.model.parameters()), vlm.layout.size
     memory = device_memory(study, known, parameters, weights=weights, kept=row.kept, tokens=tokens)
     mode = chosen_mode(study, memory, chosen)
     length = parameters if mode == "exact" else study.config.sketch_dim

@@ -19,9 +19,10 @@ import torch
 from cadc.errors import JobError
 
 if TYPE_CHECKING:
+    from cadc.data.indices import FeedRow
     from cadc.models.encode import Batch, Encoded
     from cadc.models.forward import Prefix
-    from cadc.models.load import Vlm
+    from cadc.models.vlm import Vlm
     from cadc.study import Study
 
 COUNTED, SAMPLED = 6, 64
@@ -174,9 +175,9 @@ def pool_row(study: "Study", vlm: "Vlm") -> tuple[RowFlops, float, int]:
     from cadc.models.feed import Feed
 
     feed = Feed(study, "pool", vlm)
-    order = feed.by_length(range(len(feed)))
+    order = feed.by_length()
     chosen = [order[i * len(order) // min(SAMPLED, len(order))] for i in range(min(SAMPLED, len(order)))]
-    failed: dict[int, str] = {}
+    failed: dict[FeedRow, str] = {}
     items = [encoded for _, encoded in encoded_rows(feed, chosen, failed)]
     if not items:
         raise JobError("no pool row can be encoded, so nothing can be counted: " + next(iter(failed.values()), "empty"))

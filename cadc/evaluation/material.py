@@ -19,7 +19,6 @@ from cadc.scores.influence import InfluenceColumns
 from cadc.scores.scores import Scores
 from cadc.selection.filters import repeated
 from cadc.signals import embedding as signal_embedding
-from cadc.signals.joined import gradients_alone
 from cadc.signals.similarity import Signal, centred, cosine_signal, with_signal, word_features
 from cadc.study import Study
 from cadc.study.progress import Progress
@@ -78,7 +77,7 @@ class Material:
     @cached_property
     def gradients(self) -> Scores:
         """The scores with near(z, s) of gradients alone."""
-        return gradients_alone(self.study)
+        return Scores.load(self.study, near="gradients")
 
     @cached_property
     def words(self) -> Signal:
@@ -120,14 +119,12 @@ class Material:
 # ---- what only a job should compute ---------------------------------------------------------------------------------
 def is_embedded(study: Study) -> bool:
     """Whether the embeddings that some arms choose by are there."""
-    return all(signal_embedding.is_embedded(study, role) for role in ("pool", "target"))
+    return signal_embedding.is_embedded(study)
 
 
 def embed(study: Study, progress: Progress) -> None:
-    """Compute them where they are not there yet. Raises JobError when the study has no scores, Cancelled."""
-    scores = Scores.load(study)
-    for role, index in (("pool", scores.index), ("target", scores.sample_index)):
-        signal_embedding.embeddings(study, role, np.asarray(index), progress)
+    """Compute them where they are not there yet. Raises Cancelled, and what opening the base raises."""
+    signal_embedding.run_embedding(study, progress)
 
 
 def _texts(study: Study, role: str, index: np.ndarray) -> list[str]:

@@ -77,7 +77,7 @@ class Request:
         return points * (trained * len(self.settings.seeds) + (UNTRAINED in self.settings.arms))
 
 
-def hash_of(value: Any) -> str:
+def hash_of(value: object) -> str:
     """64 hex digits of a JSON value."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 

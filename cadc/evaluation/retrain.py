@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from cadc.study.progress import Progress
 from cadc.training.schedule import plan
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from cadc.data.sample import Sample
     from cadc.models import Vlm
     from cadc.training.prefix_cache import PrefixCache
@@ -32,7 +34,7 @@ class Retrainer:
     """Accepted target samples."""
     scored: list[int]
     """Their positions that are scored and can be encoded."""
-    pictures: Callable[["Sample"], list[Any]]
+    pictures: "Callable[[Sample], list[Image]]"
 
 
 def open_retrainer(study: Study, scored: Sequence[int], model: str = "") -> Retrainer:
@@ -55,7 +57,7 @@ def open_retrainer(study: Study, scored: Sequence[int], model: str = "") -> Retr
     if not usable:
         raise JobError("no target sample can be encoded, so there is nothing to score. See the Data page.")
 
-    def pictures(sample: "Sample") -> list[Any]:
+    def pictures(sample: "Sample") -> "list[Image]":
         return open_images(sample, study.image_root("target"), study.ingest_images("target"))
 
     return Retrainer(vlm, PrefixCache(vlm, pool.encode), prefixes, {s.index: p for p, s in enumerate(pool.samples)},

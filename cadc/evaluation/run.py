@@ -79,7 +79,7 @@ def run_one(study: Study, request: Request, run: Run, retrainer: Retrainer, prog
 # ---- reading -------------------------------------------------------------------------------------------------------
 def read_result(study: Study, request: Request) -> EvaluationResult:
     """A request with all of its runs that are finished."""
-    rows: list[tuple] = []
+    rows: list[tuple[object, ...]] = []
     done, notes = 0, list(request.notes)
     for run in request.runs:
         path = result_file(study, run.key)

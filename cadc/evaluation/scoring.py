@@ -11,6 +11,7 @@ from cadc.evaluation.answers import is_right
 
 if TYPE_CHECKING:
     import torch
+    from PIL.Image import Image
 
     from cadc.models import Vlm
     from cadc.training.prefix_cache import PrefixCache
@@ -19,7 +20,7 @@ BATCH = 32
 
 
 def score(vlm: "Vlm", prefixes: "PrefixCache", samples: Sequence[Sample], rows: Sequence[int], *,
-          pictures: Callable[[Sample], list[Any]], max_new_tokens: int,
+          pictures: "Callable[[Sample], list[Image]]", max_new_tokens: int,
           seen: Callable[[int], None]) -> list[dict[str, Any]]:
     """One {unit, accuracy, loss, n} per unit, in order of first appearance.
 
@@ -66,7 +67,7 @@ def _per_sample(values: "torch.Tensor", owner: "torch.Tensor", size: int) -> "to
     return values.new_zeros(size).index_add(0, owner, values)
 
 
-def _generated(vlm: "Vlm", samples: Sequence[Sample], rows: list[int], pictures: Callable[[Sample], list[Any]],
+def _generated(vlm: "Vlm", samples: Sequence[Sample], rows: list[int], pictures: "Callable[[Sample], list[Image]]",
                max_new_tokens: int) -> dict[int, bool]:
     """Whether greedy generation answers each of these rows rightly."""
     from cadc.data import answer_format

@@ -3,6 +3,9 @@
 Tables here are of one budget (`at_budget`).
 """
 
+from collections.abc import Hashable, Mapping
+from typing import Any
+
 import pandas as pd
 
 from cadc.evaluation.arms import called
@@ -118,7 +121,7 @@ def _losses(table: pd.DataFrame, pairs: list[tuple[str, str]]) -> list[str]:
             for (us, them), one, p in zip(pairs, found, sure, strict=True) if p < SURE]
 
 
-def _accuracy(row: dict) -> str:
+def _accuracy(row: Mapping[Hashable, Any]) -> str:
     """`cadc 54.9 ± 1.2 % (109 % of full)`."""
     spread = f" ± {100 * row['accuracy_sd']:.1f}" if row["seeds"] > 1 else ""
     known = row["arm"] != "full" and row["relative"] == row["relative"]

@@ -73,7 +73,7 @@ def write_curriculum(rows: "pd.DataFrame", table: "pd.DataFrame", samples: Seque
         _text(folder, "manifest.json", _manifest(head, rows))
     except OSError as error:
         raise DataError(f"cannot write to {folder}: {error.strerror or error}. Choose another folder.") from error
-    written = [folder / entry["file"] for entry in files] + [folder / name for name in (*beside, "manifest.json")]
+    written = [folder / str(entry["file"]) for entry in files] + [folder / name for name in (*beside, "manifest.json")]
     return Exported(written, len(lines), head | {"rows": plain_records(rows)})
 
 
@@ -118,7 +118,7 @@ def _stages(rows: "pd.DataFrame") -> tuple[StageFile, ...]:
                  for i, number in enumerate(numbers))
 
 
-def _files(folder: Path, lines: list[str], stages: Iterable[StageFile], listed: bool) -> list[dict[str, Any]]:
+def _files(folder: Path, lines: list[str], stages: Iterable[StageFile], listed: bool) -> list[dict[str, object]]:
     """Write the whole and each stage as JSON Lines, and as a JSON list where a trainer reads only that."""
     written = []
     for name, own in [(WHOLE, lines), *((s.file.removesuffix(".jsonl"), lines[s.first:s.last]) for s in stages)]:
@@ -128,7 +128,7 @@ def _files(folder: Path, lines: list[str], stages: Iterable[StageFile], listed: 
     return written
 
 
-def _file(folder: Path, name: str, text: str, rows: int) -> dict[str, Any]:
+def _file(folder: Path, name: str, text: str, rows: int) -> dict[str, object]:
     _text(folder, name, text)
     data = text.encode()
     return {"file": name, "rows": rows, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from cadc.gradients import batch_plan, landmarks, products, targets
-from cadc.gradients.checkpoints import Checkpoints
+from cadc.gradients.checkpoints import Checkpoints, open_model
 from cadc.gradients.features import Feature
 from cadc.gradients.keeping import GradientModel
 from cadc.gradients.vectors import Exact, Vectors, accumulating
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from cadc.data.sample import Sample
     from cadc.models.encode import Batch
     from cadc.models.feed import Feed
-    from cadc.models.load import Vlm
+    from cadc.models.vlm import Vlm
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ class PoolPass(Scoring):
     """The pass over a study's pool: everything is loaded once, then shard after shard is computed."""
 
     def __init__(self, study: Study) -> None:
-        vlm, checkpoints = targets.open_model(study)
+        vlm, checkpoints = open_model(study)
         super().__init__(vlm, checkpoints, TargetVectors.of(study, vlm, checkpoints), study.config.near_q)
         self.study = study
         self.plan: batch_plan.BatchPlan | None = None

@@ -9,7 +9,7 @@ from cadc.study import Study, read_about
 from cadc.training import warmup
 
 if TYPE_CHECKING:
-    from cadc.models.load import Vlm
+    from cadc.models.vlm import Vlm
 
 
 class Checkpoints:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cadc.gradients.checkpoints import Checkpoints
     from cadc.gradients.choice import Choice
     from cadc.models.feed import Feed
-    from cadc.models.load import Vlm
+    from cadc.models.vlm import Vlm
     from cadc.study import Study
 
 log = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from cadc.errors import ModelError
-from cadc.gradients import targets
 from cadc.gradients.attribute import pool_inputs
+from cadc.gradients.checkpoints import open_model
 from cadc.gradients.landmarks import feature_shards
 from cadc.jobs import shards
 from cadc.models.batching import Item, run_batches
@@ -42,7 +42,7 @@ class FeaturePass:
 
     def __init__(self, study: Study) -> None:
         self.study = study
-        self.vlm, checkpoints = targets.open_model(study)
+        self.vlm, checkpoints = open_model(study)
         checkpoints.switch(len(checkpoints) - 1)
         self.inputs = pool_inputs(study)
         weight = getattr(self.vlm.head, "weight", None)

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 if TYPE_CHECKING:
-    from cadc.models.lora import LoraMatrix
+    from cadc.models.layout import LoraMatrix
 
 PRODUCTS = 31  # stream of the study's seed
 

@@ -12,8 +12,8 @@ import torch
 from cadc.gradients.sketch import Sketch
 
 if TYPE_CHECKING:
-    from cadc.models.load import Vlm
-    from cadc.models.lora import LoraMatrix
+    from cadc.models.layout import LoraMatrix
+    from cadc.models.vlm import Vlm
 
 
 class Products(Protocol):

@@ -67,7 +67,8 @@ def _picture_processor(path_or_id: str, options: dict[str, Any]) -> "ProcessorMi
 def _processor_class(path_or_id: str, options: dict[str, Any]) -> "type[ProcessorMixin]":
     """The processor class that transformers maps the model's type to."""
     from transformers import AutoConfig
-    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES, processor_class_from_name
+    from transformers.models.auto.auto_mappings import PROCESSOR_MAPPING_NAMES
+    from transformers.models.auto.processing_auto import processor_class_from_name
 
     kind = AutoConfig.from_pretrained(path_or_id, **options).model_type
     name = PROCESSOR_MAPPING_NAMES.get(kind)

@@ -7,7 +7,6 @@ from typing import Any
 
 from cadc.errors import DataError
 
-PRESETS = ("studio", "paper")
 RENAMED = {"crossfit": "out_of_fold", "crossfit_share": "out_of_fold_share", "crossfit_target": "out_of_fold_target"}
 """Names of settings in earlier versions."""
 FILES = ("pool", "target", "images", "model")
@@ -33,7 +32,7 @@ class StudyConfig:
     model: str
     """Hugging Face id or local folder of the base model."""
     preset: str = "studio"
-    """`paper` or `studio` (METHOD §3): the default choices of later steps; both stay available."""
+    """`paper` or `studio` (METHOD §3), or one of a plugin: the default choices of later steps; all stay available."""
     seed: int = 0
     """Seeds warm-up sampling, adapter initialisation and picture permutations."""
     lora_rank: int = 8
@@ -102,7 +101,7 @@ class StudyConfig:
 
     def __post_init__(self) -> None:
         checks = {
-            "preset": self.preset in PRESETS,
+            "preset": re.fullmatch(r"[a-z][a-z0-9_-]*", self.preset) is not None,
             "nearness": self.nearness in ("gradients+embedding", "gradients"),
             "features": self.features in ("adam", "less", "sgd"),
             "lora_layers": re.fullmatch(r"all|last:[1-9]\d*", self.lora_layers) is not None,

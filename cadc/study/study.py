@@ -98,12 +98,18 @@ class Study:
                             "shares with the old one whatever they do not change.")
         folder = base / "studies" / identity
         known = _about(folder, base) or {"created": created}
-        if known.get("config") != (asked := dataclasses.asdict(config)):  # new, or the same files at another place
-            _write_about(folder, base, {"identity": identity, "created": known["created"], "inputs": inputs,
-                                        "config": asked})
+        if known.get("config") != dataclasses.asdict(config):  # new, or the same files at another place
+            cls(name, folder, config, inputs, known["created"]).write_down()
         if not taken:
             write_json(pointer, {"identity": identity, "created": created})
         return cls.open(name, root=root)
+
+    def write_down(self) -> None:
+        """Write settings and inputs, in two copies."""
+        config = {key: _portable(value, self.root) for key, value in dataclasses.asdict(self.config).items()}
+        for place in _about_places(self.folder):
+            write_sealed(place, {"identity": self.identity, "created": self.created, "inputs": self.inputs,
+                                 "config": config})
 
     @classmethod
     def open(cls, name: str, *, root: Path | None = None) -> "Study":
@@ -310,12 +316,6 @@ def _about(folder: Path, root: Path) -> dict | None:
         return found if "identity" in found and "seal" not in found else None
     except (OSError, ValueError):
         return None
-
-
-def _write_about(folder: Path, root: Path, about: dict) -> None:
-    config = {key: _portable(value, root) for key, value in about["config"].items()}
-    for place in _about_places(folder):
-        write_sealed(place, about | {"config": config})
 
 
 def _portable(value: object, root: Path) -> object:

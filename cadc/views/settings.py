@@ -1,10 +1,4 @@
-"""Settings as a person reads them: their names in words, their values, and what each does."""
-
-import ast
-import inspect
-import textwrap
-from functools import cache
-from itertools import pairwise
+"""Settings as a person reads them: their names in words, and their values."""
 
 import pandas as pd
 
@@ -16,23 +10,10 @@ SHOWN = {"lora_rank": "LoRA rank r", "lora_layers": "adapted layers",
          "mode": "products with target vectors",
          "grounded": "grounded target gradients", "samples_per_unit": "target samples per unit, at most",
          "near_samples": "single target samples per unit", "nearness": "nearness to the target by",
-         "crossfit": "rounds of the held-out loss", "seed": "seed"}
+         "out_of_fold": "rounds of the out-of-fold loss", "seed": "seed"}
 """Settings that the Trajectories page lists, in words."""
 
 
 def setting_table(config: StudyConfig) -> pd.DataFrame:
     """setting (in words), value."""
     return pd.DataFrame({"setting": list(SHOWN.values()), "value": [str(getattr(config, key)) for key in SHOWN]})
-
-
-@cache
-def field_help(config: type) -> dict[str, str]:
-    """What each field of a settings class does: the docstring below it in the source, as one line of text."""
-    body = ast.parse(textwrap.dedent(inspect.getsource(config))).body[0]
-    assert isinstance(body, ast.ClassDef)
-    found = {}
-    for field, text in pairwise(body.body):
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr) \
-                and isinstance(text.value, ast.Constant) and isinstance(text.value.value, str):
-            found[field.target.id] = " ".join(text.value.value.split())
-    return found

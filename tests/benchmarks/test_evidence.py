@@ -11,7 +11,7 @@ from benchmarks.lab.arms import arm_rows, comparison, curve_rows
 from benchmarks.lab.plan import ARMS, AT_SECOND, CURVE, QUICK, Plan
 from benchmarks.lab.report import plain
 from cadc.curation import CurationSettings
-from cadc.curation.workbench import DiscoverySettings
+from cadc.discovery import DiscoverySettings
 from cadc.evaluation import ARMS as KNOWN
 from cadc.evaluation import at_budget
 from cadc.evaluation.results import COLUMNS

@@ -100,9 +100,9 @@ def test_every_command_is_tried_and_listed(capsys):
 
 
 def test_choices_are_those_of_the_tables(capsys):
+    from cadc.curation import PRESETS
     from cadc.export import FORMATS
     from cadc.jobs.engines import ENGINES
-    from cadc.study import PRESETS
 
     for command, wanted in (("new", PRESETS), ("export", FORMATS), ("run", JOBS), ("run", ENGINES)):
         with pytest.raises(SystemExit):
