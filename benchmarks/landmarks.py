@@ -50,9 +50,9 @@ def ranks(full: Workbench, predicted: Workbench) -> dict[str, Any]:
                      "held_out_median": said["held_out"]["median"], "held_out_lowest": said["held_out"]["lowest"]}}
     for preset in PRESETS:
         columns = [capability_influence(b.scores, of_unit, preset=preset)[open_rows] for b in (full, predicted)]
-        out[f"capabilities, {preset}"] = {
-            "true": spearman(*columns).tolist(),
-            "held_out": predicted.with_settings(preset=preset).held_out(preset, "plain").tolist()}
+        held = predicted.with_settings(preset=preset).held_out(preset, "plain")
+        out[f"capabilities, {preset}"] = {"true": spearman(*columns).tolist(),
+                                          "held_out": [] if held is None else held.tolist()}
     return out
 
 
