@@ -80,7 +80,7 @@ def show(result: dict[str, Any]) -> None:
 def measure(study: Study, plan: Plan, processes: int, clock: Clock) -> dict[str, Any]:
     """All parts on a finished study, as the JSON line has them (before `plain`)."""
     from cadc.evaluation import at_budget, read_result
-    from cadc.evaluation.run import embed
+    from cadc.evaluation.material import embed
     from cadc.study.progress import Silent
 
     embed(study, Silent())

@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from cadc.errors import CadcError, JobError
 from cadc.estimate.sizes import target_passes, target_vectors
@@ -35,6 +36,7 @@ AIM_S = 16.0
 rows, never fewer than LEAST."""
 LEAST = 4
 _VECTOR_BYTES = 256 << 20
+Row = TypeVar("Row", bound=int)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -203,7 +205,7 @@ def _rows(wanted: float) -> int:
     return max(LEAST, int(wanted)) if wanted < BLOCK else min(4, int(wanted / BLOCK)) * BLOCK
 
 
-def neighbours(ordered: Sequence[int], count: int, size: int) -> list[int]:
+def neighbours(ordered: Sequence[Row], count: int, size: int) -> list[Row]:
     """About `count` of the rows ordered by length, ascending: evenly spread runs of `size` neighbours.
 
     Neighbours, because batches of neighbours is what the whole pass makes: single rows spread over all lengths would
