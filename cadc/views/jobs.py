@@ -19,10 +19,6 @@ ABOUT = {
 }
 """What each job does, in a line."""
 
-STANDS = {"running": "a job is at work", "done": "every job is done", "begun": "some jobs were begun",
-          "new": "nothing but reading was begun"}
-"""Where the jobs of a study can stand as a whole."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class JobLine:
@@ -64,7 +60,8 @@ def _line(study: Study, status: jobs.JobStatus) -> JobLine:
 
 
 def stand(study: Study) -> str:
-    """Where the jobs that every study needs stand together: a key of `STANDS`."""
+    """Where the jobs that every study needs stand together: `running`, `done`, `begun`, or `new` (nothing but reading
+    was begun)."""
     if jobs.is_running(study):
         return "running"
     states = [jobs.status(study, job).state for job in jobs.CORE_JOBS]
