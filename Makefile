@@ -5,11 +5,14 @@ PY := $(VENV)/bin/python
 # Small models on few cores: spinning OpenMP threads starve each other, so workers use one thread each and sleep while idle.
 export OMP_WAIT_POLICY ?= PASSIVE
 export TOKENIZERS_PARALLELISM ?= false
-# `pip` alone does; an installed `uv` speeds it up (torch stays with pip: see README, "Choosing a torch build").
+# `pip` alone does; an installed `uv` speeds it up (torch stays with pip: see docs/gpu.md).
 UV := $(shell command -v uv 2>/dev/null)
 INSTALL = $(if $(UV),$(UV) pip install -q --python $(PY),$(PY) -m pip install -q --disable-pip-version-check)
 
-.PHONY: demo app test lint install clean
+# Processes that run tests. Each test file stays in one of them: what its tests share is made once.
+WORKERS ?= 2
+
+.PHONY: demo app test lint docs wheel install clean
 
 demo: $(VENV)/.ready   ## run the whole study on the embedded default, then serve the app on it (ARGS=--no-app stops before)
 	@$(PY) -m cadc demo $(ARGS)
@@ -17,23 +20,29 @@ demo: $(VENV)/.ready   ## run the whole study on the embedded default, then serv
 app: $(VENV)/.ready    ## serve the app on http://localhost:8501
 	@$(PY) -m cadc app $(ARGS)
 
-test: $(VENV)/.ready-dev  ## lint, import contract, all tests, browser journeys included
-	$(VENV)/bin/ruff check .
-	$(VENV)/bin/lint-imports
-	OMP_NUM_THREADS=1 $(PY) -m pytest $(ARGS)
+test: lint              ## lint, import contracts, types, all tests, browser journeys included (ARGS=tests/export: these alone)
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
-lint: $(VENV)/.ready-dev
+lint: $(VENV)/.ready-dev  ## what `make test` checks before it runs anything
 	$(VENV)/bin/ruff check .
-	$(VENV)/bin/lint-imports
+	PYTHONPATH=. $(VENV)/bin/lint-imports
+	$(VENV)/bin/mypy
+
+docs: $(VENV)/.ready-dev  ## write the tables of docs/ anew from what the code registers
+	@PYTHONPATH=. $(PY) -m tests.docs.tables
+
+wheel: $(VENV)/.ready-dev  ## dist/cadc_studio-*.whl
+	@$(PY) -m hatchling build -t wheel
 
 install: $(VENV)/.ready
 
-$(VENV)/.ready: requirements.txt constraints.txt
+$(VENV)/.ready: requirements.txt constraints.txt pyproject.toml
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python >= 3.11 is needed; set PYTHON=…"; exit 1; }
 	@echo "installing into $(VENV) (a few minutes the first time)" >&2
 	@$(PY) -m pip install -q --disable-pip-version-check "$$(grep '^torch==' requirements.txt)"
 	@$(INSTALL) -r requirements.txt
+	@$(INSTALL) --no-deps -e .
 	@touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt requirements-ray.txt requirements-peers.txt
@@ -43,4 +52,4 @@ $(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt requirements-ray.txt req
 	@touch $@
 
 clean:   ## remove the environment (never the cache: what was computed and typed stays)
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis dist

@@ -7,39 +7,45 @@ itself from a sample of the pool (decision 0011).
 """
 
 import argparse
-import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from benchmarks.lab.report import one_line, tell
+from cadc.arrays import spearman
+from cadc.errors import DataError
 from cadc.gradients import modes
-from cadc.gradients.products import spearman
 from cadc.scores.scores import Scores
 from cadc.study import Study
 
 
-def main() -> None:
-    """Compare two studies and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("exact")
-    parser.add_argument("other")
-    parser.add_argument("--json", type=Path)
-    args = parser.parse_args()
-    other = Study.open(args.other)
-    found = {"rows": 0, "signals": {}, "reported": (modes.recorded(other) or {}).get("agreement")}
-    one, two = Scores.load(Study.open(args.exact)), Scores.load(other)
+def main(arguments: list[str] | None = None) -> int:
+    """Entry of `python -m benchmarks.agreement`."""
+    parser = argparse.ArgumentParser(prog="benchmarks.agreement", description=__doc__.splitlines()[0])
+    parser.add_argument("exact", help="name of a finished study")
+    parser.add_argument("other", help="name of another that asks the same")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the line of JSON there")
+    chosen = parser.parse_args(arguments)
+    with one_line("agreement"):
+        exact, other = Study.open(chosen.exact), Study.open(chosen.other)
+        tell(compare(exact, other), chosen.json)
+    return 0
+
+
+def compare(exact: Study, other: Study) -> dict[str, Any]:
+    """Rank correlation by signal and unit, printed too. Raises DataError for studies of other rows or units."""
+    one, two = Scores.load(exact), Scores.load(other)
     if not np.array_equal(one.index, two.index) or one.units != two.units:
-        parser.error("the two studies scored other rows or other units")
-    found["rows"] = len(one.index)
-    print(f"{found['rows']:,} pool rows, {len(one.units)} units; Spearman over the pool")
+        raise DataError(f"studies {exact.name!r} and {other.name!r} scored other rows or other units. Name two of the "
+                        "same pool and target.")
+    print(f"{len(one.index):,} pool rows, {len(one.units)} units; Spearman over the pool")
+    found = {}
     for name, (a, b) in signals(one, two).items():
         each = spearman(np.asarray(a).T, np.asarray(b).T)
-        found["signals"][name] = {"mean": float(each.mean()), "lowest": float(each.min()), "units": each.tolist()}
+        found[name] = {"mean": float(each.mean()), "lowest": float(each.min()), "units": each.tolist()}
         print(f"  {name:<18} mean {each.mean():.3f}, lowest {each.min():.3f} ({one.units[int(each.argmin())]})")
-    text = json.dumps(found)
-    print(text)
-    if args.json:
-        args.json.write_text(text + "\n", encoding="utf-8")
+    return {"rows": len(one.index), "signals": found, "reported": (modes.recorded(other) or {}).get("agreement")}
 
 
 def signals(one: Scores, two: Scores) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -56,4 +62,4 @@ def weighted(dots: np.ndarray, eta: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

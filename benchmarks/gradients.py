@@ -9,11 +9,10 @@ floor: batched forward and backward of LoRA training on all layers, frozen part 
 positions only, no optimiser step. `share` is cost ÷ T: peers walk the data once per checkpoint and stay at their
 T = 1 share. With --quick the T > 1 rows of such engines are T times their measured pass (marked `×`) on the real shape,
 which then has two tiles per picture: fewer than its own tiling gives, and so the harder case for sharing the vision
-tower. `ours-last-k` adapts the last quarter of the layers. Engines' configurations: `benchmarks/peers/engines.py`.
+tower. `ours-last-k` adapts the last quarter of the layers. Engines' configurations: `benchmarks/lab/peers/engines.py`.
 """
 
 import argparse
-import json
 import os
 import platform
 import subprocess
@@ -29,13 +28,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.peers.engines import INTERVAL
-from benchmarks.peers.models import Load, quarter
-from benchmarks.peers.serve import EngineFailed, Server
+from benchmarks.lab.peers.engines import ENGINES, INTERVAL, check_installed
+from benchmarks.lab.peers.models import Load, quarter
+from benchmarks.lab.peers.serve import Answer, EngineFailed, Server
+from benchmarks.lab.report import commit, one_line, tell
 
 SHARED = ("ours", "ours-last-k")
 """Engines that walk the data once for all checkpoints."""
-ALL = ("plain", "ours", "ours-last-k", "less", "bergson", "dattri")
+ALL = tuple(ENGINES)
 STEPS = (1, 4)
 """Checkpoint counts T."""
 PACKAGES = ("torch", "transformers", "peft", "bergson", "dattri")
@@ -78,11 +78,11 @@ def trials(load: Load, engines: Sequence[str], steps: Sequence[int], derived: bo
     return made
 
 
-def measure(todo: Sequence[Trial], effort: Effort) -> tuple[list[tuple[Trial, list[dict]]], list[str]]:
+def measure(todo: Sequence[Trial], effort: Effort) -> tuple[list[tuple[Trial, list[Answer]]], list[str]]:
     """Answers of every round of each trial, and a note for each engine that could not run."""
     began = time.monotonic()
     started = [(trial, Server(trial.engine, trial.load)) for trial in todo]
-    running: list[tuple[Trial, Server, list[dict]]] = []
+    running: list[tuple[Trial, Server, list[Answer]]] = []
     notes: list[str] = []
     try:
         for trial, server in started:
@@ -115,12 +115,12 @@ def shared_weights(load: Load) -> Iterator[Load]:
         yield load
         return
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, "-m", "benchmarks.peers.models", load.model, folder, str(load.seed)],
+        subprocess.run([sys.executable, "-m", "benchmarks.lab.peers.models", load.model, folder, str(load.seed)],
                        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         yield replace(load, weights=folder)
 
 
-def rows_of(measured: Sequence[tuple[Trial, list[dict]]], steps: Sequence[int]) -> list[dict[str, Any]]:
+def rows_of(measured: Sequence[tuple[Trial, list[Answer]]], steps: Sequence[int]) -> list[dict[str, Any]]:
     """A row for each engine and T; engines that walk the data once per checkpoint get their missing T from T = 1."""
     floor = next(([{key: a[key] / _samples(trial.load) for key in ("seconds", "cpu_seconds")} for a in answers]
                   for trial, answers in measured if (trial.engine, trial.checkpoints) == ("plain", 1)), None)
@@ -138,7 +138,7 @@ def _samples(load: Load) -> int:
     return load.batch * load.batches
 
 
-def _row(trial: Trial, answers: list[dict], floor: list[dict] | None) -> dict[str, Any]:
+def _row(trial: Trial, answers: list[Answer], floor: list[dict[str, float]] | None) -> dict[str, Any]:
     """floor: seconds per sample of the plain pass, round by round."""
     load = trial.load
     count = _samples(load)
@@ -215,9 +215,8 @@ def machine(device: str, threads: int) -> dict[str, Any]:
         info = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
         names = [line.split(":")[1].strip() for line in info.splitlines() if line.startswith("model name")]
         name = names[0] if names else platform.processor() or platform.machine()
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
     return {"device": name, "cores": os.cpu_count(), "threads": threads, "load": os.getloadavg()[0],
-            "date": date.today().isoformat(), "commit": commit.strip(), "python": platform.python_version(),
+            "date": date.today().isoformat(), "commit": commit(), "python": platform.python_version(),
             "versions": {package: _version(package) for package in PACKAGES}}
 
 
@@ -249,8 +248,10 @@ def plan(chosen: argparse.Namespace) -> list[tuple[Load, Effort]]:
     return [(loads[name], effort[name]) for name in chosen.models]
 
 
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """What was asked on the command line. Raises DataError for an engine whose packages are not installed."""
+    parser = argparse.ArgumentParser(prog="benchmarks.gradients", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="two tiles a picture, three rounds: ≤ 12 min on two cores")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--models", default="", help="comma-separated: embedded, smolvlm, llava (GPU only)")
@@ -263,7 +264,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="write the result here")
     parser.add_argument("--markdown", type=Path, help="write the tables here, as they stand in benchmarks/RESULTS.md")
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(arguments)
     gpu = chosen.device.startswith("cuda")
     chosen.models = [m for m in chosen.models.split(",") if m] or ["embedded", "smolvlm"] + (["llava"] if gpu else [])
     chosen.engines = chosen.engines.split(",")
@@ -271,21 +272,24 @@ def arguments() -> argparse.Namespace:
         parser.error(f"not known: {', '.join(sorted(unknown))}")
     if "llava" in chosen.models and not gpu:
         parser.error("llava has 7 billion weights: give it a GPU (--device cuda)")
+    check_installed(chosen.engines)
     return chosen
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print tables and ratios, then one JSON line."""
-    chosen = arguments()
+    with one_line("gradients"):
+        chosen = read_arguments(arguments)
     facts = machine(chosen.device, chosen.threads)
     versions = ", ".join(f"{name} {value}" for name, value in facts["versions"].items())
     lines = [f"{facts['date']}, commit {facts['commit']}: {facts['device']}, {facts['cores']} cores, "
              f"{facts['threads']} thread(s) per engine, load {facts['load']:.1f} at the start; Python "
              f"{facts['python']}, {versions}."]
     print(lines[0], flush=True)
-    began, rows = time.monotonic(), []
+    began = time.monotonic()
+    rows: list[dict[str, Any]] = []
     notes: list[str] = []
-    loads = []
+    loads: list[dict[str, Any]] = []
     for load, effort in plan(chosen):
         with shared_weights(load) as ready:
             measured, said = measure(trials(ready, chosen.engines, STEPS, effort.derived), effort)
@@ -297,13 +301,11 @@ def main() -> None:
     seconds = round(time.monotonic() - began)
     report = {"benchmark": "gradients", "rows": rows, **facts, "loads": loads, "notes": notes, "quick": chosen.quick,
               "seconds": seconds}
-    line = json.dumps(report)
-    if chosen.json:
-        chosen.json.write_text(line + "\n", encoding="utf-8")
     if chosen.markdown:
         chosen.markdown.write_text("\n".join([*lines, "", f"The run took {seconds} s."]) + "\n", encoding="utf-8")
-    print(line)
+    tell(report, chosen.json)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

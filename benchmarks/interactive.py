@@ -10,11 +10,9 @@ shared machine.
 """
 
 import argparse
-import json
 import os
 import platform
 import resource
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -26,6 +24,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
+from benchmarks.lab.report import commit, tell
 from cadc.curation import CurationSettings
 from cadc.curation.workbench import Workbench
 from cadc.scores.influence import InfluenceColumns
@@ -105,7 +104,7 @@ def measure(scores: Scores, pool: pd.DataFrame, targets: pd.DataFrame) -> list[d
     """Seconds of each interaction: first time and median of the repetitions."""
     columns = InfluenceColumns(scores)
     study = SimpleNamespace(name="synthetic", identity="synthetic", inputs={},
-                            config=SimpleNamespace(preset="studio", seed=0))
+                            config=SimpleNamespace(preset="studio", seed=0, nearness="gradients"))
     found = SimpleNamespace(kind="discover", payload={"method": "leiden", "tau": 0.1})
 
     def bench(moves: int, **settings) -> Workbench:
@@ -168,20 +167,16 @@ def main() -> None:
         scores, pool, targets = synthesise(Path(folder), size)
         print(f"synthesised in {time.perf_counter() - began:.0f} s")
         table = measure(scores, pool, targets)
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
     report = {"benchmark": "interactive", **vars(size), "capabilities": CAPABILITIES, "cores": os.cpu_count(),
               "machine": platform.machine(), "load": os.getloadavg()[0], "python": platform.python_version(),
-              "numpy": np.__version__, "pandas": pd.__version__, "commit": commit.strip(),
+              "numpy": np.__version__, "pandas": pd.__version__, "commit": commit(),
               "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "seconds": table}
     print(f"{size.rows:,} rows × {size.units} units × {size.checkpoints} checkpoints, {CAPABILITIES} capabilities, "
           f"{report['cores']} cores at load {report['load']:.1f}, seed {size.seed}, commit {report['commit']}")
     print(f"{'seconds':<38}{'first':>8}{'median':>8}{'worst':>8}{'cpu':>8}")
     for row in table:
         print(f"{row['what']:<38}{row['first']:>8.3f}{row['median']:>8.3f}{row['worst']:>8.3f}{row['cpu']:>8.3f}")
-    line = json.dumps(report)
-    if chosen.json:
-        chosen.json.write_text(line + "\n", encoding="utf-8")
-    print(line)
+    tell(report, chosen.json)
 
 
 if __name__ == "__main__":

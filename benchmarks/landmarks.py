@@ -9,36 +9,37 @@ shares of junk where the generator's truth lies beside the pool.
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from benchmarks.truth import junk_shares, read_truth
+from benchmarks.lab.report import one_line, tell
+from benchmarks.lab.truth import junk_shares, read_truth
+from cadc.arrays import spearman
+from cadc.curation import PRESETS
 from cadc.curation.workbench import Workbench, open_workbench, with_settings
-from cadc.gradients.products import spearman
-from cadc.scores.influence import capability_influence
 from cadc.study import Study
 
 BUDGET = "5%"
 
 
-def main() -> None:
-    """Compare two studies and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("full")
-    parser.add_argument("predicted")
-    parser.add_argument("--json", type=Path)
-    args = parser.parse_args()
-    full, predicted = (open_workbench(Study.open(name)) for name in (args.full, args.predicted))
-    found = {"ranks": ranks(full, predicted), "seconds": seconds(full, predicted),
-             "curricula": {preset: curricula(full, predicted, preset) for preset in ("studio", "paper")}}
-    print(table(found))
-    text = json.dumps(found)
-    print(text)
-    if args.json:
-        args.json.write_text(text + "\n", encoding="utf-8")
+def main(arguments: list[str] | None = None) -> int:
+    """Entry of `python -m benchmarks.landmarks`."""
+    parser = argparse.ArgumentParser(prog="benchmarks.landmarks", description=__doc__.splitlines()[0])
+    parser.add_argument("full", help="name of a finished study with landmarks=1")
+    parser.add_argument("predicted", help="name of the same with landmarks < 1")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the line of JSON there")
+    chosen = parser.parse_args(arguments)
+    with one_line("landmarks"):
+        full, predicted = (open_workbench(Study.open(name)) for name in (chosen.full, chosen.predicted))
+        found = {"ranks": ranks(full, predicted), "seconds": seconds(full, predicted),
+                 "curricula": {preset: curricula(full, predicted, preset) for preset in PRESETS}}
+        print(table(found))
+        tell(found, chosen.json)
+    return 0
 
 
-def ranks(full: Workbench, predicted: Workbench) -> dict:
+def ranks(full: Workbench, predicted: Workbench) -> dict[str, Any]:
     """Spearman on the predicted rows against the full run, and what the study itself reports from held-out rows."""
     open_rows = ~np.asarray(predicted.scores.measured)
     true = spearman(full.scores.near[:, open_rows].T, predicted.scores.near[:, open_rows].T)
@@ -46,15 +47,15 @@ def ranks(full: Workbench, predicted: Workbench) -> dict:
     of_unit = full.capabilities.of_unit
     out = {"units": {"true_median": float(np.median(true)), "true_lowest": float(true.min()),
                      "held_out_median": said["held_out"]["median"], "held_out_lowest": said["held_out"]["lowest"]}}
-    for preset in ("studio", "paper"):
-        columns = [capability_influence(b.scores, of_unit, preset=preset)[open_rows] for b in (full, predicted)]
+    for preset in PRESETS:
+        columns = [PRESETS[preset].influence(b.influence_columns, of_unit)[open_rows] for b in (full, predicted)]
         out[f"capabilities, {preset}"] = {
             "true": spearman(*columns).tolist(),
             "held_out": predicted.with_settings(preset=preset).held_out(preset, "plain").tolist()}
     return out
 
 
-def seconds(full: Workbench, predicted: Workbench) -> dict:
+def seconds(full: Workbench, predicted: Workbench) -> dict[str, Any]:
     """Seconds of the shards as recorded (one process each; two runs meet different company on a busy machine)."""
     whole, part = (json.loads((b.study.shards_folder / "attribute.json").read_text()) for b in (full, predicted))
     said = part["landmarks"]
@@ -65,7 +66,7 @@ def seconds(full: Workbench, predicted: Workbench) -> dict:
             "ratio_within_the_run": (part["seconds"] + said["regression_seconds"]) / (share * whole["rows"])}
 
 
-def curricula(full: Workbench, predicted: Workbench, preset: str) -> dict:
+def curricula(full: Workbench, predicted: Workbench, preset: str) -> dict[str, Any]:
     """Overlap of the two 5 % curricula, share of measured rows, and junk shares."""
     benches = [with_settings(b, budget=BUDGET, preset=preset) for b in (full, predicted)]
     rows = [np.unique(b.curriculum.rows["position"]) for b in benches]
@@ -85,15 +86,15 @@ def curricula(full: Workbench, predicted: Workbench, preset: str) -> dict:
 
 def _mean_influence(full: Workbench, preset: str, rows: np.ndarray) -> float:
     """Mean over chosen rows of their largest influence on any capability, as the full run measured it."""
-    return float(capability_influence(full.scores, full.capabilities.of_unit, preset=preset)[rows].max(1).mean())
+    return float(full.influence_by(preset, signal="plain")[rows].max(1).mean())
 
 
-def table(found: dict) -> str:
+def table(found: dict[str, Any]) -> str:
     """The numbers for people."""
     units, time = found["ranks"]["units"], found["seconds"]
     lines = [f"near, predicted rows against the full run: median {units['true_median']:.3f}, lowest "
              f"{units['true_lowest']:.3f}; held out: {units['held_out_median']:.3f}, {units['held_out_lowest']:.3f}"]
-    for preset in ("studio", "paper"):
+    for preset in PRESETS:
         own = found["ranks"][f"capabilities, {preset}"]
         lines.append(f"capabilities, {preset}: true {_list(own['true'])}; held out {_list(own['held_out'])}")
     lines.append(f"seconds of shards: full {time['full']:.0f}, landmarks {time['landmarks']:.0f} + regression "
@@ -113,4 +114,4 @@ def _list(values: list[float]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

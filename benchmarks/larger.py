@@ -9,9 +9,13 @@ import logging
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import Idefics3ForConditionalGeneration
 
 
-def build(layers: int, inner: int, seed: int):  # noqa: ANN201
+def build(layers: int, inner: int, seed: int) -> "Idefics3ForConditionalGeneration":
     """The embedded model with another text model, untrained, on the shipped eye and connector."""
     import torch
     from transformers import Idefics3ForConditionalGeneration

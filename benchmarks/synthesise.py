@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.random import Generator
 
 from cadc.data import run_ingest
-from cadc.jobs.control import CORE_JOBS, JobStatus, write_status
-from cadc.scores.scores import Scores
+from cadc.jobs.status import JobStatus, write_status
+from cadc.scores.compaction import write_scores
 from cadc.study import Study, StudyConfig, cache_root, write_json
+from cadc.study.jobs import core_jobs
 from cadc.study.progress import Silent
 
 SKILLS = ("read words", "count dots", "compare bars", "locate shapes", "name colours", "follow sequences")
@@ -52,17 +54,14 @@ def synthesise(root: Path, *, rows: int = 2000, units: int = 16, checkpoints: in
     _write_rows(inputs / "target.jsonl", rng, np.repeat(np.arange(units), samples_per_unit), names)
     config = StudyConfig(pool=str(inputs / "pool.jsonl"), target=str(inputs / "target.jsonl"), images=str(inputs),
                          unit_column="unit", model="synthetic-scores", checkpoints=checkpoints, seed=seed,
-                         near_samples=samples_per_unit)
+                         near_samples=samples_per_unit, nearness="gradients", out_of_fold=0)
     study = Study.create(name, config, created=time.strftime("%Y-%m-%dT%H:%M:%S"), root=cache_root(root))
     run_ingest(study, Silent())
     _write_warmup(study, rng)
-    write_json(study.targets_folder / "targets.json", {
-        "units": names, "text_only": [], "samples": [
-            {"row": i, "index": i, "id": f"t{i}", "unit": names[i // samples_per_unit]}
-            for i in range(units * samples_per_unit)]})
-    scores = _scores(rng, planted, names, study, np.arange(rows))
-    scores.save(study.scores_folder)
-    for place, job in enumerate(CORE_JOBS):
+    _write_targets(study, names, samples_per_unit)
+    study.result("attribute").finish()
+    _write_scores(study, _columns(rng, planted, study, np.arange(rows)), names)
+    for place, job in enumerate(core_jobs(config)):
         write_status(study, JobStatus(job=job, state="done", done=rows, total=rows, rate=100.0, seconds=3.0 + place,
                                       started=time.time() - 60, updated=time.time()))
     return study
@@ -72,7 +71,7 @@ def _unit_length(x: np.ndarray) -> np.ndarray:
     return (x / np.linalg.norm(x, axis=-1, keepdims=True)).astype(np.float32)
 
 
-def _plant(rng, rows: int, units: int, checkpoints: int, samples_per_unit: int) -> Planted:
+def _plant(rng: Generator, rows: int, units: int, checkpoints: int, samples_per_unit: int) -> Planted:
     """Units share a direction with their skill and with their answer format; rows lean to the unit they are about."""
     skill = _unit_length(rng.normal(size=(len(SKILLS), DIMENSIONS)))
     form = _unit_length(rng.normal(size=(len(FORMATS), DIMENSIONS)))
@@ -93,9 +92,9 @@ def _plant(rng, rows: int, units: int, checkpoints: int, samples_per_unit: int) 
                    family=family)
 
 
-def _scores(rng, planted: Planted, names: list[str], study: Study, index: np.ndarray) -> Scores:
-    """Scores with the shapes of a real run; near values and best rows are drawn around the unit's cosine."""
-    (checkpoints, units, _), rows = planted.unit.shape, len(planted.feature)
+def _columns(rng: Generator, planted: Planted, study: Study, index: np.ndarray) -> dict[str, np.ndarray]:
+    """The columns of the job `scores` by their field in `Scores`."""
+    units, rows, checkpoints = planted.unit.shape[1], len(planted.feature), len(planted.unit)
     count = planted.sample.shape[1] // units
     dots = np.stack([u @ planted.feature.T for u in planted.unit])
     grounded = np.stack([u @ planted.feature.T for u in planted.grounded])
@@ -114,18 +113,18 @@ def _scores(rng, planted: Planted, names: list[str], study: Study, index: np.nda
     fall = np.linspace(1.5, 0.4, checkpoints)
     loss = rng.gamma(2.0, 0.6, size=(rows, 1)) * np.where(planted.family[:, None] < 0, 1.0, fall)
     norm = (3.0 + 4.0 * loss).astype(np.float32)
-    return Scores(
-        index=index.astype(np.int64), eta=np.linspace(3e-3, 1e-3, checkpoints, dtype=np.float32), dots=dots,
-        dots_grounded=grounded, near=near, winner=winner, loss=loss.astype(np.float32), gradient_norm=norm,
-        feature_norm=norm * 20, tokens=rng.integers(1, 20, size=rows, dtype=np.int32), best_index=best_index,
-        best_value=best_value.astype(np.float32), gram=np.stack([u @ u.T for u in planted.unit]),
-        gram_grounded=np.stack([u @ u.T for u in planted.grounded]),
-        sample_gram=np.stack([s @ s.T for s in planted.sample]),
-        sample_unit=np.repeat(np.arange(units, dtype=np.int32), count), sample_index=np.arange(units * count),
-        units=tuple(names), identity=study.identity)
+    return {
+        "index": index.astype(np.int64), "measured": np.ones(rows, bool),
+        "eta": np.linspace(3e-3, 1e-3, checkpoints, dtype=np.float32), "dots": dots, "dots_grounded": grounded,
+        "near": near, "winner": winner, "loss": loss.astype(np.float32), "gradient_norm": norm,
+        "feature_norm": norm * 20, "tokens": rng.integers(1, 20, size=rows, dtype=np.int32), "best_index": best_index,
+        "best_value": best_value.astype(np.float32), "gram": np.stack([u @ u.T for u in planted.unit]),
+        "gram_grounded": np.stack([u @ u.T for u in planted.grounded]),
+        "sample_gram": np.stack([s @ s.T for s in planted.sample]),
+        "sample_unit": np.repeat(np.arange(units, dtype=np.int32), count), "sample_index": np.arange(units * count)}
 
 
-def _pictures(folder: Path, rng) -> None:
+def _pictures(folder: Path, rng: Generator) -> None:
     """A few small pictures per source."""
     from PIL import Image, ImageDraw
 
@@ -140,7 +139,7 @@ def _pictures(folder: Path, rng) -> None:
             picture.save(folder / source / f"{i}.png")
 
 
-def _write_rows(path: Path, rng, family: np.ndarray, names: list[str]) -> None:
+def _write_rows(path: Path, rng: Generator, family: np.ndarray, names: list[str]) -> None:
     """LLaVA rows about the given units (-1: none); a tenth of a pool are copies, the last seven rows are unusable."""
     form = np.where(family >= 0, family // 2 % len(FORMATS), rng.integers(0, len(FORMATS), size=len(family)))
     draws = rng.integers(0, 1000, size=(len(family), 2))
@@ -164,16 +163,40 @@ def _write_rows(path: Path, rng, family: np.ndarray, names: list[str]) -> None:
                                                              {"from": "gpt", "value": "yes"}]}) + "\n")
 
 
-def _write_warmup(study: Study, rng) -> None:
+def _write_warmup(study: Study, rng: Generator) -> None:
     """A loss curve and its summary."""
-    study.warmup_folder.mkdir(parents=True, exist_ok=True)
-    with (study.warmup_folder / "log.jsonl").open("w", encoding="utf-8") as handle:
+    result = study.result("warmup")
+    result.folder.mkdir(parents=True, exist_ok=True)
+    with (result.folder / "log.jsonl").open("w", encoding="utf-8") as handle:
         for step in range(1, 121):
             loss = float(2.5 * np.exp(-step / 40) + 0.6 + rng.normal(0, 0.05))
             line = {"step": step, "loss": loss, "lr": 3e-3 * (1 - step / 130), "samples_per_s": 90.0}
             handle.write(json.dumps(line) + "\n")
     eta = np.linspace(3e-3, 1e-3, study.config.checkpoints).tolist()
-    write_json(study.warmup_folder / "warmup.json", {"eta": eta, "steps": 120, "rows": 256, "seconds": 42.0})
+    write_json(result.folder / "warmup.json", {"eta": eta, "steps": [120], "rows": 256, "failed": {}})
+    write_json(result.folder / "about.json", {"seconds": 42.0})
+    result.finish()
+
+
+def _write_targets(study: Study, names: list[str], samples_per_unit: int) -> None:
+    """The list of target samples."""
+    result, count = study.result("targets"), len(names) * samples_per_unit
+    write_json(result.folder / "targets.json", {
+        "units": names, "text_only": [], "products": {"mode": "exact", "dim": 0, "reason": "synthesised"}, "samples": [
+            {"row": i, "index": i, "id": f"t{i}", "unit": names[i // samples_per_unit]} for i in range(count)]})
+    write_json(result.folder / "about.json", {"seconds": 12.0, "products": {}})
+    result.finish()
+
+
+def _write_scores(study: Study, columns: dict[str, np.ndarray], names: list[str]) -> None:
+    """The columns, and the report on attribution."""
+    result = study.result("scores")
+    write_scores(study, columns, names)
+    write_json(result.folder / "failed.json", [])
+    write_json(result.folder / "attribute.json", {
+        "rows": len(columns["index"]), "failed": 0, "shards": 0, "precision": "float32", "warnings": [],
+        "products": {}, "batch": {}, "halved_batches": 0, "seconds": 0.0})
+    result.finish()
 
 
 def main() -> None:

@@ -8,19 +8,20 @@ rules, it promises nothing.
 """
 
 import argparse
-import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
-from cadc.discovery.partition import apart, leiden
+from benchmarks.lab.report import tell
+from cadc.discovery.partition import Partition, apart, leiden
 from cadc.discovery.similarity import distances
 
 SIZES = ([7, 5, 4, 3], [10, 9], [6, 5, 4, 3, 2], [3] * 6, [40, 30, 20, 20, 15, 15, 10, 8, 4])
 
 
-def planted(seed: int):
+def planted(seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield (similarity [M, M], planted label [M])."""
     for sizes in SIZES:
         label = np.repeat(np.arange(len(sizes)), sizes)
@@ -44,7 +45,7 @@ def _cosines(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def merits(similar: np.ndarray, parts: list) -> dict[str, np.ndarray]:
+def merits(similar: np.ndarray, parts: list[Partition]) -> dict[str, np.ndarray]:
     """Each rule's merit of each partition of the grid."""
     labels = [apart(part.labels) for part in parts]
     modularity = np.array([part.modularity for part in parts])
@@ -85,10 +86,7 @@ def main() -> None:
               for rule, v in scores.items()}
     for rule, row in report.items():
         print(f"{rule:<40}{row['mean_ari']:>10.3f}{row['found']:>8.3f}")
-    line = json.dumps({"benchmark": "threshold", "targets": len(scores["silhouette"]), "rules": report})
-    if chosen.json:
-        chosen.json.write_text(line + "\n", encoding="utf-8")
-    print(line)
+    tell({"benchmark": "threshold", "targets": len(scores["silhouette"]), "rules": report}, chosen.json)
 
 
 if __name__ == "__main__":

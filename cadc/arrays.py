@@ -5,7 +5,7 @@ import numpy as np
 
 def largest_remainder(ideal: np.ndarray, total: int) -> np.ndarray:
     """int64 [k] with the sum `total`: each of the non-negative `ideal` [k] (whose sum is `total`) rounded down, and the
-    largest remainders rounded up; ties to the earlier one.
+    largest remainders rounded up; ties to the earlier one (METHOD §5).
 
     Remainders that differ by a rounding error of float64 count as equal.
     """

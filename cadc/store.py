@@ -31,7 +31,8 @@ ROLES = ("pool", "target")
 
 SCHEMA = """
 CREATE SEQUENCE IF NOT EXISTS decision_seq;
-CREATE TABLE IF NOT EXISTS studies (study VARCHAR PRIMARY KEY, name VARCHAR, report JSON, ingested_at TIMESTAMP);
+CREATE TABLE IF NOT EXISTS studies (study VARCHAR PRIMARY KEY, name VARCHAR, report JSON, ingested_at TIMESTAMP,
+    content VARCHAR);
 CREATE TABLE IF NOT EXISTS samples (study VARCHAR, role VARCHAR, "index" BIGINT, id VARCHAR, source VARCHAR,
     unit VARCHAR, images VARCHAR[], question VARCHAR, answer VARCHAR, answer_format VARCHAR, duplicate_group BIGINT);
 CREATE TABLE IF NOT EXISTS set_aside (study VARCHAR, role VARCHAR, kind VARCHAR, "index" BIGINT, id VARCHAR,
@@ -43,8 +44,12 @@ CREATE TABLE IF NOT EXISTS exports (study VARCHAR, made_at TIMESTAMP, folder VAR
 CREATE TABLE IF NOT EXISTS decisions (seq BIGINT PRIMARY KEY, batch BIGINT, study VARCHAR, made_at TIMESTAMP,
     scope VARCHAR, kind VARCHAR, payload JSON, undone_at TIMESTAMP);
 CREATE TABLE IF NOT EXISTS logs (study VARCHAR PRIMARY KEY, changed_at VARCHAR);
-CREATE TABLE IF NOT EXISTS maps (study VARCHAR, signal VARCHAR, position INTEGER, x DOUBLE, y DOUBLE);
+CREATE TABLE IF NOT EXISTS maps (study VARCHAR, signal VARCHAR, position INTEGER, x DOUBLE, y DOUBLE,
+    content VARCHAR);
+ALTER TABLE studies ADD COLUMN IF NOT EXISTS content VARCHAR;
+ALTER TABLE maps ADD COLUMN IF NOT EXISTS content VARCHAR;
 """
+"""`content`: key of the job that a row was read from; empty in rows of earlier versions, which count as others."""
 
 RETIRED = """
 DROP TABLE IF EXISTS capabilities; DROP TABLE IF EXISTS labels; DROP TABLE IF EXISTS influence_summaries;
@@ -196,12 +201,14 @@ class Store:
     def load_study(self, study: Study) -> None:
         """Bring log and JSON copy together; load samples and units once `ingest` has finished.
 
-        What is loaded already is not loaded again: files of one identity never change.
+        What is loaded of the same content is not loaded again; pool, target or pictures that changed are.
         """
         with self._lock:
             self._agree_with_copy(study)
-            done = self._rows("SELECT ingested_at FROM studies WHERE study = ?", [study.identity])
-            if not done and is_ingested(study):
+            if not is_ingested(study):
+                return
+            loaded = self._rows("SELECT content FROM studies WHERE study = ?", [study.identity])
+            if loaded != [(study.key("ingest"),)]:
                 self._load_samples(study)
 
     def _agree_with_copy(self, study: Study) -> None:
@@ -257,8 +264,8 @@ class Store:
                 sum(len(images)), mode(answer_format) FROM samples WHERE study = ? AND role = 'target'
                 GROUP BY study, unit""",
                        [study.identity])
-            db.execute("INSERT INTO studies VALUES (?, ?, ?, ?)",
-                       [study.identity, study.name, json.dumps(report), datetime.now()])
+            db.execute("INSERT INTO studies (study, name, report, ingested_at, content) VALUES (?, ?, ?, ?, ?)",
+                       [study.identity, study.name, json.dumps(report), datetime.now(), study.key("ingest")])
         log.info("study %s: samples loaded", study.identity)
 
     # ---- kept for the pages ----------------------------------------------------------------------------------------
@@ -266,13 +273,14 @@ class Store:
         """Keep map positions [M, 2] of a signal: a UMAP takes seconds, and its first import half a minute."""
         with self._transaction() as db:
             db.execute("DELETE FROM maps WHERE study = ? AND signal = ?", [study.identity, signal])
-            db.executemany("INSERT INTO maps VALUES (?, ?, ?, ?, ?)",
-                           [[study.identity, signal, m, float(x), float(y)] for m, (x, y) in enumerate(spots)])
+            db.executemany("INSERT INTO maps (study, signal, position, x, y, content) VALUES (?, ?, ?, ?, ?, ?)",
+                           [[study.identity, signal, m, float(x), float(y), study.key("targets")]
+                            for m, (x, y) in enumerate(spots)])
 
     def map(self, study: Study, signal: str) -> np.ndarray | None:
-        """Map positions [M, 2] kept for a signal, None when there are none yet."""
-        found = self._rows("SELECT x, y FROM maps WHERE study = ? AND signal = ? ORDER BY position",
-                           [study.identity, signal])
+        """Map positions [M, 2] kept for a signal of these target gradients, None when there are none yet."""
+        found = self._rows("SELECT x, y FROM maps WHERE study = ? AND signal = ? AND content = ? ORDER BY position",
+                           [study.identity, signal, study.key("targets")])
         return np.array(found) if found else None
 
     def record_export(self, study: Study, *, folder: str | Path, format: str, rows: int, manifest: dict) -> None:

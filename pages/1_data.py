@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from cadc.data import ANSWER_FORMATS
+from cadc.data.answers import FORMATS as ANSWER_FORMATS
 from cadc.jobs import control
 from cadc.store import Store
 from cadc.study import Study

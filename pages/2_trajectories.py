@@ -92,7 +92,7 @@ def loss_curve(view: views.LossView) -> None:
 
 def live(study: Study, was_running: bool) -> None:
     """Everything that changes while a worker lives."""
-    job_rows(study, control.CORE_JOBS, was_running)
+    job_rows(study, (), was_running)
     with guarded():
         loss_curve(views.loss_view(study))
 

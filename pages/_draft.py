@@ -10,13 +10,13 @@ from typing import Any
 
 import streamlit as st
 
-from cadc.curation import INSIDE, RULES, STAGINGS, CurationSettings
+from cadc.curation import INSIDE, PRESETS, RULES, STAGINGS, CurationSettings
 from cadc.curation.workbench import Workbench
 from cadc.errors import CadcError
 from cadc.views import shares as parts
 from cadc.views.curriculum import CurriculumView, draft_mark, of_preset
 from cadc.views.palette import colour
-from cadc.views.settings import CHOOSES, preset_help, preset_names
+from cadc.views.settings import preset_help, preset_names
 from pages._parts.tab import show, shown, tab
 
 RULE_HELP = ("What decides the shares. self-influence: what the model still finds hard gets more. uniform: equal. "
@@ -63,7 +63,7 @@ def preset(view: CurriculumView) -> None:
 
     show("draft-preset", view.draft.preset)
     st.segmented_control("Preset", preset_names(), key="draft-preset", required=True, on_change=take,
-                         help=preset_help(CHOOSES))
+                         help=preset_help(lambda one: one.about))
 
 
 def budget(view: CurriculumView) -> None:
@@ -142,7 +142,7 @@ def filters(view: CurriculumView) -> None:
     """What is left out before anything is chosen."""
     scores = view.bench.scores
     bound(view, st.toggle, "drop_duplicates", "Leave out near-duplicates")
-    if scores.has_crossfit:
+    if scores.has_out_of_fold:
         bound(view, st.slider, "loss_quantile", "Leave out rows that look wrong (1: keep all)", min_value=0.5,
               max_value=1.0, step=0.05, help="Held-out loss above this quantile of the target samples' in the nearest "
               "unit, and no better than even odds for the answer: wrong answers mostly, and rows unlike anything the "
@@ -150,8 +150,9 @@ def filters(view: CurriculumView) -> None:
     else:
         bound(view, st.slider, "drop_loss_share", "Leave out rows that look wrong: highest loss within their unit, "
               "share", min_value=0.0, max_value=0.5, step=0.01)
-    if view.draft.preset == "paper" and scores.has_grounded:
-        bound(view, st.segmented_control, "signal", "Target gradients", options=("plain", "grounded"), required=True)
+    signals = PRESETS[view.draft.preset].signals
+    if len(signals) > 1 and scores.has_grounded:
+        bound(view, st.segmented_control, "signal", "Target gradients", options=signals, required=True)
     bound(view, st.slider, "random_share", "Share drawn at random", min_value=0.0, max_value=1.0, step=0.05)
     bound(view, st.number_input, "source_cap", "Most rows of one source (0: no cap)", min_value=0, step=1)
     bound(view, st.number_input, "minimum_influence", "Least influence on the own capability (empty: no minimum)",

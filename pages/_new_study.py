@@ -5,12 +5,14 @@ from datetime import datetime
 
 import streamlit as st
 
+from cadc.curation.presets import checked
 from cadc.errors import DataError
 from cadc.jobs import control
 from cadc.study import Study, StudyConfig
+from cadc.study.meanings import meanings
 from cadc.views.data import check_file
 from cadc.views.jobs import is_read
-from cadc.views.settings import field_help, preset_names
+from cadc.views.settings import preset_names
 from pages._parts.shell import choose_study, guarded
 
 ASKED = ("pool", "target", "images", "unit_column", "model", "preset")
@@ -55,7 +57,7 @@ def form() -> None:
 
 def advanced_settings() -> dict[str, str]:
     """Every other setting as typed; each says what it does."""
-    columns, helps = st.columns(3), field_help(StudyConfig)
+    columns, helps = st.columns(3), meanings(StudyConfig)
     fields = [f for f in dataclasses.fields(StudyConfig) if f.name not in ASKED]
     return {f.name: columns[i % 3].text_input(f.name, value=str(f.default), key=f"setting-{f.name}",
                                               help=helps.get(f.name)) for i, f in enumerate(fields)}
@@ -67,7 +69,7 @@ def make(name: str, typed: dict[str, str], advanced: dict[str, str]) -> Study:
         if not (typed | {"name": name})[key].strip():
             raise DataError(f"something is missing: give {what}.")
     base = {key: text.strip() for key, text in typed.items()} | {"model": typed["model"].strip() or embedded()}
-    return Study.create(name.strip(), StudyConfig.from_settings(base, advanced),
+    return Study.create(name.strip(), checked(StudyConfig.from_settings(base, advanced)),
                         created=datetime.now().isoformat(timespec="seconds"))
 
 

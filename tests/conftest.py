@@ -1,13 +1,19 @@
-"""Small studies with known gradients, for tests of everything that is computed from scores."""
+"""Small studies for tests: scores with known gradients, tiny models that learn, and the golden study of the first
+version. What several files need is made once per run (`once`)."""
 
+import fcntl
+import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from cadc.scores.scores import Scores
+from cadc.study import Study
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +59,7 @@ def _make(rows: int = 240, units: int = 8, checkpoints: int = 3, per_unit: int =
         gram_grounded=np.einsum("tmp,tnp->tmn", grounded, grounded).astype(f),
         sample_gram=np.einsum("tap,tbp->tab", single_length, single_length).astype(f),
         sample_unit=of.astype(np.int32), sample_index=np.arange(len(of)) * 3,
-        units=tuple(f"unit {m}" for m in range(units)), identity="0123456789abcdef")
+        units=tuple(f"unit {m}" for m in range(units)))
     total = 2 * rows + 1
     pool = pd.DataFrame({"index": np.arange(total), "id": [f"r{i}" for i in range(total)],
                          "source": rng.choice(["charts", "scenes", "chat"], total, p=[.6, .3, .1]),
@@ -73,3 +79,81 @@ def make_scores() -> Callable[..., Made]:
 def made(make_scores) -> Made:
     """240 rows, 8 units in 4 groups, T = 3, 32 target samples."""
     return make_scores()
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that `make` fills once per test run, whichever of its processes comes first; the others wait."""
+    base = factory.getbasetemp()
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    folder, done = shared / f"shared-{name}", shared / f"shared-{name}.done"
+    with (shared / f"shared-{name}.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if not done.exists():
+            folder.mkdir(exist_ok=True)
+            make(folder)
+            done.touch()
+    return folder
+
+
+@pytest.fixture
+def golden(tmp_path: Path):
+    """The first version's study, its cache and what came out of it: a copy of one's own (`tests/golden`)."""
+    from first_version import unpack
+
+    return unpack(tmp_path / "golden")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """Its study `small` computed anew by this version, under `new/` beside its data (shared: do not write into it)."""
+    from first_version import unpack
+
+    from cadc.jobs.engines import EngineSettings
+    from cadc.jobs.worker import run
+
+    def make(folder: Path) -> None:
+        made = unpack(folder)
+        study = Study.create("small", made.config(), created="2026-01-01T00:00:00", root=made.root / "new")
+        assert run(study, "", EngineSettings(workers=1)), "a job failed; its log is in the study's folder"
+
+    return Study.open("small", root=once(tmp_path_factory, "small", make) / "new")
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with pool.json, target.json, pictures/ and model/ (a tiny Idefics3 of three layers); not to be changed."""
+    from tiny_study import write_data
+    from tiny_vlm import idefics3
+
+    def make(folder: Path) -> None:
+        write_data(folder)
+        idefics3(folder / "model", layers=3)
+
+    return once(tmp_path_factory, "data", make)
+
+
+@pytest.fixture(scope="session")
+def ready(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """A study of that data with warm-up and targets done (shared: copy it before writing)."""
+    from tiny_study import make_study, work
+
+    root = once(tmp_path_factory, "ready", lambda folder: work(make_study(data, folder), "targets"))
+    return Study.open("tiny", root=root)
+
+
+@pytest.fixture(scope="session")
+def finished_study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """Coloured squares by gradients alone, every job done (shared: copy it before writing)."""
+    from squares import finished_squares
+
+    return Study.open("squares", root=once(tmp_path_factory, "squares", finished_squares) / "cache")
+
+
+@pytest.fixture
+def own_copy(tmp_path: Path) -> Callable[..., Study]:
+    """`own_copy(study)`: the same study under a cache root of the test's own."""
+    def copy(study: Study, place: str = "cache") -> Study:
+        shutil.copytree(study.root, tmp_path / place)
+        return Study.open(study.name, root=tmp_path / place)
+
+    return copy

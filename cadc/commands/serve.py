@@ -5,26 +5,25 @@ import os
 import socket
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import NoReturn
 
+from cadc.commands.place import app_folder
 from cadc.errors import BusyError
-
-APP = Path(__file__).resolve().parent.parent.parent / "app.py"
 
 
 def serve(port: int, say: Callable[[str], None]) -> NoReturn:
     """Become the Streamlit server on localhost; `say` is told its address before.
 
     The command turns into the server instead of starting one beside itself: whatever ends the command (SIGTERM, Ctrl-C,
-    even kill -9) ends the server and frees the port. Raises BusyError when the port is taken.
+    even kill -9) ends the server and frees the port. Raises BusyError when the port is taken,
+    JobError when the app's files are missing.
     """
+    app = app_folder() / "app.py"
     check_free(port)
     say(f"http://localhost:{port}")
     sys.stdout.flush()
     sys.stderr.flush()
-    os.chdir(APP.parent)
-    os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(APP), "--server.port", str(port),
+    os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(app), "--server.port", str(port),
                               "--server.address", "localhost", "--server.headless", "true"])
 
 

@@ -2,21 +2,29 @@
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from cadc.jobs import control as jobs
+from cadc.jobs.status import JobStatus
 from cadc.study import Study
+from cadc.study.jobs import core_jobs, up_to
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 
-def follow(study: Study, until: str = jobs.CORE_JOBS[-1]) -> bool:
-    """Show progress bars until the jobs up to `until` end; True when all are done. Ctrl-C asks them to stop."""
+def follow(study: Study, until: str = "") -> bool:
+    """Show progress bars until the jobs up to `until` ('': all that its pages need) end; True when all are done.
+    Ctrl-C asks them to stop."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+    columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
                TextColumn("{task.fields[text]}"))
+    wanted = up_to(until, study.config) if until else core_jobs(study.config)
     with Progress(*columns, console=console, refresh_per_second=4) as bars:
-        tasks = {job: bars.add_task(job, total=None, start=False, text="") for job in jobs.up_to(until)}
+        tasks = {job: bars.add_task(job, total=None, start=False, text="") for job in wanted}
         asked = False
         while True:
             try:
@@ -33,13 +41,16 @@ def follow(study: Study, until: str = jobs.CORE_JOBS[-1]) -> bool:
                 asked = True
                 console.print("asking the job to stop; what is finished is kept (Ctrl-C again leaves it running)")
                 jobs.cancel(study)
+    for s in found:
+        for what in s.repaired:
+            console.print(f"{s.job} made again: {what}", markup=False)
     failed = [s for s in found if s.state in ("failed", "cancelled", "interrupted")]
     for s in failed:
         console.print(f"{s.job} {s.state}: {s.message or 'run again to go on from there'}", style="bold", markup=False)
     return all(s.state == "done" for s in found)
 
 
-def _show(bars, task, s: jobs.JobStatus) -> None:
+def _show(bars: "Progress", task: "TaskID", s: JobStatus) -> None:
     """One status on one bar."""
     if s.state not in ("waiting", "queued") and not bars.tasks[task].started:
         bars.start_task(task)

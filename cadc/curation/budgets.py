@@ -9,18 +9,19 @@ from cadc.curation.settings import CurationSettings
 from cadc.discovery.capabilities import Capabilities
 
 
-def shares(settings: CurationSettings, capabilities: Capabilities, pool: np.ndarray,
+def shares(settings: CurationSettings, capabilities: Capabilities, assignment: np.ndarray,
            self_total: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """w_k with Σ w_k = 1 (METHOD §5) and sentences about what could not be followed: float64 [K].
 
-    pool: int [N], the capability of each row or -1; self_total: [N], Σ_t Inf^Self(z; t).
+    assignment: int [N], the capability of each row or -1; self_total: [N], Σ_t Inf^Self(z; t).
     """
     k, notes = capabilities.k, []
     if k == 0:
         return np.zeros(0), ["There is no capability, so no row can be chosen. Assign at least one target unit."]
-    size = np.bincount(pool[pool >= 0], minlength=k)[:k].astype(np.float64)
+    assigned = assignment[assignment >= 0]
+    size = np.bincount(assigned, minlength=k)[:k].astype(np.float64)
     if settings.rule == "self-influence":
-        total = np.bincount(pool[pool >= 0], self_total[pool >= 0].astype(np.float64), minlength=k)[:k]
+        total = np.bincount(assigned, self_total[assignment >= 0].astype(np.float64), minlength=k)[:k]
         weight = np.divide(total, size, out=np.zeros(k), where=size > 0)
     elif settings.rule == "pool-size":
         weight = size

@@ -24,17 +24,18 @@ class Candidates:
     """Rows left out per reason; each row is counted once, under the first reason that holds."""
 
 
-def candidates(columns: InfluenceColumns, table: pd.DataFrame, influence: np.ndarray, pool: np.ndarray,
-               settings: CurationSettings) -> Candidates:
-    """Apply tags and filters. table: rows in the order of the scores (columns index, group); influence: [N, K]."""
+def find_candidates(columns: InfluenceColumns, table: pd.DataFrame, influence: np.ndarray, assignment: np.ndarray,
+                    settings: CurationSettings) -> Candidates:
+    """Apply tags and filters. table: rows in the order of the scores (columns index, group); influence: [N, K];
+    assignment: int32 [N], capability of each row or -1."""
     index, rows = table["index"].to_numpy(), len(table)
     kept = np.flatnonzero(np.isin(index, np.array(settings.keep, np.int64))) if settings.keep else np.empty(0, np.int64)
     if influence.shape[1] == 0:
         kept = kept[:0]
-    pool = pool.copy()
-    lost = kept[pool[kept] < 0]
-    pool[lost] = influence[lost].argmax(1) if len(lost) else pool[lost]
-    free, left_out = pool >= 0, {}
+    assignment = assignment.copy()
+    lost = kept[assignment[kept] < 0]
+    assignment[lost] = influence[lost].argmax(1) if len(lost) else assignment[lost]
+    free, left_out = assignment >= 0, {}
     left_out["unattributed"] = int(rows - free.sum())
     always = np.zeros(rows, bool)
     always[kept] = True
@@ -47,14 +48,14 @@ def candidates(columns: InfluenceColumns, table: pd.DataFrame, influence: np.nda
     if settings.drop:
         leave_out("tagged drop", np.isin(index, np.array(settings.drop, np.int64)))
     if settings.minimum_influence is not None:
-        own = influence[np.arange(rows), np.maximum(pool, 0)] if influence.shape[1] else np.zeros(rows)
+        own = influence[np.arange(rows), np.maximum(assignment, 0)] if influence.shape[1] else np.zeros(rows)
         leave_out("influence below the minimum", own < settings.minimum_influence)
-    if settings.loss_quantile < 1 and columns.scores.has_crossfit:
+    if settings.loss_quantile < 1 and columns.scores.has_out_of_fold:
         scores = columns.scores
         leave_out("held-out loss too high for its unit", looks_wrong(
-            columns, scores.crossfit_loss, scores.crossfit_target, settings.loss_quantile))
+            columns, scores.out_of_fold_loss, scores.out_of_fold_target, settings.loss_quantile))
     elif settings.drop_loss_share > 0:
         leave_out("highest loss of its unit", highest_loss(columns, settings.drop_loss_share))
     if settings.drop_duplicates:
         leave_out("near-duplicate", repeated(table["group"].to_numpy(), free, always))
-    return Candidates(assignment=pool, open=free, kept=kept, left_out=left_out)
+    return Candidates(assignment=assignment, open=free, kept=kept, left_out=left_out)

@@ -8,8 +8,11 @@ import pandas as pd
 
 from cadc.curation.budgets import allocate
 from cadc.curation.inputs import CurationInputs
+from cadc.curation.preset import CapabilityRows
+from cadc.curation.presets import PRESETS
+from cadc.curation.sequence import evenly_merged
 from cadc.scores.influence import served
-from cadc.selection.rounds import Pick, Taken, at_random, by_influence, round_robin
+from cadc.selection.rounds import Pick, Taken, at_random
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,9 +73,7 @@ def choose(inputs: CurationInputs, share: np.ndarray, total: int) -> Chosen:
 def _turns(missing: np.ndarray) -> list[int]:
     """Capabilities in turns, each as often as it wants rows, evenly spread."""
     missing = np.maximum(missing, 0)
-    who = np.repeat(np.arange(len(missing)), missing)
-    place = np.concatenate([(np.arange(n) + 0.5) / n for n in missing if n] or [np.empty(0)])
-    return who[np.argsort(place, kind="stable")].tolist()
+    return np.repeat(np.arange(len(missing)), missing)[evenly_merged(missing)].tolist()
 
 
 def _stream(inputs: CurationInputs, c: int, taken: Taken, drawn: int) -> Iterator[Pick]:
@@ -87,12 +88,9 @@ def _stream(inputs: CurationInputs, c: int, taken: Taken, drawn: int) -> Iterato
             yield pick
         if not drawn:
             break
-    if inputs.settings.preset == "paper":
-        rule = by_influence(inputs.influence[:, c], positions)
-    else:
-        members = np.flatnonzero(np.asarray(inputs.capabilities.of_unit) == c)
-        rule = round_robin(inputs.scores, members, inside, taken)
-    for pick in rule:
+    rows = CapabilityRows(scores=inputs.scores, influence=inputs.influence[:, c], inside=inside, taken=taken,
+                          units=np.flatnonzero(np.asarray(inputs.capabilities.of_unit) == c))
+    for pick in PRESETS[inputs.settings.preset].pick(rows):
         if taken.free(pick[0]):
             yield pick
 

@@ -56,7 +56,7 @@ def curate(scores: Scores, table: pd.DataFrame, capabilities: Capabilities, sett
 
 
 def curate_on(inputs: CurationInputs) -> Curriculum:
-    """`curate` where the inputs is already laid (a workbench shares it with the pages)."""
+    """`curate` where the inputs are there already (a workbench shares them with the pages)."""
     settings, capabilities = inputs.settings, inputs.capabilities
     share, sentences = shares(settings, capabilities, inputs.assignment, inputs.self_total)
     total = settings.rows(len(inputs.table)) if capabilities.k else 0

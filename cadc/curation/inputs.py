@@ -6,7 +6,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from cadc.curation.candidates import Candidates, candidates
+from cadc.curation.candidates import Candidates, find_candidates
+from cadc.curation.presets import PRESETS
 from cadc.curation.settings import CurationSettings
 from cadc.discovery.capabilities import Capabilities
 from cadc.errors import DataError
@@ -36,7 +37,7 @@ class CurationInputs:
     def influence(self) -> np.ndarray:
         """Inf^Traj, float32 [N, K]."""
         s = self.settings
-        return self.columns.influence(self.capabilities.of_unit, preset=s.preset, signal=s.signal, scale=s.scale)
+        return PRESETS[s.preset].influence(self.columns, self.capabilities.of_unit, signal=s.signal, scale=s.scale)
 
     @cached_property
     def assignment(self) -> np.ndarray:
@@ -61,7 +62,7 @@ class CurationInputs:
     @cached_property
     def candidates(self) -> Candidates:
         """Which rows may be taken."""
-        return candidates(self.columns, self.table, self.influence, self.assignment, self.settings)
+        return find_candidates(self.columns, self.table, self.influence, self.assignment, self.settings)
 
 
 def aligned(table: pd.DataFrame, index: np.ndarray, role: str) -> pd.DataFrame:

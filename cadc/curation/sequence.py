@@ -1,5 +1,7 @@
 """In which order the chosen rows are trained on (CADC §5, METHOD §5). Every chosen row appears exactly once."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from cadc.curation.settings import CurationSettings
@@ -59,7 +61,7 @@ def sequence(chosen: list[np.ndarray], order: list[int], settings: CurationSetti
         kept_back = rows[back]
         for step in range(later):
             parts[i + 1 + step].append(kept_back[step::later])
-    stages = [_interleave(pieces) for pieces in parts]
+    stages = [np.concatenate(pieces)[evenly_merged([len(piece) for piece in pieces])] for pieces in parts]
     rows = np.concatenate([*stages, np.empty(0, np.int64)]).astype(np.int64)
     stage = np.repeat(np.arange(1, count + 1), [len(s) for s in stages])
     if settings.staging == "mix":
@@ -73,8 +75,7 @@ def _evenly(total: int, marked: int) -> np.ndarray:
     return np.diff(places) > 0
 
 
-def _interleave(pieces: list[np.ndarray]) -> np.ndarray:
-    """Merge ordered pieces so that each keeps its order and is spread evenly over the whole."""
-    rows = np.concatenate(pieces)
-    place = np.concatenate([(np.arange(len(p)) + 0.5) / max(len(p), 1) for p in pieces])
-    return rows[np.argsort(place, kind="stable")]
+def evenly_merged(sizes: Sequence[int] | np.ndarray) -> np.ndarray:
+    """The order that merges pieces of these sizes, laid end to end, so that each keeps its own order and is spread
+    evenly over the whole: int64 [Σ sizes]. Of equal places the earlier piece comes first."""
+    return np.argsort(np.concatenate([np.empty(0), *((np.arange(n) + 0.5) / n for n in sizes if n)]), kind="stable")

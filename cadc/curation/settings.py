@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
+from cadc.curation.presets import PRESETS
 from cadc.errors import DataError
-from cadc.study import PRESETS
 
 RULES = ("self-influence", "uniform", "pool-size", "target-share", "manual")
 STAGINGS = ("soft", "hard", "mix")
@@ -20,7 +20,7 @@ class CurationSettings:
     `to_dict`/`from_dict`."""
 
     preset: str = "studio"
-    """`studio`: rounds over target samples; `paper`: top influence (METHOD §3, §5)."""
+    """One of `cadc.curation.presets`: `studio` or `paper` (METHOD §3, §5)."""
     budget: float = 0.05
     """ρ up to 1 (a share of the scored pool), or a number of rows above 1."""
     rule: str = "target-share"
@@ -49,7 +49,7 @@ class CurationSettings:
     drop_loss_share: float = 0.12
     """Leave out this share of rows with the highest last-checkpoint loss within their nearest unit; 0 keeps all."""
     loss_quantile: float = 0.9
-    """Leave out rows that look wrong: cross-fitted loss above this quantile of the target samples' in their nearest
+    """Leave out rows that look wrong: out-of-fold loss above this quantile of the target samples' in their nearest
     unit, odds of the answer at most even (docs/decisions/0018); 1 keeps all. Takes the place of `drop_loss_share` where
     the study has that loss."""
     source_cap: int = 0
@@ -102,12 +102,9 @@ class CurationSettings:
 
     @classmethod
     def of_preset(cls, preset: str, **chosen: Any) -> "CurationSettings":
-        """The complete choices of a preset (METHOD §3): `paper` has hard stages and leaves nothing out; `studio` the
-        defaults. `chosen` overrides. Raises DataError for an unknown preset, key or value."""
-        paper = {"rule": "self-influence", "staging": "hard", "drop_duplicates": False, "drop_loss_share": 0.0,
-                 "loss_quantile": 1.0, "inside": "easy-first", "replay": 0.3}
-        base = paper if preset == "paper" else {}
-        return cls.from_dict(base | {"preset": preset} | chosen)
+        """The complete choices of a preset (METHOD §3). `chosen` overrides. Raises DataError for an unknown preset, key
+        or value."""
+        return cls.from_dict({**PRESETS[preset].settings, "preset": preset} | chosen)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "CurationSettings":

@@ -4,7 +4,6 @@ Pure and lazy: cheap to construct, each result computed when first asked for. Pa
 in the same `InfluenceColumns`, so that a moved unit costs two columns and everything else nothing.
 """
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,59 +14,28 @@ import pandas as pd
 
 from cadc.curation.curriculum import Curriculum, curate_on
 from cadc.curation.inputs import CurationInputs, aligned
+from cadc.curation.plain import plain_records
+from cadc.curation.presets import PRESETS
 from cadc.curation.settings import CurationSettings, read_budget
 from cadc.discovery.capabilities import Capabilities, Event, found, inherit_names, replay
-from cadc.discovery.partition import Partition, automatic, hdbscan_umap, leiden
+from cadc.discovery.clusterers import CLUSTERERS, DiscoverySettings
+from cadc.discovery.partition import Partition
 from cadc.discovery.similarity import similarity
 from cadc.errors import DataError, JobError
 from cadc.gradients import modes
-from cadc.scores.influence import InfluenceColumns, flows, held_out_correlation, served
+from cadc.jobs import control
+from cadc.jobs.status import RUNNING
+from cadc.scores.columns import NEAR, choice_of
+from cadc.scores.influence import InfluenceColumns, flows, served
 from cadc.scores.scores import Scores
 from cadc.study import Study
 from cadc.study.decisions import read_decisions
-
-
-@dataclass(frozen=True, kw_only=True)
-class DiscoverySettings:
-    """How capabilities are found (METHOD §3); the payload of a `discover` decision."""
-
-    method: str = "leiden"
-    """`leiden` or `hdbscan`."""
-    tau: float | None = None
-    """Similarity threshold τ; None: chosen automatically (`discovery.partition.automatic`)."""
-    gamma: float = 1.0
-    """Leiden's resolution γ."""
-    min_size: int = 2
-    """HDBSCAN's smallest community."""
-    signal: str = "plain"
-    """`plain` or `grounded` target gradients."""
-    seed: int = 0
-    """Seed of the method."""
-
-    def __post_init__(self) -> None:
-        for name, allowed in {"method": ("leiden", "hdbscan"), "signal": ("plain", "grounded")}.items():
-            if getattr(self, name) not in allowed:
-                raise DataError(
-                    f"discovery setting {name}={getattr(self, name)!r}: expected one of {', '.join(allowed)}."
-                )
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "DiscoverySettings":
-        """Read a payload. Raises DataError for an unknown key."""
-        known = {f.name for f in dataclasses.fields(cls)}
-        if unknown := sorted(set(values) - known):
-            raise DataError(f"unknown discovery setting {unknown[0]!r}. Known: {', '.join(sorted(known))}")
-        return cls(**values)
+from cadc.study.jobs import core_jobs
 
 
 def discover(scores: Scores, settings: DiscoverySettings) -> Partition:
     """The partition of the target units under these settings. Raises DataError for a grounded signal never computed."""
-    similar = unit_similarity(scores, settings.signal)
-    if settings.method == "hdbscan":
-        return hdbscan_umap(similar, settings.min_size, settings.seed)
-    if settings.tau is None:
-        return automatic(similar, settings.gamma, settings.seed)
-    return leiden(similar, settings.tau, settings.gamma, settings.seed)
+    return CLUSTERERS[settings.method].cluster(unit_similarity(scores, settings.signal), settings)
 
 
 def unit_similarity(scores: Scores, signal: str = "plain") -> np.ndarray:
@@ -155,17 +123,30 @@ class Workbench:
     @cached_property
     def inputs(self) -> CurationInputs:
         """Scores, rows, capabilities and settings together."""
-        return CurationInputs(columns=self.influence_columns, table=self.table,
-                      targets=self.targets, capabilities=self.capabilities, settings=self.settings)
+        return CurationInputs(columns=self._columns_of(self.settings.preset), table=self.table,
+                              targets=self.targets, capabilities=self.capabilities, settings=self.settings)
+
+    def _columns_of(self, preset: str) -> InfluenceColumns:
+        """Influence columns with the near(z, s) that a preset reads; scores made of another signal stay as they are."""
+        wanted = choice_of(self.study, PRESETS[preset].near)
+        if self.scores.choice == wanted or self.scores.choice not in NEAR:
+            return self.influence_columns
+        return self.influence_columns.remember(
+            ("near", wanted), lambda: InfluenceColumns(Scores.load(self.study, near=wanted)))
 
     @property
     def influence(self) -> np.ndarray:
         """Inf^Traj: float32 [N, K]."""
         return self.inputs.influence
 
+    def influence_by(self, preset: str, *, signal: str, scale: str = "") -> np.ndarray:
+        """Inf^Traj as a preset measures it, which need not be the one in force: float32 [N, K]. Raises DataError."""
+        return PRESETS[preset].influence(self._columns_of(preset), self.capabilities.of_unit, signal=signal,
+                                         scale=scale or self.settings.scale)
+
     @property
     def assignment(self) -> np.ndarray:
-        """Pool of each scored row: int32 [N], -1 unattributed."""
+        """Capability of each scored row: int32 [N], -1 unattributed."""
         return self.inputs.assignment
 
     @property
@@ -189,15 +170,15 @@ class Workbench:
         scores, of_unit = self.scores, self.capabilities.of_unit
         if scores.measured.all() or not self.capabilities.k:
             return None
-        looks = {"preset": preset or self.settings.preset, "signal": signal or self.settings.signal,
-                 "scale": self.settings.scale}
+        chosen = PRESETS[preset or self.settings.preset]
+        looks = {"signal": signal or self.settings.signal, "scale": self.settings.scale}
         columns = self.influence_columns
         held = columns.remember("held-out scores", lambda: Scores.held_out(self.study))
         if held is None:
             raise JobError(f"study {self.study.name!r} has predicted rows but not what says how well they are "
                            "predicted. Delete its scores folder and run again.")
-        return columns.remember(("held-out", of_unit, *looks.values()),
-                                lambda: held_out_correlation(columns, held, of_unit, **looks))
+        return columns.remember(("held-out", of_unit, chosen.name, *looks.values()),
+                                lambda: chosen.held_out(columns, held, of_unit, **looks))
 
     def served(self, rows: np.ndarray, top: int = 3) -> pd.DataFrame:
         """Target samples that these rows (positions 0…N-1) serve best: see `cadc.scores.influence.served`."""
@@ -227,8 +208,6 @@ class Workbench:
         """JSON value that says how the curriculum came about; no time and no path in it, so equal work gives equal
         bytes."""
         part, config, curriculum = self.partition, self.study.config, self.curriculum
-        stages = curriculum.stages.to_dict("records")
-        budgets = curriculum.budgets.drop(columns="name").to_dict("records")
         return {
             "study": self.study.name, "identity": self.study.identity, "inputs": self.study.inputs,
             "preset": self.settings.preset, "seeds": {"study": config.seed, "discovery": self.discovery.seed,
@@ -238,7 +217,8 @@ class Workbench:
             "products": modes.essence(self.study),
             "capabilities": self.capabilities.describe(), "unassigned": list(self.capabilities.unassigned),
             "measured": int(self.scores.measured.sum()),
-            "curation": self.settings.to_dict(), "budgets": _plain(budgets), "stages": _plain(stages),
+            "curation": self.settings.to_dict(), "budgets": plain_records(curriculum.budgets.drop(columns="name")),
+            "stages": plain_records(curriculum.stages),
             "counts": {key: curriculum.report[key] for key in ("pool", "budget", "rows", "left_out", "reasons")},
             "sentences": curriculum.report["sentences"], "skipped": list(self.capabilities.skipped)}
 
@@ -259,7 +239,10 @@ def with_settings(bench: Workbench, **changed: Any) -> Workbench:
 
 
 def open_workbench(study: Study) -> Workbench:
-    """The workbench of a finished study as its files have it, with the decisions copied beside it. Raises JobError."""
+    """The workbench of a study that has scores, with the decisions copied beside it. Raises JobError without scores.
+
+    It also opens while later jobs are still to be done; what must rest on all of them asks `require_finished`.
+    """
     from cadc.data import read_table
 
     scores = Scores.load(study)
@@ -267,10 +250,17 @@ def open_workbench(study: Study) -> Workbench:
                      read_decisions(study))
 
 
-def _plain(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Table records as JSON values: numpy numbers become Python's, NaN becomes None."""
-    def value(cell: Any) -> Any:
-        cell = cell.item() if isinstance(cell, np.generic) else cell
-        return None if isinstance(cell, float) and not np.isfinite(cell) else cell
+_STANDS = {"waiting": "has not run", "queued": "is queued", "running": "is running", "failed": "failed",
+           "cancelled": "was cancelled", "interrupted": "was interrupted"}
 
-    return [{key: value(cell) for key, cell in record.items()} for record in records]
+
+def require_finished(study: Study) -> None:
+    """Pass a study whose every job is done that its curriculum rests on. Raises JobError that names the first one that
+    is not, and the next command."""
+    for job in core_jobs(study.config):
+        if study.finished(job):
+            continue
+        state = control.status(study, job).state
+        command, purpose = ("status", "Watch") if state in RUNNING else ("run", "Finish")
+        raise JobError(f"study {study.name!r} is not finished: its job {job!r} {_STANDS[state]}. {purpose} it with "
+                       f"`python -m cadc {command} {study.name}`, or on the Trajectories page.")

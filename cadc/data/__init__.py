@@ -1,6 +1,5 @@
 """Samples: read from any accepted format, checked, written for the later steps (docs/data.md)."""
 
-from cadc.data.answers import FORMATS as ANSWER_FORMATS
 from cadc.data.answers import answer_format
 from cadc.data.duplicates import duplicate_groups
 from cadc.data.ingestion import Ingest, check, ingest
@@ -10,6 +9,6 @@ from cadc.data.reasons import Reason
 from cadc.data.sample import IMAGE_TAG, Sample, Turn
 from cadc.data.table import read_samples, read_table, write_samples
 
-__all__ = ["ANSWER_FORMATS", "IMAGE_TAG", "Ingest", "Reason", "Sample", "Turn", "answer_format", "check",
+__all__ = ["IMAGE_TAG", "Ingest", "Reason", "Sample", "Turn", "answer_format", "check",
            "duplicate_groups", "ingest", "open_images", "picture_path", "read_samples", "read_table", "run_ingest",
            "write_samples"]

@@ -1,11 +1,11 @@
-"""What form an answer has. Gradients see the answer's vocabulary first , so this stands beside every map."""
+"""What form an answer has. Gradients see the answer's vocabulary first, so this stands beside every map."""
 
 import re
 
 from cadc.data.sample import Sample
 
 FORMATS = ("yes/no", "letter", "number", "word", "phrase", "text")
-
+"""What `answer_format` answers, the strictest first."""
 _YES_NO = {"yes", "no", "true", "false"}
 _LETTER = re.compile(r"[(\[]?[A-Za-z][)\]]?[.:]?")
 _NUMBER = re.compile(r"[-+−]?[$€£¥]?\s?\d[\d,. ]*(?:\s?/\s?\d+)?(?:e[-+]?\d+)?\s?(?:%|°|°?[CF]|[a-z]{1,2}[²³]?)?\.?",

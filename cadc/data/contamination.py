@@ -20,7 +20,7 @@ def repeats_target(pool: Sequence[Sample], target: Sequence[Sample], hashes: Pic
     """bool [len(pool)]: rows that are near-duplicates of a target sample, by the rule of `cadc.data.duplicates`.
 
     The same words but for case, spacing and punctuation, about the same pictures, re-encoded or not. Every row is held
-    against every target sample of its words, so no chain of likenesses hides one. `prints` is asked only where the
+    against every target sample of its words, so no chain of likenesses hides one. `hashes` is asked only where the
     words are the same.
     """
     words: dict[bytes, list[Sample]] = {}
@@ -50,7 +50,8 @@ def picture_hashes(study: "Study") -> PictureHashes:
         if (role, name) not in known:
             fact = examine(picture_path(name, study.image_root(role), study.ingest_images(role)).read_bytes(), name)
             if fact.hash is None:
-                raise DataError(f"{role} picture {name} cannot be read any more ({fact.problem}). Run ingest again.")
+                raise DataError(f"{role} picture {name} cannot be read any more ({fact.problem}). Put it back, or run "
+                                "the ingest job again.")
             known[role, name] = fact.hash
         return known[role, name]
 

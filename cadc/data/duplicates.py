@@ -6,17 +6,15 @@ differs much anywhere.
 """
 
 import hashlib
-import os
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
+from cadc.data.indices import FeedRows
 from cadc.data.ingestion import Ingest
-from cadc.data.pictures import PerceptualHash, PictureBox
+from cadc.data.pictures import PerceptualHash
 from cadc.data.sample import Sample
-from cadc.errors import DataError
 
 DIFFERENCE = 0.02
 """Largest Σ(a − b)² / (Σ(a − ā)² + Σ(b − b̄)²) of grey miniatures: JPEG at quality 40 stays below it 19 times in 20."""
@@ -44,24 +42,12 @@ def word_key(sample: Sample) -> bytes:
     return digest.digest()
 
 
-def duplicate_groups(ingest: Ingest, images_root: Path | str | None = None) -> np.ndarray:
-    """int64 [N]: rows of one number are near-duplicates; the number is the position (0…N-1) of the group's first row.
-
-    Perceptual hashes come from `ingest.hashes`; pictures that are not in there are read under `images_root`.
-    """
-    hashes = dict(ingest.hashes)
-    missing = {name for sample in ingest.samples for name in sample.images if name not in hashes}
-    if missing:
-        box = PictureBox(Path(images_root or os.curdir))
-        box.examine(sorted(missing))
-        for name in missing:
-            if (found := box.facts[name].hash) is None:
-                raise DataError(f"{box.facts[name].problem}. Set the image root that the file was read with.")
-            hashes[name] = found
-    return group_rows(ingest.samples, [tuple(hashes[name] for name in s.images) for s in ingest.samples])
+def duplicate_groups(ingest: Ingest) -> FeedRows:
+    """int64 [N]: rows of one number are near-duplicates; the number is the position of the group's first row."""
+    return group_rows(ingest.samples, [tuple(ingest.hashes[name] for name in s.images) for s in ingest.samples])
 
 
-def group_rows(samples: Sequence[Sample], hashes: Sequence[tuple[PerceptualHash, ...]]) -> np.ndarray:
+def group_rows(samples: Sequence[Sample], hashes: Sequence[tuple[PerceptualHash, ...]]) -> FeedRows:
     """int64 [N]: position of the first row that each row is a near-duplicate of (itself, if none)."""
     groups = np.arange(len(samples), dtype=np.int64)
     by_words: dict[bytes, list[int]] = {}

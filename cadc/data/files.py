@@ -12,8 +12,9 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO
 
+from cadc.data.indices import FileIndex
 from cadc.data.parquet import parquet_rows
 from cadc.data.rawrow import RawRow
 from cadc.errors import DataError
@@ -78,7 +79,7 @@ def open_rows(path: Path) -> Rows:
         if stat.S_ISDIR(info.st_mode):
             raise DataError(f"{path} is a folder. Give the JSON, JSONL or parquet file in it.")
         if not stat.S_ISREG(info.st_mode):
-            raise DataError(f"{path} is not a regular file.")
+            raise DataError(f"{path} is not a regular file. Give a JSON, JSONL or parquet file on disk.")
         with open(path, "rb") as handle:
             head = handle.read(HEAD)
     except (OSError, ValueError) as error:
@@ -132,15 +133,15 @@ def _json_lines(path: Path) -> Iterator[RawRow]:
                     break
                 length += len(line)
             if length >= MAX_ROW:
-                yield RawRow(index, problem=too_long(length))
+                yield RawRow(FileIndex(index), problem=too_long(length))
             elif line.strip().removeprefix(codecs.BOM_UTF8):
-                yield _line(decoder, index, number, line)
+                yield _line(decoder, FileIndex(index), number, line)
             else:
                 continue
             index += 1
 
 
-def _line(decoder: _Decoder, index: int, number: int, line: bytes) -> RawRow:
+def _line(decoder: _Decoder, index: FileIndex, number: int, line: bytes) -> RawRow:
     """One line as a row."""
     try:
         raw = line.decode("utf-8-sig").strip(_BLANK)
@@ -160,7 +161,7 @@ def _line(decoder: _Decoder, index: int, number: int, line: bytes) -> RawRow:
 class _Text:
     """A window over a UTF-8 file that knows the line and column of each position in it."""
 
-    def __init__(self, path: Path, handle: Any) -> None:
+    def __init__(self, path: Path, handle: IO[bytes]) -> None:
         self.path, self.handle = path, handle
         self.decoder = codecs.getincrementaldecoder("utf-8-sig")()
         self.window, self.at, self.ended = "", 0, False
@@ -215,7 +216,7 @@ def _json_list(path: Path) -> Iterator[RawRow]:
         text.at += 1
         if text.peek() != "]":
             while True:
-                yield _element(decoder, text, index)
+                yield _element(decoder, text, FileIndex(index))
                 index += 1
                 following = text.peek()
                 if following == "]":
@@ -229,7 +230,7 @@ def _json_list(path: Path) -> Iterator[RawRow]:
             raise text.fail("there is more text after the end of the list", text.at)
 
 
-def _element(decoder: _Decoder, text: _Text, index: int) -> RawRow:
+def _element(decoder: _Decoder, text: _Text, index: FileIndex) -> RawRow:
     """Decode one element at the window's place, reading on while it is incomplete."""
     while True:
         try:

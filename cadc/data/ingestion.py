@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cadc.data.files import open_rows
+from cadc.data.inventory import Inventory, inventory_of
 from cadc.data.pictures import PerceptualHash, PictureBox, relative
 from cadc.data.rawrow import Embedded, RawRow
 from cadc.data.reasons import Reason, SetAside, printable
@@ -38,6 +39,8 @@ class Ingest:
     """Rows in the file: accepted plus set aside."""
     hashes: dict[str, PerceptualHash] = field(default_factory=dict, repr=False, compare=False)
     """PerceptualHash of every accepted picture, by its name in `Sample.images`."""
+    pictures: Inventory = field(default_factory=Inventory, repr=False, compare=False)
+    """Every picture that was looked for, found or not."""
 
 
 def ingest(path: Path | str, images_root: Path | str | None = None, *, unit_column: str = "",
@@ -156,9 +159,10 @@ class _Reading:
             raise DataError(f"{path} holds no rows. Give a file with at least one row.")
         if self.objects == self.rows and not self.known_shape:
             raise DataError(f"{path}: no row is a conversation. Expected the column conversations, messages, or "
-                            f"question and answer; columns here: {columns}.")
+                            f"question and answer; columns here: {columns}. Rename them, or give another file.")
         if self.unit_column and self.objects and not self.unit_seen:
-            raise DataError(f"{path}: no row has the unit column {self.unit_column!r}. Columns here: {columns}.")
+            raise DataError(f"{path}: no row has the unit column {self.unit_column!r}. Columns here: {columns}. Name "
+                            "one of them, or none: then every target sample is a unit.")
 
     def finish(self, path: Path, container: str) -> Ingest:
         """The result."""
@@ -169,4 +173,4 @@ class _Reading:
         self.set_aside.sort(key=lambda reason: reason.index)
         hashes = {name: fact.hash for name, fact in self.box.facts.items() if fact.hash is not None}
         return Ingest(self.samples, self.raw, self.set_aside, self.warnings, f"{shape} {container}{mixed}", self.rows,
-                      hashes)
+                      hashes, inventory_of(self.box.facts))

@@ -1,15 +1,18 @@
 """The ingest job: pool and target of a study, read once, with a report of what was found."""
 
 import dataclasses
-import json
 import logging
 from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cadc.data.duplicates import group_rows
+from cadc.data.indices import FeedRows
 from cadc.data.ingestion import Ingest, count_rows, ingest, listed
+from cadc.data.inventory import differences, read_inventory, renewed, write_inventory
 from cadc.data.reasons import Reason
 from cadc.data.table import read_table, write_samples
 from cadc.errors import DataError
@@ -18,22 +21,31 @@ from cadc.study.progress import Progress
 
 log = logging.getLogger(__name__)
 
+ROLES = ("pool", "target")
 LISTED = 10_000
 """Reasons listed one by one in the report; all are counted by kind."""
 
 
 def run_ingest(study: Study, progress: Progress) -> None:
-    """Read pool and target, write `ingest/pool.parquet`, `ingest/target.parquet` and last `ingest/report.json`.
+    """Read pool and target; write `pool.parquet`, `target.parquet`, beside them the pictures they name
+    (`pictures-pool.parquet`, `pictures-target.parquet`), and last `report.json`.
 
-    A finished ingest of the same question is left as it is. Raises DataError when a file cannot be read, no row of one
-    is accepted, or the unit column is nowhere; Cancelled when asked to stop (nothing half-written counts as finished).
+    A finished ingest of the same question and the same pictures is left as it is. Raises DataError when a file cannot
+    be read, no row of one is accepted, or the unit column is nowhere; Cancelled when asked to stop (nothing
+    half-written counts as finished).
     """
-    if is_ingested(study):
+    if study.finished("ingest"):
         progress.note("pool and target are already read")
         return
-    roles = ("pool", "target")
-    progress.start(sum(count_rows(getattr(study.config, role)) for role in roles), unit="rows")
-    found = {role: _read(study, role, progress) for role in roles}
+    with study.new_ingest() as folder:
+        digests = _ingest(study, folder, progress)
+        study.keep_ingest(folder, digests)
+
+
+def _ingest(study: Study, folder: Path, progress: Progress) -> dict[str, str]:
+    """Everything read and written into `folder`; the digest of each role's pictures."""
+    progress.start(sum(count_rows(getattr(study.config, role)) for role in ROLES), unit="rows")
+    found = {role: _read(study, role, folder, progress) for role in ROLES}
     progress.note("looking for near-duplicates")
     pool, target = found["pool"], found["target"]
     samples = [*pool.samples, *target.samples]
@@ -44,33 +56,57 @@ def run_ingest(study: Study, progress: Progress) -> None:
     pool.warnings.extend(contaminated)
     pool.warnings.sort(key=lambda reason: reason.index)
     own = {"pool": groups[:split], "target": group_rows(target.samples, hashes[split:])}
-    report: dict[str, Any] = {"identity": study.identity}
-    for role in roles:
-        write_samples(study.samples_file(role), found[role], own[role])
-        report[role] = _summary(study, role, found[role], own[role])
+    report: dict[str, Any] = {}
+    for role in ROLES:
+        write_samples(folder / f"{role}.parquet", found[role], own[role])
+        write_inventory(folder / inventory_name(role), found[role].pictures)
+        report[role] = _summary(study, role, found[role], own[role], folder)
     report["pool"]["also_in_target"] = len(contaminated)
-    write_json(study.ingest_report, report)
+    write_json(folder / "report.json", report)
+    return {role: found[role].pictures.digest for role in ROLES}
+
+
+def changed_pictures(study: Study) -> str:
+    """'' or one line on the pictures that are not what ingest read: replaced, gone, or arrived since. Files that were
+    only touched or copied are written down as such, so that they need not be read again."""
+    result, words = study.require("ingest"), []
+    touched = False
+    for role in ROLES:
+        path = result.intact(inventory_name(role))
+        before = read_inventory(path)
+        after = renewed(before, study.image_root(role), study.ingest_images(role))
+        counts = Counter(change.what for change in differences(before, after))
+        words += [f"{count:,} {role} pictures {what}" for what, count in sorted(counts.items())]
+        if not counts and after != before:
+            write_inventory(path, after)
+            touched = True
+    if touched and not words:
+        result.finish()
+    return ", ".join(words) + " since they were read" if words else ""
 
 
 def is_ingested(study: Study) -> bool:
-    """Whether the report and both sample files of this question are there."""
-    try:
-        report = json.loads(study.ingest_report.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return False
-    return report.get("identity") == study.identity and all(study.samples_file(r).exists() for r in ("pool", "target"))
+    """Whether pool and target were read."""
+    return study.finished("ingest")
 
 
-def _read(study: Study, role: str, progress: Progress) -> Ingest:
+def inventory_name(role: str) -> str:
+    """File of the `Inventory` of the pictures of 'pool' or 'target'."""
+    return f"pictures-{role}.parquet"
+
+
+def _read(study: Study, role: str, folder: Path, progress: Progress) -> Ingest:
     """One file of the study; target rows get their unit."""
     column = study.config.unit_column if role == "target" else ""
     progress.note(f"reading the {role}")
     found = ingest(getattr(study.config, role), study.image_root(role), unit_column=column,
-                   embedded_to=study.ingest_images(role), progress=progress)
+                   embedded_to=folder / f"images-{role}", progress=progress)
     if not found.samples:
-        reasons = Counter(reason.kind for reason in found.set_aside).most_common(1)
+        kind = Counter(reason.kind for reason in found.set_aside).most_common(1)[0][0]
+        first = next(reason for reason in found.set_aside if reason.kind == kind)
         raise DataError(f"no row of the {role} file {getattr(study.config, role)} can be used: {found.rows} set aside, "
-                        f"most often: {found.set_aside[0].reason if reasons else 'no reason'}.")
+                        f"most often: {first.reason}. Repair them (`python -m cadc check` lists all), or set the image "
+                        "root.")
     if role == "target" and not column:
         ids = Counter(sample.id for sample in found.samples)
         named = [dataclasses.replace(s, unit=s.id if s.id and ids[s.id] == 1 else f"row {s.index}")
@@ -79,7 +115,7 @@ def _read(study: Study, role: str, progress: Progress) -> Ingest:
     return found
 
 
-def _contaminated(pool: Ingest, target: Ingest, groups: np.ndarray) -> list[Reason]:
+def _contaminated(pool: Ingest, target: Ingest, groups: FeedRows) -> list[Reason]:
     """Pool rows with the words and picture of a target row: training on them is training on the benchmark."""
     split = len(pool.samples)
     asked = {int(group): sample.index for group, sample in zip(groups[split:][::-1], target.samples[::-1], strict=True)}
@@ -87,14 +123,15 @@ def _contaminated(pool: Ingest, target: Ingest, groups: np.ndarray) -> list[Reas
             for group, sample in zip(groups[:split], pool.samples, strict=True) if int(group) in asked]
 
 
-def _summary(study: Study, role: str, found: Ingest, groups: np.ndarray) -> dict[str, Any]:
+def _summary(study: Study, role: str, found: Ingest, groups: FeedRows, folder: Path) -> dict[str, Any]:
     """What the Data page shows of one file."""
-    table = read_table(study.samples_file(role))
+    table = read_table(folder / f"{role}.parquet")
     pictures = table["images"].map(len)
     return {
         "file": getattr(study.config, role), "format": found.format, "rows": found.rows, "accepted": len(found.samples),
         "text_only": int((pictures == 0).sum()), "several_pictures": int((pictures > 1).sum()),
         "pictures": len({name for names in table["images"] for name in names}),
+        "pictures_digest": found.pictures.digest,
         "duplicates": int(len(groups) - len(np.unique(groups))),
         "answer_formats": _counted(table["answer_format"]), "sources": _counted(table["source"]),
         "units": _counted(table["unit"]) if role == "target" else {},
@@ -105,6 +142,6 @@ def _summary(study: Study, role: str, found: Ingest, groups: np.ndarray) -> dict
     }
 
 
-def _counted(values: Any) -> dict[str, int]:
+def _counted(values: Iterable[str]) -> dict[str, int]:
     """Counts, most frequent first, ties by name."""
     return dict(sorted(Counter(values).items(), key=lambda item: (-item[1], item[0])))

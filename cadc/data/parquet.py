@@ -6,10 +6,14 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+from cadc.data.indices import FileIndex
 from cadc.data.rawrow import Embedded, RawRow
 from cadc.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 EMBEDDED = "ingest/images/"
 """Prefix in `Sample.images` of pictures that were embedded in the input."""
@@ -32,18 +36,18 @@ def parquet_rows(path: Path) -> Iterator[RawRow]:
             for batch in file.iter_batches(batch_size=BATCH):
                 names = batch.schema.names
                 for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                    yield _row(index, dict(zip(names, values, strict=True)), columns)
+                    yield _row(FileIndex(index), dict(zip(names, values, strict=True)), columns)
                     index += 1
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         what = str(error).splitlines()[0][:160]
         raise DataError(f"{path}: the parquet file cannot be read after row {index}: {what}. Write it anew.") from error
 
 
-def _picture_columns(schema: Any) -> tuple[str, ...]:
+def _picture_columns(schema: "pa.Schema") -> tuple[str, ...]:
     """Names of columns that hold pictures, in file order: by type, and by name where the type is plain."""
     import pyarrow.types as types
 
-    def holds(kind: Any, name: str) -> bool:
+    def holds(kind: "pa.DataType", name: str) -> bool:
         if types.is_list(kind) or types.is_large_list(kind):
             return holds(kind.value_type, name)
         if types.is_struct(kind):
@@ -55,7 +59,7 @@ def _picture_columns(schema: Any) -> tuple[str, ...]:
     return tuple(field.name for field in schema if holds(field.type, field.name.lower()))
 
 
-def _row(index: int, row: dict[str, Any], columns: tuple[str, ...]) -> RawRow:
+def _row(index: FileIndex, row: dict[str, object], columns: tuple[str, ...]) -> RawRow:
     """Name the embedded pictures by their content and write the row's text without their bytes."""
     value = {name: _named(cell) if name in columns else _inside(cell) for name, cell in row.items()}
     try:
@@ -65,7 +69,7 @@ def _row(index: int, row: dict[str, Any], columns: tuple[str, ...]) -> RawRow:
     return RawRow(index, _texts(value), raw, columns=columns)
 
 
-def _named(cell: Any) -> Any:
+def _named(cell: object) -> object:
     """Replace picture structs and binaries by `Embedded`, structs without bytes by their path."""
     if isinstance(cell, list):
         return [_named(one) for one in cell]
@@ -78,7 +82,7 @@ def _named(cell: Any) -> Any:
     return cell
 
 
-def _inside(cell: Any) -> Any:
+def _inside(cell: object) -> object:
     """Picture structs inside conversations (a block's own picture) are named too."""
     if isinstance(cell, list):
         return [_inside(one) for one in cell]
@@ -88,7 +92,7 @@ def _inside(cell: Any) -> Any:
     return cell
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """A value as JSON can write it: names for pictures, null for NaN and stray bytes, text for dates and decimals."""
     if isinstance(value, dict):
         return {str(key): _plain(one) for key, one in value.items()}
@@ -103,6 +107,6 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime.date | datetime.time) else str(value)
 
 
-def _texts(value: dict[str, Any]) -> dict[str, Any]:
+def _texts(value: dict[str, object]) -> dict[str, object]:
     """NaN, pandas' word for missing, becomes null in the top-level cells."""
     return {key: None if isinstance(one, float) and math.isnan(one) else one for key, one in value.items()}

@@ -1,4 +1,4 @@
-"""Pictures: found inside the image root only, decoded once within limits, fingerprinted on the way."""
+"""Pictures: found inside the image root only, decoded once within limits, hashed on the way."""
 
 import hashlib
 import logging
@@ -8,7 +8,7 @@ import struct
 import warnings
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 
@@ -50,7 +50,7 @@ class PerceptualHash:
     """What tells one picture from another, re-encoded copies aside."""
 
     digest: bytes
-    """16 bytes of the content's hash."""
+    """First 16 bytes of the content's SHA-256."""
     aspect: float
     """Width / height."""
     grey: bytes
@@ -66,6 +66,12 @@ class Fact:
     problem: str = ""
     warning: str = ""
     hash: PerceptualHash | None = None
+    bytes: int = -1
+    """Size of its file; −1 where none was read."""
+    mtime_ns: int = -1
+    """When its file was last written, seen before it was read; −1 where there is none."""
+    sha256: str = ""
+    """Digest of its content, '' where it was not read."""
 
 
 def resolve(root: Path, name: str) -> Path:
@@ -143,8 +149,23 @@ def _rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
+def read_picture(root: Path, name: str) -> tuple[bytes, Fact]:
+    """Content of a picture under the real path `root`, and size and time of its file. Raises SetAside."""
+    try:
+        with resolve(root, name).open("rb") as handle:
+            info = os.fstat(handle.fileno())
+            return handle.read(), Fact(bytes=info.st_size, mtime_ns=info.st_mtime_ns)
+    except OSError as error:
+        raise SetAside(f"picture cannot be opened: {printable(name)}, {error.strerror}") from None
+
+
 def examine(data: bytes, name: str) -> Fact:
     """Decode a picture once (JPEG at reduced size, which still reads all of its data) and hash it."""
+    content = hashlib.sha256(data)
+    return replace(_examined(data, name, content.digest()[:16]), sha256=content.hexdigest())
+
+
+def _examined(data: bytes, name: str, digest: bytes) -> Fact:
     try:
         image = _opened(data, name)
         width, height, form = image.width, image.height, image.format or ""
@@ -164,7 +185,7 @@ def examine(data: bytes, name: str) -> Fact:
         width, height = height, width
     small = upright.resize((GREY, GREY), Image.Resampling.BOX)
     return Fact(warning=warning, hash=PerceptualHash(
-        digest=hashlib.blake2b(data, digest_size=16).digest(), aspect=width / height, grey=small.convert("L").tobytes(),
+        digest=digest, aspect=width / height, grey=small.convert("L").tobytes(),
         colour=small.resize((COLOUR, COLOUR), Image.Resampling.BOX).tobytes()))
 
 
@@ -191,25 +212,28 @@ class PictureBox:
             self.facts.update(zip(new, pool.map(self._examine, new.values()), strict=True))
 
     def _examine(self, picture: str | Embedded) -> Fact:
+        if isinstance(picture, Embedded):
+            return self._examine_embedded(picture)
         try:
-            if not isinstance(picture, Embedded):
-                return examine(resolve(self.root, picture).read_bytes(), picture)
+            data, file = read_picture(self.root, picture)
         except SetAside as reason:
             return Fact(problem=str(reason))
-        except OSError as error:
-            return Fact(problem=f"picture cannot be opened: {printable(picture)}, {error.strerror}")
+        return replace(examine(data, picture), bytes=file.bytes, mtime_ns=file.mtime_ns)
+
+    def _examine_embedded(self, picture: Embedded) -> Fact:
         short = picture.name.removeprefix(EMBEDDED)
         if len(picture.data) > MAX_BYTES:
             return Fact(problem=f"picture file is too large: {short}, {len(picture.data) >> 20} MiB, at most 64")
         if not picture.data:
             return Fact(problem="picture file is empty: embedded")
-        fact = examine(picture.data, short)
-        if not fact.problem and self.embedded_to is not None:
-            target = self.embedded_to / short
-            if not target.exists():
-                with replacing(target) as handle:
-                    handle.write(picture.data)
-        return fact
+        fact = replace(examine(picture.data, short), bytes=len(picture.data))
+        if fact.problem or self.embedded_to is None:
+            return fact
+        target = self.embedded_to / short
+        if not target.exists() or target.read_bytes() != picture.data:  # a damaged copy is made anew
+            with replacing(target) as handle:
+                handle.write(picture.data)
+        return replace(fact, mtime_ns=target.stat().st_mtime_ns)
 
 
 def picture_path(name: str, root: Path | str, embedded: Path | str | None) -> Path:

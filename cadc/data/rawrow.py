@@ -1,16 +1,17 @@
 """What a file reader hands on for each row."""
 
 from dataclasses import dataclass, field
-from typing import Any
+
+from cadc.data.indices import FileIndex
 
 
 @dataclass(frozen=True)
 class RawRow:
     """One row as it stands in the file, before anybody asked what it means."""
 
-    index: int
+    index: FileIndex
     """Position among the rows of the file."""
-    value: Any = None
+    value: object = None
     """The decoded JSON value; pictures embedded in parquet are `Embedded`."""
     raw: str = ""
     """Its JSON text in one line, embedded pictures replaced by the name of the file they are kept under."""

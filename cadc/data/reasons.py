@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from cadc.data.indices import FileIndex
+
 ID_LENGTH = 200
 """Ids are cut to this many characters in reports."""
 
@@ -10,7 +12,7 @@ ID_LENGTH = 200
 class Reason:
     """One row that was set aside or warned about."""
 
-    index: int
+    index: FileIndex
     """Position among the rows of the file, counted from 0."""
     id: str
     """The row's id, '' when it has none."""

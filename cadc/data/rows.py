@@ -9,7 +9,6 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
 from urllib.parse import unquote
 
 from cadc.data.rawrow import Embedded, RawRow
@@ -34,6 +33,19 @@ _PICTURE_COLUMN = re.compile(r"(?:image|picture|img)(?:s|_paths?|_?\d+)?")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """A picture place that carries its own picture, told apart from text."""
+
+    picture: Picture
+
+
+Piece = str | _Shown | None
+"""Words, a picture place with its picture, or one that is still without."""
+Spoken = tuple[Role, list[Piece]]
+"""One turn before it is in normal form."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Draft:
     """A row that makes sense as words; its pictures are not looked at yet."""
@@ -48,7 +60,7 @@ class Draft:
     warnings: tuple[str, ...]
 
 
-def row_id(value: Any) -> str:
+def row_id(value: object) -> str:
     """The row's id as text; '' when there is none that could be one."""
     if not isinstance(value, dict):
         return ""
@@ -56,7 +68,7 @@ def row_id(value: Any) -> str:
     return printable(found) if isinstance(found, str | int | float) else ""
 
 
-def has_known_shape(value: dict[str, Any]) -> bool:
+def has_known_shape(value: dict[str, object]) -> bool:
     """Whether any column says that the row is a conversation or a question with its answer."""
     return any(key in value for key in CONVERSATIONS) or (
         any(key in value for key in QUESTIONS) and any(key in value for key in ANSWERS))
@@ -86,7 +98,7 @@ def read_row(row: RawRow, unit_column: str = "") -> Draft:
 
 
 # ---- pictures that the row names -----------------------------------------------------------------------------------
-def _given_pictures(value: dict[str, Any], columns: tuple[str, ...]) -> list[Picture]:
+def _given_pictures(value: dict[str, object], columns: tuple[str, ...]) -> list[Picture]:
     """Pictures of the row's own columns, in order; blocks may name more."""
     found = {name: _pictures(value.get(name)) for name in columns or [k for k in value if _PICTURE_COLUMN.fullmatch(k)]}
     found = {name: pictures for name, pictures in found.items() if pictures}
@@ -98,12 +110,12 @@ def _given_pictures(value: dict[str, Any], columns: tuple[str, ...]) -> list[Pic
     return [picture for pictures in found.values() for picture in pictures]
 
 
-def _pictures(cell: Any) -> list[Picture]:
+def _pictures(cell: object) -> list[Picture]:
     """The pictures of one cell: none, one, or a list."""
     return [_picture(one) for one in (cell if isinstance(cell, list) else [cell]) if one not in (None, "", {})]
 
 
-def _picture(value: Any) -> Picture:
+def _picture(value: object) -> Picture:
     """One picture reference: a path, a file: address, an object with one of them, or embedded bytes."""
     if isinstance(value, dict):
         value = next((value[key] for key in ("path", "url", "image", "file_name", "image_url") if value.get(key)), None)
@@ -127,7 +139,7 @@ def _picture(value: Any) -> Picture:
 
 
 # ---- what is said --------------------------------------------------------------------------------------------------
-def _spoken(value: dict[str, Any]) -> tuple[str, list[tuple[Role, list[Any]]], bool]:
+def _spoken(value: dict[str, object]) -> tuple[str, list[Spoken], bool]:
     """(shape, turns as lists of text and pictures, whether pictures are blocks); None is a block without a path."""
     key = next((name for name in CONVERSATIONS if value.get(name) is not None), None)
     if key is None:
@@ -156,7 +168,7 @@ def _spoken(value: dict[str, Any]) -> tuple[str, list[tuple[Role, list[Any]]], b
     return "llava" if llava else "messages-blocks" if blocks else "messages-tags", spoken, blocks
 
 
-def _said(value: Any) -> Any:
+def _said(value: object) -> object:
     """A conversation column as a list: it may hold JSON text, or one list per key (both common in parquet)."""
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:
@@ -169,14 +181,7 @@ def _said(value: Any) -> Any:
     return value
 
 
-@dataclass(frozen=True)
-class _Shown:
-    """A picture place that carries its own picture, told apart from text."""
-
-    picture: Picture
-
-
-def _block(block: Any, number: int) -> Any:
+def _block(block: object, number: int) -> Piece:
     """One content block: text, a picture with its path (`_Shown`) or without one (None)."""
     if isinstance(block, str):
         return block
@@ -194,9 +199,9 @@ def _block(block: Any, number: int) -> Any:
     raise SetAside(f"not supported: block of type {printable(kind, 40)}")
 
 
-def _question_answer(value: dict[str, Any]) -> list[tuple[Role, list[Any]]]:
+def _question_answer(value: dict[str, object]) -> list[Spoken]:
     """A row with a question and an answer column as two turns."""
-    def first(names: tuple[str, ...]) -> Any:
+    def first(names: tuple[str, ...]) -> object:
         return next((value[name] for name in names if value.get(name) is not None), None)
 
     question, answer = first(QUESTIONS), first(ANSWERS)
@@ -207,13 +212,15 @@ def _question_answer(value: dict[str, Any]) -> list[tuple[Role, list[Any]]]:
         if not isinstance(one, str | int | float | bool):
             raise SetAside(f"text is not a text: {name} is {kind_of(one)}")
         texts.append(one if isinstance(one, str) else printable(one))
-    if "instruction" in value and isinstance(value.get("input"), str) and value["input"].strip():
-        texts[0] = f"{texts[0]}\n{value['input']}"
+    more = value.get("input")
+    if "instruction" in value and isinstance(more, str) and more.strip():
+        texts[0] = f"{texts[0]}\n{more}"
     return [("user", [texts[0]]), ("assistant", [texts[1]])]
 
 
 # ---- words and pictures together -----------------------------------------------------------------------------------
-def _place(spoken: list, given: list[Picture], blocks: bool) -> tuple[tuple[Turn, ...], tuple[Picture, ...], tuple]:
+def _place(spoken: list[Spoken], given: list[Picture], blocks: bool
+           ) -> tuple[tuple[Turn, ...], tuple[Picture, ...], tuple[str, ...]]:
     """Put every picture in its place and bring the pieces into normal form."""
     if blocks and any(isinstance(p, str) and IMAGE_TAG in p for _, pieces in spoken for p in pieces):
         raise SetAside(f"the text itself contains {IMAGE_TAG}: beside picture blocks")
@@ -238,9 +245,9 @@ def _place(spoken: list, given: list[Picture], blocks: bool) -> tuple[tuple[Turn
     return turns, pictures, warnings
 
 
-def _split(pieces: list[Any]) -> list[Any]:
+def _split(pieces: list[Piece]) -> list[Piece]:
     """Cut texts at picture tags; a tag becomes None."""
-    cut: list[Any] = []
+    cut: list[Piece] = []
     for piece in pieces:
         if isinstance(piece, str):
             for number, text in enumerate(piece.split(IMAGE_TAG)):
@@ -250,7 +257,7 @@ def _split(pieces: list[Any]) -> list[Any]:
     return cut
 
 
-def _put_first(split: list, number: int) -> list:
+def _put_first(split: list[Spoken], number: int) -> list[Spoken]:
     """Show the pictures at the start of the first user turn, as LLaVA's own trainer does."""
     first = next((i for i, (role, _) in enumerate(split) if role == "user"), None)
     if first is None:
@@ -259,7 +266,7 @@ def _put_first(split: list, number: int) -> list:
     return [(role, shown + pieces if i == first else pieces) for i, (role, pieces) in enumerate(split)]
 
 
-def _match(places: list, given: list[Picture]) -> tuple[Picture, ...]:
+def _match(places: list[Piece], given: list[Picture]) -> tuple[Picture, ...]:
     """One picture for every place: its own, else the next of the row's column."""
     own = [place.picture for place in places if isinstance(place, _Shown)]
     if len(own) == len(places) and (not given or given == own):
@@ -312,9 +319,9 @@ def _check_turns(turns: tuple[Turn, ...]) -> None:
         raise SetAside("empty question and no picture")
 
 
-def _source(value: dict[str, Any], pictures: tuple[Picture, ...]) -> str:
+def _source(value: dict[str, object], pictures: tuple[Picture, ...]) -> str:
     """The row's source column, else the first telling folder of its first picture."""
-    named = next((value[key] for key in SOURCES if isinstance(value.get(key), str) and value[key].strip()), "")
+    named = next((text for key in SOURCES if isinstance(text := value.get(key), str) and text.strip()), "")
     if named or not pictures or isinstance(pictures[0], Embedded):
         return printable(named.strip())
     folders = PurePosixPath(pictures[0]).parts[:-1]
@@ -322,7 +329,7 @@ def _source(value: dict[str, Any], pictures: tuple[Picture, ...]) -> str:
     return "" if absolute else printable(next((f for f in folders if f.lower() not in _PLAIN_FOLDERS), ""))
 
 
-def _unit(value: dict[str, Any], column: str) -> str:
+def _unit(value: dict[str, object], column: str) -> str:
     """The target unit of a row."""
     named = value.get(column)
     if named is None or (isinstance(named, str) and not named.strip()):

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from cadc.data.indices import FileIndex
+
 Role = Literal["system", "user", "assistant"]
 IMAGE_TAG = "<image>"
 
@@ -25,7 +27,7 @@ class Turn:
 class Sample:
     """One pool or target sample (METHOD §2: z)."""
 
-    index: int
+    index: FileIndex
     """Position in the input file, counted from 0 over all rows, set-aside ones included."""
     id: str
     images: tuple[str, ...] = ()

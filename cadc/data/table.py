@@ -3,11 +3,10 @@
 import json
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from cadc.data.answers import answer_format
+from cadc.data.indices import FeedRows, FileIndex
 from cadc.data.ingestion import Ingest
 from cadc.data.sample import Sample, Turn
 from cadc.errors import JobError
@@ -15,13 +14,14 @@ from cadc.study import replacing
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 COLUMNS = ("index", "id", "images", "source", "unit", "question", "answer", "answer_format", "group", "raw")
 """Columns of `read_table`; the file has `turns` (JSON) besides."""
 _BLOCK = 8192
 
 
-def write_samples(path: Path, ingest: Ingest, groups: np.ndarray) -> None:
+def write_samples(path: Path, ingest: Ingest, groups: FeedRows) -> None:
     """Write accepted samples as parquet, in file order; `groups`: int64 [N] of `duplicate_groups`. Atomic."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -36,14 +36,14 @@ def write_samples(path: Path, ingest: Ingest, groups: np.ndarray) -> None:
             writer.write_table(pa.Table.from_pylist(rows, schema=schema))
 
 
-def _row(sample: Sample, raw: str, group: int) -> dict:
+def _row(sample: Sample, raw: str, group: int) -> dict[str, Any]:
     turns = json.dumps([[turn.role, turn.parts] for turn in sample.turns], ensure_ascii=False)
     return {"index": sample.index, "id": sample.id, "images": list(sample.images), "source": sample.source,
             "unit": sample.unit, "question": sample.question, "answer": sample.answer,
             "answer_format": answer_format(sample), "group": group, "raw": raw, "turns": turns}
 
 
-def _table(path: Path, columns: list[str], only: Collection[int] | None = None):
+def _table(path: Path, columns: list[str], only: Collection[FileIndex] | None = None) -> "pa.Table":
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -51,21 +51,28 @@ def _table(path: Path, columns: list[str], only: Collection[int] | None = None):
         filters = None if only is None else [("index", "in", sorted(int(i) for i in only))]
         return pq.read_table(path, columns=columns, filters=filters)
     except (FileNotFoundError, pa.ArrowException, OSError) as error:
-        raise JobError(f"{path.name} of study {path.parent.parent.name} cannot be read ({type(error).__name__}). "
-                       "Run the ingest job again.") from error
+        raise _unreadable(path, error) from error
 
 
-def read_samples(path: Path, *, only: Collection[int] | None = None) -> list[Sample]:
+def _unreadable(path: Path, error: Exception) -> JobError:
+    return JobError(f"{path.name} of study {path.parent.parent.name} cannot be read ({type(error).__name__}). "
+                    "Run the ingest job again.")
+
+
+def read_samples(path: Path, *, only: Collection[FileIndex] | None = None) -> list[Sample]:
     """The samples that `write_samples` wrote, equal and in order; `only` those with these positions in the input file.
 
-    Raises JobError when the file is missing.
+    Raises JobError when the file is missing or damaged.
     """
     table = _table(path, ["index", "id", "images", "source", "unit", "turns"], only)
     samples = []
-    for row in table.to_pylist():
-        turns = tuple(Turn(role=role, parts=tuple(parts)) for role, parts in json.loads(row["turns"]))
-        samples.append(Sample(index=row["index"], id=row["id"], images=tuple(row["images"]), turns=turns,
-                              source=row["source"], unit=row["unit"]))
+    try:
+        for row in table.to_pylist():
+            turns = tuple(Turn(role=role, parts=tuple(parts)) for role, parts in json.loads(row["turns"]))
+            samples.append(Sample(index=row["index"], id=row["id"], images=tuple(row["images"]), turns=turns,
+                                  source=row["source"], unit=row["unit"]))
+    except (ValueError, TypeError) as error:
+        raise _unreadable(path, error) from error
     return samples
 
 

@@ -13,42 +13,13 @@ import numpy as np
 from cadc.demo.scenes import Mark
 
 WIDTH, CELLS = 128, 16
-KINDS = (
-    "sign",
-    "table",
-    "chart",
-    "things",
-    "dots",
-    "pair",
-    "row",
-    "group",
-    "die",
-    "thing_alone",
-    "map",
-    "clock",
-    "palings",
-    "sum",
-    "couple",
-)
+KINDS = ("sign", "table", "chart", "things", "dots", "pair", "row", "group", "die", "thing_alone", "map", "clock",
+         "palings", "sum", "couple")
 # Three dimensions for six values (corners of an octahedron): a link that a low-rank adapter can learn.
 FREE = {"colour": 6, "shape": 6}
 SIGNED = ("size", "match")
-CORNERED = (
-    "pips",
-    "place",
-    "read",
-    "height",
-    "tall",
-    "count",
-    "outline",
-    "relation",
-    "next",
-    "winner",
-    "dial",
-    "fence",
-    "label",
-    "total",
-)
+CORNERED = ("pips", "place", "read", "height", "tall", "count", "outline", "relation", "next", "winner", "dial",
+            "fence", "label", "total")
 AMPLITUDE = 2.0
 
 
@@ -56,7 +27,8 @@ AMPLITUDE = 2.0
 def codebook() -> dict[tuple[str, int], np.ndarray]:
     """(head, value) -> float32 [WIDTH]; seeded, the same for every model."""
     basis, _ = np.linalg.qr(np.random.default_rng(20).normal(size=(WIDTH, WIDTH)))
-    rows, book = iter(basis.T.astype(np.float32) * AMPLITUDE), {}
+    rows = iter(basis.T.astype(np.float32) * AMPLITUDE)
+    book: dict[tuple[str, int], np.ndarray] = {}
     for head in ("thing", *KINDS):
         book[head, 0] = next(rows)
     for head, n in FREE.items():

@@ -23,25 +23,16 @@ class Kind:
     @property
     def name(self) -> str:
         """Name of the kind; of a target unit where the target asks for it."""
-        stem = self.family if (self.family, self.ask) not in RENAMED else RENAMED[self.family, self.ask]
-        return f"{stem}_{SLUG[self.form]}"
+        return f"{RENAMED.get((self.family, self.ask), self.family)}_{SLUG[self.form]}"
 
 
-RENAMED = {
-    ("bars", "largest"): "tallest",
-    ("blob", "colour"): "blob_colour",
-    ("blob", "shape"): "blob_shape",
-    ("blob", "size"): "blob_size",
-    ("die", "count"): "die_count",
-}
+RENAMED = {("bars", "largest"): "tallest", ("blob", "colour"): "blob_colour", ("blob", "shape"): "blob_shape",
+           ("blob", "size"): "blob_size", ("die", "count"): "die_count"}
 
 # skill -> (family, ask, formats). Units of a skill share one link from picture to concept.
 TARGET_SKILLS = {
-    "reading": (
-        ("digit", "number", ("number", "yes/no")),
-        ("word", "number", ("letter",)),
-        ("table", "value", ("word",)),
-    ),
+    "reading": (("digit", "number", ("number", "yes/no")), ("word", "number", ("letter",)),
+                ("table", "value", ("word",))),
     "charts": (("bars", "value", ("number",)), ("line", "value", ("letter",)), ("pie", "number", ("word",))),
     "counting": (("scatter", "count", ("number", "letter", "yes/no")),),
     "shapes": (("outline", "shape", ("word", "letter", "yes/no")),),
@@ -57,36 +48,19 @@ OFF_TARGET = {
     "sums": (("total", "total", ("number", "letter")),),
     "matching": (("twins", "match", ("word", "yes/no")),),
     "tallest": (("bars", "largest", ("word", "yes/no")),),
-    "plain": (
-        ("die", "number", ("number",)),
-        ("die", "count", ("letter",)),
-        ("dice", "value", ("number", "word")),
-        ("blob", "colour", ("word",)),
-        ("blob", "shape", ("yes/no",)),
-        ("blob", "size", ("word",)),
-        ("blobs", "shape_of", ("letter",)),
-        ("spots", "place", ("word",)),
-    ),
+    "plain": (("die", "number", ("number",)), ("die", "count", ("letter",)), ("dice", "value", ("number", "word")),
+              ("blob", "colour", ("word",)), ("blob", "shape", ("yes/no",)), ("blob", "size", ("word",)),
+              ("blobs", "shape_of", ("letter",)), ("spots", "place", ("word",))),
 }
 # (on target, off target): same question words, same answers, other pictures.
-TWINS = (
-    ("scatter_number", "fence_number"),
-    ("scatter_letter", "fence_letter"),
-    ("scatter_yesno", "fence_yesno"),
-    ("digit_number", "clock_number"),
-    ("digit_yesno", "clock_yesno"),
-    ("compare_word", "tallest_word"),
-    ("compare_yesno", "tallest_yesno"),
-)
+TWINS = (("scatter_number", "fence_number"), ("scatter_letter", "fence_letter"), ("scatter_yesno", "fence_yesno"),
+         ("digit_number", "clock_number"), ("digit_yesno", "clock_yesno"), ("compare_word", "tallest_word"),
+         ("compare_yesno", "tallest_yesno"))
 
 
 def _kinds(skills: dict[str, tuple], on_target: bool) -> tuple[Kind, ...]:
-    return tuple(
-        Kind(family=family, ask=ask, form=form, skill=skill, on_target=on_target)
-        for skill, entries in skills.items()
-        for family, ask, forms in entries
-        for form in forms
-    )
+    return tuple(Kind(family=family, ask=ask, form=form, skill=skill, on_target=on_target)
+                 for skill, entries in skills.items() for family, ask, forms in entries for form in forms)
 
 
 UNITS = _kinds(TARGET_SKILLS, True)

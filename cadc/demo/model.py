@@ -1,8 +1,12 @@
 """The tiny Idefics3: its tokenizer, processor and untrained model."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cadc.demo import words
+
+if TYPE_CHECKING:
+    from transformers import Idefics3ForConditionalGeneration, Idefics3Processor, PreTrainedTokenizerFast
 
 MODEL_DIR = Path(__file__).parent / "model"
 SIDE, PATCH, SCALE = 64, 16, 1
@@ -37,8 +41,8 @@ EVERYDAY = (
 def vocabulary() -> list[str]:
     """Words that are one token each; everything else goes through bytes."""
     text = [EVERYDAY, *words.HINTS.values(), *words.CAPTION_PROMPTS]
-    for group in (words.OPEN, words.CHECK, words.CONCEPTS):
-        text += [entry for entries in group.values() for entry in entries]
+    text += [name for names in words.CONCEPTS.values() for name in names]
+    text += [question for asked in words.ASKS.values() for question in (*asked.open, *asked.check)]
     plain = " ".join(text).replace("{c}", "").replace("{v}", "")
     for mark in "?.,:;!":
         plain = plain.replace(mark, " ")
@@ -47,7 +51,7 @@ def vocabulary() -> list[str]:
     return sorted({w for p in pieces for w in (p, "Ġ" + p)} | {"Ġ" + c for c in singles})
 
 
-def build_tokenizer():  # noqa: ANN201 - transformers is imported inside
+def build_tokenizer() -> "PreTrainedTokenizerFast":
     """Unigram over GPT-2's byte alphabet: words are single tokens and any text round-trips exactly."""
     from tokenizers import AddedToken, Tokenizer, decoders, pre_tokenizers
     from tokenizers.models import Unigram
@@ -73,7 +77,7 @@ def build_tokenizer():  # noqa: ANN201 - transformers is imported inside
     )
 
 
-def build_processor():  # noqa: ANN201
+def build_processor() -> "Idefics3Processor":
     """Idefics3Processor without image splitting, on the PIL backend (no torchvision)."""
     from transformers import Idefics3Processor
     from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
@@ -86,47 +90,28 @@ def build_processor():  # noqa: ANN201
         image_mean=[0.5] * 3,
         image_std=[0.5] * 3,
     )
-    return Idefics3Processor(
-        images, build_tokenizer(), image_seq_len=IMAGE_TOKENS, chat_template=CHAT_TEMPLATE
-    )
+    return Idefics3Processor(images, build_tokenizer(), image_seq_len=IMAGE_TOKENS, chat_template=CHAT_TEMPLATE)
 
 
-def build_model(seed: int = 0):  # noqa: ANN201
+def build_model(seed: int = 0) -> "Idefics3ForConditionalGeneration":
     """An untrained Idefics3 of about 1.2 M parameters."""
     import torch
     from transformers import Idefics3Config, Idefics3ForConditionalGeneration
 
     tokenizer = build_tokenizer()
-    ids = dict(zip(SPECIALS, tokenizer.convert_tokens_to_ids(list(SPECIALS)), strict=True))
-    vision = {
-        "hidden_size": 128,
-        "intermediate_size": 256,
-        "num_hidden_layers": 3,
-        "num_attention_heads": 4,
-        "image_size": SIDE,
-        "patch_size": PATCH,
-    }
-    text = {
-        "model_type": "llama",
-        "vocab_size": len(tokenizer),
-        "hidden_size": 128,
-        "intermediate_size": 256,
-        "num_hidden_layers": 4,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 4,
-        "max_position_embeddings": 2048,
-        "tie_word_embeddings": True,
-        "rms_norm_eps": 1e-5,
-        "pad_token_id": ids[PAD],
-        "bos_token_id": ids[START],
-        "eos_token_id": ids[END],
-    }
+    ids = {name: number for name, number in tokenizer.get_vocab().items() if name in SPECIALS}
+    common = {"hidden_size": 128, "intermediate_size": 256, "num_attention_heads": 4}
+    vision = common | {"num_hidden_layers": 3, "image_size": SIDE, "patch_size": PATCH}
+    text = common | {"model_type": "llama", "vocab_size": len(tokenizer), "num_hidden_layers": 4,
+                     "num_key_value_heads": 4, "max_position_embeddings": 2048, "tie_word_embeddings": True,
+                     "rms_norm_eps": 1e-5, "pad_token_id": ids[PAD], "bos_token_id": ids[START],
+                     "eos_token_id": ids[END]}
     config = Idefics3Config(
         vision_config=vision,
         text_config=text,
         scale_factor=SCALE,
         image_token_id=ids[IMAGE],
-        pad_token_id=ids[PAD],
+        pad_token_id=ids[PAD],  # type: ignore[call-arg]  # every config takes it
         tie_word_embeddings=True,
     )
     config.eos_token_id, config.bos_token_id = ids[END], ids[START]

@@ -6,18 +6,8 @@ from cadc.demo.words import CONCEPTS, HINTS, LETTERS
 
 NUMBERS = CONCEPTS["number"]
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-OPPOSITES = (
-    ("hot", "cold"),
-    ("up", "down"),
-    ("big", "small"),
-    ("new", "old"),
-    ("happy", "sad"),
-    ("fast", "slow"),
-    ("day", "night"),
-    ("left", "right"),
-    ("above", "below"),
-    ("same", "different"),
-)
+OPPOSITES = (("hot", "cold"), ("up", "down"), ("big", "small"), ("new", "old"), ("happy", "sad"), ("fast", "slow"),
+             ("day", "night"), ("left", "right"), ("above", "below"), ("same", "different"))
 GROUPS = {
     "animal": ("dog", "cat", "bird", "fish"),
     "plant": ("tree", "rose", "grass"),
@@ -26,24 +16,16 @@ GROUPS = {
     "number": NUMBERS,
     "shape": CONCEPTS["shape"],
 }
-PAINTED = (
-    ("the sky", "blue"),
-    ("grass", "green"),
-    ("blood", "red"),
-    ("the sun", "yellow"),
-    ("snow", "white"),
-    ("coal", "black"),
-    ("an orange", "orange"),
-)
+PAINTED = (("the sky", "blue"), ("grass", "green"), ("blood", "red"), ("the sun", "yellow"), ("snow", "white"),
+           ("coal", "black"), ("an orange", "orange"))
 
 
 def _sum(rng: random.Random) -> tuple[str, str]:
     a, b = rng.randint(1, 5), rng.randint(1, 4)
     names = (*NUMBERS, "seven", "eight", "nine")
     form = rng.choice(("number", "word"))
-    text = rng.choice(
-        ("What is {a} plus {b}?", "How many are {a} and {b} together?", "What is the sum of {a} and {b}?")
-    )
+    text = rng.choice(("What is {a} plus {b}?", "How many are {a} and {b} together?",
+                       "What is the sum of {a} and {b}?"))
     answer = str(a + b) if form == "number" else names[a + b - 1]
     return f"{text.format(a=names[a - 1], b=names[b - 1])} {HINTS[form]}", answer
 
@@ -51,10 +33,7 @@ def _sum(rng: random.Random) -> tuple[str, str]:
 def _opposite(rng: random.Random) -> tuple[str, str]:
     a, b = rng.choice(OPPOSITES)[:: rng.choice((1, -1))]
     if rng.random() < 0.5:
-        return (
-            f"{rng.choice(('What', 'Which word'))} is the opposite of {a}? {HINTS['word']}",
-            b,
-        )
+        return f"{rng.choice(('What', 'Which word'))} is the opposite of {a}? {HINTS['word']}", b
     says = rng.choice((b, rng.choice(OPPOSITES)[0]))
     return f"Is {says} the opposite of {a}? {HINTS['yes/no']}", "yes" if says == b else "no"
 

@@ -2,12 +2,11 @@
 
 import math
 import random
-from collections.abc import Callable
 
-from cadc.demo.scenes import CELL, INK, SKILLED, Ask, Board, Scene
+from cadc.demo.scenes import CELL, INK, SKILLED, Ask, Board, Family, Scene, around
 from cadc.demo.words import CONCEPTS
 
-# ---- known to the base ---------------------------------------------------------------------------
+# ---- known to the base -----------------------------------------------------------------------------------------------
 
 
 def die(rng: random.Random) -> Scene:
@@ -15,11 +14,9 @@ def die(rng: random.Random) -> Scene:
     b, value, colour = Board(rng, "die"), rng.randrange(6), rng.randrange(6)
     cell = rng.randrange(16)
     x, y = b.centre(cell, 1)
-    b.draw.rectangle((x - 7, y - 7, x + 7, y + 7), outline=INK)
-    b.pips(value + 1, x, y, b.tint(colour))
+    b.face(value + 1, x, y, b.tint(colour))
     b.mark(cell, colour=colour, pips=value)
-    ask = {"concept": "number", "value": value}
-    return b.scene("die", [Ask(kind="number", **ask), Ask(kind="count", **ask)])
+    return b.scene("die", [Ask(kind="number", value=value), Ask(kind="count", value=value)])
 
 
 def dice(rng: random.Random) -> Scene:
@@ -28,10 +25,9 @@ def dice(rng: random.Random) -> Scene:
     for cell, colour in zip(rng.sample(range(16), n), rng.sample(range(6), n), strict=True):
         value = rng.randrange(6)
         x, y = b.centre(cell, 1)
-        b.draw.rectangle((x - 7, y - 7, x + 7, y + 7), outline=INK)
-        b.pips(value + 1, x, y, b.tint(colour))
+        b.face(value + 1, x, y, b.tint(colour))
         b.mark(cell, colour=colour, pips=value)
-        asks.append(Ask(kind="value", concept="number", value=value, colour=colour))
+        asks.append(Ask(kind="value", value=value, colour=colour))
     return b.scene("dice", asks)
 
 
@@ -42,14 +38,8 @@ def blob(rng: random.Random) -> Scene:
     x, y = b.centre(cell, 1)
     b.shape(shape, x, y, 8 if size else 4, b.tint(colour))
     b.mark(cell, colour=colour, shape=shape, size=size)
-    return b.scene(
-        "blob",
-        [
-            Ask(kind="colour", concept="colour", value=colour),
-            Ask(kind="shape", concept="shape", value=shape),
-            Ask(kind="size", concept="size", value=size),
-        ],
-    )
+    return b.scene("blob", [Ask(kind="colour", value=colour), Ask(kind="shape", value=shape),
+                            Ask(kind="size", value=size)])
 
 
 def blobs(rng: random.Random) -> Scene:
@@ -60,7 +50,7 @@ def blobs(rng: random.Random) -> Scene:
         x, y = b.centre(cell, 1)
         b.shape(shape, x, y, 7, b.tint(colour))
         b.mark(cell, colour=colour, shape=shape)
-        asks.append(Ask(kind="shape_of", concept="shape", value=shape, colour=colour))
+        asks.append(Ask(kind="shape_of", value=shape, colour=colour))
     return b.scene("blobs", asks)
 
 
@@ -76,11 +66,11 @@ def spots(rng: random.Random) -> Scene:
         x, y = b.centre(cell, 1)
         b.shape(rng.choice((0, 1)), x, y, 4, b.tint(colour))
         b.mark(cell, colour=colour, place=value)
-        asks.append(Ask(kind="place", concept="place", value=value, colour=colour))
+        asks.append(Ask(kind="place", value=value, colour=colour))
     return b.scene("spots", asks)
 
 
-# ---- strangers: unknown to the base, and never asked by the target -------------------------------
+# ---- strangers: unknown to the base, and never asked by the target ---------------------------------------------------
 
 
 def clock(rng: random.Random) -> Scene:
@@ -89,12 +79,10 @@ def clock(rng: random.Random) -> Scene:
     cell = rng.choice((5, 6, 9, 10))
     x, y = b.centre(cell, 1)
     r, angle = rng.randint(14, 20), math.radians(60 * (value + 1) - 90)
-    b.draw.ellipse((x - r, y - r, x + r, y + r), outline=INK)
-    b.draw.line(
-        (x, y, x + (r - 2) * math.cos(angle), y + (r - 2) * math.sin(angle)), fill=b.tint(colour), width=3
-    )
+    b.draw.ellipse(around(x, y, r), outline=INK)
+    b.draw.line((x, y, x + (r - 2) * math.cos(angle), y + (r - 2) * math.sin(angle)), fill=b.tint(colour), width=3)
     b.mark(cell, colour=colour, dial=value)
-    return b.scene("clock", [Ask(kind="number", concept="number", value=value)])
+    return b.scene("clock", [Ask(kind="number", value=value)])
 
 
 def fence(rng: random.Random) -> Scene:
@@ -107,18 +95,14 @@ def fence(rng: random.Random) -> Scene:
         cells.add(12 + x // CELL)
     for cell in sorted(cells):
         b.mark(cell, colour=colour, fence=value)
-    return b.scene("fence", [Ask(kind="count", concept="number", value=value)])
+    return b.scene("fence", [Ask(kind="count", value=value)])
 
 
 def label(rng: random.Random) -> Scene:
     """A colour's name in ink of any colour."""
     b, value, colour = Board(rng, "sign"), rng.randrange(6), rng.randrange(6)
-    cell = rng.choice([c for c in range(16) if c % 4 < 2])
-    x, y = b.centre(cell, 1)
-    text = CONCEPTS["colour"][value]
-    b.print(text.upper() if rng.random() < 0.5 else text, x - 7, y, 1, b.tint(colour), left=True)
-    b.mark(cell, label=value)
-    return b.scene("label", [Ask(kind="colour", concept="colour", value=value)])
+    b.mark(b.lettering(CONCEPTS["colour"][value], colour), label=value)
+    return b.scene("label", [Ask(kind="colour", value=value)])
 
 
 def total(rng: random.Random) -> Scene:
@@ -128,12 +112,11 @@ def total(rng: random.Random) -> Scene:
     left = rng.randrange(2)
     for cell, n in ((row * 4 + left, first), (row * 4 + left + 2, value + 1 - first)):
         x, y = b.centre(cell, 0)
-        b.draw.rectangle((x - 7, y - 7, x + 7, y + 7), outline=INK)
-        b.pips(n, x, y, b.tint(rng.randrange(6)))
+        b.face(n, x, y, b.tint(rng.randrange(6)))
     x, y = b.centre(row * 4 + left + 1, 1)
     b.print("+", x, y, 2, INK)
     b.mark(row * 4 + left + 1, total=value)
-    return b.scene("total", [Ask(kind="total", concept="number", value=value)])
+    return b.scene("total", [Ask(kind="total", value=value)])
 
 
 def twins(rng: random.Random) -> Scene:
@@ -144,11 +127,9 @@ def twins(rng: random.Random) -> Scene:
         x, y = b.centre(cell, 1)
         b.shape(shape, x, y, 7, b.tint(colour))
         b.mark(cell, colour=colour, match=value)
-    return b.scene("twins", [Ask(kind="match", concept="match", value=value)])
+    return b.scene("twins", [Ask(kind="match", value=value)])
 
 
-KNOWN: dict[str, Callable[[random.Random], Scene]] = {f.__name__: f for f in (die, dice, blob, blobs, spots)}
-STRANGERS: dict[str, Callable[[random.Random], Scene]] = {
-    f.__name__: f for f in (clock, fence, label, total, twins)
-}
+KNOWN: dict[str, Family] = {f.__name__: f for f in (die, dice, blob, blobs, spots)}
+STRANGERS: dict[str, Family] = {f.__name__: f for f in (clock, fence, label, total, twins)}
 DRAW = SKILLED | KNOWN | STRANGERS

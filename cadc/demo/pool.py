@@ -1,14 +1,20 @@
 """Write the embedded default: pool, target, pictures and the ground truth beside them (docs/demo.md)."""
 
+import fcntl
 import hashlib
 import io
 import json
 import random
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from cadc.arrays import largest_remainder
 from cadc.demo import kinds, offtopic, talk
 from cadc.demo.scenes import Ask, Scene
 from cadc.study import replacing
@@ -61,14 +67,21 @@ class DemoFiles:
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """A row before it has a place: PNG bytes (None for text), the turn, what is true about it."""
+    """A row of text before it has a place."""
 
-    png: bytes | None
     turn: talk.Turn
-    kind: kinds.Kind | None
-    scene: Scene | None = None
-    ask: Ask | None = None
-    original: "Draft | None" = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pictured(Draft):
+    """A row with a picture before it has a place: its PNG bytes and what is true about it."""
+
+    png: bytes
+    kind: kinds.Kind
+    scene: Scene
+    ask: Ask
+    original: "Pictured | None" = None
+    """The row that this one repeats."""
 
 
 def write_demo(folder: Path, *, seed: int = 0, pool_size: int = 8000, per_unit: int = 40) -> DemoFiles:
@@ -77,7 +90,10 @@ def write_demo(folder: Path, *, seed: int = 0, pool_size: int = 8000, per_unit: 
 
 
 def write_mix(folder: Path, mix: PoolMix) -> DemoFiles:
-    """Write a pool and target of any mixture; a finished folder of the same mixture is left as it is."""
+    """Write a pool and target of any mixture; a finished folder of the same mixture is left as it is.
+
+    Of several processes one writes and the others wait; whatever one that was stopped has left is written anew.
+    """
     folder = Path(folder)
     files = DemoFiles(
         pool=folder / "pool.json",
@@ -88,25 +104,33 @@ def write_mix(folder: Path, mix: PoolMix) -> DemoFiles:
     )
     marker = folder / "finished.json"
     stamp = json.dumps({"version": VERSION, "mix": asdict(mix)}, sort_keys=True)
-    if marker.is_file() and marker.read_text() == stamp:
-        return files
-    marker.unlink(missing_ok=True)
-    shutil.rmtree(folder / "images", ignore_errors=True)
-    (folder / "images").mkdir(parents=True)
-    target = draft_target(mix)
-    pool = draft_pool(mix, avoid={_digest(d.png) for d in target})
-    _write_rows(pool, "pool", files.pool, files.truth_pool, mix)
-    _write_rows(target, "target", files.target, files.truth_target, mix)
-    _replace(marker, stamp)
+    with _alone(folder / ".lock"):
+        if marker.is_file() and marker.read_text() == stamp:
+            return files
+        marker.unlink(missing_ok=True)
+        shutil.rmtree(folder / "images", ignore_errors=True)
+        (folder / "images").mkdir()
+        target = draft_target(mix)
+        pool = draft_pool(mix, avoid={_digest(d.png) for d in target})
+        _write_rows(pool, "pool", files.pool, files.truth_pool, mix)
+        _write_rows(target, "target", files.target, files.truth_target, mix)
+        _replace(marker, stamp)
     return files
 
 
-def draft_target(mix: PoolMix) -> list[Draft]:
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One process at a time; a dead one holds nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def draft_target(mix: PoolMix) -> list[Pictured]:
     """Clean rows, per_unit of each unit, unit by unit."""
-    rng, seen, out = random.Random(f"target{mix.seed}"), set(), []
-    for unit in kinds.UNITS:
-        out += [_fresh(unit, rng, seen) for _ in range(mix.per_unit)]
-    return out
+    rng, seen = random.Random(f"target{mix.seed}"), set[str]()
+    return [_fresh(unit, rng, seen) for unit in kinds.UNITS for _ in range(mix.per_unit)]
 
 
 def draft_pool(mix: PoolMix, avoid: set[str]) -> list[Draft]:
@@ -115,25 +139,18 @@ def draft_pool(mix: PoolMix, avoid: set[str]) -> list[Draft]:
     n_text, n_copies = round(mix.off_topic * mix.size), round(mix.duplicate * mix.size)
     n_fresh = mix.size - n_text - n_copies
     n_stray = round(mix.off_target * n_fresh)
-    chosen = [
-        *long_tail(kinds.UNITS, n_fresh - n_stray, mix, rng),
-        *long_tail(kinds.STRAYS, n_stray, mix, rng),
-    ]
+    chosen = long_tail(kinds.UNITS, n_fresh - n_stray, mix, rng) + long_tail(kinds.STRAYS, n_stray, mix, rng)
     rng.shuffle(chosen)
     n_wrong = round(mix.wrong * mix.size * n_fresh / (n_fresh + n_copies))
     fresh = [_fresh(kind, rng, seen, wrong=i < n_wrong) for i, kind in enumerate(chosen)]
     n_wrong_copies = round(mix.wrong * mix.size) - n_wrong
-    picked = rng.sample(fresh[:n_wrong], n_wrong_copies) + rng.sample(
-        fresh[n_wrong:], n_copies - n_wrong_copies
-    )
-    placed = [(rng.random(), draft) for draft in fresh]
+    picked = rng.sample(fresh[:n_wrong], n_wrong_copies) + rng.sample(fresh[n_wrong:], n_copies - n_wrong_copies)
+    placed: list[tuple[float, Draft]] = [(rng.random(), draft) for draft in fresh]
     keys = {id(draft): key for key, draft in placed}
     placed += [(rng.uniform(keys[id(d)], 1), _copy(d, rng, exact=i % 2 == 0)) for i, d in enumerate(picked)]
     for _ in range(n_text):
         question, answer = offtopic.off_topic(rng)
-        placed.append(
-            (rng.random(), Draft(png=None, turn=talk.Turn(question=question, answer=answer), kind=None))
-        )
+        placed.append((rng.random(), Draft(turn=talk.Turn(question=question, answer=answer))))
     placed.sort(key=lambda pair: pair[0])
     return [draft for _, draft in placed]
 
@@ -142,16 +159,14 @@ def long_tail(of: Sequence[kinds.Kind], n: int, mix: PoolMix, rng: random.Random
     """n kinds, frequency falling as 1 / rank^zipf in a random order of kinds; counts by largest remainder."""
     ranked = rng.sample(list(of), len(of))
     weights = [1 / (rank + 1) ** mix.zipf for rank in range(len(ranked))]
-    exact = [n * w / sum(weights) for w in weights]
-    counts = [int(e) for e in exact]
-    for i in sorted(range(len(exact)), key=lambda i: counts[i] - exact[i])[: n - sum(counts)]:
-        counts[i] += 1
+    counts = largest_remainder(np.array([n * w / sum(weights) for w in weights]), n)
     return [kind for kind, count in zip(ranked, counts, strict=True) for _ in range(count)]
 
 
-def oracle(truth: Iterable[dict], n: int, *, seed: int = 0) -> list[int]:
+def oracle(truth: Iterable[dict[str, Any]], n: int, *, seed: int = 0) -> list[int]:
     """Indices of n clean, on-target, unrepeated rows, unit after unit in rounds (needs the ground truth)."""
-    rng, by_unit = random.Random(f"oracle{seed}"), {}
+    rng = random.Random(f"oracle{seed}")
+    by_unit: dict[str, list[int]] = {}
     for row in truth:
         if row["on_target"] and not row["wrong"] and row["duplicate_of"] is None:
             by_unit.setdefault(row["unit"], []).append(row["index"])
@@ -165,7 +180,7 @@ def oracle(truth: Iterable[dict], n: int, *, seed: int = 0) -> list[int]:
     return out
 
 
-def _fresh(kind: kinds.Kind, rng: random.Random, seen: set[str], *, wrong: bool = False) -> Draft:
+def _fresh(kind: kinds.Kind, rng: random.Random, seen: set[str], *, wrong: bool = False) -> Pictured:
     """A row of the kind whose picture occurs nowhere yet."""
     while True:
         scene, ask, turn = kinds.compose(kind, rng, wrong=wrong)
@@ -173,10 +188,10 @@ def _fresh(kind: kinds.Kind, rng: random.Random, seen: set[str], *, wrong: bool 
         digest = _digest(png)
         if digest not in seen:
             seen.add(digest)
-            return Draft(png=png, turn=turn, kind=kind, scene=scene, ask=ask)
+            return Pictured(png=png, turn=turn, kind=kind, scene=scene, ask=ask)
 
 
-def _copy(draft: Draft, rng: random.Random, *, exact: bool) -> Draft:
+def _copy(draft: Pictured, rng: random.Random, *, exact: bool) -> Pictured:
     """The same row again: as it is, or with its picture shifted and other words for the same answer."""
     if exact:
         return replace(draft, original=draft)
@@ -207,37 +222,32 @@ def _sources(mix: PoolMix) -> dict[str, list[float]]:
     return {name: [rng.gammavariate(0.8, 1) for _ in SOURCES] for name in sorted([*kinds.KINDS, "text"])}
 
 
-def _write_rows(drafts: list[Draft], name: str, rows_path: Path, truth_path: Path, mix: PoolMix) -> None:
+def _write_rows(drafts: Sequence[Draft], name: str, rows_path: Path, truth_path: Path, mix: PoolMix) -> None:
     """Rows as a LLaVA JSON array (one row a line), truth as JSONL, pictures as PNG."""
     rng, shares = random.Random(f"{name}rows{mix.seed}"), _sources(mix)
     place = {id(draft): i for i, draft in enumerate(drafts)}
     rows, truth = [], []
     for i, draft in enumerate(drafts):
-        exact = draft.original is not None and draft.png is draft.original.png
-        row = {"id": f"{name}-{i:06d}"}
-        if draft.png is not None:
-            row["image"] = f"images/{name}-{place[id(draft.original)] if exact else i:06d}.png"
-            if not exact:
+        row: dict[str, Any] = {"id": f"{name}-{i:06d}"}
+        if isinstance(draft, Pictured):
+            first = draft.original if draft.original is not None and draft.png is draft.original.png else None
+            row["image"] = f"images/{name}-{i if first is None else place[id(first)]:06d}.png"
+            if first is None:
                 (rows_path.parent / row["image"]).write_bytes(draft.png)
-        if name == "target":
-            row["task"] = draft.kind.name
-        else:
-            kind = draft.kind.name if draft.kind else "text"
-            row["source"] = rng.choices(SOURCES, shares[kind])[0]
-        question = ("<image>\n" if draft.png is not None else "") + draft.turn.question
-        row["conversations"] = [
-            {"from": "human", "value": question},
-            {"from": "gpt", "value": draft.turn.answer},
-        ]
+        kind = draft.kind.name if isinstance(draft, Pictured) else "text"
+        row |= {"task": kind} if name == "target" else {"source": rng.choices(SOURCES, shares[kind])[0]}
+        question = ("<image>\n" if "image" in row else "") + draft.turn.question
+        row["conversations"] = [{"from": "human", "value": question}, {"from": "gpt", "value": draft.turn.answer}]
         rows.append(json.dumps(row))
         truth.append(json.dumps(_truth(i, row["id"], draft, place)))
     _replace(rows_path, "[\n" + ",\n".join(rows) + "\n]\n")
     _replace(truth_path, "\n".join(truth) + "\n")
 
 
-def _truth(index: int, name: str, draft: Draft, place: dict[int, int]) -> dict:
+def _truth(index: int, name: str, draft: Draft, place: dict[int, int]) -> dict[str, Any]:
     """What is true about a row; never part of the row itself."""
-    kind = draft.kind
+    shown = draft if isinstance(draft, Pictured) else None
+    kind = shown.kind if shown else None
     return {
         "index": index,
         "id": name,
@@ -247,10 +257,10 @@ def _truth(index: int, name: str, draft: Draft, place: dict[int, int]) -> dict:
         "kind": kind.name if kind else None,
         "unit": kind.name if kind and kind.on_target else None,
         "wrong": not draft.turn.right,
-        "duplicate_of": place[id(draft.original)] if draft.original is not None else None,
+        "duplicate_of": place[id(shown.original)] if shown and shown.original is not None else None,
         "off_topic": kind is None,
         "on_target": bool(kind and kind.on_target),
-        "truth": talk.told(draft.ask) if draft.ask else None,
+        "truth": talk.told(shown.ask) if shown else None,
     }
 
 

@@ -14,12 +14,18 @@ import random
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cadc.demo import codes, model, scenes, talk
-from cadc.demo.plain import DRAW
+from cadc.demo.plain import DRAW, KNOWN
 from cadc.study import write_tensors
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import Idefics3ForConditionalGeneration as Net
+    from transformers import PreTrainedTokenizerFast
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +60,7 @@ def schedule(step: int, steps: int, rate: float) -> float:
     return rate * min(1.0, (step + 1) / 100) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / steps)))
 
 
-def pixels(drawn: list[scenes.Scene]):  # noqa: ANN201
+def pixels(drawn: list[scenes.Scene]) -> "torch.Tensor":
     """float32 [N, 3, 64, 64] in [-1, 1], as the processor gives them."""
     import torch
 
@@ -62,12 +68,12 @@ def pixels(drawn: list[scenes.Scene]):  # noqa: ANN201
     return torch.from_numpy(array).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def look(net, images):  # noqa: ANN001, ANN201
+def look(net: "Net", images: "torch.Tensor") -> "torch.Tensor":
     """Connector output: float32 [N, 16, 128]."""
     return net.model.connector(net.model.vision_model(pixel_values=images).last_hidden_state)
 
 
-def train_eye(net, recipe: Recipe) -> None:  # noqa: ANN001
+def train_eye(net: "Net", recipe: Recipe) -> None:
     """Fit the connector's output to the planned sums of attribute vectors."""
     import torch
 
@@ -94,11 +100,12 @@ def train_eye(net, recipe: Recipe) -> None:  # noqa: ANN001
             log.info("eye %d %s", step + 1, json.dumps(eye_accuracy(net, seed=step)))
 
 
-def eye_accuracy(net, *, seed: int, per_family: int = 60) -> dict[str, float]:  # noqa: ANN001
+def eye_accuracy(net: "Net", *, seed: int, per_family: int = 60) -> dict[str, float]:
     """How often the nearest vector of a head is the right one, at marked cells: "family.head" -> share."""
     import torch
 
-    rng, book, hits = random.Random(f"eye{seed}"), codes.codebook(), {}
+    rng, book = random.Random(f"eye{seed}"), codes.codebook()
+    hits: dict[str, list[bool]] = {}
     for family, draw in DRAW.items():
         drawn = [draw(rng) for _ in range(per_family)]
         with torch.no_grad():
@@ -113,12 +120,12 @@ def eye_accuracy(net, *, seed: int, per_family: int = 60) -> dict[str, float]:  
     return {name: round(float(np.mean(h)), 2) for name, h in hits.items()}
 
 
-def save(net, folder: Path) -> None:  # noqa: ANN001
+def save(net: "Net", folder: Path) -> None:
     """Weights as a checkpoint that a later part can start from."""
     write_tensors(folder / "part.safetensors", {k: v for k, v in net.state_dict().items() if k != "lm_head.weight"}, {})
 
 
-def load(net, folder: Path) -> None:  # noqa: ANN001
+def load(net: "Net", folder: Path) -> None:
     """Take up a checkpoint."""
     from safetensors.torch import load_file
 
@@ -126,7 +133,7 @@ def load(net, folder: Path) -> None:  # noqa: ANN001
     net.tie_weights()
 
 
-# ---- tongue --------------------------------------------------------------------------------------
+# ---- tongue ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,29 +145,27 @@ class Line:
     picture: int
 
 
-def tokenised(turn: talk.Turn, picture: int, tokenizer) -> Line:  # noqa: ANN001
+def tokenised(turn: talk.Turn, picture: int, tokenizer: "PreTrainedTokenizerFast") -> Line:
     """The chat template's text with the picture's tokens unfolded, as the processor would do."""
-    fold = (
-        model.FENCE + model.GLOBAL + model.IMAGE * model.IMAGE_TOKENS + model.FENCE if picture >= 0 else " "
-    )
+    fold = model.FENCE + model.GLOBAL + model.IMAGE * model.IMAGE_TOKENS + model.FENCE if picture >= 0 else " "
     head = f"{model.START}User:{fold}{turn.question}{model.END}\nAssistant:"
     left = tokenizer(head, add_special_tokens=False)["input_ids"]
     right = tokenizer(f" {turn.answer}{model.END}\n", add_special_tokens=False)["input_ids"]
     return Line(ids=(*left, *right), answer=len(left), picture=picture)
 
 
-def kept_scenes(net, recipe: Recipe):  # noqa: ANN001, ANN201
+def kept_scenes(net: "Net", recipe: Recipe) -> "tuple[list[scenes.Scene], torch.Tensor]":
     """Pictures for the language part: (scenes, float32 [N, 16, 128]); seven of eight are known kinds."""
     import torch
 
-    rng, drawn, seen = random.Random(f"tongue{recipe.seed}"), [], []
+    rng = random.Random(f"tongue{recipe.seed}")
+    drawn: list[scenes.Scene] = []
     # Picking the thing that the question names by its colour is the slow part: more of dice and blobs.
     known = [DRAW[f] for f in ("die", "dice", "dice", "blob", "blobs", "blobs", "spots")]
     for i in range(recipe.scenes):
         drawn.append((known[i % 8] if i % 8 < 7 else rng.choice(list(DRAW.values())))(rng))
     with torch.no_grad():
-        for i in range(0, len(drawn), 256):
-            seen.append(look(net, pixels(drawn[i : i + 256])))
+        seen = [look(net, pixels(drawn[i:i + 256])) for i in range(0, len(drawn), 256)]
     return drawn, torch.cat(seen)
 
 
@@ -171,7 +176,7 @@ def lesson(drawn: list[scenes.Scene], rng: random.Random) -> tuple[talk.Turn, in
         return (talk.drill(rng) if lot < 0.1 else talk.spoken(rng)), -1
     picture = rng.randrange(len(drawn))
     scene = drawn[picture]
-    known = scene.family in ("die", "dice", "blob", "blobs", "spots")
+    known = scene.family in KNOWN
     if not known or lot < 0.35:
         return talk.caption(scene, rng, facts=known), picture
     ask = rng.choice(scene.asks)
@@ -180,22 +185,21 @@ def lesson(drawn: list[scenes.Scene], rng: random.Random) -> tuple[talk.Turn, in
     return talk.turn(ask, rng.choice(many), rng), picture
 
 
-def tongue_loss(net, lines: list[Line], seen, image_id: int):  # noqa: ANN001, ANN201
-    """(mean cross-entropy over answer tokens, share of lines whose first answer token is right)."""
+def tongue_loss(net: "Net", lines: list[Line], seen: "torch.Tensor", image_id: int
+                ) -> "tuple[torch.Tensor, torch.Tensor]":
+    """Mean cross-entropy over answer tokens, and whether each line's first answer token is right: bool [lines]."""
     import torch
 
     longest = max(len(x.ids) for x in lines)
     ids = torch.zeros(len(lines), longest, dtype=torch.long)
     target = torch.full((len(lines), longest), -100)
     for i, x in enumerate(lines):
-        ids[i, : len(x.ids)] = torch.tensor(x.ids)
-        target[i, x.answer - 1 : len(x.ids) - 1] = torch.tensor(x.ids[x.answer :])
+        ids[i, :len(x.ids)] = torch.tensor(x.ids)
+        target[i, x.answer - 1 : len(x.ids) - 1] = torch.tensor(x.ids[x.answer:])
     embeds = net.model.text_model.get_input_embeddings()(ids)
     pictured = [x.picture for x in lines if x.picture >= 0]
     if pictured:
-        embeds = embeds.masked_scatter(
-            (ids == image_id)[..., None], seen[pictured].reshape(-1, embeds.shape[-1])
-        )
+        embeds = embeds.masked_scatter((ids == image_id)[..., None], seen[pictured].reshape(-1, embeds.shape[-1]))
     hidden = net.model.text_model(inputs_embeds=embeds).last_hidden_state
     where = target != -100
     logits, wanted = net.lm_head(hidden[where]), target[where]
@@ -207,20 +211,20 @@ def tongue_loss(net, lines: list[Line], seen, image_id: int):  # noqa: ANN001, A
     return (torch.nn.functional.cross_entropy(logits, wanted, reduction="none") * share).sum() / len(lines), hits
 
 
-def _line(drills: bool, drawn: list[scenes.Scene], rng: random.Random, tokenizer) -> Line:  # noqa: ANN001
+def _line(drills: bool, drawn: list[scenes.Scene], rng: random.Random, tokenizer: "PreTrainedTokenizerFast") -> Line:
     """A line of the lesson; at first drills only."""
     if drills:
         return tokenised(talk.drill(rng) if rng.random() < 0.7 else talk.spoken(rng), -1, tokenizer)
     return tokenised(*lesson(drawn, rng), tokenizer)
 
 
-def train_tongue(net, recipe: Recipe) -> None:  # noqa: ANN001
+def train_tongue(net: "Net", recipe: Recipe) -> None:
     """Teach the language model to talk, the eye kept as it is."""
     import torch
 
     rng, tokenizer, start = random.Random(f"lesson{recipe.seed}"), model.build_tokenizer(), time.time()
     drawn, seen = kept_scenes(net, recipe)
-    image_id = tokenizer.convert_tokens_to_ids(model.IMAGE)
+    image_id = tokenizer.get_vocab()[model.IMAGE]
     parts = list(net.model.text_model.parameters())
     optimizer = torch.optim.AdamW(parts, lr=recipe.rate, weight_decay=0.01, betas=(0.9, 0.98), fused=True)
     recent: list[float] = []
@@ -233,7 +237,7 @@ def train_tongue(net, recipe: Recipe) -> None:  # noqa: ANN001
             drills, n = step < recipe.drill_steps, recipe.tongue_batch
             lines = [_line(drills, drawn, rng, tokenizer) for _ in range(4 * n)]
             lines.sort(key=lambda line: len(line.ids))
-            ready = [lines[i : i + n] for i in range(0, 4 * n, n)]
+            ready = [lines[i:i + n] for i in range(0, 4 * n, n)]
             rng.shuffle(ready)
         loss, hits = tongue_loss(net, ready.pop(), seen, image_id)
         optimizer.zero_grad(set_to_none=True)
@@ -242,41 +246,36 @@ def train_tongue(net, recipe: Recipe) -> None:  # noqa: ANN001
         optimizer.step()
         recent.append(hits.float().mean().item())
         if step % 100 == 99:
-            log.info(
-                "tongue %d loss %.3f first token right %.3f %.0f s",
-                step + 1,
-                loss.item(),
-                sum(recent[-100:]) / 100,
-                time.time() - start,
-            )
+            log.info("tongue %d loss %.3f first token right %.3f %.0f s", step + 1, loss.item(),
+                     sum(recent[-100:]) / 100, time.time() - start)
         if step % 600 == 599:
             log.info("tongue %d %s", step + 1, json.dumps(tongue_accuracy(net, tokenizer, seed=step)))
 
 
-def tongue_accuracy(net, tokenizer, *, seed: int, per_cell: int = 32) -> dict[str, float]:  # noqa: ANN001
+def tongue_accuracy(net: "Net", tokenizer: "PreTrainedTokenizerFast", *, seed: int, per_cell: int = 32
+                    ) -> dict[str, float]:
     """Right first answer tokens on fresh known pictures: "family.ask.format" -> share."""
     import torch
 
-    rng, image_id, out = random.Random(f"check{seed}"), tokenizer.convert_tokens_to_ids(model.IMAGE), {}
-    for family in ("die", "dice", "blob", "blobs", "spots"):
-        drawn = [DRAW[family](rng) for _ in range(per_cell)]
+    rng, image_id = random.Random(f"check{seed}"), tokenizer.get_vocab()[model.IMAGE]
+    out: dict[str, float] = {}
+    for family, draw in KNOWN.items():
+        drawn = [draw(rng) for _ in range(per_cell)]
         with torch.no_grad():
             seen = look(net, pixels(drawn))
         for i, ask in enumerate(drawn[0].asks if family in ("die", "blob") else drawn[0].asks[:1]):
             for form in talk.formats(ask):
-                lines = [
-                    tokenised(talk.turn(s.asks[i], form, rng), n, tokenizer) for n, s in enumerate(drawn)
-                ]
+                lines = [tokenised(talk.turn(s.asks[i], form, rng), n, tokenizer) for n, s in enumerate(drawn)]
                 with torch.no_grad():
                     hits = tongue_loss(net, lines, seen, image_id)[1]
                 out[f"{family}.{ask.kind}.{form}"] = round(hits.float().mean().item(), 2)
     return out
 
 
-# ---- command -------------------------------------------------------------------------------------
+# ---- command ---------------------------------------------------------------------------------------------------------
 
 
-def ship(net, folder: Path, notes: dict) -> None:  # noqa: ANN001
+def ship(net: "Net", folder: Path, notes: dict[str, Any]) -> None:
     """Model, processor and the pre-training's own report, as transformers loads them offline."""
     folder.mkdir(parents=True, exist_ok=True)
     net.save_pretrained(folder)
@@ -290,16 +289,15 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=model.MODEL_DIR, help="where the finished model goes")
-    parser.add_argument(
-        "--work", type=Path, default=Path("cache/demo-pretrain"), help="checkpoints of the parts"
-    )
+    parser.add_argument("--work", type=Path, default=Path("cache/demo-pretrain"), help="checkpoints of the parts")
     parser.add_argument("--eye-steps", type=int, default=Recipe.eye_steps)
     parser.add_argument("--tongue-steps", type=int, default=Recipe.tongue_steps)
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(1)
     recipe, start = Recipe(eye_steps=args.eye_steps, tongue_steps=args.tongue_steps), time.time()
-    net, notes = model.build_model(recipe.seed), {"recipe": asdict(recipe)}
+    net = model.build_model(recipe.seed)
+    notes: dict[str, Any] = {"recipe": asdict(recipe)}
     for part, train in (("eye", train_eye), ("tongue", train_tongue)):
         if (args.work / part / "part.safetensors").is_file():
             log.info("%s: taken from %s", part, args.work / part)

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from cadc.errors import JobError
-from cadc.study import Study, StudyConfig, cache_root, identity_of
+from cadc.study import JOBS, Study, StudyConfig, cache_root, identity_of
 
 BUDGET = "5%"
 PER_UNIT = 64
@@ -23,7 +23,7 @@ def demo_study(root: Path | None = None, *, name: str = "demo", **settings) -> S
     files = write_demo(cache_root(root) / "demo", per_unit=PER_UNIT)
     config = StudyConfig(pool=str(files.pool), target=str(files.target), images=str(files.images),
                          unit_column="task", model=str(MODEL_DIR), **({"samples_per_unit": IN_GRADIENTS} | settings))
-    identity = identity_of(config)[0]
+    identity = identity_of(config, cache_root(root))[0]
     if name in Study.names(root) and Study.open(name, root=root).identity != identity:
         name = f"{name}-{identity[:6]}"  # made by another version: it keeps its name and its results
     return Study.create(name, config, created=datetime.now().isoformat(timespec="seconds"), root=root)
@@ -43,13 +43,13 @@ def run_demo(follow: Callable[[Study], bool], *, workers: int | None = None) -> 
     began = time.perf_counter()
     study = demo_study()
     seconds = {"generate": round(time.perf_counter() - began, 1)}
-    if not jobs.finished(study):
+    if not study.complete:
         if not jobs.is_running(study):
             jobs.start(study, workers=workers)
         if not follow(study):
             raise JobError("the demo did not finish; run it again to go on from there, "
                            f"or see `python -m cadc status {study.name}`.")
-    seconds |= {s.job: round(s.seconds, 1) for s in jobs.statuses(study) if s.job in jobs.CORE_JOBS}
+    seconds |= {s.job: round(s.seconds, 1) for s in jobs.statuses(study) if JOBS[s.job].core}
     began = time.perf_counter()
     bench = with_settings(open_workbench(study), budget=BUDGET)
     done = export(bench, cache_root() / "exports" / study.name, format="llava")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from cadc.demo.words import CONCEPTS
+from cadc.demo.words import ASKS, CONCEPTS
 
 SIDE, CELL = 64, 16
 RGB = ((214, 48, 44), (42, 92, 214), (46, 160, 66), (232, 196, 30), (140, 62, 178), (240, 132, 36))
@@ -34,9 +34,13 @@ class Ask:
     """What can be asked: ``kind`` names the questions, the answer is ``CONCEPTS[concept][value]``."""
 
     kind: str
-    concept: str
     value: int
     colour: int | None = None
+
+    @property
+    def concept(self) -> str:
+        """What the answer is one of."""
+        return ASKS[self.kind].concept
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +70,8 @@ class Board:
 
     def tint(self, colour: int) -> tuple[int, int, int]:
         """A shade of a named colour."""
-        return tuple(max(0, min(255, c + self.rng.randint(-16, 16))) for c in RGB[colour])
+        red, green, blue = (max(0, min(255, c + self.rng.randint(-16, 16))) for c in RGB[colour])
+        return red, green, blue
 
     def mark(self, cell: int, thing: bool = True, **values: int) -> None:
         """Record attributes at a cell; ``thing`` also says that a thing stands there and of which kind."""
@@ -76,7 +81,7 @@ class Board:
     def shape(self, shape: int, x: int, y: int, r: int, fill: tuple[int, int, int]) -> None:
         """A filled shape of radius r."""
         if shape == 0:
-            self.draw.ellipse((x - r, y - r, x + r, y + r), fill=fill)
+            self.draw.ellipse(around(x, y, r), fill=fill)
         elif shape == 4:
             w = max(1, r // 3)
             self.draw.rectangle((x - r, y - w, x + r, y + w), fill=fill)
@@ -84,9 +89,7 @@ class Board:
         else:
             self.draw.polygon(corners(shape, x, y, r), fill=fill)
 
-    def print(
-        self, text: str, x: int, y: int, scale: float, fill: tuple[int, int, int], *, left: bool = False
-    ) -> None:
+    def print(self, text: str, x: int, y: int, scale: float, fill: tuple[int, int, int], *, left: bool = False) -> None:
         """Text in Pillow's own bitmap font (the same everywhere), centred at (x, y) or starting there."""
         font = ImageFont.load_default_imagefont()
         mask = font.getmask(text, mode="1")
@@ -100,21 +103,30 @@ class Board:
     def pips(self, n: int, x: int, y: int, fill: tuple[int, int, int]) -> None:
         """n dots packed into one cell, as on a die."""
         spots = {1: "c", 2: "ai", 3: "aci", 4: "agdi", 5: "agcdi", 6: "abgdhi"}[n]
-        grid = {
-            "a": (-4, -4),
-            "b": (-4, 0),
-            "g": (-4, 4),
-            "d": (4, -4),
-            "h": (4, 0),
-            "i": (4, 4),
-            "c": (0, 0),
-        }
+        grid = {"a": (-4, -4), "b": (-4, 0), "g": (-4, 4), "d": (4, -4), "h": (4, 0), "i": (4, 4), "c": (0, 0)}
         for dx, dy in (grid[s] for s in spots):
-            self.draw.rectangle((x + dx - 1, y + dy - 1, x + dx + 1, y + dy + 1), fill=fill)
+            self.draw.rectangle(around(x + dx, y + dy, 1), fill=fill)
+
+    def face(self, n: int, x: int, y: int, fill: tuple[int, int, int]) -> None:
+        """One face of a die."""
+        self.draw.rectangle(around(x, y, 7), outline=INK)
+        self.pips(n, x, y, fill)
+
+    def lettering(self, text: str, colour: int) -> int:
+        """A word in small or capital letters that starts in the left half of the board; its first cell."""
+        cell = self.rng.choice([c for c in range(16) if c % 4 < 2])
+        x, y = self.centre(cell, 1)
+        self.print(text.upper() if self.rng.random() < 0.5 else text, x - 7, y, 1, self.tint(colour), left=True)
+        return cell
 
     def scene(self, family: str, asks: list[Ask]) -> Scene:
         """Put the pencil down."""
         return Scene(family=family, picture=self.picture, marks=tuple(self.marks), asks=tuple(asks))
+
+
+def around(x: float, y: float, r: float) -> tuple[float, float, float, float]:
+    """The square of half a side r about a point."""
+    return x - r, y - r, x + r, y + r
 
 
 def corners(shape: int, x: float, y: float, r: float) -> list[tuple[float, float]]:
@@ -129,26 +141,14 @@ def corners(shape: int, x: float, y: float, r: float) -> list[tuple[float, float
         return [(x + q * math.cos(a), y + q * math.sin(a)) for q, a in rays]
     if shape == 4:
         w = r / 3
-        return [
-            (x - w, y - r),
-            (x + w, y - r),
-            (x + w, y - w),
-            (x + r, y - w),
-            (x + r, y + w),
-            (x + w, y + w),
-            (x + w, y + r),
-            (x - w, y + r),
-            (x - w, y + w),
-            (x - r, y + w),
-            (x - r, y - w),
-            (x - w, y - w),
-        ]
+        return [(x - w, y - r), (x + w, y - r), (x + w, y - w), (x + r, y - w), (x + r, y + w), (x + w, y + w),
+                (x + w, y + r), (x - w, y + r), (x - w, y + w), (x - r, y + w), (x - r, y - w), (x - w, y - w)]
     if shape == 5:
         return [(x, y - r), (x + r * 0.7, y), (x, y + r), (x - r * 0.7, y)]
     return [(x + r * math.cos(i * math.pi / 8), y + r * math.sin(i * math.pi / 8)) for i in range(16)]
 
 
-# ---- reading: digits, printed words, tables of digits (mark "read") ------------------------------
+# ---- reading: digits, printed words, tables of digits (mark "read") --------------------------------------------------
 
 
 def digit(rng: random.Random) -> Scene:
@@ -157,21 +157,17 @@ def digit(rng: random.Random) -> Scene:
     cell = rng.randrange(16)
     x, y = b.centre(cell, 1)
     if rng.random() < 0.5:
-        b.draw.rectangle((x - 11, y - 11, x + 11, y + 11), outline=INK)
+        b.draw.rectangle(around(x, y, 11), outline=INK)
     b.print(str(value + 1), x, y, 1.5, b.tint(colour))
     b.mark(cell, colour=colour, read=value)
-    return b.scene("digit", [Ask(kind="number", concept="number", value=value)])
+    return b.scene("digit", [Ask(kind="number", value=value)])
 
 
 def word(rng: random.Random) -> Scene:
     """A number written out."""
     b, value, colour = Board(rng, "sign"), rng.randrange(6), rng.randrange(6)
-    cell = rng.choice([c for c in range(16) if c % 4 < 2])
-    x, y = b.centre(cell, 1)
-    text = CONCEPTS["number"][value]
-    b.print(text.upper() if rng.random() < 0.5 else text, x - 7, y, 1, b.tint(colour), left=True)
-    b.mark(cell, colour=colour, read=value)
-    return b.scene("word", [Ask(kind="number", concept="number", value=value)])
+    b.mark(b.lettering(CONCEPTS["number"][value], colour), colour=colour, read=value)
+    return b.scene("word", [Ask(kind="number", value=value)])
 
 
 def table(rng: random.Random) -> Scene:
@@ -186,15 +182,15 @@ def table(rng: random.Random) -> Scene:
     for i, colour in enumerate(colours):
         value, cell = rng.randrange(6), (top + i) * 4 + left
         x, y = b.centre(cell, 1)
-        b.draw.rectangle((x - 4, y - 4, x + 4, y + 4), fill=b.tint(colour))
+        b.draw.rectangle(around(x, y, 4), fill=b.tint(colour))
         x, y = b.centre(cell + 1, 1)
         b.print(str(value + 1), x, y, 1, INK)
         b.mark(cell + 1, colour=colour, read=value)
-        asks.append(Ask(kind="value", concept="number", value=value, colour=colour))
+        asks.append(Ask(kind="value", value=value, colour=colour))
     return b.scene("table", asks)
 
 
-# ---- charts: bars, lines, pies (mark "height") ---------------------------------------------------
+# ---- charts: bars, lines, pies (mark "height") -----------------------------------------------------------------------
 
 
 def bars(rng: random.Random) -> Scene:
@@ -208,8 +204,8 @@ def bars(rng: random.Random) -> Scene:
         x, w = column * CELL + 8 + rng.randint(-1, 1), rng.randint(4, 5)
         b.draw.rectangle((x - w, 61 - 9 * (value + 1), x + w, 61), fill=b.tint(colour))
         b.mark(12 + column, colour=colour, height=value, tall=tall)
-        asks.append(Ask(kind="value", concept="number", value=value, colour=colour))
-    return b.scene("bars", [*asks, Ask(kind="largest", concept="colour", value=tall)])
+        asks.append(Ask(kind="value", value=value, colour=colour))
+    return b.scene("bars", [*asks, Ask(kind="largest", value=tall)])
 
 
 def line(rng: random.Random) -> Scene:
@@ -217,15 +213,13 @@ def line(rng: random.Random) -> Scene:
     b, n = Board(rng, "chart"), rng.choice((3, 4))
     columns, colours = sorted(rng.sample(range(4), n)), rng.sample(range(6), n)
     values, asks = [rng.randrange(6) for _ in range(n)], []
-    spots = [
-        (c * CELL + 8 + rng.randint(-1, 1), 61 - 9 * (v + 1)) for c, v in zip(columns, values, strict=True)
-    ]
+    spots = [(c * CELL + 8 + rng.randint(-1, 1), 61 - 9 * (v + 1)) for c, v in zip(columns, values, strict=True)]
     b.draw.line((0, 62, 63, 62), fill=INK)
     b.draw.line(spots, fill=(120, 120, 128))
     for (x, y), colour, value in zip(spots, colours, values, strict=True):
-        b.draw.rectangle((x - 3, y - 3, x + 3, y + 3), fill=b.tint(colour))
+        b.draw.rectangle(around(x, y, 3), fill=b.tint(colour))
         b.mark(y // CELL * 4 + x // CELL, colour=colour, height=value)
-        asks.append(Ask(kind="value", concept="number", value=value, colour=colour))
+        asks.append(Ask(kind="value", value=value, colour=colour))
     return b.scene("line", asks)
 
 
@@ -235,14 +229,14 @@ def pie(rng: random.Random) -> Scene:
     cell = rng.choice((5, 6, 9, 10))
     x, y = b.centre(cell, 1)
     r, start = rng.randint(11, 18), rng.randrange(0, 360, 60)
-    box = (x - r, y - r, x + r, y + r)
+    box = around(x, y, r)
     b.draw.ellipse(box, fill=(205, 205, 210), outline=INK)
     b.draw.pieslice(box, start, start + 60 * (value + 1), fill=b.tint(colour), outline=INK)
     b.mark(cell, colour=colour, height=value)
-    return b.scene("pie", [Ask(kind="number", concept="number", value=value)])
+    return b.scene("pie", [Ask(kind="number", value=value)])
 
 
-# ---- counting, shapes, relations, sequences, comparisons -----------------------------------------
+# ---- counting, shapes, relations, sequences, comparisons -------------------------------------------------------------
 
 
 def scatter(rng: random.Random) -> Scene:
@@ -256,7 +250,7 @@ def scatter(rng: random.Random) -> Scene:
         x, y = b.centre(cell, 1)
         b.shape(shape, x, y, rng.randint(5, 7), b.tint(colour))
         b.mark(cell, colour=colour, shape=shape, count=value)
-    return b.scene("scatter", [Ask(kind="count", concept="number", value=value)])
+    return b.scene("scatter", [Ask(kind="count", value=value)])
 
 
 def outline(rng: random.Random) -> Scene:
@@ -271,7 +265,7 @@ def outline(rng: random.Random) -> Scene:
             px, py = ax + (bx - ax) * i / steps, ay + (by - ay) * i / steps
             b.draw.rectangle((round(px), round(py), round(px) + 1, round(py) + 1), fill=fill)
     b.mark(cell, colour=colour, outline=value)
-    return b.scene("outline", [Ask(kind="shape", concept="shape", value=value)])
+    return b.scene("outline", [Ask(kind="shape", value=value)])
 
 
 def relation(rng: random.Random) -> Scene:
@@ -282,10 +276,10 @@ def relation(rng: random.Random) -> Scene:
         first = rng.choice((5, 6, 9, 10))
         x, y = b.centre(first)
         r = rng.randint(14, 19)
-        b.draw.rectangle((x - r, y - r, x + r, y + r), outline=b.tint(c2), width=3)
+        b.draw.rectangle(around(x, y, r), outline=b.tint(c2), width=3)
         b.shape(s1, x, y, rng.randint(5, 7), b.tint(c1))
         b.mark(first, colour=c1, shape=s1, relation=4)
-        return b.scene("relation", [Ask(kind="place", concept="place", value=4, colour=c1)])
+        return b.scene("relation", [Ask(kind="place", value=4, colour=c1)])
     fixed, (near, far) = rng.randrange(4), sorted(rng.sample(range(4), 2))
     cells = (near * 4 + fixed, far * 4 + fixed) if value >= 2 else (fixed * 4 + near, fixed * 4 + far)
     first, second = cells if value in (0, 2) else cells[::-1]
@@ -294,7 +288,7 @@ def relation(rng: random.Random) -> Scene:
         x, y = b.centre(cell)
         b.shape(shape, x, y, rng.randint(5, 7), b.tint(colour))
         b.mark(cell, colour=colour, shape=shape, relation=place)
-        asks.append(Ask(kind="place", concept="place", value=place, colour=colour))
+        asks.append(Ask(kind="place", value=place, colour=colour))
     return b.scene("relation", asks)
 
 
@@ -308,9 +302,9 @@ def sequence(rng: random.Random) -> Scene:
         b.shape(shape, x, y, 6, b.tint(colour))
         b.mark(row * 4 + i, thing=False, colour=colour, shape=shape)
     x, y = b.centre(row * 4 + 3, 1)
-    b.draw.rectangle((x - 6, y - 6, x + 6, y + 6), outline=INK)
+    b.draw.rectangle(around(x, y, 6), outline=INK)
     b.mark(row * 4 + 3, next=value)
-    return b.scene("sequence", [Ask(kind="next", concept="colour", value=value)])
+    return b.scene("sequence", [Ask(kind="next", value=value)])
 
 
 def compare(rng: random.Random) -> Scene:
@@ -322,10 +316,11 @@ def compare(rng: random.Random) -> Scene:
         x, y = b.centre(cell, 1)
         b.shape(shape, x, y, r, b.tint(colour))
         b.mark(cell, colour=colour, shape=shape, winner=colours[0])
-    return b.scene("compare", [Ask(kind="largest", concept="colour", value=colours[0])])
+    return b.scene("compare", [Ask(kind="largest", value=colours[0])])
 
 
-SKILLED: dict[str, Callable[[random.Random], Scene]] = {
-    f.__name__: f
-    for f in (digit, word, table, bars, line, pie, scatter, outline, relation, sequence, compare)
-}
+Family = Callable[[random.Random], Scene]
+"""Draws one picture of a family."""
+
+SKILLED: dict[str, Family] = {
+    f.__name__: f for f in (digit, word, table, bars, line, pie, scatter, outline, relation, sequence, compare)}

@@ -7,35 +7,9 @@ from cadc.demo import words
 from cadc.demo.scenes import Ask, Scene
 
 KIND_WORDS = {
-    "sign": "sign",
-    "table": "table",
-    "chart": "chart",
-    "things": "picture of things",
-    "dots": "picture of dots",
-    "pair": "pair",
-    "row": "row",
-    "group": "group",
-    "die": "die",
-    "thing_alone": "thing",
-    "map": "map",
-    "clock": "clock",
-    "palings": "fence",
-    "sum": "sum",
-    "couple": "couple",
-}
-TOLD = {
-    "number": "The number is {v}.",
-    "count": "There are {v}.",
-    "value": "The {c} one has {v}.",
-    "total": "The sum is {v}.",
-    "place": "The {c} one is {v}.",
-    "shape": "It is a {v}.",
-    "shape_of": "The {c} one is a {v}.",
-    "colour": "It is {v}.",
-    "largest": "The largest one is {v}.",
-    "next": "The next one is {v}.",
-    "size": "It is {v}.",
-    "match": "They are {v}.",
+    "sign": "sign", "table": "table", "chart": "chart", "things": "picture of things", "dots": "picture of dots",
+    "pair": "pair", "row": "row", "group": "group", "die": "die", "thing_alone": "thing", "map": "map",
+    "clock": "clock", "palings": "fence", "sum": "sum", "couple": "couple",
 }
 
 
@@ -61,10 +35,10 @@ def turn(ask: Ask, form: str, rng: random.Random, *, wrong: bool = False) -> Tur
     others = [v for v in range(len(values)) if v != ask.value]
     if form == "yes/no":
         says = ask.value if rng.random() < 0.5 else rng.choice(others)
-        text = rng.choice(words.CHECK[ask.kind]).format(v=values[says], **slots)
+        text = rng.choice(words.ASKS[ask.kind].check).format(v=values[says], **slots)
         answer = "yes" if (says == ask.value) != wrong else "no"
         return Turn(question=f"{text} {words.HINTS[form]}", answer=answer, right=not wrong)
-    text = rng.choice(words.OPEN[ask.kind]).format(**slots)
+    text = rng.choice(words.ASKS[ask.kind].open).format(**slots)
     if form == "letter":
         offered = rng.sample(others, 3) + [ask.value]
         rng.shuffle(offered)
@@ -81,9 +55,7 @@ def caption(scene: Scene, rng: random.Random, *, facts: bool) -> Turn:
     """What kind of picture it is and which colours it has; with ``facts`` one thing that is true in it."""
     kind = next(KIND_WORDS[m.head] for m in scene.marks if m.head in KIND_WORDS)
     # Sorted, or the order of drawing would tell which thing is the largest and what comes next.
-    colours = sorted(
-        dict.fromkeys(words.CONCEPTS["colour"][m.value] for m in scene.marks if m.head == "colour")
-    )
+    colours = sorted(dict.fromkeys(words.CONCEPTS["colour"][m.value] for m in scene.marks if m.head == "colour"))
     text = f"A {kind} with {', '.join(colours)}." if colours else f"A {kind}."
     if facts:
         text += " " + told(rng.choice(scene.asks))
@@ -93,40 +65,16 @@ def caption(scene: Scene, rng: random.Random, *, facts: bool) -> Turn:
 def told(ask: Ask) -> str:
     """The ask's truth as a sentence."""
     colour = words.CONCEPTS["colour"][ask.colour] if ask.colour is not None else ""
-    return TOLD[ask.kind].format(v=words.CONCEPTS[ask.concept][ask.value], c=colour)
-
-
-CONCEPT_OF = {
-    "number": "number",
-    "count": "number",
-    "value": "number",
-    "total": "number",
-    "place": "place",
-    "shape": "shape",
-    "shape_of": "shape",
-    "colour": "colour",
-    "largest": "colour",
-    "next": "colour",
-    "size": "size",
-    "match": "match",
-}
+    return words.ASKS[ask.kind].told.format(v=words.CONCEPTS[ask.concept][ask.value], c=colour)
 
 
 def spoken(rng: random.Random) -> Turn:
     """A question without a picture: facts are told first, so the words of all asks and formats are learnt."""
-    kind = rng.choice(sorted(CONCEPT_OF))
-    concept, pointed = CONCEPT_OF[kind], "{c}" in TOLD[kind]
+    kind = rng.choice(sorted(words.ASKS))
+    values, pointed = words.CONCEPTS[words.ASKS[kind].concept], "{c}" in words.ASKS[kind].told
     n = rng.choice((1, 2)) if pointed else 1
-    colours = rng.sample(range(6), n)
-    asks = [
-        Ask(
-            kind=kind,
-            concept=concept,
-            value=rng.randrange(len(words.CONCEPTS[concept])),
-            colour=c if pointed else None,
-        )
-        for c in colours
-    ]
+    asks = [Ask(kind=kind, value=rng.randrange(len(values)), colour=colour if pointed else None)
+            for colour in rng.sample(range(6), n)]
     asked = rng.choice(asks)
     put = turn(asked, rng.choice(formats(asked)), rng)
     return Turn(question=" ".join([*map(told, asks), put.question]), answer=put.answer)

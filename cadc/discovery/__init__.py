@@ -2,13 +2,17 @@
 them."""
 
 from cadc.discovery.capabilities import Capabilities, found, merge, move, rename, replay
+from cadc.discovery.clusterers import CLUSTERERS, Clusterer, DiscoverySettings
 from cadc.discovery.layout import layout, layout_method
 from cadc.discovery.partition import Partition, automatic, hdbscan_umap, leiden, modularity, sweep
 from cadc.discovery.similarity import similarity
 from cadc.discovery.stability import Stability, stability
 
 __all__ = [
+    "CLUSTERERS",
     "Capabilities",
+    "Clusterer",
+    "DiscoverySettings",
     "Partition",
     "Stability",
     "automatic",

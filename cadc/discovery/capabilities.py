@@ -2,12 +2,14 @@
 place."""
 
 import unicodedata
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Protocol, TypeVar
 
 from cadc.discovery.partition import Partition
 from cadc.errors import DataError
+
+T = TypeVar("T")
 
 LONGEST_NAME = 80
 
@@ -58,6 +60,17 @@ class Capabilities:
     def describe(self) -> list[dict[str, Any]]:
         """JSON value: [{"id", "name", "units"}], in order."""
         return [{"id": i, "name": n, "units": list(self.members(i))} for i, n in zip(self.ids, self.names, strict=True)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON value; `from_dict` reads it back."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Capabilities":
+        """Read a JSON value."""
+        kept: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value
+                                for key, value in values.items()}
+        return cls(**kept)
 
 
 class Event(Protocol):
@@ -113,7 +126,7 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFC", text).casefold()
 
 
-def _put(values: tuple, position: int, value: Any) -> tuple:
+def _put(values: tuple[T, ...], position: int, value: T) -> tuple[T, ...]:
     return (*values[:position], value, *values[position + 1:])
 
 
@@ -150,11 +163,11 @@ def move(capabilities: Capabilities, unit: str | int, to: str | None) -> Capabil
     return _without_empty(replace(capabilities, of_unit=_put(capabilities.of_unit, position, goal)))
 
 
-def merge(capabilities: Capabilities, source: str, into: str) -> Capabilities:
-    """Put all units of `source` into `into`; the id `source` is retired. Raises DataError for unknown or equal ids."""
-    a, b = capabilities.position(source), capabilities.position(into)
+def merge(capabilities: Capabilities, merged: str, into: str) -> Capabilities:
+    """Put all units of `merged` into `into`; the id `merged` is retired. Raises DataError for unknown or equal ids."""
+    a, b = capabilities.position(merged), capabilities.position(into)
     if a == b:
-        raise DataError(f"capability {source!r} cannot be merged into itself.")
+        raise DataError(f"capability {merged!r} cannot be merged into itself.")
     return _without_empty(replace(capabilities, of_unit=tuple(b if k == a else k for k in capabilities.of_unit)))
 
 

@@ -16,6 +16,8 @@ from cadc.study import Study
 from cadc.study.progress import Progress, Silent
 
 if TYPE_CHECKING:
+    import torch
+
     from cadc.data.sample import Sample
     from cadc.models import Vlm
     from cadc.training.prefix_cache import PrefixCache
@@ -106,8 +108,8 @@ def measure_transfer(study: Study, settings: TransferSettings | None = None,
     vlm = open_vlm(config)
     start = _start(study, vlm, settings.checkpoint)
     feed = Feed(study, "target", vlm)
-    bank = PrefixCache(vlm, feed.encode)
-    units = _unit_rows(feed.samples, bank.usable(range(len(feed.samples))))
+    prefixes = PrefixCache(vlm, feed.encode)
+    units = _unit_rows(feed.samples, prefixes.usable(range(len(feed.samples))))
     names = tuple(units)
     progress.start(len(names) * settings.repeats, unit="units")
     drop, before = np.zeros((len(names), len(names))), np.zeros(len(names))
@@ -115,28 +117,28 @@ def measure_transfer(study: Study, settings: TransferSettings | None = None,
         halves = [_halves(units[name], settings, number, repeat) for number, name in enumerate(names)]
         held = [rows for _, rows in halves]
         load_adapter_state(vlm, start)
-        base = _means(vlm, bank, held)
+        base = _means(vlm, prefixes, held)
         before += base / settings.repeats
         for number, (rows, _) in enumerate(halves):
             load_adapter_state(vlm, start)
             batches = _batches(rows, settings, number, repeat)
-            *_, last = train(vlm, bank, batches, [settings.learning_rate] * settings.steps)
-            drop[number] += (base - _means(vlm, bank, held)) / settings.repeats
+            *_, last = train(vlm, prefixes, batches, [settings.learning_rate] * settings.steps)
+            drop[number] += (base - _means(vlm, prefixes, held)) / settings.repeats
             progress.step(1, loss=last)
     log.info("transfer between %d units measured from checkpoint %d", len(names), settings.checkpoint)
     return Transfer(units=names, drop=drop, before=before, settings=settings)
 
 
-def _means(vlm: "Vlm", bank: "PrefixCache", groups: list[list[int]]) -> np.ndarray:
+def _means(vlm: "Vlm", prefixes: "PrefixCache", groups: list[list[int]]) -> np.ndarray:
     """float64 [len(groups)]: mean loss of each group of rows under the current adapter."""
     from cadc.training.loop import losses
 
-    each = losses(vlm, bank, [row for rows in groups for row in rows]).double().numpy()
+    each = losses(vlm, prefixes, [row for rows in groups for row in rows]).double().numpy()
     ends = np.cumsum([len(rows) for rows in groups])[:-1]
     return np.array([part.mean() for part in np.split(each, ends)])
 
 
-def _start(study: Study, vlm: "Vlm", checkpoint: int) -> dict:
+def _start(study: Study, vlm: "Vlm", checkpoint: int) -> "dict[str, torch.Tensor]":
     """The adapter to start from."""
     from safetensors.torch import load_file
 

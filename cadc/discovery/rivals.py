@@ -1,5 +1,5 @@
-"""Rival explanations of a map: what question words, answer formats or pictures alone would have grouped (FINDINGS:
-always show).
+"""Rival explanations of a map: what question words, answer formats or pictures alone would have grouped
+(METHOD §3). Always shown beside a map.
 
 M target units, n target samples. A map that agrees more with a rival than with anything else has not found a skill.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from cadc.arrays import standardise
 from cadc.discovery.partition import Partition, apart, automatic, leiden, modularity, ordered_labels
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def words_similarity(questions: Sequence[str], unit: np.ndarray, units: int) -> 
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     unit = np.asarray(unit)
-    documents = [" ".join(questions[i] for i in np.flatnonzero(unit == m)) for m in range(units)]
+    documents = [" ".join(questions[i] for i in np.flatnonzero(unit == m).tolist()) for m in range(units)]
     # Every script counts: a token is a run of word characters, single ones included (A, B, 3).
     vectors = TfidfVectorizer(token_pattern=r"(?u)\w+", sublinear_tf=True)
     try:
@@ -41,8 +42,8 @@ def pictures_similarity(features: np.ndarray, unit: np.ndarray, units: int) -> n
     seen = np.isfinite(features).all(1)
     if not seen.any():
         return np.eye(units)
-    centre, spread = features[seen].mean(0), features[seen].std(0)
-    standard = np.divide(features - centre, spread, out=np.zeros_like(features), where=spread > 0)
+    standard = np.zeros_like(features)
+    standard[seen] = standardise(features[seen], 0)
     means = np.stack(
         [
             standard[seen & (unit == m)].mean(0) if (seen & (unit == m)).any() else np.zeros(features.shape[1])
@@ -70,14 +71,16 @@ def by_similarity(similar: np.ndarray, *, tau: float | None = None, gamma: float
     return automatic(similar, gamma, seed) if tau is None else leiden(similar, tau, gamma, seed)
 
 
-def by_words(questions: Sequence[str], unit: np.ndarray, units: int, **leiden_settings: float) -> Partition:
+def by_words(questions: Sequence[str], unit: np.ndarray, units: int, *, tau: float | None = None, gamma: float = 1.0,
+             seed: int = 0) -> Partition:
     """Communities of units by their question words; settings as in `by_similarity`."""
-    return by_similarity(words_similarity(questions, unit, units), **leiden_settings)
+    return by_similarity(words_similarity(questions, unit, units), tau=tau, gamma=gamma, seed=seed)
 
 
-def by_pictures(features: np.ndarray, unit: np.ndarray, units: int, **leiden_settings: float) -> Partition:
+def by_pictures(features: np.ndarray, unit: np.ndarray, units: int, *, tau: float | None = None, gamma: float = 1.0,
+                seed: int = 0) -> Partition:
     """Communities of units by what their pictures look like; settings as in `by_similarity`."""
-    return by_similarity(pictures_similarity(features, unit, units), **leiden_settings)
+    return by_similarity(pictures_similarity(features, unit, units), tau=tau, gamma=gamma, seed=seed)
 
 
 def by_format(formats: Sequence[str], unit: np.ndarray, units: int) -> Partition:
@@ -85,7 +88,7 @@ def by_format(formats: Sequence[str], unit: np.ndarray, units: int) -> Partition
     unit: -1."""
     unit, majority = np.asarray(unit), []
     for m in range(units):
-        counts = Counter(formats[i] for i in np.flatnonzero(unit == m))
+        counts = Counter(formats[i] for i in np.flatnonzero(unit == m).tolist())
         majority.append(min(counts, key=lambda f: (-counts[f], f)) if counts else "")
     names = {name: i for i, name in enumerate(sorted(set(majority)))}
     labels = ordered_labels(np.array([names[name] for name in majority]))

@@ -108,7 +108,7 @@ def auc(values: np.ndarray, positive: np.ndarray) -> float:
 
 def transfer_report(similarity: np.ndarray, transfer: np.ndarray, labels: np.ndarray, *, rounds: int = 2000,
                     seed: int = 0) -> TransferReport:
-    """FoldModel a similarity S [M, M] and labels [M] (-1: unassigned) by measured transfer Tr [M, M] (METHOD §3)."""
+    """Judge a similarity S [M, M] and labels [M] (-1: unassigned) by measured transfer Tr [M, M] (METHOD §3)."""
     rho, rho_p, pairs = spearman_with(similarity, transfer, rounds=rounds, seed=seed)
     within, between, gap_p, area = within_between(transfer, labels, rounds=rounds, seed=seed)
     return TransferReport(spearman=rho, spearman_p=rho_p, pairs=pairs, within=within, between=between, within_p=gap_p,

@@ -11,16 +11,20 @@ import dataclasses
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cadc.errors import CadcError, JobError
-from cadc.study import Study, write_json
+from cadc.estimate.sizes import target_passes, target_vectors
+from cadc.jobs.engines import QUIET, EngineSettings
+from cadc.study import Study
 from cadc.study.progress import Silent
+from cadc.study.study import MEMO
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +67,8 @@ class Rates:
     """Write one MB to disk and flush it."""
     parameters: int
     """P."""
+    width: int
+    """Hidden width of the language model."""
     number_bytes: float
     """Bytes of one number of a target vector on disk."""
     small_vectors: int
@@ -81,9 +87,8 @@ class Rates:
 
 def calibrate(study: Study, workers: int) -> Rates:
     """Run the small study in a process of its own. Raises JobError or ModelError with what that process says."""
-    root = study.folder.parent.parent
-    quiet = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false"}
-    environment = quiet | dict(os.environ) | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    root = study.root
+    environment = QUIET | dict(os.environ) | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     with tempfile.TemporaryDirectory(prefix="calibration-", dir=study.folder) as scratch:
         command = [sys.executable, "-m", "cadc.estimate.calibration", str(root), study.identity, scratch,
                    str(workers), repr(time.time())]
@@ -117,24 +122,14 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _measure(study: Study, scratch: Path, workers: int, start: float) -> Rates:
-    from cadc.gradients.attribute import run_attribute
-    from cadc.gradients.targets import run_targets
-    from cadc.jobs.meter import MB, Meter, size_of
-    from cadc.training.warmup import run_warmup
+    from cadc.jobs.meter import MB, size_of
 
     second, first_load = _row_seconds(study)
     small, workers = _small_study(study, scratch, workers, second)
-    walls, peaks, device = {}, {}, 0.0
-    for job, run, options in (("warmup", run_warmup, {}), ("targets", run_targets, {}),
-                              ("attribute", run_attribute, {"workers": workers})):
-        with Meter(every_s=0.05) as meter:
-            began = time.perf_counter()
-            run(small, Silent(), **options)
-            walls[job] = time.perf_counter() - began
-        peaks[job], device = meter.memory_mb, max(device, meter.device_mb or 0.0)
+    walls, peaks, device = _run_jobs(small, workers)
     fresh, known, steps = _warmup_rows(small)
-    rows, vectors, passes = _done(small)
-    vector, parameters, load = _vector_seconds(small, workers)
+    vectors, passes = _target_work(small)
+    vector, parameters, width, load = _model_facts(small, workers)
     gram, write_mb = _gram_seconds(), _write_seconds(scratch)
     shards = [json.loads(p.read_text()) for p in sorted(small.shards_folder.glob("shard-*.json"))]
     busy = sum(s["seconds"] for s in shards)
@@ -144,13 +139,35 @@ def _measure(study: Study, scratch: Path, workers: int, start: float) -> Rates:
     return Rates(start=start, first_load=first_load, load=load, warmup_rest=max(walls["warmup"] - load - steps, 0.0),
                  fresh_row=fresh, known_row=known, target_row=max(walls["targets"] - load - written, 0.0) / passes,
                  pool_row=busy / count, pool_start=max(walls["attribute"] - busy / workers, 0.0), vector=vector,
-                 gram=gram, number_bytes=stored, write_mb=write_mb, parameters=parameters, small_vectors=vectors,
-                 pool_rows=rows, workers=workers, warmup_mb=peaks["warmup"], targets_mb=peaks["targets"],
-                 attribute_mb=peaks["attribute"], device_mb=device)
+                 gram=gram, number_bytes=stored, write_mb=write_mb, parameters=parameters, width=width,
+                 small_vectors=vectors, pool_rows=count, workers=workers, warmup_mb=peaks["warmup"],
+                 targets_mb=peaks["targets"], attribute_mb=peaks["attribute"], device_mb=device)
+
+
+def _run_jobs(small: Study, workers: int) -> tuple[dict[str, float], dict[str, float], float]:
+    """Seconds and peak memory of each job that the study in small runs, and the peak device memory of all."""
+    from cadc.gradients.attribute import run_attribute
+    from cadc.gradients.targets import run_targets
+    from cadc.jobs.meter import Meter
+    from cadc.training.warmup import run_warmup
+
+    jobs: dict[str, Callable[[], object]] = {
+        "warmup": lambda: run_warmup(small, Silent()), "targets": lambda: run_targets(small, Silent()),
+        "attribute": lambda: run_attribute(small, Silent(), engine=EngineSettings(workers=workers))}
+    walls, peaks, device = {}, {}, 0.0
+    for job, run in jobs.items():
+        with Meter(every_s=0.05) as meter:
+            began = time.perf_counter()
+            run()
+            walls[job] = time.perf_counter() - began
+        peaks[job], device = meter.memory_mb, max(device, meter.device_mb or 0.0)
+    return walls, peaks, device
 
 
 def _small_study(study: Study, scratch: Path, workers: int, second: float) -> tuple[Study, int]:
     """The study in small, ingested, and the number of processes it keeps busy; a row alone takes `second` seconds."""
+    import pyarrow.parquet as pq
+
     from cadc.data import read_samples
     from cadc.models.feed import by_length
 
@@ -160,18 +177,24 @@ def _small_study(study: Study, scratch: Path, workers: int, second: float) -> tu
     each = _rows(AIM_S / (second * config.checkpoints))
     run = min(BLOCK, max(1, each // 2), config.shard_rows, -(-len(pool) // 2))
     workers = max(1, min(workers, len(pool) // run))
-    chosen = _runs(by_length(pool, range(len(pool))), each * workers, run)
+    chosen = neighbours(by_length(pool, range(len(pool))), each * workers, run)
     wanted = min(2 * BLOCK, _rows(AIM_S / (second * config.checkpoints * rounds)))
-    targets = _runs(by_length(target, range(len(target))), wanted, min(wanted, BLOCK))
+    targets = neighbours(by_length(target, range(len(target))), wanted, min(wanted, BLOCK))
     batch = max(1, min(config.warmup_batch, int(AIM_S / second / 4), len(chosen) // 2))
-    settings = {"warmup_batch": batch, "warmup_min_rows": 2 * batch, "warmup_share": 1e-9, "warmup_epochs": 2,
-                "shard_rows": run, "landmarks": 1.0, "mode": "exact" if config.mode == "auto" else config.mode}
-    folder = scratch / "studies" / study.identity
-    small = dataclasses.replace(study, folder=folder, config=dataclasses.replace(config, **settings))
-    write_json(folder / "study.json", {"identity": study.identity, "created": study.created, "inputs": study.inputs,
-                                       "config": dataclasses.asdict(small.config)})
-    for role, rows in (("pool", chosen), ("target", targets)):
-        _copy_rows(study, small, role, rows)
+    changed = dataclasses.replace(config, warmup_batch=batch, warmup_min_rows=2 * batch, warmup_share=1e-9,
+                                  warmup_epochs=2, shard_rows=run, landmarks=1.0,
+                                  mode="exact" if config.mode == "auto" else config.mode)
+    small = dataclasses.replace(study, folder=scratch / "studies" / study.identity, config=changed)
+    if (memo := study.root / MEMO).exists():
+        shutil.copy(memo, scratch / MEMO)  # the weights' digest
+    small.write_down()
+    with small.new_ingest() as read:
+        for role, rows in (("pool", chosen), ("target", targets)):
+            pq.write_table(pq.read_table(study.samples_file(role)).take(list(rows)), read / f"{role}.parquet")
+        small.keep_ingest(read, {})
+    for role in ("pool", "target"):
+        if study.ingest_images(role).exists():
+            small.ingest_images(role).symlink_to(study.ingest_images(role).resolve(), target_is_directory=True)
     return small, workers
 
 
@@ -180,7 +203,7 @@ def _rows(wanted: float) -> int:
     return max(LEAST, int(wanted)) if wanted < BLOCK else min(4, int(wanted / BLOCK)) * BLOCK
 
 
-def _runs(ordered: Sequence[int], count: int, size: int) -> list[int]:
+def neighbours(ordered: Sequence[int], count: int, size: int) -> list[int]:
     """About `count` of the rows ordered by length, ascending: evenly spread runs of `size` neighbours.
 
     Neighbours, because batches of neighbours is what the whole pass makes: single rows spread over all lengths would
@@ -191,17 +214,6 @@ def _runs(ordered: Sequence[int], count: int, size: int) -> list[int]:
         return sorted(ordered)
     starts = [round((i + 0.5) * len(ordered) / runs - size / 2) for i in range(runs)]
     return sorted({ordered[start + k] for start in starts for k in range(size)})
-
-
-def _copy_rows(study: Study, small: Study, role: str, rows: Sequence[int]) -> None:
-    """The samples file with these rows only, and the way to its pictures."""
-    import pyarrow.parquet as pq
-
-    path = small.samples_file(role)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pq.read_table(study.samples_file(role)).take(list(rows)), path)
-    if study.ingest_images(role).exists():
-        small.ingest_images(role).symlink_to(study.ingest_images(role).resolve(), target_is_directory=True)
 
 
 def _row_seconds(study: Study) -> tuple[float, float]:
@@ -236,9 +248,11 @@ def _row_seconds(study: Study) -> tuple[float, float]:
 
 def _warmup_rows(small: Study) -> tuple[float, float, float]:
     """Seconds per row at first sight and later, and of all steps together; the first step also checks the model."""
+    from cadc.training import warmup
+
     lines = [json.loads(line) for line in (small.warmup_folder / "log.jsonl").read_text().splitlines()]
     each = [1 / max(line["samples_per_s"], 1e-3) for line in lines]  # seconds per row of each step
-    rows = json.loads((small.warmup_folder / "warmup.json").read_text())["rows"]
+    rows = warmup.summary(small)["rows"]
     batch = small.config.warmup_batch
     first = -(-rows // batch)
     fresh = each[1:first] or each[:1]
@@ -246,22 +260,19 @@ def _warmup_rows(small: Study) -> tuple[float, float, float]:
     return sum(fresh) / len(fresh), sum(known) / len(known), sum(each) * min(batch, rows)
 
 
-def _done(small: Study) -> tuple[int, int, int]:
-    """Pool rows, target vectors and target row passes of the small study."""
-    about = json.loads((small.targets_folder / "targets.json").read_text())
-    grounded = small.config.grounded
-    units = len(about["units"])
-    vectors = len(about["samples"]) + units * (2 if grounded else 1)
-    still = set(about["text_only"])
-    moved = sum(n for name, n in zip(about["units"], about["counts"], strict=True) if name not in still)
-    passes = sum(about["counts"]) + (small.config.permutations * moved if grounded else 0)
-    scored = json.loads((small.shards_folder / "attribute.json").read_text())
-    return scored["rows"], vectors, passes
+def _target_work(small: Study) -> tuple[int, int]:
+    """Target vectors and target row passes of the small study, as they became."""
+    from cadc.gradients import targets
+
+    about = targets.summary(small)
+    moved = [name not in set(about["text_only"]) for name in about["units"]]
+    return (target_vectors(len(about["samples"]), len(about["units"]), small.config.grounded),
+            target_passes(small.config, about["counts"], moved))
 
 
-def _vector_seconds(small: Study, workers: int) -> tuple[float, int, float]:
-    """Seconds to multiply one row's gradient with one target vector, the vectors too many for caches; P; and seconds
-    to load the model once more.
+def _model_facts(small: Study, workers: int) -> tuple[float, int, int, float]:
+    """Seconds to multiply one row's gradient with one target vector, the vectors too many for caches; P; the hidden
+    width; and seconds to load the model once more.
 
     On a CPU `workers` threads do it at once, each with vectors of its own, as the workers will.
     """
@@ -289,9 +300,9 @@ def _vector_seconds(small: Study, workers: int) -> tuple[float, int, float]:
             times.append(time.perf_counter() - began)
         return sorted(times)[1] / (BLOCK * count)
 
-    crew = 1 if on_gpu else workers
-    with ThreadPoolExecutor(crew) as pool:
-        return sum(pool.map(timed, range(crew))) / crew, vlm.lora.size, load
+    threads = 1 if on_gpu else workers
+    with ThreadPoolExecutor(threads) as pool:
+        return sum(pool.map(timed, range(threads))) / threads, vlm.lora.size, vlm.text_config.hidden_size, load
 
 
 def _gram_seconds() -> float:

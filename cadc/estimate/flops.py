@@ -21,7 +21,7 @@ from cadc.errors import JobError
 if TYPE_CHECKING:
     from cadc.models.encode import Batch, Encoded
     from cadc.models.forward import Prefix
-    from cadc.models.load import Vlm
+    from cadc.models.vlm import Vlm
     from cadc.study import Study
 
 COUNTED, SAMPLED = 6, 64

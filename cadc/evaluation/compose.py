@@ -1,7 +1,6 @@
 """Which rows every arm of a request trains on, for how many steps, and which samples it is scored on."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -9,17 +8,17 @@ from cadc.curation.curriculum import curate_on
 from cadc.curation.inputs import CurationInputs
 from cadc.data.contamination import picture_hashes, repeats_target
 from cadc.errors import DataError, JobError
-from cadc.evaluation.arms import UNTRAINED, arm_of
+from cadc.evaluation.arms import ARMS, UNTRAINED
 from cadc.evaluation.context import SelectionContext, TrainingRows
 from cadc.evaluation.material import Material
-from cadc.evaluation.request import Request, Run, hash_of
+from cadc.evaluation.request import Request, RowList, Run, hash_of
 from cadc.evaluation.split import SAME, scored_samples
 from cadc.gradients.choice import gradient_samples
 from cadc.study import Study
 
 
 def compose(study: Study, request: Request, inputs: CurationInputs) -> Request:
-    """Let every selector choose, at every budget and for every seed, and name the runs.
+    """Let every arm choose, at every budget and for every seed, and name the runs.
 
     Raises DataError for an arm that this study cannot have, JobError for one without a row.
     """
@@ -34,10 +33,10 @@ def compose(study: Study, request: Request, inputs: CurationInputs) -> Request:
     contaminated = repeats_target([by_index[int(i)] for i in inputs.scores.index], target, picture_hashes(study))
     material = Material(study, inputs, contaminated)
     for arm in settings.arms:
-        if why := arm_of(arm).available(material):
+        if why := ARMS[arm].available(material):
             raise DataError(f"arm {arm!r} cannot be run on this study: {why}. Leave it out.")
     scored = tuple(target[p].index for p in split.positions)
-    lists: dict[str, dict[str, Any]] = {}
+    lists: dict[str, RowList] = {}
     runs: list[Run] = []
     notes = _notes(split.kind, int(contaminated.sum()))
     for budget in settings.budgets or (inputs.settings.budget,):
@@ -60,19 +59,19 @@ def _notes(kind: str, contaminated: int) -> list[str]:
 
 
 def _at(material: Material, request: Request, scored: tuple[int, ...], budget: float,
-        lists: dict[str, dict[str, Any]]) -> tuple[list[Run], list[str]]:
+        lists: dict[str, RowList]) -> tuple[list[Run], list[str]]:
     """Runs at one budget, and what must be said about their sizes. Row lists are added to `lists`."""
     settings, index = request.settings, np.asarray(material.scores.index)
     rows = curate_on(replace(material.inputs, settings=replace(material.inputs.settings, budget=budget))).rows
     context = SelectionContext(index=index, allowed=~material.barred, curriculum=rows["position"].to_numpy(np.int64),
-                  stages=rows["stage"].to_numpy(np.int64), seed=0, material=material)
+                               stages=rows["stage"].to_numpy(np.int64), seed=0, material=material)
     share = round(budget if budget <= 1 else budget / len(index), 6)
     runs, sizes = [], {}
     for arm in settings.arms:
         chosen = None
         for seed in settings.seeds if arm != UNTRAINED else settings.seeds[:1]:
-            if chosen is None or arm_of(arm).seeded:
-                chosen = arm_of(arm).select(replace(context, seed=seed))
+            if chosen is None or ARMS[arm].seeded:
+                chosen = ARMS[arm].select(replace(context, seed=seed))
             _check(arm, chosen, context)
             name = _list(chosen, index, lists)
             sizes[arm] = len(set(lists[name]["index"]))
@@ -94,11 +93,11 @@ def _check(arm: str, chosen: TrainingRows, context: SelectionContext) -> None:
                         "given.")
 
 
-def _list(chosen: TrainingRows, index: np.ndarray, lists: dict[str, dict[str, Any]]) -> str:
+def _list(chosen: TrainingRows, index: np.ndarray, lists: dict[str, RowList]) -> str:
     """A choice as JSON: positions become rows of the pool file, which do not move when scores are made anew."""
-    rows = {"index": [int(i) for i in index[chosen.positions]],
-            "stages": None if chosen.stages is None else [int(s) for s in chosen.stages],
-            "shuffled": chosen.stages is None and chosen.shuffled}
+    rows = RowList(index=[int(i) for i in index[chosen.positions]],
+                   stages=None if chosen.stages is None else [int(s) for s in chosen.stages],
+                   shuffled=chosen.stages is None and chosen.shuffled)
     name = hash_of(rows)[:12]
     lists[name] = rows
     return name

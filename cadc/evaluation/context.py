@@ -1,4 +1,4 @@
-"""What a selector may look at and what it answers: the one interface of all arms.
+"""What an arm may look at and what it answers: the one interface of all arms.
 
 N scored pool rows; positions are 0 … N-1 into `SelectionContext.index`, as in `Scores`.
 """
@@ -12,12 +12,13 @@ import numpy as np
 from cadc.errors import DataError
 
 if TYPE_CHECKING:
+    from cadc.curation.curriculum import Curriculum
     from cadc.evaluation.material import Material
 
 
 @dataclass(frozen=True, kw_only=True)
 class SelectionContext:
-    """What a selector may look at."""
+    """What an arm may look at."""
 
     index: np.ndarray
     """int64 [N]: position of each scored row in the pool file."""
@@ -28,13 +29,13 @@ class SelectionContext:
     stages: np.ndarray
     """int64 [n]: stage of each of them."""
     seed: int
-    """Seed of this run: a selector that draws at random draws anew for each."""
+    """Seed of this run: an arm that draws at random draws anew for each."""
     material: "Material | None" = None
     """Scores, texts, embeddings, ground truth: computed when first asked for."""
 
     @property
     def budget(self) -> int:
-        """Different rows in the curriculum that are allowed: what every selector of the same size gets."""
+        """Different rows in the curriculum that are allowed: what every arm of the same size gets."""
         return int(np.unique(self.curriculum[self.allowed[self.curriculum]]).shape[0])
 
     @property
@@ -61,18 +62,27 @@ class TrainingRows:
     shuffled: bool = True
     """Without stages: shuffle anew at each pass (True) or keep the order in every pass (False)."""
 
+    @classmethod
+    def of(cls, curriculum: "Curriculum", *, staged: bool = False) -> "TrainingRows":
+        """The rows of a curriculum: stage by stage, or shuffled, so that what is chosen counts and not the order."""
+        rows = curriculum.rows
+        return cls(positions=rows["position"].to_numpy(np.int64),
+                   stages=rows["stage"].to_numpy(np.int64) if staged else None)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Arm:
     """A named way to choose rows."""
 
     name: str
-    describe: str
+    about: str
     """One line for the page and the report."""
     select: Callable[[SelectionContext], TrainingRows]
     seeded: bool = False
     """Whether the choice itself depends on the seed."""
+    called: str = ""
+    """How a sentence about results calls it; '': by its name."""
     needs: str = ""
-    """What must be computed before it can choose: `embedding` (one forward of the base over pool and target)."""
+    """Job whose result it reads beside the scores, run before it chooses where it is missing; '' for none."""
     available: Callable[["Material"], str] = lambda material: ""
     """Why this arm cannot be run on a study; '' when it can."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from cadc.arrays import spearman
 from cadc.errors import DataError
-from cadc.evaluation.request import hash_of
+from cadc.evaluation.request import RowList, hash_of
 from cadc.evaluation.retrain import Retrainer, retrain
 from cadc.evaluation.scoring import teacher_forced
 from cadc.evaluation.settings import EvaluationSettings
@@ -105,7 +105,7 @@ class HalfPools:
         return EvaluationSettings(batch=self.batch, learning_rate=self.learning_rate, rise=min(10, self.steps))
 
 
-def measure_half(study: Study, asked: HalfPools, number: int, bench: Retrainer, progress: Progress) -> None:
+def measure_half(study: Study, asked: HalfPools, number: int, retrainer: Retrainer, progress: Progress) -> None:
     """Retrain on one half and write the mean loss of every unit; nothing to do where it is there.
 
     All halves share one initialisation: what differs between them is their rows and the order these are drawn in.
@@ -113,14 +113,13 @@ def measure_half(study: Study, asked: HalfPools, number: int, bench: Retrainer, 
     path = asked.file(study, number)
     if path.exists():
         return
-    rows = np.array(asked.rows)[asked.halves[number]].tolist()
-    retrain(bench, rows, None, shuffled=True, steps=asked.steps, seed=asked.seed, settings=asked.training,
-            progress=progress)
+    rows = RowList(index=np.array(asked.rows)[asked.halves[number]].tolist(), stages=None, shuffled=True)
+    retrain(retrainer, rows, steps=asked.steps, seed=asked.seed, settings=asked.training, progress=progress)
     loss: dict[str, list[float]] = {}
-    for start in range(0, len(bench.scored), SCORED_AT_ONCE):
-        chunk = bench.scored[start:start + SCORED_AT_ONCE]
-        for row, value in zip(chunk, teacher_forced(bench.vlm, bench.target, chunk)[0], strict=True):
-            loss.setdefault(bench.samples[row].unit or bench.samples[row].id, []).append(value)
+    for start in range(0, len(retrainer.scored), SCORED_AT_ONCE):
+        chunk = retrainer.scored[start:start + SCORED_AT_ONCE]
+        for row, value in zip(chunk, teacher_forced(retrainer.vlm, retrainer.target, chunk)[0], strict=True):
+            loss.setdefault(retrainer.samples[row].unit or retrainer.samples[row].id, []).append(value)
     write_json(path, {"identity": study.identity, "loss": {u: sum(v) / len(v) for u, v in loss.items()}})
     mean = float(np.mean([np.mean(values) for values in loss.values()]))
     log.info("half %d of %d: mean loss %.3f", number + 1, asked.retrainings, mean)

@@ -8,12 +8,22 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from cadc.errors import JobError
-from cadc.evaluation.arms import ARMS, RENAMED
+from cadc.evaluation.arms import ARMS, RENAMED, UNTRAINED
 from cadc.evaluation.settings import EvaluationSettings
 from cadc.study import Study, write_json
+
+
+class RowList(TypedDict):
+    """What an arm trains on, as JSON (see `TrainingRows`)."""
+
+    index: list[int]
+    """Positions in the pool file."""
+    stages: list[int] | None
+    """Stage of each; None: whole passes."""
+    shuffled: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +52,7 @@ class Request:
     settings: EvaluationSettings
     runs: tuple[Run, ...]
     """Empty while rows are not chosen yet (`open`)."""
-    row_lists: dict[str, dict[str, Any]]
-    """Name → {index: positions in the pool file, stages: stage of each or null, shuffled} (see `TrainingRows`)."""
+    row_lists: dict[str, RowList]
     scored: tuple[int, ...]
     """Positions in the target file (`Sample.index`) of the samples that are scored."""
     held_out: str
@@ -51,7 +60,7 @@ class Request:
     curation: dict[str, Any]
     """Curation settings of the curriculum (`CurationSettings.to_dict`)."""
     capabilities: dict[str, Any]
-    """Its capabilities (fields of `Capabilities`)."""
+    """Its capabilities (`Capabilities.to_dict`)."""
 
     @property
     def open(self) -> bool:
@@ -63,12 +72,12 @@ class Request:
         """How many runs there are or will be."""
         if self.runs:
             return len(self.runs)
-        trained = sum(arm != "base" for arm in self.settings.arms)
+        trained = sum(arm != UNTRAINED for arm in self.settings.arms)
         points = max(1, len(self.settings.budgets))
-        return points * (trained * len(self.settings.seeds) + ("base" in self.settings.arms))
+        return points * (trained * len(self.settings.seeds) + (UNTRAINED in self.settings.arms))
 
 
-def hash_of(value: Any) -> str:
+def hash_of(value: object) -> str:
     """64 hex digits of a JSON value."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
@@ -120,7 +129,7 @@ def _renamed(values: dict[str, Any]) -> dict[str, Any]:
     if "steps" not in values:
         return values
     steps = values.pop("steps")
-    runs = [{"steps": 0 if run["arm"] == "base" else steps, "budget": 0.0} | run for run in values["runs"]]
+    runs = [{"steps": 0 if run["arm"] == UNTRAINED else steps, "budget": 0.0} | run for run in values["runs"]]
     for run in runs:
         run["arm"] = RENAMED.get(run["arm"], run["arm"])
     arms = [RENAMED.get(arm, arm) for arm in values["settings"]["arms"]]

@@ -1,4 +1,4 @@
-"""What a comparison found: one row per arm, seed and unit, and the tables that a page shows.
+"""What a comparison found: one row per arm, seed and unit, and the tables that a page shows (METHOD §6).
 
 Accuracy is a share 0…1, loss is mean answer cross-entropy in nats per token, seconds are wall time.
 """

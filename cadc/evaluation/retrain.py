@@ -2,17 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cadc.errors import JobError
+from cadc.evaluation.request import RowList
 from cadc.evaluation.settings import EvaluationSettings
 from cadc.study import Study
 from cadc.study.progress import Progress
 from cadc.training.schedule import plan
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from cadc.data.sample import Sample
     from cadc.models import Vlm
     from cadc.training.prefix_cache import PrefixCache
@@ -26,12 +29,12 @@ class Retrainer:
     pool: "PrefixCache"
     target: "PrefixCache"
     place: dict[int, int]
-    """Position in the pool file → row of the bank."""
+    """Position in the pool file → row of `pool`."""
     samples: "list[Sample]"
     """Accepted target samples."""
     scored: list[int]
     """Their positions that are scored and can be encoded."""
-    pictures: Callable[["Sample"], list[Any]]
+    pictures: "Callable[[Sample], list[Image]]"
 
 
 def open_retrainer(study: Study, scored: Sequence[int], model: str = "") -> Retrainer:
@@ -48,32 +51,32 @@ def open_retrainer(study: Study, scored: Sequence[int], model: str = "") -> Retr
 
     vlm = open_vlm(replace(study.config, model=model) if model else study.config)
     pool, target = Feed(study, "pool", vlm), Feed(study, "target", vlm)
-    bank = PrefixCache(vlm, target.encode)
+    prefixes = PrefixCache(vlm, target.encode)
     at = {sample.index: place for place, sample in enumerate(target.samples)}
-    usable = bank.usable([at[index] for index in scored])
+    usable = prefixes.usable([at[index] for index in scored])
     if not usable:
         raise JobError("no target sample can be encoded, so there is nothing to score. See the Data page.")
 
-    def pictures(sample: "Sample") -> list[Any]:
+    def pictures(sample: "Sample") -> "list[Image]":
         return open_images(sample, study.image_root("target"), study.ingest_images("target"))
 
-    return Retrainer(vlm, PrefixCache(vlm, pool.encode), bank, {s.index: p for p, s in enumerate(pool.samples)},
-                 target.samples, usable, pictures)
+    return Retrainer(vlm, PrefixCache(vlm, pool.encode), prefixes, {s.index: p for p, s in enumerate(pool.samples)},
+                     target.samples, usable, pictures)
 
 
-def retrain(bench: Retrainer, rows: Sequence[int], stages: Sequence[int] | None, *, shuffled: bool, steps: int,
-            seed: int, settings: EvaluationSettings, progress: Progress) -> list[float]:
-    """A fresh adapter trained on these rows (positions in the pool file; none: left untrained); loss of every step.
+def retrain(retrainer: Retrainer, rows: RowList, *, steps: int, seed: int, settings: EvaluationSettings,
+            progress: Progress) -> list[float]:
+    """A fresh adapter trained on these rows (none: left untrained); loss of every step.
 
-    stages, shuffled: as in `TrainingRows`; settings: batch, learning_rate and rise. Raises Cancelled.
+    settings: batch, learning_rate and rise. Raises Cancelled.
     """
     from cadc.training.loop import fresh_adapter, train_fresh
 
-    if not len(rows) or not steps:
-        fresh_adapter(bench.vlm, seed)
+    if not rows["index"] or not steps:
+        fresh_adapter(retrainer.vlm, seed)
         return []
-    own = np.array([bench.place[index] for index in rows])
-    batches = plan(len(own), None if stages is None else np.array(stages), steps=steps, batch=settings.batch, seed=seed,
-                   shuffled=shuffled)
-    return train_fresh(bench.vlm, bench.pool, own[batches], seed=seed, learning_rate=settings.learning_rate,
+    own = np.array([retrainer.place[index] for index in rows["index"]])
+    stages = None if rows["stages"] is None else np.array(rows["stages"])
+    batches = plan(len(own), stages, steps=steps, batch=settings.batch, seed=seed, shuffled=rows["shuffled"])
+    return train_fresh(retrainer.vlm, retrainer.pool, own[batches], seed=seed, learning_rate=settings.learning_rate,
                        rise=settings.rise, progress=progress)

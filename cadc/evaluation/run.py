@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 
 from cadc.errors import JobError
+from cadc.evaluation.arms import ARMS
 from cadc.evaluation.asking import complete, request_evaluation
+from cadc.evaluation.material import provide
 from cadc.evaluation.request import Request, Run, read_request, request_file, result_file
 from cadc.evaluation.results import COLUMNS, EvaluationResult
 from cadc.evaluation.retrain import Retrainer, open_retrainer, retrain
@@ -32,7 +34,8 @@ def run_evaluation(study: Study, progress: Progress, settings: EvaluationSetting
     request = None if settings is not None else read_request(study)
     request = request or request_evaluation(study, settings)
     if request.open:
-        embed(study, progress)
+        for needs in dict.fromkeys(ARMS[arm].needs for arm in request.settings.arms):
+            provide(study, needs, progress)
         request = complete(study, request)
     todo = unfinished(study, request)
     total, done = _work(request, request.runs), _work(request, request.runs) - _work(request, todo)
@@ -40,20 +43,10 @@ def run_evaluation(study: Study, progress: Progress, settings: EvaluationSetting
     if not todo:
         progress.note("every run of this comparison is already finished")
         return
-    bench = open_retrainer(study, request.scored)
+    retrainer = open_retrainer(study, request.scored)
     for number, run in enumerate(todo):
         progress.note(f"run {number + 1} of {len(todo)}: {run.arm}, seed {run.seed}")
-        run_one(study, request, run, bench, progress)
-
-
-def embed(study: Study, progress: Progress) -> None:
-    """The embeddings that some arms choose by, where they are not there yet."""
-    from cadc.scores.scores import Scores
-    from cadc.signals.embedding import embeddings
-
-    scores = Scores.load(study)
-    for role, index in (("pool", scores.index), ("target", scores.sample_index)):
-        embeddings(study, role, np.asarray(index), progress)
+        run_one(study, request, run, retrainer, progress)
 
 
 def unfinished(study: Study, request: Request) -> list[Run]:
@@ -66,14 +59,13 @@ def _work(request: Request, runs: Iterable[Run]) -> int:
     return sum(run.steps * request.settings.batch + len(request.scored) for run in runs)
 
 
-def run_one(study: Study, request: Request, run: Run, bench: Retrainer, progress: Progress) -> None:
+def run_one(study: Study, request: Request, run: Run, retrainer: Retrainer, progress: Progress) -> None:
     """Train and score one arm with one seed, then write its file."""
     settings, rows = request.settings, request.row_lists[run.rows]
     began = time.monotonic()
-    logged = retrain(bench, rows["index"], rows["stages"], shuffled=rows["shuffled"], steps=run.steps, seed=run.seed,
-                     settings=settings, progress=progress)
+    logged = retrain(retrainer, rows, steps=run.steps, seed=run.seed, settings=settings, progress=progress)
     trained = time.monotonic() - began
-    units = score(bench.vlm, bench.target, bench.samples, bench.scored, pictures=bench.pictures,
+    units = score(retrainer.vlm, retrainer.target, retrainer.samples, retrainer.scored, pictures=retrainer.pictures,
                   max_new_tokens=settings.max_new_tokens, seen=lambda n: progress.step(n))
     used = len(set(rows["index"]))
     log.info("%s, seed %d: %d rows, %d steps, accuracy %.3f", run.arm, run.seed, used, len(logged),
@@ -82,14 +74,14 @@ def run_one(study: Study, request: Request, run: Run, bench: Retrainer, progress
         "key": run.key, "identity": study.identity, "rows": used, "steps": len(logged),
         "samples_seen": len(logged) * settings.batch, "seconds": round(time.monotonic() - began, 3),
         "seconds_training": round(trained, 3), "units": units, "losses": logged,
-        "not_scored": len(request.scored) - len(bench.scored), "device": bench.vlm.device,
-        "notes": [*bench.vlm.notes, *filter(None, [bench.pool.note])]})
+        "not_scored": len(request.scored) - len(retrainer.scored), "device": retrainer.vlm.device,
+        "notes": [*retrainer.vlm.notes, *filter(None, [retrainer.pool.note])]})
 
 
 # ---- reading -------------------------------------------------------------------------------------------------------
 def read_result(study: Study, request: Request) -> EvaluationResult:
     """A request with all of its runs that are finished."""
-    rows: list[tuple] = []
+    rows: list[tuple[object, ...]] = []
     done, notes = 0, list(request.notes)
     for run in request.runs:
         path = result_file(study, run.key)

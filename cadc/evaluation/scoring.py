@@ -1,4 +1,4 @@
-"""Accuracy and answer loss per target unit under the adapter that is switched in.
+"""Accuracy and answer loss per target unit under the adapter that is switched in (METHOD §6).
 
 n scored samples.
 """
@@ -11,6 +11,7 @@ from cadc.evaluation.answers import is_right
 
 if TYPE_CHECKING:
     import torch
+    from PIL.Image import Image
 
     from cadc.models import Vlm
     from cadc.training.prefix_cache import PrefixCache
@@ -18,20 +19,21 @@ if TYPE_CHECKING:
 BATCH = 32
 
 
-def score(vlm: "Vlm", bank: "PrefixCache", samples: Sequence[Sample], rows: Sequence[int], *,
-          pictures: Callable[[Sample], list[Any]], max_new_tokens: int,
+def score(vlm: "Vlm", prefixes: "PrefixCache", samples: Sequence[Sample], rows: Sequence[int], *,
+          pictures: "Callable[[Sample], list[Image]]", max_new_tokens: int,
           seen: Callable[[int], None]) -> list[dict[str, Any]]:
     """One {unit, accuracy, loss, n} per unit, in order of first appearance.
 
-    rows: bank rows and positions in `samples`. An answer is right when greedy generation gives it (`is_right`);
-    generation is skipped where every answer token is already the likeliest after the expected ones before it, for then
-    greedy decoding writes exactly the expected answer. `seen(n)` is called after every batch and may raise Cancelled.
+    rows: rows of `prefixes` and positions in `samples`. An answer is right when greedy generation gives it
+    (`is_right`); generation is skipped where every answer token is already the likeliest after the expected ones
+    before it, for then greedy decoding writes exactly the expected answer. `seen(n)` is called after every batch and
+    may raise Cancelled.
     """
     right: dict[int, bool] = {}
     loss: dict[int, float] = {}
     for start in range(0, len(rows), BATCH):
         chunk = list(rows[start:start + BATCH])
-        each, certain = teacher_forced(vlm, bank, chunk)
+        each, certain = teacher_forced(vlm, prefixes, chunk)
         loss.update(zip(chunk, each, strict=True))
         right.update(zip(chunk, certain, strict=True))
         open_ones = [row for row in chunk if not right[row]]
@@ -44,14 +46,14 @@ def score(vlm: "Vlm", bank: "PrefixCache", samples: Sequence[Sample], rows: Sequ
              "loss": sum(loss[r] for r in own) / len(own), "n": len(own)} for unit, own in units.items()]
 
 
-def teacher_forced(vlm: "Vlm", bank: "PrefixCache", rows: list[int]) -> tuple[list[float], list[bool]]:
+def teacher_forced(vlm: "Vlm", prefixes: "PrefixCache", rows: list[int]) -> tuple[list[float], list[bool]]:
     """(ℓ(z; θ), whether every answer token is the likeliest) of each row, from one forward."""
     import torch
     from torch.nn import functional as F
 
     from cadc.models.forward import answer_logits
 
-    given = bank.get(rows)
+    given = prefixes.get(rows)
     with torch.no_grad():
         logits = answer_logits(vlm, given)  # [answer tokens, vocabulary]
     each = F.cross_entropy(logits, given.labels, reduction="none")
@@ -65,7 +67,7 @@ def _per_sample(values: "torch.Tensor", owner: "torch.Tensor", size: int) -> "to
     return values.new_zeros(size).index_add(0, owner, values)
 
 
-def _generated(vlm: "Vlm", samples: Sequence[Sample], rows: list[int], pictures: Callable[[Sample], list[Any]],
+def _generated(vlm: "Vlm", samples: Sequence[Sample], rows: list[int], pictures: "Callable[[Sample], list[Image]]",
                max_new_tokens: int) -> dict[int, bool]:
     """Whether greedy generation answers each of these rows rightly."""
     from cadc.data import answer_format

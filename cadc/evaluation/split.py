@@ -1,4 +1,5 @@
-"""Which target samples are scored: where possible none that a gradient has seen (docs/evaluation.md)."""
+"""Which target samples are scored: where possible none that a gradient has seen (METHOD §6,
+docs/evaluation.md)."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -40,5 +41,3 @@ def scored_samples(units: Sequence[str], *, in_means: Collection[int], single: C
             taken[units[position]] += 1
             chosen.append(position)
     return Scored(kind=kind, positions=tuple(chosen))
-
-

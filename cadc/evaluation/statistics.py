@@ -1,6 +1,6 @@
 """How sure a difference between two arms is. Paired: both arms share units, seeds, base and number of steps.
 
-R seeds, M units. Overall accuracy is the mean over units (each unit counts once, however many samples it has).
+METHOD §6. R seeds, M units. Overall accuracy is the mean over units (each counts once, however many samples it has).
 """
 
 from dataclasses import dataclass

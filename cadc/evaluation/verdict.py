@@ -3,8 +3,12 @@
 Tables here are of one budget (`at_budget`).
 """
 
+from collections.abc import Hashable, Mapping
+from typing import Any
+
 import pandas as pd
 
+from cadc.evaluation.arms import called
 from cadc.evaluation.results import cells, gap_closed, shared_seeds, summary
 from cadc.evaluation.statistics import Difference, holm, paired
 
@@ -12,11 +16,6 @@ SURE = 0.05
 """Differences with a (Holm-corrected) p below this are called distinguishable."""
 OURS = ("cadc-mixed", "cadc", "cadc-staged")
 """Arms on the rows of the curriculum; the first that is there speaks for its selection."""
-_NAMES = {"base": "the untrained base", "cadc": "the curriculum", "cadc-mixed": "the shuffled curriculum",
-          "cadc-staged": "the curriculum stage after stage", "random": "random rows", "full": "the full pool",
-          "random-no-duplicates": "random rows without duplicates",
-          "random-filtered": "random rows behind the filters", "oracle": "the oracle",
-          "paper": "the paper preset", "paper-mixed": "the paper preset's rows, shuffled"}
 
 
 def compare(table: pd.DataFrame, ours: str, theirs: str, value: str = "accuracy") -> Difference:
@@ -51,7 +50,7 @@ def headline(table: pd.DataFrame) -> str:
         return "The curriculum is not among the arms, so nothing can be said about it."
     overall = summary(table).set_index("arm")
     share = 100 * float(table["budget"].iloc[0])
-    parts = [f"At {share:.3g} % of the pool {_name(subject)} reaches {_reach(overall, subject)}"]
+    parts = [f"At {share:.3g} % of the pool {called(subject)} reaches {_reach(overall, subject)}"]
     if "random" in overall.index:
         parts.append(f"random rows reach {_reach(overall, 'random')}: {_sure(compare(table, subject, 'random'))}")
     order = next((arm for arm in OURS[1:] if arm in overall.index), None)
@@ -117,16 +116,12 @@ def _losses(table: pd.DataFrame, pairs: list[tuple[str, str]]) -> list[str]:
     """Where accuracy cannot decide, answer loss may: a sentence for each pair that it tells apart."""
     found = [compare(table, *pair, "loss") for pair in pairs]
     sure = holm([one.p for one in found])
-    return [f"In answer loss {_name(us)} is {'better' if one.mean < 0 else 'worse'} than {_name(them)} "
+    return [f"In answer loss {called(us)} is {'better' if one.mean < 0 else 'worse'} than {called(them)} "
             f"({one.mean:+.3f}, 95 % interval {one.low:+.3f} to {one.high:+.3f})."
             for (us, them), one, p in zip(pairs, found, sure, strict=True) if p < SURE]
 
 
-def _name(arm: str) -> str:
-    return _NAMES.get(arm, f"the arm {arm}")
-
-
-def _accuracy(row: dict) -> str:
+def _accuracy(row: Mapping[Hashable, Any]) -> str:
     """`cadc 54.9 ± 1.2 % (109 % of full)`."""
     spread = f" ± {100 * row['accuracy_sd']:.1f}" if row["seeds"] > 1 else ""
     known = row["arm"] != "full" and row["relative"] == row["relative"]
@@ -136,9 +131,9 @@ def _accuracy(row: dict) -> str:
 
 def _against(subject: str, arm: str, found: Difference, p: float) -> str:
     """One comparison as a sentence."""
-    us = _name(subject)[0].upper() + _name(subject)[1:]
+    us = called(subject)[0].upper() + called(subject)[1:]
     if found.error != found.error:
-        return f"{us} and {_name(arm)} are not distinguishable: one unit and one seed give no measure of chance."
+        return f"{us} and {called(arm)} are not distinguishable: one unit and one seed give no measure of chance."
     span = f"{100 * found.mean:+.1f} points, 95 % interval {100 * found.low:+.1f} to {100 * found.high:+.1f}"
     # Holm's correction may keep what the plain interval alone would tell apart: then the sentence says why.
     unsure = "not distinguishable" + (", counting all comparisons" if found.low * found.high > 0 else "")
@@ -146,5 +141,5 @@ def _against(subject: str, arm: str, found: Difference, p: float) -> str:
         sign = unsure if p >= SURE else "it helps" if found.mean > 0 else "it hurts"
         return f"Order alone adds {span}: {sign}."
     if p >= SURE:
-        return f"{us} and {_name(arm)} are {unsure} ({span})."
-    return f"{us} {'beats' if found.mean > 0 else 'loses to'} {_name(arm)} ({span})."
+        return f"{us} and {called(arm)} are {unsure} ({span})."
+    return f"{us} {'beats' if found.mean > 0 else 'loses to'} {called(arm)} ({span})."

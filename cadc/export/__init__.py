@@ -6,23 +6,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cadc.data import read_samples
+from cadc.export.format import Format, Outline, StageFile
+from cadc.export.formats import FORMATS
 from cadc.export.pictures import Pictures
-from cadc.export.shapes import FORMATS
 from cadc.export.writing import Exported, write_curriculum
 
 if TYPE_CHECKING:
     from cadc.curation.workbench import Workbench
 
-__all__ = ["FORMATS", "Exported", "Pictures", "export", "write_curriculum"]
+__all__ = ["FORMATS", "Exported", "Format", "Outline", "Pictures", "StageFile", "export", "write_curriculum"]
 
 
 def export(workbench: "Workbench", folder: Path | str, *, format: str = "llava",
            absolute_images: bool = False) -> Exported:
     """Write the workbench's curriculum into `folder` as `format` (one of FORMATS), with its manifest.
 
-    `absolute_images`: write absolute picture paths. Raises DataError (empty curriculum, unknown format, folder that
-    cannot be written).
+    `absolute_images`: write absolute picture paths. Raises JobError for a study that is not finished, DataError (empty
+    curriculum, unknown format, folder that cannot be written).
     """
+    from cadc.curation.workbench import require_finished
+
+    require_finished(workbench.study)
     study, rows = workbench.study, workbench.curriculum.rows
     samples = read_samples(study.samples_file("pool"), only=set(rows["index"].tolist()))
     pictures = Pictures(root=study.image_root("pool"), embedded=study.ingest_images("pool"), absolute=absolute_images)

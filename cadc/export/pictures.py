@@ -46,15 +46,24 @@ class Shown:
         """The path to write for each picture of a sample."""
         return [self.names[name] for name in sample.images]
 
+    def place(self) -> str:
+        """A sentence or two about where the pictures lie."""
+        if self.pictures.absolute:
+            return "Picture paths are absolute: they fit the machine that wrote them."
+        if self.travel:
+            return "Picture paths are relative to this folder (IMAGE_ROOT below); the pictures lie in `images/`."
+        return ("Picture paths are relative to the image root of the input (IMAGE_ROOT below). "
+                f"Where this was written it was `{self.pictures.root}`.")
+
     def copy(self) -> list[str]:
         """Copy what travels into the folder; names relative to it. Raises DataError for a picture that is gone."""
         if not self.travel:
             return []
         copied = []
         for name, path in self.names.items():
-            source = picture_path(name, self.pictures.root, self.pictures.embedded)
-            target = self.folder / path  # an absolute path stays itself
-            with source.open("rb") as origin, replacing(target) as handle:
-                shutil.copyfileobj(origin, handle)
-            copied.append(os.path.relpath(target, self.folder))
+            origin = picture_path(name, self.pictures.root, self.pictures.embedded)
+            copy = self.folder / path  # an absolute path stays itself
+            with origin.open("rb") as read, replacing(copy) as handle:
+                shutil.copyfileobj(read, handle)
+            copied.append(os.path.relpath(copy, self.folder))
         return copied

@@ -6,25 +6,27 @@ TRAINING.md, which names the image root of this machine.
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cadc.curation.plain import plain_records
 from cadc.data import Sample
 from cadc.errors import DataError
+from cadc.export.format import Format, Outline, Row, StageFile
+from cadc.export.formats import FORMATS
 from cadc.export.pictures import Pictures, Shown
-from cadc.export.shapes import FORMATS, WRITERS, line, original
-from cadc.export.training import companions
+from cadc.export.training import training_guide
 from cadc.study import replacing
 
 if TYPE_CHECKING:
     import pandas as pd
 
 WHOLE = "curriculum"
-_OURS = re.compile(r"(curriculum|stage-\d+)\.jsonl?|dataset_info\.json|TRAINING\.md")
+GUIDE = "TRAINING.md"
+_ROWS = re.compile(r"(curriculum|stage-\d+)\.jsonl?")
 
 
 @dataclass(frozen=True)
@@ -48,31 +50,31 @@ def write_curriculum(rows: "pd.DataFrame", table: "pd.DataFrame", samples: Seque
     written last: without it an export is not complete. Raises DataError for an unknown format, an empty curriculum, a
     row without its sample, or a folder that cannot be written.
     """
-    folder = Path(folder).expanduser()
-    if format not in FORMATS:
-        raise DataError(f"export format {format!r} is unknown. Known: {', '.join(FORMATS)}.")
+    folder, chosen_format = Path(folder).expanduser(), FORMATS[format]
     chosen = _chosen(rows, samples)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _clear(folder)
         shown = Shown(pictures, folder, chosen)
         shown.copy()
-        lines = _lines(chosen, table, shown, format)
-        stages = _stages(rows)
-        listed = format == "llava" or (format == "input" and "json" in str(manifest.get("input_format", "")).split())
-        files = [entry for name, start, stop in [(WHOLE, 0, len(lines)), *stages]
-                 for entry in _both(folder, name, lines[start:stop], listed)]
+        lines, stages = _lines(chosen, table, shown, chosen_format), _stages(rows)
+        outline = Outline(format=format, rows=len(lines), stages=stages,
+                          input_format=str(manifest.get("input_format", "")),
+                          system_turns=int(manifest.get("system_turns", 0)))
+        files = _files(folder, lines, stages, chosen_format.listed(outline))
         head = {"export": 1, "format": format, **manifest, "rows_written": len(lines), "files": files,
-                "stage_files": [{"stage": int(name.split("-")[1]), "file": f"{name}.jsonl", "first": start,
-                                 "last": stop} for name, start, stop in stages],
+                "stage_files": [asdict(stage) for stage in stages],
                 "pictures": {"distinct": len(shown.names), "beside_this_file": shown.travel,
                              "absolute": pictures.absolute}}
-        extra = [_text(folder, name, text) for name, text in companions(head, pictures.root).items()]
+        beside = {GUIDE: training_guide(outline, shown.place(), chosen_format.training(outline))}
+        beside |= {name: text for name, make in chosen_format.companions.items() if (text := make(outline))}
+        for name, text in beside.items():
+            _text(folder, name, text)
         _text(folder, "manifest.json", _manifest(head, rows))
     except OSError as error:
         raise DataError(f"cannot write to {folder}: {error.strerror or error}. Choose another folder.") from error
-    written = [folder / entry["file"] for entry in files] + [folder / name for name in (*extra, "manifest.json")]
-    return Exported(written, len(lines), head | {"rows": _records(rows)})
+    written = [folder / str(entry["file"]) for entry in files] + [folder / name for name in (*beside, "manifest.json")]
+    return Exported(written, len(lines), head | {"rows": plain_records(rows)})
 
 
 def _chosen(rows: "pd.DataFrame", samples: Sequence[Sample]) -> list[Sample]:
@@ -87,18 +89,24 @@ def _chosen(rows: "pd.DataFrame", samples: Sequence[Sample]) -> list[Sample]:
     return [by_index[int(index)] for index in rows["index"]]
 
 
-def _lines(chosen: list[Sample], table: "pd.DataFrame", shown: Shown, format: str) -> list[str]:
+def _lines(chosen: list[Sample], table: "pd.DataFrame", shown: Shown, format: Format) -> list[str]:
     """One line of JSON per row."""
-    if format != "input":
-        return [line(WRITERS[format](sample, shown.of(sample))) for sample in chosen]
     wanted = {sample.index for sample in chosen}
     kept = table[table["index"].isin(wanted)]
     raw = dict(zip(kept["index"].tolist(), kept["raw"].tolist(), strict=True))
-    return [line(original(raw[sample.index], sample, shown.of(sample))) for sample in chosen]
+    return [_line(format.render(sample, shown.of(sample), raw[sample.index])) for sample in chosen]
 
 
-def _stages(rows: "pd.DataFrame") -> list[tuple[str, int, int]]:
-    """(name, first line, line after the last) of each stage. Names are padded: a glob takes stage-10 before stage-2."""
+def _line(row: Row) -> str:
+    """One line of JSON; line separators of Unicode, at which some readers break lines, are escaped."""
+    text = row if isinstance(row, str) else json.dumps(row, ensure_ascii=False, allow_nan=False)
+    for separator in ("\u2028", "\u2029", "\x85"):
+        text = text.replace(separator, f"\\u{ord(separator):04x}")
+    return text
+
+
+def _stages(rows: "pd.DataFrame") -> tuple[StageFile, ...]:
+    """The stages in order. Names are padded: a glob takes stage-10 before stage-2."""
     stage = [int(value) for value in rows["stage"]]
     if stage != sorted(stage):
         raise DataError("the stages of the curriculum are not in order. This is a fault of the program; "
@@ -106,17 +114,21 @@ def _stages(rows: "pd.DataFrame") -> list[tuple[str, int, int]]:
     numbers = sorted(set(stage))
     width = max(2, len(str(numbers[-1])))
     starts = [stage.index(number) for number in numbers] + [len(stage)]
-    return [(f"stage-{number:0{width}d}", starts[i], starts[i + 1]) for i, number in enumerate(numbers)]
+    return tuple(StageFile(stage=number, file=f"stage-{number:0{width}d}.jsonl", first=starts[i], last=starts[i + 1])
+                 for i, number in enumerate(numbers))
 
 
-def _both(folder: Path, name: str, lines: list[str], listed: bool) -> Iterable[dict[str, Any]]:
-    """Write lines as JSON Lines, and as a JSON list where the trainer reads only that."""
-    yield _file(folder, f"{name}.jsonl", "".join(f"{one}\n" for one in lines), len(lines))
-    if listed:
-        yield _file(folder, f"{name}.json", "[\n" + ",\n".join(lines) + "\n]\n", len(lines))
+def _files(folder: Path, lines: list[str], stages: Iterable[StageFile], listed: bool) -> list[dict[str, object]]:
+    """Write the whole and each stage as JSON Lines, and as a JSON list where a trainer reads only that."""
+    written = []
+    for name, own in [(WHOLE, lines), *((s.file.removesuffix(".jsonl"), lines[s.first:s.last]) for s in stages)]:
+        written.append(_file(folder, f"{name}.jsonl", "".join(f"{one}\n" for one in own), len(own)))
+        if listed:
+            written.append(_file(folder, f"{name}.json", "[\n" + ",\n".join(own) + "\n]\n", len(own)))
+    return written
 
 
-def _file(folder: Path, name: str, text: str, rows: int) -> dict[str, Any]:
+def _file(folder: Path, name: str, text: str, rows: int) -> dict[str, object]:
     _text(folder, name, text)
     data = text.encode()
     return {"file": name, "rows": rows, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
@@ -130,7 +142,7 @@ def _text(folder: Path, name: str, text: str) -> str:
 
 
 def _clear(folder: Path) -> None:
-    """Take an earlier export away, manifest first; pictures and foreign files stay."""
+    """Take an earlier export away, of whatever format, manifest first; pictures and foreign files stay."""
     if not (folder / "manifest.json").is_file():
         return
     try:
@@ -141,24 +153,15 @@ def _clear(folder: Path) -> None:
     if not ours:
         raise DataError(f"{folder} holds a manifest.json that is not of an export. Choose another folder.")
     (folder / "manifest.json").unlink()
+    beside = {GUIDE, *(name for format in FORMATS.values() for name in format.companions)}
     for path in folder.iterdir():
-        if _OURS.fullmatch(path.name) and path.is_file():
+        if (path.name in beside or _ROWS.fullmatch(path.name)) and path.is_file():
             path.unlink()
 
 
 def _manifest(head: dict[str, Any], rows: "pd.DataFrame") -> str:
     """manifest.json: the head indented, then one line per row, in training order."""
     text = json.dumps(head, ensure_ascii=False, indent=1, allow_nan=False)
-    records = ",\n".join("  " + json.dumps(record, ensure_ascii=False, allow_nan=False) for record in _records(rows))
+    records = ",\n".join("  " + json.dumps(record, ensure_ascii=False, allow_nan=False)
+                         for record in plain_records(rows))
     return f'{text[:-2]},\n "rows": [\n{records}\n ]\n}}\n'
-
-
-def _records(rows: "pd.DataFrame") -> list[dict[str, Any]]:
-    """Table rows as JSON values: numpy numbers become Python's, NaN becomes null."""
-    columns = {str(name): [_value(cell) for cell in rows[name]] for name in rows.columns}
-    return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
-
-
-def _value(cell: Any) -> Any:
-    cell = cell.item() if hasattr(cell, "item") else cell
-    return None if isinstance(cell, float) and not math.isfinite(cell) else cell

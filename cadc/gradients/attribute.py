@@ -9,27 +9,27 @@ vectors and dropped.
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import torch
 
-from cadc.errors import JobError
 from cadc.gradients import batch_plan, landmarks, products, targets
-from cadc.gradients.checkpoints import Checkpoints
+from cadc.gradients.checkpoints import Checkpoints, open_model
 from cadc.gradients.features import Feature
 from cadc.gradients.keeping import GradientModel
-from cadc.gradients.sketch import MAP, Sketch
-from cadc.gradients.vectors import Exact, SketchSum, Vectors, accumulating
+from cadc.gradients.vectors import Exact, Vectors, accumulating
 from cadc.jobs import engines, shards
 from cadc.jobs.engines import EngineSettings
-from cadc.models.batching import Item, encoded_rows, halving, packed
+from cadc.models.batching import Item, run_batches
 from cadc.study import Study
 from cadc.study.progress import Progress
 
 if TYPE_CHECKING:
+    from cadc.data.sample import Sample
     from cadc.models.encode import Batch
     from cadc.models.feed import Feed
-    from cadc.models.load import Vlm
+    from cadc.models.vlm import Vlm
 
 log = logging.getLogger(__name__)
 
@@ -38,10 +38,10 @@ class TargetVectors:
     """The R target vectors of every checkpoint on the device, and the features they are multiplied with."""
 
     def __init__(self, vlm: "Vlm", sample_unit: torch.Tensor, units: int, *, grounded: bool = False,
-                 source: str = "", vectors: Vectors | None = None) -> None:
-        """`sample_unit` int64 [S]: unit of each single target sample; `source`: digest of what the vectors are;
+                 inputs: str = "", vectors: Vectors | None = None) -> None:
+        """`sample_unit` int64 [S]: unit of each single target sample; `inputs`: digest of the target job's result;
         `vectors`: how they are kept and multiplied with, `Exact` by default."""
-        self.source, self.units, self.samples, self.grounded = source, units, len(sample_unit), grounded
+        self.inputs, self.units, self.samples, self.grounded = inputs, units, len(sample_unit), grounded
         self.members = products.members(sample_unit, units).to(vlm.device)
         self.features: list[Feature] = []
         self.vectors: Vectors = vectors or Exact(vlm)
@@ -57,43 +57,37 @@ class TargetVectors:
         """What the target job of a study wrote. Raises JobError before it ran."""
         from safetensors.torch import load_file
 
-        done = targets.finished(study)
-        if done is None:
-            raise JobError(f"study {study.name!r} has no target gradients yet. Run that job first.")
-        engine = GradientModel(study, vlm, checkpoints)
+        done, result = targets.summary(study), study.result("targets")
+        gradient_model = GradientModel(study, vlm, checkpoints)
         number = {name: u for u, name in enumerate(done["units"])}
         grounded = study.config.grounded
         made = cls(vlm, torch.tensor([number[s["unit"]] for s in done["samples"]]), len(number), grounded=grounded,
-                   source=done["gram_digest"], vectors=engine.vectors(done))
+                   inputs=pool_inputs(study), vectors=gradient_model.vectors(done))
         kinds = ["sample", "unit"] + (["grounded"] if grounded else [])
         for t in range(len(checkpoints)):
-            vectors = load_file(study.targets_folder / f"vectors-{t + 1}.safetensors")
-            made.add(engine.feature(t), torch.cat([vectors[kind] for kind in kinds]))
+            vectors = load_file(result.intact(f"vectors-{t + 1}.safetensors"))
+            made.add(gradient_model.feature(t), torch.cat([vectors[kind] for kind in kinds]))
         return made
 
 
 class Scoring:
     """Model, adapters and target vectors; `run` computes a batch."""
 
-    def __init__(self, vlm: "Vlm", checkpoints: Checkpoints, vectors: TargetVectors, near_q: int,
-                 pool_sketch: Sketch | None = None) -> None:
-        """`pool_sketch`: also keep this projection of Γ/‖Γ‖."""
+    def __init__(self, vlm: "Vlm", checkpoints: Checkpoints, vectors: TargetVectors, near_q: int) -> None:
         self.vlm, self.checkpoints, self.vectors, self._near_q = vlm, checkpoints, vectors, near_q
-        self._pool_sketch = pool_sketch
         self.weights = (checkpoints.eta / checkpoints.eta.sum()).tolist()
 
     def run(self, joined: "Batch") -> dict[str, torch.Tensor]:
         """Scores of a batch: `loss`, `gradient_norm`, `feature_norm` [B, T], `dots` (and `dots_grounded`) [B, T, M],
-        `near`, `winner` [B, M], `influence` [B, S], `tokens` [B]; `pool_sketch` float16 [B, T, d] where asked."""
+        `near`, `winner` [B, M], `influence` [B, S], `tokens` [B]."""
         from cadc.models import answer_losses, prefix
 
         given = prefix(self.vlm, joined)
-        losses, gradients, features, dots, kept, influence = [], [], [], [], [], 0
+        losses, gradients, features, dots, influence = [], [], [], [], 0
         count = self.vectors.samples
         for t, weight in enumerate(self.weights):
             self.checkpoints.switch(t)
-            also = SketchSum(self._pool_sketch, t, len(joined)) if self._pool_sketch else None
-            sums = _Sums(self.vlm, self.vectors, t, len(joined), also)
+            sums = _Sums(self.vlm, self.vectors, t, len(joined))
             with self.checkpoints.capture.watch(sums.add):
                 loss = answer_losses(self.vlm, given)
                 loss.sum().backward()
@@ -104,8 +98,6 @@ class Scoring:
             gradients.append(sums.gradient.sqrt())
             features.append(norm)
             dots.append(cosines[:, count:])
-            if also:
-                kept.append(products.cosine(also.total, norm).half())
         near, winner = products.near(influence, self.vectors.members, self._near_q)
         stacked = torch.stack(dots, dim=1)  # [B, T, M (+ M)]
         units = self.vectors.units
@@ -114,8 +106,6 @@ class Scoring:
                   "winner": winner, "influence": influence, "tokens": given.tokens.to(torch.int32)}
         if self.vectors.grounded:
             result["dots_grounded"] = stacked[:, :, units:]
-        if kept:
-            result["pool_sketch"] = torch.stack(kept, 1)
         return {key: value.cpu() for key, value in result.items()}
 
 
@@ -123,11 +113,8 @@ class PoolPass(Scoring):
     """The pass over a study's pool: everything is loaded once, then shard after shard is computed."""
 
     def __init__(self, study: Study) -> None:
-        vlm, checkpoints = targets.open_model(study)
-        dim = study.config.pool_sketch
-        keep = Sketch(vlm.lora.matrices, dim, (study.config.seed, MAP), len(checkpoints), device=vlm.device,
-                      kind=accumulating(vlm)) if dim else None
-        super().__init__(vlm, checkpoints, TargetVectors.of(study, vlm, checkpoints), study.config.near_q, keep)
+        vlm, checkpoints = open_model(study)
+        super().__init__(vlm, checkpoints, TargetVectors.of(study, vlm, checkpoints), study.config.near_q)
         self.study = study
         self.plan: batch_plan.BatchPlan | None = None
 
@@ -141,31 +128,28 @@ class PoolPass(Scoring):
         failed: dict[int, str] = {}
         parts: list[dict[str, torch.Tensor]] = []
         rows: list[int] = []
-        halved = 0
         plan = self._plan(feed)
-        for batch in packed(encoded_rows(feed, shard.rows, failed), plan.rows, plan.tokens):
-            pieces = 0
-            for part, found in halving(self.scores, batch):
-                fine = _finite(found, [row for row, _ in part], failed)
-                rows += [row for (row, _), ok in zip(part, fine.tolist(), strict=True) if ok]
-                parts.append({key: value[fine] for key, value in found.items()})
-                pieces += 1
-                step(len(part), float(found["loss"][:, -1].mean()))
-            halved += pieces > 1
+        batches = run_batches(feed, shard.rows, self.scores, failed, plan)
+        for part, found in batches:
+            fine = _finite(found, part, failed)
+            rows += [row for row, ok in zip(part, fine.tolist(), strict=True) if ok]
+            parts.append({key: value[fine] for key, value in found.items()})
+            step(len(part), float(found["loss"][:, -1].mean()))
         tensors = self._join(parts, rows)
         seconds = time.monotonic() - started
-        facts = {"source": self.vectors.source, "kept": rows, "halved": halved, "seconds": round(seconds, 3),
-                 "precision": self.vlm.precision,
+        facts = {"inputs": self.vectors.inputs, "kept": rows, "halved": batches.halved, "seconds": round(seconds, 3),
+                 "precision": self.vlm.precision, "batch": asdict(plan),
                  "failed": [{"index": feed.samples[row].index, "id": feed.samples[row].id, "reason": reason}
                             for row, reason in sorted(failed.items())]}
         shards.write(self.study, shard, tensors, facts)
         log.info("shard %d: %d rows, %.1f samples/s", shard.number, len(rows), len(rows) / max(seconds, 1e-9))
 
     def _plan(self, feed: "Feed") -> batch_plan.BatchPlan:
-        """How batches are cut: settled by whoever computes first, then the same for all."""
+        """How batches are cut: chosen by whoever computes first, then the same for all."""
         if self.plan is None:
-            self.plan = batch_plan.choose_batch_size(self.study, "attribute", self.vlm, feed, self.scores,
-                                          lambda found: (found["loss"], found["gradient_norm"]))
+            self.plan = batch_plan.choose_batch_size(
+                self.study, "attribute", self.vlm, feed, self.scores,
+                lambda found: (found["loss"], found["gradient_norm"]))
         return self.plan
 
     def _join(self, parts: list[dict[str, torch.Tensor]], rows: list[int]) -> dict[str, torch.Tensor]:
@@ -177,7 +161,7 @@ class PoolPass(Scoring):
         value, place = products.best(influence, self.study.config.best_rows)
         positions = torch.tensor(rows, dtype=torch.int64)
         answers = {"influence": influence.half()} if self.study.config.landmarks < 1 else {}  # for the regression
-        narrow = {key: v.float() for key, v in joined.items() if v.is_floating_point() and key != "pool_sketch"}
+        narrow = {key: v.float() for key, v in joined.items() if v.is_floating_point()}
         best = {"best_value": value.float(), "best_row": positions[place.long()].int()}
         return joined | narrow | answers | best | {"rows": positions}
 
@@ -185,9 +169,8 @@ class PoolPass(Scoring):
 class _Sums:
     """Adds up what each LoRA linear contributes to the products [B, R], ‖g‖² [B] and ‖Γ‖² [B]."""
 
-    def __init__(self, vlm: "Vlm", vectors: TargetVectors, t: int, batch: int, also: SketchSum | None = None) -> None:
-        """`also` gets every feature, too."""
-        self._matrices, self._gamma, self._also = vlm.lora.matrices, vectors.features[t], also
+    def __init__(self, vlm: "Vlm", vectors: TargetVectors, t: int, batch: int) -> None:
+        self._matrices, self._gamma = vlm.lora.matrices, vectors.features[t]
         self._kind = accumulating(vlm)
         self.products = vectors.vectors.products(t, batch)
         self.gradient = torch.zeros(batch, dtype=self._kind, device=vlm.device)
@@ -200,8 +183,6 @@ class _Sums:
         self.gradient += plain
         self.feature += transformed
         self.products.add(number, ready)
-        if self._also:
-            self._also.add(number, ready)
 
 
 def _finite(found: dict[str, torch.Tensor], rows: list[int], failed: dict[int, str]) -> torch.Tensor:
@@ -213,41 +194,44 @@ def _finite(found: dict[str, torch.Tensor], rows: list[int], failed: dict[int, s
     return fine
 
 
-def run_attribute(study: Study, progress: Progress, workers: int | None = 1, *,
-                  engine: EngineSettings | None = None) -> None:
-    """Compute every shard of the pool with `workers` processes, or with the engine given.
+def run_attribute(study: Study, progress: Progress, *, engine: EngineSettings | None = None) -> None:
+    """Compute every shard of the pool with the engine given (None: one process).
 
     Finished shards are verified and kept; the result does not depend on who computed them. Raises Cancelled,
     JobError (nothing to start from, or a shard of another question) and ModelError.
     """
     from cadc.data import read_samples
 
-    source = pool_source(study)
+    result = study.result("attribute")
+    if result.finished:
+        progress.note("attribution is already finished")
+        return
+    inputs = pool_inputs(study)
     pool = read_samples(study.samples_file("pool"))
     pieces = pool_shards(study, pool)
     features = landmarks.feature_shards(study, pool)
-    todo = {kind: [s for s in every if shards.sidecar(study, s, source) is None]
+    todo = {kind: [s for s in every if shards.sidecar(study, s, inputs) is None]
             for kind, every in (("pool", pieces), ("features", features))}
     count = sum(len(s.rows) for s in (*pieces, *features))
     progress.start(count, done=count - sum(len(s.rows) for open_shards in todo.values() for s in open_shards))
     missing = sum(map(len, todo.values()))
     progress.note(f"{len(pieces) + len(features) - missing} of {len(pieces) + len(features)} shards are already there")
     for kind, open_shards in todo.items():
-        work = engines.Work(study=study, kind=kind, source=source, shards=open_shards)
-        engines.compute(work, progress, engine or EngineSettings(workers=workers))
+        work = engines.Work(study=study, kind=kind, inputs=inputs, shards=open_shards)
+        engines.compute(work, progress, engine or EngineSettings(workers=1))
+    batch_plan.restore(study, "attribute")
     for warning in batch_plan.read(study, "attribute").warnings:
         progress.note(warning)
+    result.finish()
 
 
-def pool_source(study: Study) -> str:
+def pool_inputs(study: Study) -> str:
     """Digest of the target vectors that the pool is multiplied with. Raises JobError before there are any."""
-    done = targets.finished(study)
-    if done is None:
-        raise JobError(f"study {study.name!r} has no target gradients yet. Run that job first.")
-    return done["gram_digest"]
+    record = study.require("targets").record
+    return record.digest if record else ""
 
 
-def pool_shards(study: Study, pool: Sequence) -> list[shards.Shard]:
+def pool_shards(study: Study, pool: Sequence["Sample"]) -> list[shards.Shard]:
     """All shards of the rows whose gradients are computed, always the same."""
     from cadc.models.feed import by_length
 

@@ -1,4 +1,4 @@
-"""How many samples and padded tokens a batch holds, settled once per study and job: every worker, every engine and
+"""How many samples and padded tokens a batch holds, chosen once per study and job: every worker, every engine and
 every resumed run cuts the same batches, so that their shards are identical.
 
 On a GPU the budget is searched: doubled on real samples until memory runs out or nothing is gained. On a CPU it is the
@@ -7,13 +7,12 @@ fixed default: batches fit the cache or not, and a measured choice would differ 
 """
 
 import fcntl
-import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,7 +21,8 @@ import torch
 from cadc.errors import DataError, JobError
 from cadc.gradients.composition import Measured, disagreement
 from cadc.models.batching import ROWS, TOKENS, Item, out_of_memory
-from cadc.study import Study, write_json
+from cadc.study import Study
+from cadc.study.results import read_sealed, write_sealed
 
 if TYPE_CHECKING:
     from cadc.models import Vlm
@@ -82,38 +82,47 @@ class CudaMeter:
 Run = Callable[[Sequence[Item]], Any]
 
 
-def settle(study: Study, job: str, vlm: "Vlm", feed: "Feed", run: Run, measure: Callable[[Any], Measured]) -> BatchPlan:
+def choose_batch_size(study: Study, job: str, vlm: "Vlm", feed: "Feed", run: Run, measure: Callable[[Any], Measured]
+                      ) -> BatchPlan:
     """The plan of a job ('targets' or 'attribute'): read when it is there, else found by running a few batches.
 
-    One process searches, those beside it wait; where locks are not shared between machines, the first file wins.
-    `measure`: losses and gradient norms of what `run` returns.
+    One process searches, those beside it wait; where locks are not shared between machines, the first file wins. A plan
+    that was lost beside finished shards is taken from them. `measure`: losses and gradient norms of what `run` returns.
     """
     path = study.batch_file(job)
     path.parent.mkdir(parents=True, exist_ok=True)
     with _alone(path.with_suffix(".lock")):
-        if not path.exists():
+        if not path.exists() and not restore(study, job):
             short, long = _ends(feed)
             if found := disagreement(lambda items: measure(run(items)), short[:1] + long[-1:], vlm):
                 log.warning(found)
             warnings = (found,) if found else ()
             plan = search(run, short, long, CudaMeter()) if vlm.device.startswith("cuda") else BatchPlan()
-            facts = asdict(plan) | {"identity": study.identity, "warnings": warnings, "device": vlm.device,
-                                    "precision": vlm.precision}
-            _write_first(path, facts)
+            write_first(study, job, replace(plan, warnings=warnings))
     return read(study, job)
 
 
-def read(study: Study, job: str) -> BatchPlan:
-    """The settled plan. Raises JobError when it is another question's or torn."""
+def restore(study: Study, job: str) -> bool:
+    """Write a plan that was lost once more, from a finished shard that was cut by it; whether there is one."""
     path = study.batch_file(job)
-    try:
-        facts = json.loads(path.read_text())
-        if facts["identity"] != study.identity:
-            raise JobError(f"{path.parent.name}/batch.json belongs to another question. Delete it and run again.")
-        return BatchPlan(facts["rows"], facts["tokens"], facts["reason"], tuple(facts["warnings"]))
-    except (KeyError, ValueError) as error:
-        raise JobError(f"{path.parent.name}/batch.json cannot be read ({error}). Delete the folder and run again: "
-                       "batches would be cut in another way.") from error
+    facts = next((found for place in sorted(path.parent.glob("shard-*.json")) if (found := read_sealed(place))), None)
+    if facts and not path.exists():
+        write_first(study, job, _plan(facts["batch"]))
+    return facts is not None
+
+
+def read(study: Study, job: str) -> BatchPlan:
+    """The plan that was chosen. Raises JobError when it is another question's or damaged."""
+    path = study.batch_file(job)
+    facts = read_sealed(path)
+    if facts is None or facts["key"] != study.key(job):
+        raise JobError(f"how the job {job!r} cuts its batches ({job}/{path.name}) is damaged or belongs to another "
+                       f"question. Run the study again (`python -m cadc run {study.name}`): it is made again.")
+    return _plan(facts)
+
+
+def _plan(facts: Mapping[str, Any]) -> BatchPlan:
+    return BatchPlan(facts["rows"], facts["tokens"], facts["reason"], tuple(facts["warnings"]))
 
 
 def search(run: Run, short: Sequence[Item], long: Sequence[Item], meter: Meter) -> BatchPlan:
@@ -192,13 +201,14 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
-def _write_first(path: Path, facts: dict[str, Any]) -> None:
-    """Atomically, unless another machine was faster."""
+def write_first(study: Study, job: str, plan: BatchPlan) -> None:
+    """Keep a plan, atomically, unless another machine was faster."""
+    path = study.batch_file(job)
     mine = path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}")
-    write_json(mine, facts)
+    write_sealed(mine, asdict(plan) | {"key": study.key(job)})
     try:
         os.link(mine, path)
     except FileExistsError:
-        log.info("another process settled the batches first")
+        log.info("another process chose the batch size first")
     finally:
         mine.unlink()

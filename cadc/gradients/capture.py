@@ -1,4 +1,4 @@
-"""Per-sample LoRA gradients from hooks in one batched backward.
+"""Per-sample LoRA gradients from hooks in one batched backward (METHOD §2).
 
 For a LoRA linear y = W x + s B A x with input x [B, L, in] and output gradient δ [B, L, out], the gradients of sample
 b are ∂A = s Σ_l (Bᵀ δ_l) x_lᵀ [r, in] and ∂B = s Σ_l δ_l (A x_l)ᵀ [out, r]. Both factor through r: nothing of size

@@ -4,13 +4,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from cadc.errors import JobError
 from cadc.gradients.capture import open_capture
-from cadc.study import Study
+from cadc.study import Study, read_about
 from cadc.training import warmup
 
 if TYPE_CHECKING:
-    from cadc.models.load import Vlm
+    from cadc.models.vlm import Vlm
 
 
 class Checkpoints:
@@ -35,19 +34,15 @@ class Checkpoints:
 
     @classmethod
     def of(cls, study: Study, vlm: "Vlm") -> "Checkpoints":
-        """Those of a study's warm-up. Raises JobError before it ran."""
-        from safetensors import safe_open
+        """Those of a study's warm-up. Raises JobError before it ran, or when one is damaged."""
         from safetensors.torch import load_file
 
-        done = warmup.finished(study)
-        if done is None:
-            raise JobError(f"study {study.name!r} has no warm-up yet. Run that job first.")
-        made = cls(vlm, torch.tensor(done["eta"], dtype=torch.float64))
+        result = study.require("warmup")
+        made = cls(vlm, torch.tensor(warmup.summary(study)["eta"], dtype=torch.float64))
         for t in range(study.config.checkpoints):
-            path = warmup.checkpoint_file(study, t + 1)
+            path = result.intact(warmup.checkpoint_name(t + 1))
             state = load_file(path)
-            with safe_open(path, "pt") as handle:
-                updates = int(handle.metadata()["updates"])
+            updates = int(read_about(path)["updates"])
             made.add(*(vlm.lora.flatten(state, suffix) for suffix in ("", ".m", ".v")), updates)
         return made
 

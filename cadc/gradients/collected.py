@@ -1,7 +1,7 @@
 """What the target pass collects, seen through a linear map: in full, as sketches, or as products with a few pool rows.
 
 Unit means and their differences are linear in the gradients, so a map may come before or after them. Shape letters:
-T checkpoints, S single target samples, M units, W numbers per vector after the map.
+T checkpoints, S single target samples, M units, W numbers per vector after the map (METHOD §2).
 """
 
 from collections.abc import Callable

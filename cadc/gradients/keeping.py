@@ -20,20 +20,22 @@ from cadc.gradients.features import Feature, feature
 from cadc.gradients.modes import Mode
 from cadc.gradients.sketch import PRODUCTS, Sketch, balances, principal
 from cadc.gradients.vectors import Exact, Sketched, Vectors, accumulating, stored
-from cadc.models.batching import Item, encoded_rows, halving, packed
-from cadc.training import warmup
+from cadc.models.batching import Item, run_batches
+from cadc.training.loop import BETAS, EPSILON
 
 if TYPE_CHECKING:
     from cadc.gradients.checkpoints import Checkpoints
     from cadc.gradients.choice import Choice
     from cadc.models.feed import Feed
-    from cadc.models.load import Vlm
+    from cadc.models.vlm import Vlm
     from cadc.study import Study
 
 log = logging.getLogger(__name__)
 
 ANCHORS, PILOT = 32, 4
 """At most this many full directions are kept beside the sketches; so many target samples for each are looked at."""
+AUDIT_Q = 5
+"""near(z, s) of the audit is the mean of so many largest values, whatever q the study asks later jobs for."""
 AUDIT, AUDIT_LEAST = 256, 32
 """Pool rows that exact products are computed for as well, and how few are not worth it."""
 SIDE_SHARE = 0.1
@@ -51,7 +53,7 @@ class GradientModel:
     def feature(self, t: int) -> Feature:
         """Γ at checkpoint t."""
         c = self.checkpoints
-        return feature(self.study.config.features, c.first[t], c.second[t], c.updates[t], warmup.BETAS, warmup.EPSILON)
+        return feature(self.study.config.features, c.first[t], c.second[t], c.updates[t], BETAS, EPSILON)
 
     def gradients(self, given: Any) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Losses [B] and gradients [B, P] at every checkpoint, of what `prefix` made."""
@@ -71,15 +73,13 @@ class GradientModel:
             found = self.gradients(prefix(self.vlm, self.vlm.collate([encoded for _, encoded in items])))
             return torch.stack([matrix.to(self.kind) for _, matrix in found])
 
-        parts = []
-        for batch in packed(encoded_rows(feed, feed.by_length(rows), {})):
-            parts += [found for _, found in halving(run, batch)]
+        parts = [found for _, found in run_batches(feed, feed.by_length(rows), run, {})]
         return torch.cat(parts, 1) if parts else torch.zeros(len(self.checkpoints), 0, self.vlm.lora.size)
 
     def sketch(self, dim: int, *, targets: bool) -> Sketch:
         """The projection of products, for the target side (g ⊘ c) or the pool side (c ⊙ Γ); decision 0011."""
         c = self.checkpoints
-        scales = balances(self.study.config.features, c.second, c.updates, warmup.BETAS[1], warmup.EPSILON)
+        scales = balances(self.study.config.features, c.second, c.updates, BETAS[1], EPSILON)
         if scales is not None and targets:
             scales = [1 / scale for scale in scales]
         return Sketch(self.vlm.lora.matrices, dim, (self.study.config.seed, PRODUCTS), len(c), scales=scales,
@@ -160,7 +160,7 @@ class SketchKeeping:
             return []
         found = []
         c = self._engine.checkpoints
-        scales = balances(self._engine.study.config.features, c.second, c.updates, warmup.BETAS[1], warmup.EPSILON)
+        scales = balances(self._engine.study.config.features, c.second, c.updates, BETAS[1], EPSILON)
         for t, rows in enumerate(self._engine.all_gradients(feed, pilot)):
             rows = rows / rows.norm(dim=1, keepdim=True).clamp_min(1e-30)
             found.append(principal(rows if scales is None else rows / scales[t], count))
@@ -225,7 +225,7 @@ def compare(engine: GradientModel, guess: dict[str, torch.Tensor], truth: dict[s
         if key in truth:
             pair = [torch.einsum("t,tar->ar", weights, value[key].cpu()) for value in (guess, truth)]
             if name == "near":
-                pair = [products.near(value, table, engine.study.config.near_q)[0] for value in pair]
+                pair = [products.near(value, table, AUDIT_Q)[0] for value in pair]
             rho = spearman(*(value.double().numpy() for value in pair))
             found[name] = {"mean": round(float(rho.mean()), 4), "min": round(float(rho.min()), 4),
                            "units": [round(float(r), 4) for r in rho]}

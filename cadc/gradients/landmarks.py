@@ -1,4 +1,4 @@
-"""Landmarks: the share of the pool whose gradients are computed when `landmarks` < 1.
+"""Landmarks: the share of the pool whose gradients are computed when `landmarks` < 1 (METHOD §4).
 
 The other rows get one forward (`landmarks_pass`), from which a regression fitted on the landmarks predicts what their
 gradients would have said (`landmarks_regression`, `landmarks_fill`; decision 0013).

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING
 import torch
 
 from cadc.errors import ModelError
-from cadc.gradients import targets
-from cadc.gradients.attribute import pool_source
+from cadc.gradients.attribute import pool_inputs
+from cadc.gradients.checkpoints import open_model
 from cadc.gradients.landmarks import feature_shards
 from cadc.jobs import shards
-from cadc.models.batching import Item, encoded_rows, halving, packed
+from cadc.models.batching import Item, run_batches
 from cadc.study import Study
 
 if TYPE_CHECKING:
     from cadc.models.feed import Feed
     from cadc.models.forward import Prefix
 
-__all__ = ["FeaturePass", "feature_shards", "pool_source"]  # what the engines' table of passes looks for here
+__all__ = ["FeaturePass", "feature_shards", "pool_inputs"]  # what the engines' table of passes looks for here
 
 log = logging.getLogger(__name__)
 
@@ -42,10 +42,9 @@ class FeaturePass:
 
     def __init__(self, study: Study) -> None:
         self.study = study
-        self.vlm, checkpoints = targets.open_model(study)
+        self.vlm, checkpoints = open_model(study)
         checkpoints.switch(len(checkpoints) - 1)
-        done = targets.finished(study)
-        self.source: str = done["gram_digest"] if done else ""
+        self.inputs = pool_inputs(study)
         weight = getattr(self.vlm.head, "weight", None)
         if weight is None or not weight.is_floating_point():
             raise ModelError("the model's head has no plain weight matrix, so its output error cannot be taken back "
@@ -86,7 +85,7 @@ class FeaturePass:
         tokens = given.tokens.to(torch.float32)[:, None]
         length = torch.tensor([[float(encoded.length)] for _, encoded in batch], device=tokens.device)
         numbers = torch.cat([*(v.clamp_min(tiny).log() for v in lengths.values()), tokens.log(), length.log()], 1)
-        made = {key: value.nan_to_num() for key, value in made.items()}  # whether a row counts is its loss's to say
+        made = {key: value.nan_to_num() for key, value in made.items()}  # `shard` rejects rows of no finite loss
         made |= {"numbers": numbers.nan_to_num(), "loss": loss.float(), "tokens": given.tokens.to(torch.int32)}
         return {key: value.cpu() for key, value in made.items()}
 
@@ -115,20 +114,19 @@ class FeaturePass:
         failed: dict[int, str] = {}
         parts: list[dict[str, torch.Tensor]] = []
         rows: list[int] = []
-        for batch in packed(encoded_rows(feed, shard.rows, failed)):
-            for part, found in halving(self.run, batch):
-                fine = torch.isfinite(found["loss"])
-                for (row, _), ok in zip(part, fine.tolist(), strict=True):
-                    if ok:
-                        rows.append(row)
-                    else:
-                        failed[row] = "its loss is not a finite number at the last checkpoint"
-                parts.append({key: value[fine] for key, value in found.items()})
-                step(len(part), float(found["loss"].mean()))
+        for part, found in run_batches(feed, shard.rows, self.run, failed):
+            fine = torch.isfinite(found["loss"])
+            for row, ok in zip(part, fine.tolist(), strict=True):
+                if ok:
+                    rows.append(row)
+                else:
+                    failed[row] = "its loss is not a finite number at the last checkpoint"
+            parts.append({key: value[fine] for key, value in found.items()})
+            step(len(part), float(found["loss"].mean()))
         tensors = {key: torch.cat([part[key] for part in parts]) for key in parts[0]} if parts else {}
         tensors["rows"] = torch.tensor(rows, dtype=torch.int64)
         seconds = time.monotonic() - started
-        facts = {"source": self.source, "kept": rows, "seconds": round(seconds, 3),
+        facts = {"inputs": self.inputs, "kept": rows, "seconds": round(seconds, 3),
                  "failed": [{"index": feed.samples[row].index, "id": feed.samples[row].id, "reason": reason}
                             for row, reason in sorted(failed.items())]}
         shards.write(self.study, shard, tensors, facts)

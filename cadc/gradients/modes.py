@@ -92,11 +92,13 @@ def _number(path: Path) -> int | None:
 
 
 def recorded(study: "Study") -> dict[str, Any] | None:
-    """What targets.json says on products: `Mode`'s fields, `gram` and, in sketch mode, `agreement`; None before."""
-    try:
-        return json.loads((study.targets_folder / "targets.json").read_text()).get("products")
-    except FileNotFoundError:
+    """What the target job says on products: `Mode`'s fields, `gram` and, in sketch mode, `agreement`; None before."""
+    if not study.finished("targets"):
         return None
+    result, found = study.result("targets"), {}
+    for name in ("targets.json", "about.json"):
+        found |= json.loads(result.intact(name).read_text())["products"]
+    return found
 
 
 def essence(study: "Study") -> dict[str, Any]:

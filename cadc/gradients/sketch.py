@@ -1,4 +1,5 @@
-"""A seeded count sketch R^P → R^d, applied to one LoRA linear at a time (mode `sketch`, decision 0011).
+"""A seeded count sketch R^P → R^d, applied to one LoRA linear at a time (mode `sketch`, METHOD §2,
+decision 0011).
 
 Every coordinate of the flat gradient gets a random sign and one of d numbers to be added to: P signs and P places, no
 matrix. ⟨sketch(x), sketch(y)⟩ is an unbiased estimate of ⟨x, y⟩ with variance at most 2 ‖x‖² ‖y‖² / d (Charikar et al.
@@ -19,10 +20,9 @@ import numpy as np
 import torch
 
 if TYPE_CHECKING:
-    from cadc.models.lora import LoraMatrix
+    from cadc.models.layout import LoraMatrix
 
-PRODUCTS, MAP = 31, 32
-"""Streams of the study's seed: the sketch of products, and the one kept of pool rows."""
+PRODUCTS = 31  # stream of the study's seed
 
 
 class Sketch:

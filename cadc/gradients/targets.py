@@ -14,17 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from cadc.data.indices import FeedRow
 from cadc.errors import DataError, JobError
 from cadc.gradients import batch_plan, keeping, modes
 from cadc.gradients.checkpoints import open_model
 from cadc.gradients.choice import Choice, choose, donors, swappable
 from cadc.gradients.vectors import stored
-from cadc.models.batching import Item, encoded_rows, halving, packed
-from cadc.study import Study, file_digest, write_json, write_tensors
+from cadc.jobs.engines import EngineSettings
+from cadc.models.batching import Item, run_batches
+from cadc.study import Study, write_json, write_tensors
 from cadc.study.progress import Progress
-from cadc.training import warmup
 
 if TYPE_CHECKING:
+    from cadc.models.encode import Encoded
     from cadc.models.feed import Feed
 
 log = logging.getLogger(__name__)
@@ -32,29 +34,20 @@ log = logging.getLogger(__name__)
 _PICTURES = 22  # stream of the study's seed
 
 
-def finished(study: Study) -> dict[str, Any] | None:
-    """`targets.json` of a finished target pass over the present checkpoints, else None."""
-    path = study.targets_folder / "targets.json"
-    if not path.exists():
-        return None
-    done = json.loads(path.read_text())
-    if done["identity"] != study.identity:
-        raise JobError(f"targets of study {study.name!r} belong to another question. Delete its targets folder and run "
-                       "again.")
-    before = warmup.finished(study)
-    files = [study.targets_folder / f"vectors-{t + 1}.safetensors" for t in range(study.config.checkpoints)]
-    fits = before is not None and done["checkpoints"] == before["checkpoints"]
-    return done if fits and all(path.exists() for path in files) else None
+def summary(study: Study) -> dict[str, Any]:
+    """`targets.json` of a finished target pass. Raises JobError before it ran, or when the file is damaged."""
+    return json.loads(study.require("targets").intact("targets.json").read_text())
 
 
-def run_targets(study: Study, progress: Progress, workers: int = 1) -> None:
+def run_targets(study: Study, progress: Progress, *, engine: EngineSettings | None = None) -> None:
     """Compute and write all target vectors and Gram matrices. Raises Cancelled, JobError, ModelError.
 
-    `workers`: processes that will hold the vectors in the pool pass; mode `auto` is decided by it.
+    `engine` says how many processes will hold the vectors in the pool pass (None: one); mode `auto` is decided by it.
     """
-    if finished(study):
+    if study.result("targets").finished:
         progress.note("target gradients are already finished")
         return
+    workers = engine.processes if engine else 1
     from cadc.models.feed import Feed
 
     started = time.monotonic()
@@ -102,25 +95,22 @@ class _Targets:
         for warning in self.plan.warnings:
             progress.note(warning)
         progress.start(len(unit_of) + rounds * len(moved))
-        self._pass(encoded_rows(self.feed, self.feed.by_length(list(unit_of)), self.failed), self._keep, progress)
+        self._pass(self.feed.by_length(list(unit_of)), self._keep, progress)
         moved = [row for row in moved if row not in self.failed]
         for round_ in range(rounds):
             progress.note(f"grounded gradients: permutation {round_ + 1} of {rounds}")
             giver = self._givers(round_)
-            items = self.feed.ahead(self.feed.by_length(moved), partial(self._encode_with, giver))
-            self._pass(items, self._keep_swapped, progress)
+            self._pass(self.feed.by_length(moved), self._keep_swapped, progress, partial(self._encode_with, giver))
 
-    def _pass(self, items: Any, keep: Callable[..., None], progress: Progress) -> None:
-        for batch in packed(items, self.plan.rows, self.plan.tokens):
-            pieces = 0
-            for part, found in halving(self._gradients, batch):
-                pieces += 1
-                rows = [row for row, _ in part]
-                units = torch.tensor([self.choice.unit_of[row] for row in rows])
-                for t, (losses, matrix) in enumerate(found):
-                    keep(t, rows, units, losses.cpu(), matrix)
-                progress.step(len(part), loss=float(found[-1][0].mean()))
-            self.halved += pieces > 1
+    def _pass(self, rows: Sequence[FeedRow], keep: Callable[..., None], progress: Progress,
+              encode: Callable[[FeedRow], "Encoded"] | None = None) -> None:
+        batches = run_batches(self.feed, rows, self._gradients, self.failed, self.plan, encode=encode)
+        for part, found in batches:
+            units = torch.tensor([self.choice.unit_of[row] for row in part])
+            for t, (losses, matrix) in enumerate(found):
+                keep(t, part, units, losses.cpu(), matrix)
+            progress.step(len(part), loss=float(found[-1][0].mean()))
+        self.halved += batches.halved
 
     def _gradients(self, batch: Sequence[Item]) -> list[tuple[torch.Tensor, torch.Tensor]]:
         from cadc.models import prefix
@@ -150,7 +140,7 @@ class _Targets:
             giver |= {row: alive[d] for row, d in zip(alive, swap, strict=True)}
         return giver
 
-    def _encode_with(self, giver: Mapping[int, int], row: int) -> Any:
+    def _encode_with(self, giver: Mapping[int, int], row: FeedRow) -> "Encoded":
         try:
             return self.feed.encode(row, giver[row])
         except DataError as error:  # another picture may take more tokens than fit: the row then cancels out
@@ -175,21 +165,24 @@ class _Targets:
         self._save(vectors, full, facts, self.sample_loss[:, places])
         bad = [{"index": self.feed.samples[row].index, "id": self.feed.samples[row].id, "reason": reason}
                for row, reason in sorted(self.failed.items())]
-        write_json(self.study.targets_folder / "targets.json", {
-            "identity": self.study.identity, "units": names, "samples": samples, "failed": bad,
+        moment = {key: facts.pop(key) for key in ("reason", "free_mb")}
+        result = self.study.result("targets")
+        write_json(result.folder / "targets.json", {
+            "units": names, "samples": samples, "failed": bad,
             "counts": self.count[alive].int().tolist(),
             "text_only": [self.choice.units[u] for u in self.plain_units if u in number],
             "dropped_units": [name for u, name in enumerate(self.choice.units) if u not in number],
             "precision": self.vlm.precision, "warnings": list(self.plan.warnings), "halved_batches": self.halved,
             "batch": {"rows": self.plan.rows, "tokens": self.plan.tokens, "reason": self.plan.reason},
-            "checkpoints": warmup.finished(self.study)["checkpoints"], "products": facts,
-            "gram_digest": file_digest(self.study.targets_folder / "gram.safetensors"), "seconds": seconds})
+            "products": facts})
+        write_json(result.folder / "about.json", {"seconds": seconds, "products": moment})
+        result.finish()
 
     def _save(self, vectors: dict[str, torch.Tensor], full: dict[str, torch.Tensor], facts: dict[str, Any],
               sample_loss: torch.Tensor) -> None:
-        """`full` is what Gram matrices are made of. Mode and dimension stand in the header and so in `gram_digest`:
-        shards of one mode never count in the other."""
-        head = {"identity": self.study.identity, "mode": facts["mode"], "dim": str(facts["dim"])}
+        """`full` is what Gram matrices are made of. Mode and dimension stand in the header and so in the digest of this
+        result: shards of one mode never count in the other."""
+        head = {"key": self.study.key("targets"), "mode": facts["mode"], "dim": str(facts["dim"])}
         for t in range(len(self.engine.checkpoints)):
             write_tensors(self.study.targets_folder / f"vectors-{t + 1}.safetensors",
                                  {key: value[t].contiguous() for key, value in vectors.items()}, head)

@@ -1,5 +1,5 @@
 """Products of pool features with the R target vectors: `Exact` with the vectors at full size, `Sketched` with random
-projections of both sides. Each LoRA linear's features come once, are used and dropped.
+projections of both sides. Each LoRA linear's features come once, are used and dropped (METHOD §2).
 
 Shape letters: B samples of a batch, R target vectors, P LoRA parameters, p those of one linear, d sketch numbers.
 """
@@ -12,8 +12,8 @@ import torch
 from cadc.gradients.sketch import Sketch
 
 if TYPE_CHECKING:
-    from cadc.models.load import Vlm
-    from cadc.models.lora import LoraMatrix
+    from cadc.models.layout import LoraMatrix
+    from cadc.models.vlm import Vlm
 
 
 class Products(Protocol):

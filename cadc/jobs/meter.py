@@ -6,13 +6,18 @@ import platform
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+import psutil
+
 MB = 1 << 20
 _EVERY_S, _DEVICE_EVERY = 0.25, 8  # seconds between looks; every n-th look also asks the GPU
+_REST = 20  # a look takes at most this part of the time: it grows with the number of processes on the machine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +43,7 @@ class JobCost:
 
 
 class Meter:
-    """Samples the memory of a process tree while the block runs; `memory_mb` and `device_mb` are its peaks.
-
-    Without /proc (macOS) the peak of this process and of its largest ended child is taken instead.
-    """
+    """Samples the memory of a process tree while the block runs; `memory_mb` and `device_mb` are its peaks."""
 
     def __init__(self, root: int | None = None, *, every_s: float = _EVERY_S) -> None:
         self._root, self._every = root or os.getpid(), every_s
@@ -53,6 +55,7 @@ class Meter:
 
     def __enter__(self) -> "Meter":
         self._look()
+        self._look_at_device()
         self._thread.start()
         return self
 
@@ -61,53 +64,40 @@ class Meter:
         self._stop.set()
         self._thread.join()
         self._look()
+        self._look_at_device()
 
     def _run(self) -> None:
-        looks = 0
-        while not self._stop.wait(self._every):
-            looks += 1
-            self._look(gpu=looks % _DEVICE_EVERY == 0)
+        looks, took = 0, 0.0
+        while not self._stop.wait(max(self._every, _REST * took)):
+            looks, began = looks + 1, time.perf_counter()
+            self._look()
+            took = time.perf_counter() - began
+            if looks % _DEVICE_EVERY == 0:
+                self._look_at_device()
 
-    def _look(self, gpu: bool = True) -> None:
+    def _look(self) -> None:
         self.memory_mb = max(self.memory_mb, tree_memory(self._root))
-        if gpu and self._before is not None and (now := gpu_memory()) is not None:
-            self.device_mb = max(self.device_mb or 0.0, now - self._before)
 
-    def restart(self) -> None:
-        """Forget the peak so far."""
-        self.memory_mb = tree_memory(self._root)
+    def _look_at_device(self) -> None:
+        if self._before is not None and (now := gpu_memory()) is not None:
+            self.device_mb = max(self.device_mb or 0.0, now - self._before)
 
 
 def tree_memory(root: int) -> float:
-    """MB of a process and all below it: private pages of each, and the largest set of shared ones once."""
-    if not Path("/proc/self/statm").exists():
-        import resource
-
-        peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-        return sum(peaks) / (MB if platform.system() == "Darwin" else 1024)
-    page, private, shared = os.sysconf("SC_PAGE_SIZE"), 0, 0
-    for pid in _tree(root):
-        try:
-            fields = Path(f"/proc/{pid}/statm").read_text().split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it has just ended
-        private += int(fields[1]) - int(fields[2])
-        shared = max(shared, int(fields[2]))
-    return (private + shared) * page / MB
-
-
-def _tree(root: int) -> list[int]:
-    """A process and its descendants that live now."""
-    found, waiting = [], [root]
-    while waiting:
-        pid = waiting.pop()
-        found.append(pid)
-        for task in Path(f"/proc/{pid}/task").glob("*/children"):
-            try:
-                waiting += [int(child) for child in task.read_text().split()]
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-    return found
+    """MB of a process and all below it: private pages of each, and the largest set of shared ones once (macOS does not
+    tell which are shared: there they count each time)."""
+    private = shared = 0
+    try:
+        top = psutil.Process(root)
+        tree = [top, *top.children(recursive=True)]
+    except psutil.Error:
+        return 0.0
+    for process in tree:
+        with suppress(psutil.Error):  # it may have just ended
+            memory = process.memory_info()
+            common = getattr(memory, "shared", 0)
+            private, shared = private + memory.rss - common, max(shared, common)
+    return (private + shared) / MB
 
 
 def gpu_memory() -> float | None:
@@ -160,5 +150,3 @@ def measured(job: str, meter: Meter, *, state: str, seconds: float, samples: int
                    device_memory_mb=round(max(on_device), 1) if on_device else None,
                    disk_mb=round(size_of(disk) / MB, 3), device=device_name(), samples=samples,
                    samples_per_s=round(samples / seconds, 2) if seconds > 0 else 0.0, workers=workers)
-
-

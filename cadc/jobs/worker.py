@@ -1,80 +1,67 @@
-"""The worker process of a study: runs its jobs in order, each idempotent. Started by `cadc.jobs.start`."""
+"""The worker process of a study: runs its jobs in order, each idempotent. Started by `cadc.jobs.control.start`."""
 
 import argparse
-import importlib
+import fcntl
 import logging
 import signal
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
 
 from cadc.errors import BusyError, CadcError
-from cadc.jobs import (
-    CORE_JOBS,
-    FileProgress,
-    JobStatus,
-    finished,
-    record_cost,
-    up_to,
-    worker_lock,
-    write_status,
-)
+from cadc.jobs.control import record_cost, worker_lock
 from cadc.jobs.engines import EngineSettings
-from cadc.jobs.engines.devices import default_workers
+from cadc.jobs.integrity import repair
 from cadc.jobs.meter import Meter
-from cadc.study import Study
-from cadc.study.progress import Cancelled
+from cadc.jobs.migration import adopt
+from cadc.jobs.status import FileProgress, JobStatus, write_status
+from cadc.study import JOBS, Study
+from cadc.study.jobs import core_jobs, up_to
+from cadc.study.progress import Cancelled, Progress
 
 log = logging.getLogger(__name__)
 
-FUNCTIONS = {
-    "ingest": ("cadc.data", "run_ingest"),
-    "warmup": ("cadc.training.warmup", "run_warmup"),
-    "targets": ("cadc.gradients.targets", "run_targets"),
-    "attribute": ("cadc.signals.joined", "run_attribute"),
-    "crossfit": ("cadc.signals.out_of_fold", "run_crossfit"),
-    "evaluate": ("cadc.evaluation", "run_evaluation"),
-}
-"""Imported by name when their turn comes: a study that only evaluates does not wait for what it does not need."""
 
-
-def run(study: Study, until: str, engine: EngineSettings) -> bool:
-    """Run all jobs up to `until`, the attribution with `engine`; True when they are done. Errors go to the status file
-    and the log."""
-    jobs = up_to(until)
+def run(study: Study, until: str, engine: EngineSettings, again: str = "") -> bool:
+    """Run all jobs up to `until` ('': all that pages need); True when they are done. Errors go to the status file and
+    the log. `again`: a job whose result is made anew."""
+    jobs = up_to(until, study.config) if until else core_jobs(study.config)
+    repaired = repair(study)
+    if again and study.finished("ingest"):
+        study.result(again).remove()
+        study.ingest_pointer.unlink(missing_ok=True) if again == "ingest" else None
     for place, job in enumerate(jobs):
-        if finished(study, job) and job in CORE_JOBS:
+        if JOBS[job].core and study.finished(job):
             continue
         with Meter() as meter:
-            done = _run_one(study, job, engine)
-        record_cost(study, job, meter, engine.workers or default_workers() if job == "attribute" else 1)
+            done = _run_one(study, job, engine, repaired.get(job, ()))
+        record_cost(study, job, meter, engine.processes if JOBS[job].parallel else 1)
         if not done:
             for later in jobs[place + 1:]:
-                if not finished(study, later):
+                if not study.finished(later):
                     write_status(study, JobStatus(job=later))
             return False
     return True
 
 
-def _options(job: str, engine: EngineSettings) -> dict[str, Any]:
-    """What a job is told beside its study. Mode `auto` of the targets asks what fits beside how many copies."""
-    if job == "attribute":
-        return {"engine": engine}
-    return {"workers": engine.workers or default_workers()} if job in ("targets", "crossfit") else {}
-
-
-def _run_one(study: Study, job: str, engine: EngineSettings) -> bool:
+def _run_one(study: Study, job: str, engine: EngineSettings, repaired: tuple[str, ...]) -> bool:
     """Run one job with its own log file and status."""
     folder = study.job_folder(job)
     folder.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(folder / "log.txt", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.getLogger().addHandler(handler)
-    progress = FileProgress(study, job)
+    progress = FileProgress(study, job, repaired=repaired)
     try:
         log.info("job %s of study %s begins", job, study.identity)
-        module, function = FUNCTIONS[job]
-        getattr(importlib.import_module(module), function)(study, progress, **_options(job, engine))
+        for what in repaired:
+            log.warning("made again: %s", what)
+        with _alone(study, job, progress) if JOBS[job].core and job != "ingest" else nullcontext():
+            adopt(study, job, progress)
+            if not (JOBS[job].core and study.finished(job)):
+                JOBS[job].function()(study, progress, **({"engine": engine} if JOBS[job].parallel else {}))
         log.info("job %s is done", job)
         progress.tell("done")
         return True
@@ -96,6 +83,27 @@ def _run_one(study: Study, job: str, engine: EngineSettings) -> bool:
         handler.close()
 
 
+@contextmanager
+def _alone(study: Study, job: str, progress: Progress) -> Iterator[None]:
+    """One worker at a time makes a result that several studies share; the others wait for it. Raises Cancelled."""
+    result = study.result(job)
+    lock = result.folder.with_name(f"{result.key}.lock")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as handle:
+        told = False
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not told:
+                    progress.note("another study is making the same result: waiting for it")
+                    told = True
+                progress.step(0)
+                time.sleep(0.5)
+        yield
+
+
 def _stop(signum: int, frame: object) -> None:
     """SIGTERM asks like a cancel does: nothing half-written stays."""
     raise Cancelled("signal")
@@ -106,7 +114,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="cadc.jobs.worker")
     parser.add_argument("folder", type=Path)
     parser.add_argument("name")
-    parser.add_argument("--until", default=CORE_JOBS[-1])
+    parser.add_argument("--until", default="")
+    parser.add_argument("--again", default="")
     parser.add_argument("--engine", default="local")
     parser.add_argument("--workers", type=int)
     parser.add_argument("--address", default="")
@@ -117,7 +126,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with worker_lock(study):
             engine = EngineSettings(engine=chosen.engine, workers=chosen.workers, address=chosen.address)
-            return 0 if run(study, chosen.until, engine) else 1
+            return 0 if run(study, chosen.until, engine, chosen.again) else 1
     except BusyError as error:
         log.error("%s", error)
         return 3

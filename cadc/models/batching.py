@@ -2,15 +2,14 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import torch
 
+from cadc.data.indices import FeedRow
 from cadc.errors import DataError, ModelError
 from cadc.models.encode import Encoded
-
-if TYPE_CHECKING:
-    from cadc.models.feed import Feed
+from cadc.models.feed import Feed
 
 log = logging.getLogger(__name__)
 
@@ -18,14 +17,54 @@ ROWS, TOKENS = 64, 16_384
 """A batch holds at most this many samples and padded tokens; fixed, so that the same rows always meet in the same
 batch."""
 
-Item = tuple[int, Encoded]
+Item = tuple[FeedRow, Encoded]
 R = TypeVar("R")
 
 
-def encoded_rows(feed: "Feed", rows: Iterable[int], failed: dict[int, str]) -> Iterator[Item]:
+class Plan(Protocol):
+    """How large a batch may be."""
+
+    @property
+    def rows(self) -> int:
+        """Samples at most."""
+
+    @property
+    def tokens(self) -> int:
+        """Padded tokens at most."""
+
+
+class Batches(Generic[R]):
+    """What `run_batches` makes: to be walked once; `halved` counts on the way."""
+
+    def __init__(self, items: Iterable[Item], compute: Callable[[Sequence[Item]], R], plan: Plan | None) -> None:
+        self._items, self._compute, self._plan = items, compute, plan
+        self.halved = 0
+        """Batches that did not fit into memory and were run in parts, so far."""
+
+    def __iter__(self) -> Iterator[tuple[list[FeedRow], R]]:
+        rows, tokens = (self._plan.rows, self._plan.tokens) if self._plan else (ROWS, TOKENS)
+        for batch in packed(self._items, rows, tokens):
+            for part, found in halving(self._compute, batch):
+                self.halved += part[0] is batch[0] and len(part) < len(batch)
+                yield [row for row, _ in part], found
+
+
+def run_batches(feed: Feed, rows: Iterable[FeedRow], compute: Callable[[Sequence[Item]], R], failed: dict[FeedRow, str],
+                plan: Plan | None = None, *, encode: Callable[[FeedRow], Encoded] | None = None) -> Batches[R]:
+    """`for part, found in run_batches(…)`: feed rows in the order given, encoded ahead, computed in batches of at most
+    `plan` (`ROWS`, `TOKENS` without one) or, where memory ends, in halves of them.
+
+    A row that cannot be encoded goes into `failed` with its reason. `encode` stands in for the feed's own. How often a
+    batch was halved is the result's `halved`. Raises ModelError when one sample does not fit.
+    """
+    return Batches(encoded_rows(feed, rows, failed, encode), compute, plan)
+
+
+def encoded_rows(feed: Feed, rows: Iterable[FeedRow], failed: dict[FeedRow, str],
+                 encode: Callable[[FeedRow], Encoded] | None = None) -> Iterator[Item]:
     """Encode rows in turn, ahead of the reader where that pays; one that cannot be encoded goes into `failed` with its
     reason."""
-    for row, outcome in feed.ahead(rows):
+    for row, outcome in feed.ahead(rows, encode):
         if isinstance(outcome, DataError):
             log.info("row %d set aside", row)
             failed[row] = str(outcome)

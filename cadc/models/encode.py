@@ -5,15 +5,20 @@ Shape letters: B samples in a batch, L tokens.
 
 import inspect
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from cadc.data.sample import Sample
 from cadc.errors import DataError, ModelError
+from cadc.models.refusal import unsupported
 from cadc.models.template import ChatTemplate, Rendered
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from transformers import BatchEncoding, BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
 
 
 @dataclass(frozen=True)
@@ -65,19 +70,20 @@ class _Recorder(threading.local):
     refuses to be used while another thread changes its settings.
     """
 
-    def __init__(self, tokenizer: Any, turn: Any) -> None:
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase", turn: threading.Lock) -> None:
         self._tokenizer, self._turn = tokenizer, turn
         self.text = ""
         self.offsets: list[tuple[int, int]] = []
         self.second: list[int] = []
         """1 for tokens of the second of two texts, else 0."""
 
-    def __call__(self, text: Any = None, text_pair: Any = None, **options: Any) -> Any:
+    def __call__(self, text: str | list[str], text_pair: str | list[str] | None = None, **options: Any
+                 ) -> "BatchEncoding":
         with self._turn:
             output = self._tokenizer(text, text_pair, **options, return_offsets_mapping=True)
         offsets = output.pop("offset_mapping")[0]
-        first, second = (t if t is None or isinstance(t, str) else t[0] for t in (text, text_pair))
-        self.text = first + (second or "")
+        first, second = (t if isinstance(t, str) else t[0] for t in (text, text_pair or ""))
+        self.text = first + second
         self.second = [int(number == 1) for number in output.sequence_ids(0)]
         self.offsets = [(int(a) + part * len(first), int(b) + part * len(first))
                         for (a, b), part in zip(offsets, self.second, strict=True)]
@@ -98,7 +104,8 @@ class _Recorder(threading.local):
 class Encoder:
     """Turns samples into `Encoded`; knows how the family shapes its pictures."""
 
-    def __init__(self, tokenizer: Any, processor: Any | None, image_token: str | None, max_tokens: int) -> None:
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase", processor: "ProcessorMixin | None",
+                 image_token: str | None, max_tokens: int) -> None:
         if not getattr(tokenizer, "is_fast", False):
             raise ModelError("the model's tokenizer cannot say where its tokens lie in the text. Use a model with a "
                              "fast tokenizer (tokenizer.json).")
@@ -114,7 +121,7 @@ class Encoder:
         self._stacked = _stacked_pictures(processor, image_token) if processor is not None else False
         self._pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id or 0
 
-    def encode(self, sample: Sample, images: Sequence[Any]) -> Encoded:
+    def encode(self, sample: Sample, images: "Sequence[Image]") -> Encoded:
         """Tokens, pixels and answer mask of a sample; `images` are the opened `Sample.images`. Raises DataError."""
         rendered = self.template.render(sample)
         inputs, length = self._run(sample, rendered, images)
@@ -128,13 +135,15 @@ class Encoder:
             raise DataError(f"sample {sample.id}: its answer has no tokens. Give it an answer.")
         return Encoded(inputs, answer, sample.id)
 
-    def encode_prompt(self, sample: Sample, images: Sequence[Any]) -> Encoded:
+    def encode_prompt(self, sample: Sample, images: "Sequence[Image]") -> Encoded:
         """Tokens and pixels of everything before the last answer, for generation."""
         inputs, length = self._run(sample, self.template.prompt(sample), images)
         return Encoded(inputs, torch.zeros(length, dtype=torch.bool), sample.id)
 
-    def _run(self, sample: Sample, rendered: Rendered, images: Sequence[Any]) -> tuple[dict[str, torch.Tensor], int]:
+    def _run(self, sample: Sample, rendered: Rendered, images: "Sequence[Image]"
+             ) -> tuple[dict[str, torch.Tensor], int]:
         pictures = [images[p] for p in rendered.pictures]
+        output: Mapping[str, Any]
         try:
             if self._prefix_lm:
                 output = self._run_prefix_lm(rendered, pictures)
@@ -146,8 +155,8 @@ class Encoder:
                             "pictures.") from error
         length = int(output["input_ids"].shape[1])
         if length != len(self._recorder.offsets):
-            raise ModelError("the model's processor changes the tokens after its tokenizer, so that answers cannot be "
-                             "found. This family is not supported.")
+            raise unsupported("the model's processor changes the tokens after its tokenizer, so that answers cannot be "
+                              "found")
         if length > self.max_tokens:
             raise DataError(f"sample {sample.id}: {length} tokens, more than max_tokens={self.max_tokens}. Raise "
                             "max_tokens, or leave the sample out.")
@@ -155,13 +164,13 @@ class Encoder:
                   for key, value in output.items() if isinstance(value, torch.Tensor) and key != "labels"}
         return inputs, length
 
-    def _call(self, text: str, pictures: list[Any], **options: Any) -> Any:
+    def _call(self, text: str, pictures: "list[Image]", **options: Any) -> "BatchEncoding | BatchFeature":
         """The processor, or its tokenizer where there are no pictures: some processors refuse text on its own."""
         if self._processor is None or not pictures:
             return self._recorder([text], **options, return_tensors="pt")
         return self._processor(text=[text], images=[pictures], return_tensors="pt", **options)
 
-    def _run_prefix_lm(self, rendered: Rendered, pictures: list[Any]) -> dict[str, torch.Tensor]:
+    def _run_prefix_lm(self, rendered: Rendered, pictures: "list[Image]") -> dict[str, torch.Tensor]:
         """For a model that reads its prompt in both directions and its answer as usual (PaliGemma): its processor is
         told where the one ends and the other begins, and writes its own marks around them.
 
@@ -220,8 +229,8 @@ def _moved(rendered: Rendered, expanded: str, image_token: str | None) -> list[t
         last = number == len(pieces) - 1
         found = len(expanded) - len(piece) if last and number else expanded.find(piece, new)
         if found < new or not expanded.startswith(piece, found):
-            raise ModelError("the model's processor rewrites the text around pictures, so that answers cannot be "
-                             "found. This family is not supported.")
+            raise unsupported("the model's processor rewrites the text around pictures, so that answers cannot be "
+                              "found")
         shifts.append((old, old + len(piece), found - old))
         old += len(piece) + len(image_token or "")
         new = found + len(piece)
@@ -266,7 +275,7 @@ def _concatenate(values: list[torch.Tensor | None]) -> torch.Tensor:
     return torch.cat([_grow(v, [v.shape[0], *shape]) for v in known])
 
 
-def _stacked_pictures(processor: Any, image_token: str | None) -> bool:
+def _stacked_pictures(processor: "ProcessorMixin", image_token: str | None) -> bool:
     """Whether the family keeps pictures per sample ([1, n, …], Idefics3) or as one flat list ([Σ n, …]); found by
     trying."""
     from PIL import Image

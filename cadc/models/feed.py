@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 
+from cadc.data.indices import FeedRow
 from cadc.data.sample import Sample
 from cadc.errors import DataError
 from cadc.models.encode import Encoded
-from cadc.models.load import Vlm
+from cadc.models.vlm import Vlm
 from cadc.study import Study
 
 AHEAD_BYTES = 1 << 30
@@ -19,7 +20,8 @@ AHEAD_ROWS = 256
 Outcome = Encoded | DataError
 
 
-def ahead(encode: Callable[[int], Encoded], rows: Iterable[int], workers: int) -> Iterator[tuple[int, Outcome]]:
+def ahead(encode: Callable[[FeedRow], Encoded], rows: Iterable[FeedRow], workers: int
+          ) -> Iterator[tuple[FeedRow, Outcome]]:
     """Rows in their order with what `encode` makes of them, or the DataError it raised; any other error is raised.
 
     `workers` threads work ahead of the reader, by at most `AHEAD_ROWS` rows and about `AHEAD_BYTES`; with 0 each row is
@@ -29,7 +31,7 @@ def ahead(encode: Callable[[int], Encoded], rows: Iterable[int], workers: int) -
         for row in rows:
             yield row, _outcome(encode, row)
         return
-    todo, waiting, limit = iter(rows), deque[tuple[int, Future[Outcome]]](), 2 * workers
+    todo, waiting, limit = iter(rows), deque[tuple[FeedRow, Future[Outcome]]](), 2 * workers
     pool = ThreadPoolExecutor(workers, thread_name_prefix="encode")
     try:
         while True:
@@ -47,7 +49,7 @@ def ahead(encode: Callable[[int], Encoded], rows: Iterable[int], workers: int) -
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _outcome(encode: Callable[[int], Encoded], row: int) -> Outcome:
+def _outcome(encode: Callable[[FeedRow], Encoded], row: FeedRow) -> Outcome:
     try:
         return encode(row)
     except DataError as error:
@@ -78,32 +80,33 @@ class Feed:
     def __len__(self) -> int:
         return len(self.samples)
 
-    def ahead(self, rows: Iterable[int], encode: Callable[[int], Encoded] | None = None
-              ) -> Iterator[tuple[int, Outcome]]:
+    def ahead(self, rows: Iterable[FeedRow], encode: Callable[[FeedRow], Encoded] | None = None
+              ) -> Iterator[tuple[FeedRow, Outcome]]:
         """`ahead` with as many threads as the model's device deserves; `encode` replaces this feed's own."""
         return ahead(encode or self.encode, rows, encoders(self._vlm.device))
 
-    def encode(self, row: int, pictures_of: int | None = None) -> Encoded:
+    def encode(self, row: FeedRow, pictures_of: FeedRow | None = None) -> Encoded:
         """Encode a row, with its own pictures or those of another row (METHOD §2, grounded). Raises DataError."""
         from cadc.data import open_images
 
         donor = self.samples[row if pictures_of is None else pictures_of]
         return self._vlm.encode(self.samples[row], open_images(donor, self._root, self._embedded))
 
-    def by_length(self, rows: Iterable[int]) -> list[int]:
+    def by_length(self, rows: Iterable[FeedRow] | None = None) -> list[FeedRow]:
         """`by_length` of this feed's samples."""
         return by_length(self.samples, rows)
 
 
-def by_length(samples: Sequence[Sample], rows: Iterable[int]) -> list[int]:
-    """Rows sorted so that neighbours have about the same number of tokens, judged before anything is opened.
+def by_length(samples: Sequence[Sample], rows: Iterable[FeedRow] | None = None) -> list[FeedRow]:
+    """Rows (all, where none are given) sorted so that neighbours have about the same number of tokens, judged before
+    anything is opened.
 
     Pictures first, then characters; ties by position, so that the order is always the same.
     """
 
-    def key(row: int) -> tuple[int, int, int]:
+    def key(row: FeedRow) -> tuple[int, int, int]:
         sample = samples[row]
         words = sum(len(part) for turn in sample.turns for part in turn.parts if isinstance(part, str))
         return len(sample.images), words, row
 
-    return sorted(rows, key=key)
+    return sorted(map(FeedRow, range(len(samples))) if rows is None else rows, key=key)

@@ -1,4 +1,4 @@
-"""The model's own forward, cut in two at the lowest adapted layer (DESIGN.md, "One pass, all checkpoints").
+"""The model's own forward, cut in two at the lowest adapted layer: one pass, all checkpoints (METHOD §4).
 
 `prefix` runs everything that no adapter can change, once and without a graph; `answer_losses` runs the rest for the
 adapter that is switched in now. No architecture is rewritten: the model's forward is stopped where the language model
@@ -10,7 +10,7 @@ time. Shape letters: B samples, L tokens, W hidden width.
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import nn
@@ -18,9 +18,13 @@ from torch.nn import functional as F
 
 from cadc.errors import ModelError
 from cadc.models.encode import Batch
-from cadc.models.load import Vlm
 from cadc.models.outer import Reached, by_sample, hooks, run_below
 from cadc.models.precision import arithmetic
+from cadc.models.refusal import unsupported
+from cadc.models.vlm import Vlm
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ def prefix(vlm: Vlm, batch: Batch) -> Prefix:
     """Everything below the lowest adapted layer, once, without a graph: the same for every checkpoint."""
     rows, columns = batch.answer[:, 1:].nonzero(as_tuple=True)
     answers = (rows, columns, batch.inputs["input_ids"][rows, columns + 1], batch.answer[:, 1:].sum(1))
-    if vlm.lora and vlm.lora.outer:
+    if vlm.outer.names:
         entries, tuples = _below_outer(vlm, batch)
         return Prefix((), {}, None, 0, tuples, *answers, batch.inputs, batch.units, entries)
     first = vlm.lora.first_layer if vlm.lora else 0
@@ -80,7 +84,7 @@ def prefix(vlm: Vlm, batch: Batch) -> Prefix:
     try:
         with hooks(handles), torch.no_grad(), arithmetic(vlm):
             vlm.model(**batch.inputs, use_cache=False)
-        raise ModelError(f"{type(vlm.model).__name__} never called its language model. This family is not supported.")
+        raise unsupported(f"{type(vlm.model).__name__} never called its language model")
     except Reached:
         pass
     return Prefix(caught["args"], caught["kwargs"], caught["hidden"], first, caught["tuples"], *answers)
@@ -88,7 +92,7 @@ def prefix(vlm: Vlm, batch: Batch) -> Prefix:
 
 def _below_outer(vlm: Vlm, batch: Batch) -> tuple[dict[str, torch.Tensor], bool]:
     """`Prefix.entries`, and whether the tower's blocks return tuples."""
-    outer = vlm.lora.outer
+    outer = vlm.outer
     entries: dict[str, torch.Tensor] = {}
     tuples = [False]
 
@@ -124,9 +128,9 @@ def _untouched(vlm: Vlm, count: int) -> torch.Tensor:
     """[B]: adapters on connector and tower called with zeros, for a batch of words only: so their gradients are zeros,
     as they would be beside samples with pictures, and not missing."""
     total = torch.zeros(count, dtype=vlm.dtype, device=vlm.device)
-    for name in vlm.lora.outer.names:
+    for name in vlm.outer.names:
         module = vlm.model.get_submodule(name)
-        total = total + module(total.new_zeros(count, 1, module.in_features)).sum((1, 2))
+        total = total + module(total.new_zeros(count, 1, cast(int, module.in_features))).sum((1, 2))
     return total
 
 
@@ -139,7 +143,7 @@ def answer_logits(vlm: Vlm, given: Prefix) -> torch.Tensor:
     return _finish(vlm.text_config, logits)
 
 
-def _finish(config: Any, logits: torch.Tensor) -> torch.Tensor:
+def _finish(config: "PreTrainedConfig", logits: torch.Tensor) -> torch.Tensor:
     """What some families do to logits after the head (Gemma, Cohere, Granite); `verify` guards the list."""
     if getattr(config, "logits_scaling", None):
         logits = logits / config.logits_scaling
@@ -166,7 +170,7 @@ def _hidden(vlm: Vlm, given: Prefix) -> torch.Tensor:
             vlm.model(**given.inputs, use_cache=False)
         except Reached:
             return last[0]
-    raise ModelError(f"{type(vlm.model).__name__} never called its language model. This family is not supported.")
+    raise unsupported(f"{type(vlm.model).__name__} never called its language model")
 
 
 @contextmanager
@@ -175,7 +179,7 @@ def _replayed(vlm: Vlm, given: Prefix) -> Iterator[None]:
     get what was kept, and all of them see their rows by sample."""
     with ExitStack() as stack:
         if given.entries:
-            blocks = [vlm.model.get_submodule(name) for name in vlm.lora.outer.blocks]
+            blocks = [vlm.model.get_submodule(name) for name in vlm.outer.blocks]
             stack.enter_context(_passed(blocks, given.tuples))
             stack.enter_context(hooks([vlm.model.get_submodule(name).register_forward_pre_hook(_instead(kept))
                                        for name, kept in given.entries.items()]))
@@ -244,12 +248,11 @@ def verify(vlm: Vlm, batch: Batch) -> float:
                          "another precision, float32 for instance.")
     scale = own.abs().max().clamp_min(1e-6)
     if not float((after - own).abs().max() / scale) <= limit:
-        raise ModelError(f"{type(vlm.model).__name__} lets an answer see the tokens that follow it, so that its loss "
-                         "means nothing. This family is not supported.")
+        raise unsupported(f"{type(vlm.model).__name__} lets an answer see the tokens that follow it, so that its loss "
+                          "means nothing")
     error = float((ours - own).abs().max() / scale)
     if not error <= limit:
-        raise ModelError(f"{type(vlm.model).__name__}: the cut forward differs from the model's own by {error:.2g}. "
-                         "This family is not supported.")
+        raise unsupported(f"{type(vlm.model).__name__}: the cut forward differs from the model's own by {error:.2g}")
     return error
 
 
@@ -257,15 +260,14 @@ def _adapted_inside(vlm: Vlm) -> list[nn.Module]:
     """Adapted linears of the language model; those outside get their rows by sample from `by_sample`."""
     if vlm.lora is None:
         return []
-    outside = vlm.lora.outer.names if vlm.lora.outer else ()
-    return [vlm.model.get_submodule(name) for name in vlm.lora.names if name not in outside]
+    return [vlm.model.get_submodule(name) for name in vlm.lora.names if name not in vlm.outer.names]
 
 
 def _by_sample(module: nn.Module, args: tuple) -> None:
     """An adapted linear must be called with [B, L, in]."""
     if args[0].dim() != 3:
-        raise ModelError("an adapted linear of the language model gets its samples joined in one list, so they cannot "
-                         "be told apart. This family is not supported.")
+        raise unsupported("an adapted linear of the language model gets its samples joined in one list, so they cannot "
+                          "be told apart")
 
 
 def _other_ending(batch: Batch) -> dict[str, torch.Tensor]:

@@ -1,16 +1,20 @@
 """Greedy answers, for the evaluation."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from cadc.data.sample import Sample
-from cadc.models.load import Vlm
 from cadc.models.precision import arithmetic
+from cadc.models.vlm import Vlm
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
-def generate(vlm: Vlm, samples: Sequence[Sample], images: Sequence[Sequence[Any]], max_new_tokens: int) -> list[str]:
+def generate(vlm: Vlm, samples: Sequence[Sample], images: "Sequence[Sequence[Image]]", max_new_tokens: int
+             ) -> list[str]:
     """Greedy continuation of each sample's conversation up to its last answer; one text per sample, stripped.
 
     `images[i]` are the opened pictures of `samples[i]`. Raises DataError for a sample that cannot be encoded.
@@ -19,7 +23,7 @@ def generate(vlm: Vlm, samples: Sequence[Sample], images: Sequence[Sequence[Any]
     batch = vlm.encoder.collate(encoded, left=True).to(vlm.device, vlm.dtype)
     pad = vlm.tokenizer.pad_token_id if vlm.tokenizer.pad_token_id is not None else vlm.tokenizer.eos_token_id
     with torch.no_grad(), arithmetic(vlm):
-        output = vlm.model.generate(**batch.inputs, max_new_tokens=max_new_tokens, do_sample=False, use_cache=True,
-                                    pad_token_id=pad)
+        output = vlm.model.generate(  # type: ignore[operator]  # transformers hides its type
+            **batch.inputs, max_new_tokens=max_new_tokens, do_sample=False, use_cache=True, pad_token_id=pad)
     new = output[:, batch.inputs["input_ids"].shape[1]:]
     return [text.strip() for text in vlm.tokenizer.batch_decode(new, skip_special_tokens=True)]

@@ -2,21 +2,20 @@
 
 import logging
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
-from cadc.data.sample import Sample
 from cadc.errors import ModelError
-from cadc.models.encode import Batch, Encoded, Encoder
+from cadc.models.encode import Encoder
 from cadc.models.quantized import keep_packing, quantization_notes, quantized_loading
+from cadc.models.refusal import unsupported
+from cadc.models.vlm import Vlm
 
 if TYPE_CHECKING:
-    from cadc.models.lora import LoraLayout
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase, ProcessorMixin
 
 log = logging.getLogger(__name__)
 
@@ -24,60 +23,12 @@ ALIGNMENT = 64
 """Bytes: where torch lets its own CPU tensors start."""
 
 
-@dataclass(eq=False)
-class Vlm:
-    """A model, its processor, and where its language model lies."""
-
-    model: nn.Module
-    tokenizer: Any
-    encoder: Encoder
-    decoder: nn.Module
-    """The language model without its head: what `prefix` stops at."""
-    layers: nn.ModuleList
-    """Its decoder layers."""
-    device: str
-    dtype: torch.dtype
-    notes: list[str] = field(default_factory=list)
-    """Choices made while loading that can change a number; jobs store them with their result."""
-    lora: "LoraLayout | None" = None
-    """Set by `add_lora`."""
-
-    @property
-    def precision(self) -> str:
-        """Number type of base weights and activations, by its name in the settings."""
-        return str(self.dtype).removeprefix("torch.")
-
-    def encode(self, sample: Sample, images: Sequence[Any]) -> Encoded:
-        """Tokens, pixels and answer mask of a sample. Raises DataError (too long, no answer, pictures that do not
-        fit)."""
-        return self.encoder.encode(sample, images)
-
-    def collate(self, batch: Sequence[Encoded]) -> Batch:
-        """Pad and join samples, with or without pictures, on the model's device."""
-        return self.encoder.collate(batch).to(self.device, self.dtype)
-
-    @property
-    def quantized(self) -> bool:
-        """Whether base weights are kept in 8 or 4 bits."""
-        return getattr(self.model, "hf_quantizer", None) is not None
-
-    @property
-    def head(self) -> nn.Module:
-        """The language-model head: hidden state → logits."""
-        return self.model.get_output_embeddings()
-
-    @property
-    def text_config(self) -> Any:
-        """Config of the language model."""
-        return self.model.config.get_text_config()
-
-
 def best_device() -> str:
     """`cuda` where one is visible, else `cpu`."""
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def settle_threads(device: str) -> None:
+def set_threads(device: str) -> None:
     """One torch thread on a CPU unless OMP_NUM_THREADS says otherwise: beside any other busy process, several threads
     that wait for each other by spinning are ten times slower than one; more cores are used by more processes."""
     if device == "cpu" and "OMP_NUM_THREADS" not in os.environ:
@@ -95,7 +46,7 @@ def load_vlm(path_or_id: str, *, device: str = "cpu", dtype: str = "float32", tr
 
     from cadc.models.processors import load_processor
 
-    settle_threads(device)
+    set_threads(device)
     quantized = quantized_loading(quantization, device, dtype)
     options: dict[str, Any] = {"trust_remote_code": trust_remote_code}
     if Path(path_or_id).is_dir():
@@ -111,7 +62,7 @@ def load_vlm(path_or_id: str, *, device: str = "cpu", dtype: str = "float32", tr
     if quantized:  # bitsandbytes has placed its weights while it loaded them
         keep_packing(model)
     else:
-        _align(model.to(device))
+        _align(model.to(device))  # type: ignore[arg-type]  # transformers hides its type
     model.config.use_cache = False
     notes: list[str] = quantization_notes(quantization)
     processor, image_token = None, None
@@ -138,21 +89,22 @@ def _align(model: nn.Module) -> None:
             tensor.data = tensor.data.clone()
 
 
-def _sees(config: Any) -> bool:
+def _sees(config: "PreTrainedConfig") -> bool:
     """Whether transformers maps the config to an image-text-to-text model."""
     from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 
     return type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 
 
-def _model(path_or_id: str, config: Any, dtype: torch.dtype, options: dict[str, Any]) -> nn.Module:
+def _model(path_or_id: str, config: "PreTrainedConfig", dtype: torch.dtype, options: dict[str, Any]
+           ) -> "PreTrainedModel":
     from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
 
     auto = AutoModelForImageTextToText if _sees(config) else AutoModelForCausalLM
     return auto.from_pretrained(path_or_id, dtype=dtype, use_safetensors=True, **options)
 
 
-def _image_token(processor: Any, tokenizer: Any, config: Any) -> str:
+def _image_token(processor: "ProcessorMixin", tokenizer: "PreTrainedTokenizerBase", config: "PreTrainedConfig") -> str:
     """The text that stands for a picture in a rendered conversation. Raises ModelError when none is known."""
     token = getattr(processor, "image_token", None) or getattr(tokenizer, "image_token", None)
     if token is None:
@@ -160,17 +112,16 @@ def _image_token(processor: Any, tokenizer: Any, config: Any) -> str:
             if getattr(config, name, None) is not None:
                 token = tokenizer.convert_ids_to_tokens(getattr(config, name))
     if token is None:
-        raise ModelError(f"{type(processor).__name__} does not say which text stands for a picture. This family is not "
-                         "supported.")
-    return getattr(token, "content", token)
+        raise unsupported(f"{type(processor).__name__} does not say which text stands for a picture")
+    return str(getattr(token, "content", token))
 
 
-def _language_model(model: nn.Module, name: str) -> tuple[nn.Module, nn.ModuleList]:
+def _language_model(model: "PreTrainedModel", name: str) -> tuple[nn.Module, nn.ModuleList]:
     """The decoder and its layers. Raises ModelError when the model has no such parts."""
     decoder = model.get_decoder() if hasattr(model, "get_decoder") else None
     lists = [m for m in decoder.children() if isinstance(m, nn.ModuleList)] if decoder is not None else []
     layers = getattr(decoder, "layers", lists[0] if len(lists) == 1 else None)  # Falcon and Bloom call them `h`
-    if not isinstance(layers, nn.ModuleList) or model.get_output_embeddings() is None:
-        raise ModelError(f"{name}: no language model with a list of layers and a head was found in "
-                         f"{type(model).__name__}. Decoder-only families are supported.")
+    if decoder is None or not isinstance(layers, nn.ModuleList) or model.get_output_embeddings() is None:
+        raise unsupported(f"{name}: no language model with a list of layers and a head (a decoder) was found in "
+                          f"{type(model).__name__}")
     return decoder, layers

@@ -4,93 +4,24 @@ switched rather than reloaded (METHOD §1)."""
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import nn
 
 from cadc.errors import ModelError
-from cadc.models.load import Vlm
-from cadc.models.outer import Outer, find_outer, watch_outer
+from cadc.models.layout import LoraLayout, LoraMatrix
+from cadc.models.outer import find_outer, watch_outer
+from cadc.models.refusal import unsupported
+from cadc.models.vlm import Vlm
+
+if TYPE_CHECKING:
+    from peft.tuners.lora import LoraLayer
 
 log = logging.getLogger(__name__)
 
 ADAPTER = "default"
-
-
-@dataclass(frozen=True)
-class LoraMatrix:
-    """One adapted linear layer: its A [r, in] and B [out, r] in the flat vector, A first."""
-
-    name: str
-    inputs: int
-    outputs: int
-    rank: int
-    offset: int
-    """Where A begins in the flat vector; B follows it."""
-
-    @property
-    def size(self) -> int:
-        """Parameters of A and B."""
-        return self.rank * (self.inputs + self.outputs)
-
-    @property
-    def split(self) -> int:
-        """Where B begins."""
-        return self.offset + self.rank * self.inputs
-
-    @property
-    def end(self) -> int:
-        """One past B."""
-        return self.offset + self.size
-
-
-@dataclass(frozen=True)
-class LoraLayout:
-    """Order, shapes and offsets of all LoRA matrices in a flat vector of P numbers."""
-
-    matrices: tuple[LoraMatrix, ...]
-    first_layer: int
-    """Number of the lowest adapted decoder layer."""
-    scale: float
-    """alpha / r."""
-    outer: Outer | None = None
-    """Adapted linears outside the language model; None when there are none."""
-
-    @property
-    def size(self) -> int:
-        """P."""
-        return self.matrices[-1].end
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Module names, in order."""
-        return tuple(m.name for m in self.matrices)
-
-    def views(self, flat: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """(A [r, in], B [out, r]) of every module, as views of flat [P]."""
-        return [(flat[m.offset:m.split].view(m.rank, m.inputs), flat[m.split:m.end].view(m.outputs, m.rank))
-                for m in self.matrices]
-
-    def flatten(self, state: Mapping[str, torch.Tensor], suffix: str = "") -> torch.Tensor:
-        """Flat [P] from `{name}.A{suffix}`, `{name}.B{suffix}` tensors. Raises ModelError when they do not fit."""
-        parts = []
-        for m in self.matrices:
-            for letter, shape in (("A", (m.rank, m.inputs)), ("B", (m.outputs, m.rank))):
-                value = state.get(f"{m.name}.{letter}{suffix}")
-                if value is None or tuple(value.shape) != shape:
-                    raise ModelError(f"adapter has no {m.name}.{letter}{suffix} of shape {shape}. It belongs to "
-                                     "another model or LoRA setting; run the warm-up again.")
-                parts.append(value.reshape(-1))
-        return torch.cat(parts)
-
-    def unflatten(self, flat: torch.Tensor, suffix: str = "") -> dict[str, torch.Tensor]:
-        """The inverse of `flatten`, as independent contiguous tensors."""
-        state = {}
-        for m, (a, b) in zip(self.matrices, self.views(flat), strict=True):
-            state[f"{m.name}.A{suffix}"] = a.clone()
-            state[f"{m.name}.B{suffix}"] = b.clone()
-        return state
 
 
 def add_lora(vlm: Vlm, *, rank: int, alpha: float, layers: str = "all", seed: int = 0, targets: str = "language"
@@ -113,11 +44,12 @@ def add_lora(vlm: Vlm, *, rank: int, alpha: float, layers: str = "all", seed: in
                          "smaller k.")
     inside = _language(vlm, first) if "language" in parts else set()
     names = [name for name, m in vlm.model.named_modules() if id(m) in inside or (found and name in found.names)]
-    config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=0.0, target_modules=names, bias="none")
+    config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=0.0,  # type: ignore[arg-type]  # a float is fine, too
+                        target_modules=names, bias="none")
     inject_adapter_in_model(config, vlm.model, adapter_name=ADAPTER)
     offset, matrices = 0, []
     for name in names:
-        module = vlm.model.get_submodule(name)
+        module = cast(nn.Linear, vlm.model.get_submodule(name))  # it has the shape of the one it is around
         matrices.append(LoraMatrix(name, module.in_features, module.out_features, rank, offset))
         offset = matrices[-1].end
     vlm.lora = LoraLayout(tuple(matrices), first, alpha / rank)
@@ -136,8 +68,8 @@ def _language(vlm: Vlm, first: int) -> set[int]:
     modules = [m for layer in vlm.layers[first:] for m in layer.modules()]
     inside = {id(m) for m in modules if isinstance(m, nn.Linear)}
     if not inside:
-        raise ModelError(f"{type(vlm.model).__name__}: the language model's layers hold no nn.Linear to adapt (GPT-2's "
-                         "Conv1D is none). This family is not supported.")
+        raise unsupported(f"{type(vlm.model).__name__}: the language model's layers hold no nn.Linear to adapt "
+                          "(GPT-2's Conv1D is none)")
     others = sum(p.dim() >= 2 for m in modules if id(m) not in inside for p in m.parameters(recurse=False))
     if others:
         note = f"{others} weight matrices of the adapted layers are no nn.Linear and get no adapter"
@@ -154,7 +86,7 @@ def adapter_dtype(vlm: Vlm) -> torch.dtype:
 
 def _initial(vlm: Vlm, seed: int) -> torch.Tensor:
     """Flat [P]: A Kaiming-uniform as in peft, B zero; drawn here so that numbers do not depend on peft's version."""
-    layout = _layout(vlm)
+    layout = vlm.layout
     generator = torch.Generator().manual_seed(seed)
     flat = torch.zeros(layout.size, dtype=torch.float32)
     for m, (a, _) in zip(layout.matrices, layout.views(flat), strict=True):
@@ -163,37 +95,32 @@ def _initial(vlm: Vlm, seed: int) -> torch.Tensor:
     return flat.to(vlm.device, lora_parameters(vlm)[0].dtype)
 
 
-def _layout(vlm: Vlm) -> LoraLayout:
-    if vlm.lora is None:
-        raise ModelError("the model has no LoRA adapters yet. Call add_lora first.")
-    return vlm.lora
-
-
-def lora_modules(vlm: Vlm) -> list[nn.Module]:
+def lora_modules(vlm: Vlm) -> "list[LoraLayer]":
     """peft's LoRA linears, in layout order."""
-    return [vlm.model.get_submodule(name) for name in _layout(vlm).names]
+    return [cast("LoraLayer", vlm.model.get_submodule(name)) for name in vlm.layout.names]
 
 
 def lora_parameters(vlm: Vlm) -> list[nn.Parameter]:
     """A and B of every module in turn, in layout order."""
-    return [letter[ADAPTER].weight for module in lora_modules(vlm) for letter in (module.lora_A, module.lora_B)]
+    return [cast(nn.Parameter, letter[ADAPTER].weight)
+            for module in lora_modules(vlm) for letter in (module.lora_A, module.lora_B)]
 
 
 def adapter_state(vlm: Vlm) -> dict[str, torch.Tensor]:
     """A copy of the adapter: `{name}.A` [r, in], `{name}.B` [out, r]."""
     flat = torch.cat([p.detach().reshape(-1) for p in lora_parameters(vlm)])
-    return _layout(vlm).unflatten(flat)
+    return vlm.layout.unflatten(flat)
 
 
 def load_adapter_state(vlm: Vlm, state: Mapping[str, torch.Tensor]) -> None:
     """Make `state` the current adapter. Raises ModelError when it does not fit the layout."""
-    switch(vlm, _layout(vlm).flatten(state))
+    switch(vlm, vlm.layout.flatten(state))
 
 
 def switch(vlm: Vlm, flat: torch.Tensor) -> None:
     """Make flat [P] the current adapter: parameters become views of it, nothing is copied on the right device."""
     parameters = lora_parameters(vlm)
     flat = flat.to(parameters[0].device, parameters[0].dtype)
-    for number, (a, b) in enumerate(_layout(vlm).views(flat)):
+    for number, (a, b) in enumerate(vlm.layout.views(flat)):
         parameters[2 * number].data = a
         parameters[2 * number + 1].data = b

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from cadc.models.load import Vlm, best_device, load_vlm
+from cadc.models.load import best_device, load_vlm
 from cadc.models.lora import add_lora
+from cadc.models.vlm import Vlm
 from cadc.study import StudyConfig
 
 

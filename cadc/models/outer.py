@@ -6,35 +6,24 @@ are dealt out to samples in proportion to what each brings to the tower (`Batch.
 on the model itself, by changing one sample's pictures and seeing which rows change. Shape letters: B samples, R rows.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 
+from cadc.data.indices import FileIndex
+from cadc.data.sample import Sample, Turn
 from cadc.errors import DataError, ModelError
-
-if TYPE_CHECKING:
-    from cadc.models.encode import Batch
-    from cadc.models.load import Vlm
+from cadc.models.encode import Batch
+from cadc.models.layout import Outer
+from cadc.models.refusal import unsupported
+from cadc.models.vlm import Vlm
 
 PICTURES = (2, 0, 1)
 """Pictures of each sample that is sent through the model to watch it."""
-
-
-@dataclass(frozen=True)
-class Outer:
-    """What lies outside the language model and is adapted."""
-
-    names: tuple[str, ...]
-    """Adapted linears."""
-    blocks: tuple[str, ...]
-    """Blocks of the vision tower, when all of it lies below the adapters; else ()."""
-    entries: tuple[str, ...] = ()
-    """The lowest adapted linears, when the tower lies below them: what they are called with is the same for every
-    checkpoint."""
 
 
 class Reached(Exception):
@@ -42,7 +31,7 @@ class Reached(Exception):
 
 
 @contextmanager
-def hooks(handles: list[Any]) -> Iterator[None]:
+def hooks(handles: Sequence[RemovableHandle]) -> Iterator[None]:
     """Remove hooks at the end, whatever happens."""
     try:
         yield
@@ -51,7 +40,7 @@ def hooks(handles: list[Any]) -> Iterator[None]:
             handle.remove()
 
 
-def run_below(vlm: "Vlm", inputs: dict[str, torch.Tensor], handles: list[Any]) -> list[torch.Tensor]:
+def run_below(vlm: Vlm, inputs: dict[str, torch.Tensor], handles: Sequence[RemovableHandle]) -> list[torch.Tensor]:
     """The model's forward up to its language model, with hooks that are removed afterwards; the floating tensors that
     the language model is called with."""
     caught: list[Any] = []
@@ -66,10 +55,10 @@ def run_below(vlm: "Vlm", inputs: dict[str, torch.Tensor], handles: list[Any]) -
         except Reached:
             flat = [v for value in caught for v in (value if isinstance(value, list | tuple) else [value])]
             return [v for v in flat if isinstance(v, torch.Tensor) and v.is_floating_point()]
-    raise ModelError(f"{type(vlm.model).__name__} never called its language model. This family is not supported.")
+    raise unsupported(f"{type(vlm.model).__name__} never called its language model")
 
 
-def find_outer(vlm: "Vlm", parts: set[str]) -> Outer:
+def find_outer(vlm: Vlm, parts: set[str]) -> Outer:
     """The linears of `vision`, `connector` or both, by their place in the forward of a few pictures.
 
     The tower is the longest list of modules that runs outside the language model; its linears, and those before it,
@@ -82,7 +71,7 @@ def find_outer(vlm: "Vlm", parts: set[str]) -> Outer:
     inner = {id(m) for m in vlm.decoder.modules()} | {id(vlm.head)}
     outside = [(name, m) for name, m in vlm.model.named_modules() if id(m) not in inner]
     lists = [m for _, m in outside if isinstance(m, nn.ModuleList) and len(m)]
-    linears = {name: m for name, m in outside if isinstance(m, nn.Linear)}
+    linears: dict[str, nn.Module] = {name: m for name, m in outside if isinstance(m, nn.Linear)}
     order, useful = _order(vlm, linears, [block for one in lists for block in one])
     lists = [one for one in lists if all(id(block) in order for block in one)]
     if not lists:
@@ -102,7 +91,7 @@ def find_outer(vlm: "Vlm", parts: set[str]) -> Outer:
     return Outer(tuple(name for part in sorted(parts) for name in found[part]), blocks)
 
 
-def _order(vlm: "Vlm", linears: dict[str, nn.Module], blocks: list[nn.Module]) -> tuple[dict[int, int], list[str]]:
+def _order(vlm: Vlm, linears: dict[str, nn.Module], blocks: list[nn.Module]) -> tuple[dict[int, int], list[str]]:
     """When each module is first called (by id), and the linears that the language model's input depends on."""
     order: dict[int, int] = {}
     nothing = {name: torch.zeros((), device=vlm.device, dtype=vlm.dtype, requires_grad=True) for name in linears}
@@ -123,7 +112,7 @@ def _order(vlm: "Vlm", linears: dict[str, nn.Module], blocks: list[nn.Module]) -
     return order, [name for name, gradient in zip(nothing, found, strict=True) if gradient is not None]
 
 
-def watch_outer(vlm: "Vlm", outer: Outer) -> Outer:
+def watch_outer(vlm: Vlm, outer: Outer) -> Outer:
     """`outer` with its entries; checks that each linear's rows are dealt out to the right samples.
 
     Raises ModelError when a row that is dealt to one sample changes with another sample's pictures.
@@ -155,7 +144,7 @@ def _only(x: torch.Tensor, other: torch.Tensor, start: int, end: int) -> bool:
     return bool(change.max() > 0 and rest.max() <= 0.02 * change.max())
 
 
-def _seen(vlm: "Vlm", batch: "Batch", outer: Outer) -> tuple[dict[str, torch.Tensor], set[str]]:
+def _seen(vlm: Vlm, batch: Batch, outer: Outer) -> tuple[dict[str, torch.Tensor], set[str]]:
     """What each adapted linear is called with, and those that no other adapter comes before."""
     seen: dict[str, torch.Tensor] = {}
     free: set[str] = set()
@@ -175,11 +164,9 @@ def _seen(vlm: "Vlm", batch: "Batch", outer: Outer) -> tuple[dict[str, torch.Ten
     return seen, free
 
 
-def probe(vlm: "Vlm", turned: int = -1) -> "Batch":
+def probe(vlm: Vlm, turned: int = -1) -> Batch:
     """A few made-up samples with several pictures, none and one; those of sample `turned` are shown upside down."""
     from PIL import Image
-
-    from cadc.data.sample import Sample, Turn
 
     sizes = ((96, 64), (64, 64), (64, 96))
     encoded = []
@@ -189,12 +176,13 @@ def probe(vlm: "Vlm", turned: int = -1) -> "Batch":
         if place == turned:
             pictures = [picture.transpose(Image.Transpose.ROTATE_180) for picture in pictures]
         parts = tuple(part for i in range(shown) for part in (i, "look")) or ("think",)
-        sample = Sample(index=place, id=f"probe {place}", turns=(Turn(role="user", parts=parts),),
+        sample = Sample(index=FileIndex(place), id=f"probe {place}", turns=(Turn(role="user", parts=parts),),
                         images=tuple(str(i) for i in range(shown)))
         try:
             encoded.append(vlm.encoder.encode_prompt(sample, pictures))
         except DataError as error:
-            raise ModelError(f"adapters outside the language model cannot be checked: {error}") from error
+            raise ModelError(f"adapters outside the language model cannot be checked: {error} Choose "
+                             "lora_targets=language.") from error
     return vlm.collate(encoded)
 
 
@@ -211,15 +199,14 @@ def counts_of(x: torch.Tensor, units: tuple[int, ...], name: str) -> list[int]:
 
 
 @contextmanager
-def by_sample(vlm: "Vlm", units: tuple[int, ...]) -> Iterator[None]:
+def by_sample(vlm: Vlm, units: tuple[int, ...]) -> Iterator[None]:
     """Inside, adapted linears outside the language model work on [B, rows of a sample, in] (zeros where a sample has
     fewer) instead of flattened rows, so that samples can be told apart in them; their outputs are flattened again."""
-    outer = vlm.lora.outer
-    with hooks([hook for name in outer.names for hook in _regroup(vlm.model.get_submodule(name), name, units)]):
+    with hooks([hook for name in vlm.outer.names for hook in _regroup(vlm.model.get_submodule(name), name, units)]):
         yield
 
 
-def _regroup(module: nn.Module, name: str, units: tuple[int, ...]) -> list[Any]:
+def _regroup(module: nn.Module, name: str, units: tuple[int, ...]) -> list[RemovableHandle]:
     """Hooks of one linear."""
     kept: list[tuple[torch.Size, torch.Tensor | None]] = []
 

@@ -5,19 +5,21 @@ float32. The stream is the sum of all layers, so rounding it is what hurts most:
 addition per layer and removes about 60 % of 1 − cosine of the gradients (docs/decisions/0012).
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch import nn
+
+from cadc.models.vlm import Vlm
 
 STARTS = (nn.Embedding, nn.Conv2d, nn.Conv3d)
 """Modules whose output begins a residual stream, in the language model as in vision towers."""
 
 
 @contextmanager
-def arithmetic(vlm: Any) -> Iterator[None]:
+def arithmetic(vlm: Vlm) -> Iterator[None]:
     """Context of every forward of the model. Nothing changes for a float32 or float64 base, on the meta
     device (operations are counted there), or inside another one."""
     kind = torch.device(vlm.device).type
@@ -28,7 +30,7 @@ def arithmetic(vlm: Any) -> Iterator[None]:
     hooks.append(vlm.decoder.register_forward_pre_hook(_lift_embeddings, with_kwargs=True))
     norms = [module for module in vlm.model.modules() if isinstance(module, nn.LayerNorm)]
     for norm in norms:
-        norm.forward = _wide(norm)
+        norm.forward = _wide(norm)  # type: ignore[method-assign, assignment]
     try:
         with torch.autocast(kind, vlm.dtype):
             yield
@@ -39,7 +41,7 @@ def arithmetic(vlm: Any) -> Iterator[None]:
             del norm.forward
 
 
-def full(tensor: torch.Tensor) -> Any:
+def full(tensor: torch.Tensor) -> AbstractContextManager[object]:
     """Context in which nothing is rounded, whatever surrounds it."""
     kind = tensor.device.type
     return torch.autocast(kind, enabled=False) if _autocasts(kind) else nullcontext()
@@ -50,7 +52,7 @@ def _autocasts(kind: str) -> bool | None:
     return torch.is_autocast_enabled(kind) if kind != "meta" else None
 
 
-def _wide(norm: nn.LayerNorm) -> Any:
+def _wide(norm: nn.LayerNorm) -> Callable[[torch.Tensor], torch.Tensor]:
     """torch's CPU layer norm takes no float32 stream with half-precision weights."""
 
     def forward(x: torch.Tensor) -> torch.Tensor:
@@ -60,7 +62,7 @@ def _wide(norm: nn.LayerNorm) -> Any:
     return forward
 
 
-def _starts(vlm: Any) -> list[nn.Module]:
+def _starts(vlm: Vlm) -> list[nn.Module]:
     """Words are embedded outside the decoder where pictures are put between them: some families want both in one
     number type there, so such a stream is lifted where it enters the decoder."""
     inside = {id(module) for module in vlm.decoder.modules()}

@@ -10,14 +10,17 @@ import inspect
 import logging
 import sys
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cadc.errors import ModelError
+
+if TYPE_CHECKING:
+    from transformers import ProcessorMixin
 
 log = logging.getLogger(__name__)
 
 
-def load_processor(path_or_id: str, **options: Any) -> Any:
+def load_processor(path_or_id: str, **options: Any) -> "ProcessorMixin":
     """The processor of a VLM: the stock one where it loads, else the same class without its video part.
 
     `options` go to every `from_pretrained` (trust_remote_code, local_files_only). Raises ModelError when neither loads.
@@ -37,14 +40,14 @@ def load_processor(path_or_id: str, **options: Any) -> Any:
                          "files.") from error
 
 
-def _picture_processor(path_or_id: str, options: dict[str, Any]) -> Any:
+def _picture_processor(path_or_id: str, options: dict[str, Any]) -> "ProcessorMixin":
     """Image processor, tokenizer and settings put together by the model's own processor class, video left out."""
     from transformers import AutoImageProcessor, AutoTokenizer
     from transformers.processing_utils import ProcessorMixin
 
     stock = _processor_class(path_or_id, options)
     settings, _ = ProcessorMixin.get_processor_dict(path_or_id, **options)
-    known = set(inspect.signature(stock.__init__).parameters) | {"chat_template"}
+    known = set(inspect.signature(stock).parameters) | {"chat_template"}
     settings = {key: value for key, value in settings.items() if key in known and not key.endswith("_processor")}
     image_processor = AutoImageProcessor.from_pretrained(path_or_id, backend="pil", **options)
     tokenizer = AutoTokenizer.from_pretrained(path_or_id, **options)
@@ -52,7 +55,7 @@ def _picture_processor(path_or_id: str, options: dict[str, Any]) -> Any:
         settings["chat_template"] = tokenizer.chat_template
     module = sys.modules[stock.__module__]
     if getattr(module, "num2words", True) is None:
-        module.num2words = str  # SmolVLM spells out the number of video frames with it, and refuses to start without
+        module.num2words = str  # type: ignore[attr-defined]  # SmolVLM spells out the number of video frames with it, and refuses to start without
     parts = [part for part in stock.get_attributes() if part != "video_processor"]
     light = type(stock.__name__, (stock,), {"get_attributes": classmethod(lambda cls: list(parts))})
     no_video = SimpleNamespace()
@@ -61,10 +64,11 @@ def _picture_processor(path_or_id: str, options: dict[str, Any]) -> Any:
     return processor
 
 
-def _processor_class(path_or_id: str, options: dict[str, Any]) -> type:
+def _processor_class(path_or_id: str, options: dict[str, Any]) -> "type[ProcessorMixin]":
     """The processor class that transformers maps the model's type to."""
     from transformers import AutoConfig
-    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES, processor_class_from_name
+    from transformers.models.auto.auto_mappings import PROCESSOR_MAPPING_NAMES
+    from transformers.models.auto.processing_auto import processor_class_from_name
 
     kind = AutoConfig.from_pretrained(path_or_id, **options).model_type
     name = PROCESSOR_MAPPING_NAMES.get(kind)

@@ -39,7 +39,7 @@ def keep_packing(model: "nn.Module") -> None:
     bfloat16 there, has no backward for that form, and fails on widths that are no multiple of 32."""
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.support_avx512bf16_for_cpu = False
+            module.support_avx512bf16_for_cpu = False  # type: ignore[assignment]
 
 
 def quantization_notes(quantization: str) -> list[str]:

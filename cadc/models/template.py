@@ -8,10 +8,13 @@ follows, and the real rendering must equal the marked one with the answers put b
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from cadc.data.sample import Sample, Turn
 from cadc.errors import DataError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 PLAIN_TEMPLATE = (
     "{% for m in messages %}{% if m['role'] == 'assistant' %}{{ m['content'] }}{{ eos_token }}"
@@ -41,7 +44,7 @@ class ChatTemplate:
     `pictures_first`: without a template, all pictures of a conversation stand before its words (PaliGemma).
     """
 
-    def __init__(self, tokenizer: Any, template: str | None, image_token: str | None, *,
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase", template: str | None, image_token: str | None, *,
                  pictures_first: bool = False) -> None:
         self.plain = template is None
         self._pictures_first = pictures_first and self.plain
@@ -90,11 +93,11 @@ class ChatTemplate:
         shown = sum(isinstance(part, int) for turn in turns for part in turn.parts)
         return (self.image_token or "") * shown if self._pictures_first else ""
 
-    def _answer(self, sample: Sample, turn: Any) -> str:
+    def _answer(self, sample: Sample, turn: Turn) -> str:
         if any(isinstance(part, int) for part in turn.parts):
             raise DataError(f"sample {sample.id}: an answer holds a picture; only text can be learnt from. Move it to "
                             "a user turn.")
-        return "".join(turn.parts)
+        return "".join(part for part in turn.parts if isinstance(part, str))
 
     def _text(self, sample: Sample, answers: list[str]) -> str:
         left = iter(answers)
@@ -113,8 +116,8 @@ class ChatTemplate:
         from jinja2 import TemplateError
 
         try:
-            return self._tokenizer.apply_chat_template(messages, chat_template=self._template, tokenize=False,
-                                                       add_generation_prompt=add_generation_prompt)
+            return cast(str, self._tokenizer.apply_chat_template(
+                messages, chat_template=self._template, tokenize=False, add_generation_prompt=add_generation_prompt))
         except (TemplateError, TypeError, ValueError) as error:
             raise DataError(f"sample {name}: the model's chat template refuses this conversation ({error}). Check the "
                             "order of its turns.") from error

@@ -1,8 +1,9 @@
-"""Finished shards → `Scores`, once."""
+"""Finished shards → the columns of the scores, once."""
 
 import json
 import logging
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,10 @@ import numpy as np
 
 from cadc.errors import JobError
 from cadc.gradients import batch_plan, landmarks, targets
-from cadc.gradients.attribute import pool_shards, pool_source
+from cadc.gradients.attribute import pool_inputs, pool_shards
 from cadc.jobs.shards import Shard, sidecar
-from cadc.scores.scores import HELD_OUT, Scores
+from cadc.scores import columns
+from cadc.scores.scores import HELD_OUT, PREDICTED
 from cadc.study import Study, write_json
 from cadc.study.progress import Progress
 from cadc.training import warmup
@@ -25,40 +27,80 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+CHOICE = "gradients"
+"""The near(z, s) that shards hold."""
+_NAMES = {name: f"{name}.{CHOICE}" for name in ("near", "winner", "best_index", "best_value")}
+
 
 def run_scores(study: Study, progress: Progress) -> None:
-    """Put the finished shards of a study together. Idempotent; raises JobError where one is missing or damaged."""
+    """Put the finished shards of a study together. Idempotent; raises JobError where a shard is missing or
+    damaged, or when no row has scores."""
     from cadc.data import read_samples
 
-    source = pool_source(study)
-    if finished(study, source):
+    result = study.result("scores")
+    if result.finished:
         progress.note("the shards are together already")
         return
     pool = read_samples(study.samples_file("pool"))
-    progress.note("putting the shards together")
-    compact(study, pool, pool_shards(study, pool), source, landmarks.feature_shards(study, pool))
+    progress.start(len(pool))
+    pieces, features = pool_shards(study, pool), landmarks.feature_shards(study, pool)
+    arrays, held_out, about = _together(study, pool, pieces, features)
+    write_scores(study, arrays, targets.summary(study)["units"], held_out=held_out)
+    write_json(result.folder / "failed.json", about.pop("left_out"))
+    write_json(result.folder / "attribute.json", about)
+    result.finish()
+    progress.step(len(pool))
 
 
-def finished(study: Study, source: str) -> bool:
-    """Whether the scores of these target vectors are there already."""
-    try:
-        head = json.loads((study.scores_folder / "scores.json").read_text())
-        report = json.loads((study.shards_folder / "attribute.json").read_text())
-    except FileNotFoundError:
-        return False
-    return head["identity"] == study.identity and report["source"] == source
+def write_scores(study: Study, arrays: Mapping[str, np.ndarray], units: Sequence[str], *,
+                 held_out: Mapping[str, np.ndarray] | None = None) -> None:
+    """Write the columns of the job `scores`; arrays by their field in `Scores`, near(z, s) that of gradients."""
+    for name, values in arrays.items():
+        columns.write(study, _NAMES.get(name, name), values)
+    folder = study.result("scores").folder
+    for name, values in (held_out or {}).items():
+        columns.keep(folder / HELD_OUT / f"{name}.npy", values)
+    write_json(folder / "scores.json", {"units": list(units), "rows": len(arrays["index"])})
 
 
-def compact(study: Study, pool: Sequence["Sample"], pieces: Sequence[Shard], source: str,
-            features: Sequence[Shard] = ()) -> None:
-    """Put all shards together in file order and save them; writes `failed.json` and `attribute.json` beside the shards.
+def report(study: Study) -> dict[str, Any]:
+    """What attribution found: `rows`, `failed`, `shards`, `precision`, `warnings`, `products`, `batch`,
+    `halved_batches`, `seconds`, and `landmarks` where rows were predicted. Raises JobError before that."""
+    return json.loads(study.require("scores").intact("attribute.json").read_text())
 
-    `features`: shards of the forward-only pass; rows that only they hold are predicted (decision 0013). Raises JobError
-    when a shard is missing or damaged, or when no row has scores.
+
+def left_out(study: Study) -> list[dict[str, Any]]:
+    """Pool rows without scores: `index`, `id`, `reason` each. Raises JobError before there are scores."""
+    return json.loads(study.require("scores").intact("failed.json").read_text())
+
+
+def sentences(study: Study) -> list[str]:
+    """What a person should know about the scores, a line each. Raises JobError before there are any."""
+    from cadc.scores.prediction import describe
+
+    about, lost = report(study), left_out(study)
+    said = [f"{about['rows']:,} rows have scores, computed in {about['precision']}"]
+    if lost:
+        reasons = Counter(row["reason"].split(":", 1)[0] for row in lost)
+        said.append(f"left out in the run: {len(lost):,} (" + ", ".join(
+            f"{reason}: {count:,}" for reason, count in reasons.most_common()) + ")")
+    if about["halved_batches"]:
+        said.append(f"{about['halved_batches']:,} batches did not fit into memory and were halved")
+    if "landmarks" in about:
+        said.append(describe(about["landmarks"]))
+    return said + list(about["warnings"])
+
+
+def _together(study: Study, pool: Sequence["Sample"], pieces: Sequence[Shard], features: Sequence[Shard]
+              ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, Any]]:
+    """All shards in file order: the arrays of `Scores`, what was predicted for measured rows, and a report.
+
+    features: shards of the forward-only pass; rows that only they hold are predicted (decision 0013).
     """
     from safetensors.numpy import load_file
 
-    facts, forward = _facts(study, pieces, source), _facts(study, features, source)
+    inputs = pool_inputs(study)
+    facts, forward = _facts(study, pieces, inputs), _facts(study, features, inputs)
     index = np.asarray([sample.index for sample in pool], dtype=np.int64)
     measured = np.zeros(len(pool), bool)
     measured[_rows(facts)] = True
@@ -67,13 +109,13 @@ def compact(study: Study, pool: Sequence["Sample"], pieces: Sequence[Shard], sou
     failed = {bad["index"]: bad for f in (*forward, *facts) for bad in f["failed"]}
     kept = np.flatnonzero(measured | (scored & ~np.isin(index, list(failed))))
     bad = [failed[i] for i in sorted(set(failed) - set(index[kept].tolist()))]
-    write_json(study.shards_folder / "failed.json", bad)
     if not measured.any():
-        raise JobError("no pool row could be scored: " + (bad[0]["reason"] if bad else "the pool is empty"))
+        raise JobError("no pool row could be scored: " + (bad[0]["reason"] if bad else "the pool is empty") +
+                       " The Data page lists what was set aside.")
     place = np.full(len(pool), -1, dtype=np.int64)
     place[kept] = np.arange(len(kept))
-    done = targets.finished(study)
-    into = _Arrays(study, len(kept), len(done["units"]), len(done["samples"]))
+    done = targets.summary(study)
+    into = _Arrays(study, len(kept), len(done["units"]))
     influence = []
     for shard, found in zip(pieces, facts, strict=True):
         if found["kept"]:
@@ -84,31 +126,26 @@ def compact(study: Study, pool: Sequence["Sample"], pieces: Sequence[Shard], sou
         predicted = _predict(study, pool, features, into, place, measured[kept], influence)
         into.lists += predicted.fill(study.config.best_rows, _members(done))
     arrays = into.all() | _upstream(study, done) | {"index": index[kept], "measured": measured[kept]}
-    best_index, best_value, inexact = into.best()
     plan = batch_plan.read(study, "attribute")
-    report = {"identity": study.identity, "source": source, "rows": len(kept), "failed": len(bad),
-              "shards": len(pieces), "precision": " and ".join(sorted({f["precision"] for f in facts})),
-              "warnings": list(plan.warnings), "products": done["products"],
-              "batch": {"rows": plan.rows, "tokens": plan.tokens, "reason": plan.reason},
-              "halved_batches": sum(f["halved"] for f in facts),
-              "best_rows_exact": inexact == 0 and predicted is None, "inexact_target_samples": inexact,
-              "seconds": round(sum(f["seconds"] for f in (*facts, *forward)), 3)}
+    about = {"rows": len(kept), "failed": len(bad), "left_out": bad, "shards": len(pieces),
+             "precision": " and ".join(sorted({f["precision"] for f in facts})), "warnings": list(plan.warnings),
+             "products": done["products"], "batch": {"rows": plan.rows, "tokens": plan.tokens, "reason": plan.reason},
+             "halved_batches": sum(f["halved"] for f in facts),
+             "seconds": round(sum(f["seconds"] for f in (*facts, *forward)), 3)}
+    held_out = {}
     if predicted:
-        report["landmarks"] = predicted.report(done["units"]) | {
+        about["landmarks"] = predicted.report(done["units"]) | {
             "gradient_seconds": round(sum(f["seconds"] for f in facts), 3),
             "forward_seconds": round(sum(f["seconds"] for f in forward), 3)}
-        own = {"index": arrays["index"][predicted.landmarks], "measured": np.zeros(len(predicted.landmarks), bool),
-               "best_index": best_index[:, :0], "best_value": best_value[:, :0]}
-        Scores(**arrays | vars(predicted.held_out()) | own).save(study.scores_folder / HELD_OUT)
-    Scores(**arrays, best_index=best_index, best_value=best_value).save(study.scores_folder)
-    write_json(study.shards_folder / "attribute.json", report)
+        held_out = {name: getattr(predicted.held_out(), name) for name in PREDICTED}
+    return arrays, held_out, about
 
 
-def _facts(study: Study, pieces: Sequence[Shard], source: str) -> list[dict[str, Any]]:
+def _facts(study: Study, pieces: Sequence[Shard], inputs: str) -> list[dict[str, Any]]:
     """What the sidecars of finished shards say. Raises JobError when one is missing or damaged."""
     facts = []
     for shard in pieces:
-        found = sidecar(study, shard, source)
+        found = sidecar(study, shard, inputs)
         if found is None:
             raise JobError(f"{shard.file(study).stem} of study {study.name!r} is missing or damaged. Run the job "
                            "again.")
@@ -143,7 +180,7 @@ def _members(done: dict[str, Any]) -> "torch.Tensor":
 class _Arrays:
     """The arrays of `Scores`, filled shard by shard."""
 
-    def __init__(self, study: Study, rows: int, units: int, samples: int) -> None:
+    def __init__(self, study: Study, rows: int, units: int) -> None:
         steps, self._limit = study.config.checkpoints, study.config.best_rows
         self.grounded = study.config.grounded
         self.dots = np.zeros((steps, units, rows), np.float32)
@@ -154,13 +191,8 @@ class _Arrays:
         self.gradient_norm = np.zeros((rows, steps), np.float32)
         self.feature_norm = np.zeros((rows, steps), np.float32)
         self.tokens = np.zeros(rows, np.int32)
-        kept = study.config.pool_sketch
-        self.pool_sketch = np.zeros((rows if kept else 0, steps, kept), np.float16)
         self.lists: list[tuple[np.ndarray, np.ndarray]] = []
         """Best rows of each target sample, shard by shard: positions and values [S, ≤ L]."""
-        self._floor = np.full(samples, -np.inf)
-        """Per target sample: no row left out of a shard's list can be better than this."""
-        self._samples = samples
 
     def add(self, shard: dict[str, np.ndarray], place: np.ndarray) -> None:
         """Put one shard's rows to their places."""
@@ -171,39 +203,33 @@ class _Arrays:
         self.near[:, at], self.winner[:, at] = shard["near"].T, shard["winner"].T
         for name in ("loss", "gradient_norm", "feature_norm", "tokens"):
             getattr(self, name)[at] = shard[name]
-        if len(self.pool_sketch):
-            self.pool_sketch[at] = shard["pool_sketch"]
         self.lists.append((place[shard["best_row"]], shard["best_value"]))
-        if shard["best_value"].shape[1] < len(at):
-            self._floor = np.maximum(self._floor, shard["best_value"][:, -1])
 
     def all(self) -> dict[str, np.ndarray]:
         """The arrays by their names in `Scores`."""
-        names = ("dots", "dots_grounded", "near", "winner", "loss", "gradient_norm", "feature_norm", "tokens",
-                 "pool_sketch")
-        return {name: getattr(self, name) for name in names}
+        names = ("dots", "dots_grounded", "near", "winner", "loss", "gradient_norm", "feature_norm", "tokens")
+        best_index, best_value = self._best()
+        return {name: getattr(self, name) for name in names} | {"best_index": best_index, "best_value": best_value}
 
-    def best(self) -> tuple[np.ndarray, np.ndarray, int]:
-        """Merged best rows [S, L] (positions, values) and for how many target samples a better row may be missing."""
+    def _best(self) -> tuple[np.ndarray, np.ndarray]:
+        """Merged best rows [S, L] (positions, values): exact, since each shard kept its own L best."""
         row = np.concatenate([r for r, _ in self.lists], axis=1)
         value = np.concatenate([v for _, v in self.lists], axis=1)
         order = np.lexsort((row, -value), axis=1)[:, :self._limit]
         row, value = np.take_along_axis(row, order, 1), np.take_along_axis(value, order, 1)
-        inexact = int((value[:, -1] < self._floor).sum()) if row.shape[1] else 0
         missing = self._limit - row.shape[1]
         row = np.pad(row, ((0, 0), (0, missing)), constant_values=-1).astype(np.int32)
-        return row, np.pad(value, ((0, 0), (0, missing))).astype(np.float32), inexact
+        return row, np.pad(value, ((0, 0), (0, missing))).astype(np.float32)
 
 
-def _upstream(study: Study, done: dict[str, Any]) -> dict[str, Any]:
+def _upstream(study: Study, done: dict[str, Any]) -> dict[str, np.ndarray]:
     """What the scores take over from warm-up and targets."""
     from safetensors.numpy import load_file
 
-    grams = load_file(study.targets_folder / "gram.safetensors")
+    grams = load_file(study.result("targets").intact("gram.safetensors"))
     number = {name: u for u, name in enumerate(done["units"])}
     none = np.zeros((0, len(number), len(number)), np.float32)
-    return {"eta": np.asarray(warmup.finished(study)["eta"], np.float32), "gram": grams["unit"],
+    return {"eta": np.asarray(warmup.summary(study)["eta"], np.float32), "gram": grams["unit"],
             "gram_grounded": grams.get("grounded", none), "sample_gram": grams["sample"],
             "sample_unit": np.asarray([number[s["unit"]] for s in done["samples"]], np.int32),
-            "sample_index": np.asarray([s["index"] for s in done["samples"]], np.int64),
-            "units": tuple(done["units"]), "identity": study.identity}
+            "sample_index": np.asarray([s["index"] for s in done["samples"]], np.int64)}

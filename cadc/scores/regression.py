@@ -1,4 +1,5 @@
-"""Ridge regression on kernel features, in closed form, with predictions held out for every row it was fitted on.
+"""Ridge regression on kernel features, in closed form, with predictions held out for every row it was fitted on
+(METHOD §4).
 
 Shape letters: n rows with known answers, m centres, C columns to predict. Pure: tensors in, tensors out. Kernel: a sum
 of Gaussian kernels over groups of feature blocks, each block first divided by its own spread. Beyond `CENTRES` rows

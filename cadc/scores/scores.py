@@ -1,4 +1,4 @@
-"""The scores of a finished study: every shard compacted once into memory-mapped arrays for the interactive half.
+"""The columns of a study together, memory-mapped for the interactive half, with one choice of near(z, s).
 
 N pool samples, T checkpoints, M target units, S single target samples. Plain `.npy` files (no pickle): they can be
 mapped column by column, which is what makes a move of one unit cost one column and not the whole matrix.
@@ -7,20 +7,25 @@ mapped column by column, which is what makes a move of one unit cost one column 
 import json
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
-from cadc.errors import JobError
-from cadc.study import Study, write_json
+from cadc.errors import DataError
+from cadc.scores import columns
+from cadc.study import Study
 
 HELD_OUT = "held-out"
-"""Folder inside the scores folder for what was predicted for measured rows."""
+"""Folder inside the scores' result for what was predicted for measured rows."""
+
+
+def _all_measured() -> np.ndarray:
+    return np.zeros(0, bool)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """All that is kept per pool sample (METHOD §4, "What makes the app interactive")."""
+    """All that is kept per pool sample (METHOD §4, "What makes the app interactive"). The fields are columns of
+    `cadc.scores.columns`, which says what each holds."""
 
     index: np.ndarray
     """int64 [N]: position in the pool file, ascending; the other arrays are in this order."""
@@ -31,9 +36,9 @@ class Scores:
     dots_grounded: np.ndarray
     """float32 [T, M, N]: the same with the grounded mean; shape [0, M, N] when it was not computed."""
     near: np.ndarray
-    """float32 [M, N]: near(z, s), the mean of the q largest Inf(z, z') over the single samples of s."""
+    """float32 [M, N]: near(z, s) of the chosen signal or join (`choice`)."""
     winner: np.ndarray
-    """int32 [M, N]: the target sample (0…S-1) with the largest Inf(z, z') in s."""
+    """int32 [M, N]: the target sample (0…S-1) with the largest Inf(z, z') in s, by gradients whatever the choice."""
     loss: np.ndarray
     """float32 [N, T]: ℓ(z; θ_t)."""
     gradient_norm: np.ndarray
@@ -43,9 +48,9 @@ class Scores:
     tokens: np.ndarray
     """int32 [N]: answer tokens."""
     best_index: np.ndarray
-    """int32 [S, L]: rows (0…N-1) of largest Inf(z, z') for each target sample, highest first; -1 pads."""
+    """int32 [S, L]: the best rows (0…N-1) of each target sample, in the order of the choice; -1 pads."""
     best_value: np.ndarray
-    """float32 [S, L]: their Inf(z, z')."""
+    """float32 [S, L]: their Inf(z, z'), descending for the choice `gradients` only."""
     gram: np.ndarray
     """float32 [T, M, M]: ⟨ḡ_t(s), ḡ_t(s')⟩."""
     gram_grounded: np.ndarray
@@ -58,68 +63,73 @@ class Scores:
     """int64 [S]: its position in the target file."""
     units: tuple[str, ...]
     """M names."""
-    pool_sketch: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), np.float16))
-    """float16 [N, T, d]: a random projection of Γ_t(z)/‖Γ_t(z)‖ whose products estimate cosines between pool rows;
-    zeros where a row was predicted, shape [0, T, d] when none was kept."""
-    crossfit_loss: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
-    """float32 [N]: ℓ(z) under models that did not train on z (docs/decisions/0016); [0] before the crossfit job."""
-    crossfit_target: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    out_of_fold_loss: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    """float32 [N]: ℓ(z) under models that did not train on z (decision 0016); [0] before that job."""
+    out_of_fold_target: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     """float32 [S]: ℓ of the single target samples under the same models."""
-    identity: str
-    """Identity of the study these scores belong to."""
-    measured: np.ndarray = None  # type: ignore[assignment]
+    measured: np.ndarray = field(default_factory=_all_measured)
     """bool [N]: the row's gradients were computed; False: predicted from one forward (decision 0013). Left out: all
     were."""
+    choice: str = "gradients"
+    """Which near(z, s) this is: one of `columns.NEAR`, or the name of another signal."""
 
     def __post_init__(self) -> None:
-        if self.measured is None:
+        if len(self.measured) != len(self.index):
             object.__setattr__(self, "measured", np.ones(len(self.index), bool))
 
     @property
-    def has_crossfit(self) -> bool:
-        """Whether the cross-fitted loss is there."""
-        return len(self.crossfit_loss) == len(self.index) > 0
+    def has_out_of_fold(self) -> bool:
+        """Whether the out-of-fold loss is there."""
+        return len(self.out_of_fold_loss) == len(self.index) > 0
 
     @cached_property
     def has_grounded(self) -> bool:
         """Whether grounded target gradients were computed."""
         return self.dots_grounded.shape[0] > 0
 
-    def save(self, folder: Path) -> None:
-        """Write all arrays, then `scores.json` last: without it the folder does not count as finished."""
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in _ARRAYS:
-            np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
-        write_json(folder / "scores.json", {"identity": self.identity, "units": list(self.units),
-                                            "rows": int(self.index.shape[0])})
-
     @classmethod
-    def load(cls, study: Study) -> "Scores":
-        """Map the arrays of a study. Raises JobError when they are missing or belong to another question."""
-        return cls._read(study, study.scores_folder)
+    def load(cls, study: Study, near: str = "") -> "Scores":
+        """Map the columns of a study, with near(z, s) of this choice ('': the study's own).
+
+        Raises JobError when the job of one is not finished or a column is damaged, DataError for an unknown choice.
+        """
+        choice = near or columns.near_of(study)
+        if choice not in columns.NEAR:
+            raise DataError(f"nearness {choice!r} is unknown. Known: {', '.join(columns.NEAR)}")
+        own = {"near": f"near.{choice}", "best_index": f"best_index.{choice}", "best_value": f"best_value.{choice}",
+               "winner": "winner.gradients"}
+        names = [name for name in ARRAYS if not name.startswith("out_of_fold")]
+        if study.finished("out_of_fold"):
+            names += ["out_of_fold_loss", "out_of_fold_target"]
+        arrays = {name: columns.read(study, own.get(name, name)) for name in names}
+        return cls(**arrays, units=units(study), choice=choice)
 
     @classmethod
     def held_out(cls, study: Study) -> "Scores | None":
         """The measured rows alone, with what was predicted for each of them without having seen it; None where every
         row was measured. Whatever is computed from scores can be computed from these as well, and compared: that is
-        the error of the predicted rows. Without winners and best rows."""
-        folder = study.scores_folder / HELD_OUT
-        return cls._read(study, folder) if (folder / "scores.json").exists() else None
-
-    @classmethod
-    def _read(cls, study: Study, folder: Path) -> "Scores":
-        try:
-            head = json.loads((folder / "scores.json").read_text())
-        except FileNotFoundError:
-            raise JobError(f"study {study.name!r} has no scores yet. Run its jobs first "
-                           f"(`python -m cadc run {study.name}`, or the Trajectories page).") from None
-        if head["identity"] != study.identity:
-            raise JobError(f"scores of study {study.name!r} belong to another question ({head['identity']}). "
-                           "Delete its scores folder and run again.")
-        since = ("pool_sketch", "measured", "crossfit_loss", "crossfit_target")  # came later than the first studies
-        there = [name for name in _ARRAYS if name not in since or (folder / f"{name}.npy").exists()]
-        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in there}
-        return cls(**arrays, units=tuple(head["units"]), identity=head["identity"])
+        the error of the predicted rows. Without winners and best rows. Raises JobError as `load` does."""
+        result = study.require("scores")
+        if not (result.folder / HELD_OUT).is_dir():
+            return None
+        whole = cls.load(study, "gradients")
+        rows = int(whole.measured.sum())
+        none = {"best_index": whole.best_index[:, :0], "best_value": whole.best_value[:, :0],
+                "winner": np.full((len(whole.units), rows), -1, np.int32),
+                "index": whole.index[whole.measured], "measured": np.zeros(rows, bool)}
+        own = {name: np.load(result.intact(f"{HELD_OUT}/{name}.npy"), mmap_mode="r", allow_pickle=False)
+               for name in PREDICTED}
+        same = {name: getattr(whole, name) for name in ("eta", "gram", "gram_grounded", "sample_gram", "sample_unit",
+                                                        "sample_index", "units")}
+        return cls(**same, **own, **none)
 
 
-_ARRAYS = [f.name for f in fields(Scores) if f.type is np.ndarray]
+def units(study: Study) -> tuple[str, ...]:
+    """The names of the M target units. Raises JobError before there are scores."""
+    return tuple(json.loads(study.require("scores").intact("scores.json").read_text())["units"])
+
+
+ARRAYS = tuple(f.name for f in fields(Scores) if f.type is np.ndarray)
+"""Fields that are arrays."""
+PREDICTED = ("near", "dots", "dots_grounded", "loss", "gradient_norm", "feature_norm", "tokens")
+"""Fields that the regression of decision 0013 predicts, kept for measured rows below `HELD_OUT`."""

@@ -104,7 +104,7 @@ def _turns(sample_unit: np.ndarray, members: np.ndarray) -> list[int]:
     for unit in sample_unit[samples].tolist():
         rank.append(seen.get(unit, 0))
         seen[unit] = rank[-1] + 1
-    return samples[np.lexsort((sample_unit[samples], rank))].tolist()
+    return samples[np.lexsort((sample_unit[samples], np.array(rank, np.int64)))].tolist()
 
 
 def _listed(scores: Scores, sample: int, inside: np.ndarray) -> Iterator[tuple[int, float]]:

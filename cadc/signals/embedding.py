@@ -1,19 +1,21 @@
-"""What the untrained base makes of a sample: the mean of its last hidden states, by one forward pass, kept on disk.
+"""What the untrained base makes of a sample: the mean of its last hidden states, by one forward pass, kept on disk
+(METHOD §4).
 
 The usual rival of gradients, and of little cost: one forward of the language model, no backward, no checkpoints. Shape
 letters: n rows, B samples, L tokens, W hidden width.
 """
 
-import json
 import logging
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cadc.errors import JobError
-from cadc.study import Study, write_array, write_json
+from cadc.scores.scores import Scores
+from cadc.signals.signal import Signal
+from cadc.signals.similarity import Similarity, cosines
+from cadc.study import Study, StudyConfig, write_array
 from cadc.study.progress import Progress, Silent
 
 if TYPE_CHECKING:
@@ -22,65 +24,79 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LORA = ("lora_rank", "lora_alpha", "lora_layers", "lora_targets", "seed")
 
-def is_embedded(study: Study, role: str) -> bool:
-    """Whether the embeddings of 'pool' or 'target' are there."""
-    return _about(study, role).exists()
+
+def run_embedding(study: Study, progress: Progress) -> None:
+    """The embedding job: both roles, computed once; a role that is there stays. Raises Cancelled, and what opening the
+    base raises."""
+    result = study.result("embedding")
+    if result.finished:
+        progress.note("pool and target are embedded already")
+        return
+    for role in ("target", "pool"):  # the pool last: what the job has done is its rows
+        if not all((result.folder / file_of(role, part)).exists() for part in PARTS):
+            _compute(study, role, progress)
+    result.finish()
+
+
+def is_embedded(study: Study) -> bool:
+    """Whether the embeddings of pool and target are there."""
+    return study.finished("embedding")
 
 
 def embeddings(study: Study, role: str, index: np.ndarray, progress: Progress | None = None) -> np.ndarray:
     """float32 [n, W]: mean over all tokens (pictures, question, answer) of the base's last hidden states.
 
-    index: positions in the pool or target file. Computed for the whole role at the first call, then read. Raises
-    JobError when a row was not encodable, ModelError when the base cannot be loaded.
+    index: positions in the pool or target file. Computed for both roles at the first call, then read. Raises JobError
+    when a row was not encodable, ModelError when the base cannot be loaded.
     """
-    if not is_embedded(study, role):
-        _compute(study, role, progress or Silent())
-    about = json.loads(_about(study, role).read_text())
-    if about["identity"] != study.identity:
-        raise JobError(f"embeddings of study {study.name!r} belong to another question. Delete {_about(study, role)}.")
-    have, values = (np.load(_file(study, role, name), mmap_mode="r") for name in ("index", "values"))
+    if not is_embedded(study):
+        run_embedding(study, progress or Silent())
+    result = study.result("embedding")
+    have, values = (np.load(result.intact(file_of(role, part)), mmap_mode="r", allow_pickle=False) for part in PARTS)
     place = np.searchsorted(have, index)
     if len(have) == 0 or (have[np.minimum(place, len(have) - 1)] != index).any():
-        raise JobError(f"study {study.name!r} has {role} rows without an embedding: they could not be encoded.")
+        raise JobError(f"study {study.name!r} has {role} rows without an embedding: they could not be encoded. The log "
+                       "of the job names them; take them out of the file, or set nearness=gradients.")
     return np.asarray(values[place])
 
 
-def _about(study: Study, role: str) -> Path:
-    return study.embedding_folder / f"{role}.json"
+PARTS = ("index", "values")
 
 
-def _file(study: Study, role: str, name: str) -> Path:
-    return study.embedding_folder / f"{role}-{name}.npy"
+def file_of(role: str, part: str) -> str:
+    """File of the positions (`index`) or the embeddings (`values`) of 'pool' or 'target'."""
+    return f"{role}-{part}.npy"
 
 
 def _compute(study: Study, role: str, progress: Progress) -> None:
     """One forward over the role, in the batches of the gradient passes; written whole or not at all."""
     from cadc.models import open_vlm
-    from cadc.models.batching import encoded_rows, halving, packed
+    from cadc.models.batching import run_batches
     from cadc.models.feed import Feed
 
-    # Fresh adapters on the whole language model change nothing (B = 0), and the cut lies before its first layer.
-    vlm = open_vlm(replace(study.config, lora_layers="all", lora_targets="language"))
+    # Fresh adapters on the whole language model change nothing (B = 0), and the cut lies before its first layer; they
+    # are the same whatever the study adapts, so that its LoRA settings are none of this job's.
+    lora = {name: StudyConfig.__dataclass_fields__[name].default for name in LORA}
+    vlm = open_vlm(replace(study.config, **lora))
     feed = Feed(study, role, vlm)
     order = feed.by_length(range(len(feed)))
     progress.start(len(order), unit="samples")
     progress.note(f"embedding the {role}: one forward of the untrained base")
     found: dict[int, np.ndarray] = {}
     failed: dict[int, str] = {}
-    for batch in packed(encoded_rows(feed, order, failed)):
-        for part, values in halving(lambda items: last_hidden(vlm, vlm.collate([one for _, one in items])), batch):
-            found.update(zip((row for row, _ in part), values, strict=True))
-            progress.step(len(part))
-    if failed:
-        log.warning("%d of %d %s rows cannot be encoded and have no embedding", len(failed), len(order), role)
+    hidden = lambda items: last_hidden(vlm, vlm.collate([one for _, one in items]))  # noqa: E731
+    for part, values in run_batches(feed, order, hidden, failed):
+        found.update(zip(part, values, strict=True))
+        progress.step(len(part))
+    for row, reason in sorted(failed.items()):
+        log.warning("%s row %d cannot be encoded and has no embedding: %s", role, feed.samples[row].index, reason)
     if not found:
         raise JobError(f"no {role} sample can be encoded, so nothing can be embedded. See the Data page.")
-    rows = sorted(found)
-    write_array(_file(study, role, "index"), np.array([feed.samples[row].index for row in rows], np.int64))
-    write_array(_file(study, role, "values"), np.stack([found[row] for row in rows]))
-    write_json(_about(study, role), {"identity": study.identity, "rows": len(rows), "model": study.config.model,
-                                     "what": "mean of the last hidden states over all tokens, untrained base"})
+    rows, folder = sorted(found), study.result("embedding").folder
+    write_array(folder / file_of(role, "values"), np.stack([found[row] for row in rows]))
+    write_array(folder / file_of(role, "index"), np.array([feed.samples[row].index for row in rows], np.int64))
 
 
 def last_hidden(vlm: "Vlm", batch: "Batch") -> np.ndarray:
@@ -94,3 +110,25 @@ def last_hidden(vlm: "Vlm", batch: "Batch") -> np.ndarray:
         hidden = vlm.decoder(*given.args, **given.kwargs)[0].float()  # [B, L, W]
     real = batch.inputs["attention_mask"][:, :, None].to(hidden.dtype)
     return ((hidden * real).sum(1) / real.sum(1)).cpu().numpy()
+
+
+def centred(pool: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Embeddings minus the pool's mean, unit norm: raw ones all point the same way and their cosines say little."""
+    mean = pool.mean(axis=0)
+    one, other = ((rows - mean) / np.maximum(np.linalg.norm(rows - mean, axis=1, keepdims=True), 1e-12)
+                  for rows in (pool, target))
+    return one, other
+
+
+def features(study: Study, scores: Scores, progress: Progress | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Centred embeddings of the scored rows and the single target samples, unit norm: float32 [N, W], [S, W]."""
+    pool, target = (embeddings(study, role, np.asarray(index), progress)
+                    for role, index in (("pool", scores.index), ("target", scores.sample_index)))
+    return centred(pool, target)
+
+
+def _open(study: Study, scores: Scores) -> Similarity:
+    return cosines(*features(study, scores))
+
+
+SIGNAL = Signal(name="embedding", about="last hidden states, no gradient", open=_open, needs="embedding")

@@ -1,4 +1,5 @@
-"""How much the crossfit job trains and reads (docs/decisions/0016): what it does and what its estimate counts alike."""
+"""How much the out-of-fold job trains and reads (METHOD §5, decision 0016): what it does and what its estimate counts
+alike."""
 
 from cadc.study import StudyConfig
 
@@ -10,7 +11,7 @@ STEPS = 150
 
 def candidate_rows(config: StudyConfig, pool: int) -> int:
     """Rows of a pool of so many that the models of one round are trained on, both folds together."""
-    return max(FOLDS, round(config.crossfit_share * pool))
+    return max(FOLDS, round(config.out_of_fold_share * pool))
 
 
 def fold_batch(config: StudyConfig, rows: int) -> int:
@@ -38,8 +39,8 @@ def work(config: StudyConfig, pool: int, singles: int, targets: int) -> tuple[in
     pool, singles, targets: pool rows, single target samples, target samples that gradients see.
     """
     rows = candidate_rows(config, pool) // FOLDS
-    taught = targets // FOLDS if config.crossfit_target else 0
+    taught = targets // FOLDS if config.out_of_fold_target else 0
     size = rows + taught * repeats(config, rows, taught)
     trained = FOLDS * fold_steps(config, size) * fold_batch(config, size)
-    read = singles if config.crossfit_target else FOLDS * singles
-    return config.crossfit * trained, config.crossfit * (pool + read)
+    read = singles if config.out_of_fold_target else FOLDS * singles
+    return config.out_of_fold * trained, config.out_of_fold * (pool + read)

@@ -1,4 +1,5 @@
-"""Which rows look wrong to models that never trained on them: the cross-fitted loss (docs/decisions/0016).
+"""Which rows look wrong to models that never trained on them: the out-of-fold loss (METHOD §5,
+docs/decisions/0016).
 
 The warm-up has seen too little to tell a wrong answer from a hard one. So a fifth of the pool, chosen in rounds over
 all target samples, is split in two folds; a model trained on one fold gives the loss of every row outside it. The
@@ -7,27 +8,33 @@ second round leaves out what looked wrong in the first and splits anew. N scored
 units, G target samples that gradients see.
 """
 
+import logging
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
 import numpy as np
 
 from cadc.errors import JobError
+from cadc.jobs.engines import EngineSettings
 from cadc.jobs.processes import end_with_parent
+from cadc.scores import columns
 from cadc.scores.influence import InfluenceColumns
 from cadc.scores.scores import Scores
 from cadc.selection.filters import looks_wrong, repeated
 from cadc.selection.rounds import Taken, round_robin
 from cadc.signals.folds import FOLDS, candidate_rows, fold_batch, fold_steps, repeats, work
-from cadc.study import Study, replacing, write_array
+from cadc.study import Study, replacing
 from cadc.study.progress import Progress, Silent
 
 if TYPE_CHECKING:
     from cadc.models import Vlm
     from cadc.training.prefix_cache import PrefixCache
+
+log = logging.getLogger(__name__)
 
 RISE = 10
 """Steps of the short linear rise at the start of a training."""
@@ -51,44 +58,51 @@ class Question:
     """int8 [rounds, G]: fold of each of them; near-duplicates share theirs."""
 
 
-def run_crossfit(study: Study, progress: Progress, *, workers: int = 1) -> None:
-    """The crossfit job: rounds of two models; `crossfit_loss` [N] and `crossfit_target` [S] beside the other scores.
+def run_out_of_fold(study: Study, progress: Progress, *, engine: EngineSettings | None = None) -> None:
+    """The job: rounds of two models; the columns `out_of_fold_loss` [N] and `out_of_fold_target` [S].
 
-    workers: on a CPU the two models of a round are made side by side where this is more than one; the numbers are the
-    same. Idempotent; a stop repeats at most the models that were being made. Raises Cancelled, and what opening the
-    base raises.
+    engine: on a CPU the two models of a round are made side by side where it has several processes (None: one); the
+    numbers are the same. Idempotent; a stop repeats at most the models that were being made. Raises Cancelled, and what
+    opening the base raises.
     """
-    rounds = study.config.crossfit
+    rounds, result = study.config.out_of_fold, study.result("out_of_fold")
     if not rounds:
-        progress.note("switched off (crossfit=0): rows that look wrong are found by the loss of the last checkpoint")
+        progress.note("switched off (out_of_fold=0): rows that look wrong are found by the loss of the last checkpoint")
         return
-    scores = Scores.load(study)
-    if scores.has_crossfit:
-        progress.note("the cross-fitted loss is there already")
+    if result.finished:
+        progress.note("the out-of-fold loss is there already")
         return
-    columns, question = InfluenceColumns(scores), _question(study, scores)
+    scores, workers = Scores.load(study), engine.processes if engine else 1
+    influences, question = InfluenceColumns(scores), _question(study, scores)
     want = candidate_rows(study.config, len(scores.index))
-    progress.start(sum(work(study.config, len(scores.index), len(scores.sample_index), len(question.taught))),
-                   unit="samples")
+    expected = sum(work(study.config, len(scores.index), len(scores.sample_index), len(question.taught))) // rounds
     found: list[tuple[np.ndarray, np.ndarray]] = []
+    counted = 0
     with _SideBySide(progress) if workers > 1 and not _on_gpu() else _OneByOne(progress) as maker:
         for number in range(rounds):
             own = question.open.copy()
             if found:
-                own &= ~looks_wrong(columns, *_mean(found))
-            rows = teaching_rows(columns, own, want)
-            found.append(_round(study, question, rows, number, scores, maker))
+                own &= ~looks_wrong(influences, *_mean(found))
+            rows = teaching_rows(influences, own, want)
+            asked = _tasks(study, question, rows, number, scores)
+            own_work = sum(task.work for task, _, _ in asked)
+            there = sum(task.work for task, _, _ in asked if _read(task) is not None)
+            progress.start(counted + own_work + expected * (rounds - number - 1), done=counted + there)
+            maker.make([task for task, _, _ in asked if _read(task) is None])
+            found.append(_read_round(asked, len(question.index), len(scores.sample_index)))
+            counted += own_work
     loss, target = _mean(found)
-    for name, values in (("crossfit_target", target), ("crossfit_loss", loss)):  # the loss last: it alone counts
-        write_array(study.scores_folder / f"{name}.npy", values)
+    columns.write(study, "out_of_fold_target", target)
+    columns.write(study, "out_of_fold_loss", loss)
+    result.finish()
 
 
-def teaching_rows(columns: InfluenceColumns, open_rows: np.ndarray, want: int) -> np.ndarray:
+def teaching_rows(influences: InfluenceColumns, open_rows: np.ndarray, want: int) -> np.ndarray:
     """Positions of up to `want` open rows, taken in rounds over the single target samples of all units."""
-    units = np.arange(len(columns.scores.units))
+    units = np.arange(len(influences.scores.units))
     taken = Taken(open_rows, np.zeros(0, np.int64), 0)
     chosen = []
-    for position, *_ in round_robin(columns.scores, units, open_rows, taken):
+    for position, *_ in round_robin(influences.scores, units, open_rows, taken):
         if len(chosen) == want:
             break
         if taken.free(position):
@@ -108,9 +122,9 @@ def _question(study: Study, scores: Scores) -> Question:
     contaminated = repeats_target([by_index[int(i)] for i in scores.index], target, picture_hashes(study))
     groups = _groups(study, "pool", scores.index)
     taught = np.zeros(0, np.int64)
-    if study.config.crossfit_target:
+    if study.config.out_of_fold_target:
         taught = np.array(sorted(target[p].index for p in set.union(*gradient_samples(study.config, target))), np.int64)
-    rounds, seed = range(study.config.crossfit), study.config.seed
+    rounds, seed = range(study.config.out_of_fold), study.config.seed
     return Question(index=np.asarray(scores.index), fold=np.stack([_folds(groups, [seed, 91, r]) for r in rounds]),
                     open=~contaminated & ~repeated(groups, ~contaminated, np.zeros(len(contaminated), bool)),
                     taught=taught,
@@ -149,7 +163,7 @@ class Task:
     @property
     def path(self) -> Path:
         """Where its losses are kept."""
-        return self.study.crossfit_folder / f"round-{self.number}-fold-{self.fold}.npz"
+        return self.study.result("out_of_fold").folder / f"round-{self.number}-fold-{self.fold}.npz"
 
     @property
     def work(self) -> int:
@@ -163,23 +177,31 @@ class Task:
         return repeats(self.study.config, len(self.inside), len(self.taught))
 
 
-def _round(study: Study, question: Question, rows: np.ndarray, number: int, scores: Scores,
-           maker: "_OneByOne | _SideBySide") -> tuple[np.ndarray, np.ndarray]:
-    """(loss [N], target loss [S]) of one round: each row by the model of the other fold, a target sample by the model
-    that it did not teach, or by both."""
+def _tasks(study: Study, question: Question, rows: np.ndarray, number: int, scores: Scores
+           ) -> list[tuple[Task, np.ndarray, np.ndarray]]:
+    """The models of one round: each row is read by that of the other fold, a target sample by the model that it did not
+    teach, or by both. With each the positions (0…N-1, 0…S-1) that its losses belong to."""
     own, singles = question.fold[number], np.asarray(scores.sample_index)
-    tasks, outside, judged = [], [], []
+    made = []
     for fold in range(FOLDS):
         taught = question.taught[question.taught_fold[number] == fold]
-        outside.append(np.flatnonzero(own != fold))
-        judged.append(np.flatnonzero(~np.isin(singles, taught)))
-        tasks.append(Task(study=study, number=number, fold=fold, inside=question.index[rows[own[rows] == fold]],
-                          taught=taught, outside=question.index[outside[fold]], samples=singles[judged[fold]]))
-    maker.make([task for task in tasks if not task.path.exists()])
-    loss, target, times = np.empty(len(question.index), np.float32), np.zeros(len(singles)), np.zeros(len(singles))
-    for task, places, seen in zip(tasks, outside, judged, strict=True):
-        loss[places], found = _read(task.path, study)
-        target[seen] += found
+        outside, asked = np.flatnonzero(own != fold), np.flatnonzero(~np.isin(singles, taught))
+        task = Task(study=study, number=number, fold=fold, inside=question.index[rows[own[rows] == fold]],
+                    taught=taught, outside=question.index[outside], samples=singles[asked])
+        made.append((task, outside, asked))
+    return made
+
+
+def _read_round(asked: list[tuple[Task, np.ndarray, np.ndarray]], rows: int, samples: int
+                ) -> tuple[np.ndarray, np.ndarray]:
+    """(loss [N], target loss [S]) of a round whose models are made."""
+    loss, target, times = np.empty(rows, np.float32), np.zeros(samples), np.zeros(samples)
+    for task, places, seen in asked:
+        made = _read(task)
+        if made is None:
+            raise JobError(f"{task.path} was not written, or changed at once. Run the job again.")
+        loss[places] = made[0]
+        target[seen] += made[1]
         times[seen] += 1
     return loss, (target / times).astype(np.float32)
 
@@ -198,10 +220,10 @@ class _OneByOne:
 
     def make(self, tasks: list[Task]) -> None:
         for task in tasks:
-            self._progress.note(f"round {task.number + 1} of {task.study.config.crossfit}, model {task.fold + 1} of "
+            self._progress.note(f"round {task.number + 1} of {task.study.config.out_of_fold}, model {task.fold + 1} of "
                                 f"{FOLDS}: {len(task.inside)} rows")
             self._judge = self._judge or open_fold_model(task.study)
-            _write(task.path, task.study, *_model(task, self._judge, self._progress))
+            _write(task, *_model(task, self._judge, self._progress))
 
 
 class _SideBySide:
@@ -225,7 +247,7 @@ class _SideBySide:
         if not tasks:
             return
         sizes = " and ".join(str(len(task.inside)) for task in tasks)
-        self._progress.note(f"round {tasks[0].number + 1} of {tasks[0].study.config.crossfit}: models side by side, "
+        self._progress.note(f"round {tasks[0].number + 1} of {tasks[0].study.config.out_of_fold}: models side by side, "
                             f"{sizes} rows")
         waiting = {self._pool.submit(_make_alone, task): task for task in tasks}
         while waiting:
@@ -255,7 +277,7 @@ def _make_alone(task: Task) -> None:
     folder = str(task.study.folder)
     if folder not in _HERE:
         _HERE[folder] = open_fold_model(task.study)
-    _write(task.path, task.study, *_model(task, _HERE[folder], Silent()))
+    _write(task, *_model(task, _HERE[folder], Silent()))
 
 
 def _on_gpu() -> bool:
@@ -327,16 +349,22 @@ def _mean(found: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.nd
 
 
 # ---- files -----------------------------------------------------------------------------------------------------------
-def _write(path: Path, study: Study, loss: np.ndarray, target: np.ndarray) -> None:
-    with replacing(path) as handle:
-        np.savez(handle, loss=loss, target=target, identity=np.array(study.identity))
+def _write(task: Task, loss: np.ndarray, target: np.ndarray) -> None:
+    result = task.study.result("out_of_fold")
+    with replacing(task.path) as handle:
+        np.savez(handle, loss=loss, target=target, key=np.array(result.key), source=np.array(result.source))
 
 
-def _read(path: Path, study: Study) -> tuple[np.ndarray, np.ndarray]:
+def _read(task: Task) -> tuple[np.ndarray, np.ndarray] | None:
+    """Losses of a model that is made: of the rows `outside`, of `samples`. None for one that is not there, not whole,
+    or of other scores than there are now: it is made (again)."""
+    result = task.study.result("out_of_fold")
     try:
-        with np.load(path, allow_pickle=False) as found:
-            if str(found["identity"]) == study.identity:
+        with np.load(task.path, allow_pickle=False) as found:
+            if (str(found["key"]), str(found["source"])) == (result.key, result.source):
                 return found["loss"], found["target"]
-    except (ValueError, KeyError, OSError) as error:
-        raise JobError(f"{path} cannot be read ({error}). Delete it and run the job again.") from error
-    raise JobError(f"{path} belongs to another study. Delete it and run the job again.")
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, OSError, EOFError, BadZipFile) as error:
+        log.warning("%s cannot be read (%s): made again", task.path, error)
+    return None

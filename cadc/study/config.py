@@ -7,7 +7,12 @@ from typing import Any
 
 from cadc.errors import DataError
 
-PRESETS = ("studio", "paper")
+RENAMED = {"crossfit": "out_of_fold", "crossfit_share": "out_of_fold_share", "crossfit_target": "out_of_fold_target"}
+"""Names of settings in earlier versions."""
+FILES = ("pool", "target", "images", "model")
+"""Fields that say where something lies; what it holds counts, not where."""
+GONE = ("pool_sketch",)
+"""Settings of earlier versions that nothing reads any more."""
 PARTS = ("language", "connector", "vision")
 """Parts of a model that can be adapted."""
 
@@ -27,7 +32,7 @@ class StudyConfig:
     model: str
     """Hugging Face id or local folder of the base model."""
     preset: str = "studio"
-    """`paper` or `studio` (METHOD §3): the default choices of later steps; both stay available."""
+    """`paper` or `studio` (METHOD §3), or one of a plugin: the default choices of later steps; all stay available."""
     seed: int = 0
     """Seeds warm-up sampling, adapter initialisation and picture permutations."""
     lora_rank: int = 8
@@ -64,22 +69,20 @@ class StudyConfig:
     """Products with full target vectors: `exact`; with random projections: `sketch`; `auto`: exact where they fit."""
     sketch_dim: int = 4096
     """Numbers per vector in `sketch` mode, over all LoRA matrices together."""
-    pool_sketch: int = 0
-    """Numbers kept per pool row and checkpoint as a random projection of Γ, for the pool map; 0 keeps none."""
     landmarks: float = 1.0
     """Share of the pool whose gradients are computed; the other rows' influences are predicted from one forward."""
-    crossfit: int = 2
-    """Rounds of the cross-fitted loss, which finds rows that look wrong (docs/decisions/0016); 0 switches it off."""
-    crossfit_share: float = 0.2
+    out_of_fold: int = 2
+    """Rounds of the out-of-fold loss, which finds rows that look wrong (docs/decisions/0016); 0 switches it off."""
+    out_of_fold_share: float = 0.2
     """Share of the pool that its models are trained on, half of it each."""
-    crossfit_target: bool = True
+    out_of_fold_target: bool = True
     """Its models also train on half of the target samples that gradients see (docs/decisions/0018)."""
     samples_per_unit: int = 64
     """At most this many target samples of a unit enter its mean."""
     near_samples: int = 32
     """At most this many single target samples per unit for near(z, s) (METHOD §4)."""
     nearness: str = "gradients+embedding"
-    """What near(z, s) is made of: `gradients` or `gradients+embedding` (docs/decisions/0019)."""
+    """What near(z, s) is made of: `gradients`, or with other signals joined, `gradients+embedding` (decision 0019)."""
     near_q: int = 5
     """q: near(z, s) is the mean of the q largest influences."""
     best_rows: int = 256
@@ -89,20 +92,26 @@ class StudyConfig:
     shard_rows: int = 512
     """Pool rows per shard (a shard is ≤ ~30 s of work)."""
 
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """Settings that differ from their defaults, files left aside: what keys are made of, so that a new setting with
+        its default changes no old key."""
+        return {f.name: value for f in dataclasses.fields(self)
+                if f.name not in FILES and (value := getattr(self, f.name)) != f.default}
+
     def __post_init__(self) -> None:
         checks = {
-            "preset": self.preset in PRESETS,
-            "nearness": self.nearness in ("gradients+embedding", "gradients"),
+            "preset": re.fullmatch(r"[a-z][a-z0-9_-]*", self.preset) is not None,
+            "nearness": re.fullmatch(r"gradients(\+[a-z][a-z0-9_-]*)*", self.nearness) is not None,
             "features": self.features in ("adam", "less", "sgd"),
             "lora_layers": re.fullmatch(r"all|last:[1-9]\d*", self.lora_layers) is not None,
             "lora_targets": len(set(parts := self.lora_targets.split("+"))) == len(parts) and set(parts) <= set(PARTS),
             "precision": self.precision in ("auto", "float32", "bfloat16", "float64"),
             "quantization": self.quantization in ("none", "8bit", "4bit"),
             "mode": self.mode in ("auto", "exact", "sketch"),
-            "pool_sketch": self.pool_sketch >= 0,
             "landmarks": 0 < self.landmarks <= 1,
-            "crossfit": 0 <= self.crossfit <= 16,
-            "crossfit_share": 0 < self.crossfit_share <= 1,
+            "out_of_fold": 0 <= self.out_of_fold <= 16,
+            "out_of_fold_share": 0 < self.out_of_fold_share <= 1,
             "warmup_share": 0 < self.warmup_share <= 1,
             "learning_rate": 0 < self.learning_rate < 1,
             "lora_alpha": self.lora_alpha > 0,
@@ -117,15 +126,27 @@ class StudyConfig:
                                 "docs/settings.md says what is.")
 
     @classmethod
+    def of(cls, values: dict[str, Any]) -> "StudyConfig":
+        """A config as it was written, by this version or an earlier one. Raises TypeError for a key nobody knew."""
+        kept = {RENAMED.get(key, key): value for key, value in values.items() if key not in GONE}
+        return cls(**kept)
+
+    @classmethod
     def from_settings(cls, base: dict[str, Any], settings: dict[str, str]) -> "StudyConfig":
         """Build a config from typed values plus `key=value` texts; raises DataError for an unknown key or bad value."""
         fields = {f.name: f for f in dataclasses.fields(cls)}
         values = dict(base)
         for key, text in settings.items():
+            key = RENAMED.get(key, key)
             if key not in fields:
                 raise DataError(f"unknown setting {key!r}. Known: {', '.join(fields)}")
             values[key] = _parse(key, text, fields[key].type)
         return cls(**values)
+
+
+def joined_signals(config: StudyConfig) -> tuple[str, ...]:
+    """Names of the signals that near(z, s) is made of beside gradients."""
+    return tuple(config.nearness.split("+")[1:])
 
 
 def _parse(key: str, text: str, kind: Any) -> Any:

@@ -6,13 +6,16 @@ import os
 import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
+
+_ABOUT = "about"
 
 _TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<host>[^/]+)\.(?P<pid>\d+)\.tmp")
 _OLD_S = 7 * 86_400
@@ -61,12 +64,22 @@ def write_array(path: Path, values: "np.ndarray") -> None:
         np.save(handle, values, allow_pickle=False)
 
 
-def write_tensors(path: Path, tensors: dict[str, Any], metadata: dict[str, str]) -> None:
-    """Replace a safetensors file."""
+def write_tensors(path: Path, tensors: "Mapping[str, torch.Tensor]", about: Mapping[str, str]) -> None:
+    """Replace a safetensors file. Its metadata is one text: safetensors writes several in random order, and the same
+    tensors must give the same bytes."""
     from safetensors.torch import save_file
 
     with replacing(path) as handle:
-        save_file({k: v.contiguous() for k, v in tensors.items()}, handle.name, metadata)
+        save_file({k: v.contiguous() for k, v in tensors.items()}, handle.name,
+                  {_ABOUT: json.dumps(dict(about), sort_keys=True)})
+
+
+def read_about(path: Path) -> dict[str, str]:
+    """The metadata that `write_tensors` wrote."""
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as handle:
+        return json.loads(handle.metadata()[_ABOUT])
 
 
 def sweep(folder: Path) -> int:

@@ -1,58 +1,60 @@
-"""A study: one question asked of one pool, and the only code that knows where its files lie (DESIGN.md)."""
+"""A study on disk: its name, its settings, and the only code that knows where its files lie (DESIGN: one way of data).
+
+Below the cache root: `names/NAME.json` points to a study, `studies/IDENTITY/` holds its settings, what was decided, job
+states, comparisons and exports, `results/JOB/KEY/` what jobs made. A key is the hash of what the job reads (its own
+settings and the content of its inputs), so studies that ask the same share what was computed.
+"""
 
 import dataclasses
+import functools
 import hashlib
 import json
 import os
 import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from cadc.errors import DataError, JobError
 from cadc.study.config import StudyConfig
-from cadc.study.files import file_digest, write_json
+from cadc.study.content import digest_of_file, model_digest
+from cadc.study.files import write_json
+from cadc.study.jobs import JOBS, core_jobs, job_named
+from cadc.study.results import Result, read_sealed, write_sealed
 
-FORMAT = 1
-"""Version of the files in a study folder; part of the identity, so that old shards are never misread."""
+MEMO = "digests.json"
+"""Remembers the digests of large files, below the cache root."""
+HERE = "cache:"
+"""Paths below the cache root are written with this in front, so that a copied cache finds its own files."""
 
 
 def cache_root(root: str | Path | None = None) -> Path:
-    """Folder of all studies and the database: the argument, else $CADC_CACHE, else `cache/` beside the code."""
-    chosen = root or os.environ.get("CADC_CACHE") or Path(__file__).resolve().parent.parent.parent / "cache"
+    """Folder of all studies and the database: the argument, else $CADC_CACHE, else `cache/` beside the code of a
+    checkout, else `cadc-studio` in the person's cache folder."""
+    chosen = root or os.environ.get("CADC_CACHE")
+    if not chosen:
+        checkout = Path(__file__).resolve().parents[2]
+        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        chosen = checkout / "cache" if (checkout / "pyproject.toml").exists() else Path(home) / "cadc-studio"
     return Path(chosen).expanduser().resolve()
 
 
-def _model_digest(model: str) -> str:
-    """Digest of a local model folder; an id stands for itself. Weights over 64 MiB count by size and change time."""
-    folder = Path(model)
-    if not folder.is_dir():
-        return model
-    digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in (".json", ".safetensors", ".jinja")):
-        about = path.stat()
-        large = f"{about.st_size} {about.st_mtime_ns}"
-        content = file_digest(path) if about.st_size < 64 << 20 else large
-        digest.update(f"{path.relative_to(folder)} {content}\n".encode())
-    return digest.hexdigest()
-
-
-def identity_of(config: StudyConfig) -> tuple[str, dict[str, str]]:
+def identity_of(config: StudyConfig, root: Path | None = None) -> tuple[str, dict[str, str]]:
     """Identity (16 hex digits) of the question, and the digests of its inputs. Raises DataError for a missing file.
 
     Where the inputs lie does not matter, what is in them does: paths are replaced by digests.
     """
+    base = cache_root(root)
     inputs = {}
     for role in ("pool", "target"):
         path = Path(getattr(config, role))
         if not path.is_file():
             raise DataError(f"{role} file {path} not found. Give the path of a JSON, JSONL or parquet file.")
-        inputs[role] = file_digest(path)
-    inputs["model"] = _model_digest(config.model)
-    question = dataclasses.asdict(config) | inputs | {"format": FORMAT}
-    del question["images"]
-    text = json.dumps(question, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16], inputs
+        inputs[role] = digest_of_file(path, base / MEMO)
+    inputs["model"] = model_digest(config.model, base / MEMO)
+    return _hash({"settings": config.chosen} | inputs), inputs
 
 
 @dataclass(frozen=True)
@@ -63,13 +65,20 @@ class Study:
     folder: Path
     config: StudyConfig
     inputs: dict[str, str]
+    """Digests of pool, target and model when it was made; they stand in for files that are gone."""
     created: str = ""
 
     @property
     def identity(self) -> str:
-        """16 hex digits that every file of the study carries."""
+        """16 hex digits: the name of the study's folder."""
         return self.folder.name
 
+    @property
+    def root(self) -> Path:
+        """The cache root."""
+        return self.folder.parent.parent
+
+    # ---- making and finding ------------------------------------------------------------------------------------------
     @classmethod
     def create(cls, name: str, config: StudyConfig, *, created: str, root: Path | None = None) -> "Study":
         """Register `name` for the question `config`; an existing study of the same question is found again.
@@ -79,109 +88,191 @@ class Study:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
             raise DataError(f"study name {name!r}: use 1-64 letters, digits, '.', '_' or '-', "
                             "starting with a letter or digit.")
-        config = dataclasses.replace(config, **_absolute(config))
-        identity, inputs = identity_of(config)
         base = cache_root(root)
+        config = dataclasses.replace(config, **_absolute(config))
+        identity, inputs = identity_of(config, base)
         pointer = base / "names" / f"{name}.json"
-        if pointer.exists() and (taken := json.loads(pointer.read_text())["identity"]) != identity:
-            raise DataError(f"study {name!r} already asks another question ({taken}). Choose another name, "
-                            "or remove it first; changed settings make a new study.")
+        if (taken := _pointed(pointer)) and taken != identity:
+            raise DataError(f"study {name!r} already asks another question ({taken}). Choose another name, or remove "
+                            f"it first (`python -m cadc remove {name}`); changed settings make a new study, which "
+                            "shares with the old one whatever they do not change.")
         folder = base / "studies" / identity
-        about = folder / "study.json"
-        known = json.loads(about.read_text()) if about.exists() else {"created": created}
-        if known.get("config") != (asked := dataclasses.asdict(config)):  # new, or the same files at another place
-            write_json(about, {"identity": identity, "created": known["created"], "inputs": inputs, "config": asked})
-        if not pointer.exists():
+        known = _about(folder, base) or {"created": created}
+        if known.get("config") != dataclasses.asdict(config):  # new, or the same files at another place
+            cls(name, folder, config, inputs, known["created"]).write_down()
+        if not taken:
             write_json(pointer, {"identity": identity, "created": created})
         return cls.open(name, root=root)
+
+    def write_down(self) -> None:
+        """Write settings and inputs, in two copies."""
+        config = {key: _portable(value, self.root) for key, value in dataclasses.asdict(self.config).items()}
+        for place in _about_places(self.folder):
+            write_sealed(place, {"identity": self.identity, "created": self.created, "inputs": self.inputs,
+                                 "config": config})
 
     @classmethod
     def open(cls, name: str, *, root: Path | None = None) -> "Study":
         """Open a study by its name (or its identity). Raises DataError when there is none."""
         base = cache_root(root)
-        pointer = base / "names" / f"{name}.json"
-        identity = json.loads(pointer.read_text())["identity"] if pointer.exists() else name
+        identity = _pointed(base / "names" / f"{name}.json") or name
         folder = base / "studies" / identity
-        if not re.fullmatch(r"[0-9a-f]{16}", identity) or not (folder / "study.json").exists():
+        if not re.fullmatch(r"[0-9a-f]{16}", identity) or not folder.is_dir():
             raise DataError(f"no study named {name!r}. `python -m cadc list` shows them, "
                             "`python -m cadc new` makes one.")
+        text = _about(folder, base)
         try:
-            text = json.loads((folder / "study.json").read_text())
-            return cls(name, folder, StudyConfig(**text["config"]), text["inputs"], text["created"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise JobError(f"{folder.name}/study.json cannot be read ({error}). "
-                           "It was written by another version.") from error
+            if text is None:
+                raise ValueError("both copies are damaged or missing")
+            return cls(name, folder, StudyConfig.of(text["config"]), text["inputs"], text["created"])
+        except (KeyError, TypeError, ValueError, DataError) as error:
+            raise JobError(f"{folder.name}/study.json cannot be read ({error}). It was damaged, or written by a later "
+                           "version. Register the study again with `python -m cadc new`: what was computed is found "
+                           "again.") from error
 
     @classmethod
     def names(cls, root: Path | None = None) -> list[str]:
         """All study names, oldest first."""
-        pointers = sorted((cache_root(root) / "names").glob("*.json"),
-                          key=lambda p: (json.loads(p.read_text()).get("created", ""), p.stem))
+        pointers = sorted((cache_root(root) / "names").glob("*.json"), key=lambda p: (_created(p), p.stem))
         return [p.stem for p in pointers]
 
+    # ---- keys and results --------------------------------------------------------------------------------------------
+    @functools.cached_property
+    def content(self) -> dict[str, str]:
+        """Digests of pool, target and model as they are now; of a file that is gone, as it was."""
+        found = dict(self.inputs)
+        for role in ("pool", "target"):
+            if (path := Path(getattr(self.config, role))).is_file():
+                found[role] = digest_of_file(path, self.root / MEMO)
+        if (now := model_digest(self.config.model, self.root / MEMO)) != self.config.model:
+            found["model"] = now
+        return found
+
+    @property
+    def question(self) -> str:
+        """16 hex digits over what ingest is asked: files and settings, without the pictures, which only reading the
+        files can name."""
+        return _hash(self._own("ingest"))
+
+    def key(self, job: str) -> str:
+        """16 hex digits over what a job reads. Raises JobError before pool and target were read."""
+        job = job_named(job).name
+        if job == "ingest":
+            found = read_sealed(self.ingest_pointer)
+            if found is None:
+                raise JobError(f"study {self.name!r} has not read its pool and target yet. Run that job first "
+                               f"(`python -m cadc run {self.name} --until ingest`).")
+            return str(found["key"])
+        return _hash(self._own(job) | {"after": {one: self.key(one) for one in self._before(job)}})
+
+    def _own(self, job: str) -> dict[str, object]:
+        """What a job reads beside the results of others."""
+        about, chosen = JOBS[job], self.config.chosen
+        return {"job": job, "version": about.version, "files": {role: self.content[role] for role in about.files},
+                "settings": {name: chosen[name] for name in sorted(about.settings) if name in chosen}}
+
+    def _before(self, job: str) -> tuple[str, ...]:
+        return tuple(one for one in JOBS[job].after if one in JOBS and JOBS[one].wanted(self.config))
+
+    def result(self, job: str) -> Result:
+        """Where a job's result is or will be. Raises JobError before pool and target were read."""
+        job = job_named(job).name
+        inputs = {}
+        for one in self._before(job):
+            record = self.result(one).record
+            inputs[one] = record.digest if record else ""
+        return Result(job=job, key=self.key(job), root=self.root, inputs=inputs)
+
+    def finished(self, job: str) -> bool:
+        """Whether a job's result is there, made from what its inputs are now."""
+        try:
+            return self.result(job).finished
+        except JobError:
+            return False
+
+    def require(self, job: str) -> Result:
+        """The result of a finished job. Raises JobError that says how to get it."""
+        if not self.finished(job):
+            raise JobError(f"study {self.name!r} has no result of the job {job!r} yet: it {JOBS[job].about}. Run it "
+                           f"first (`python -m cadc run {self.name} --until {job}`, or the Trajectories page).")
+        return self.result(job)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every job that its pages need is finished."""
+        return all(self.finished(job) for job in core_jobs(self.config))
+
+    # ---- where files lie: workers write them, everything else reads them ---------------------------------------------
     def image_root(self, role: str) -> Path:
         """Folder that the picture paths of `role` ('pool' or 'target') are relative to."""
         return Path(self.config.images) if self.config.images else Path(getattr(self.config, role)).parent
 
-    # ---- where files lie: workers write them, everything else reads them -------------------------------------------
+    @property
+    def ingest_pointer(self) -> Path:
+        """Which ingest result belongs to this question: its key holds the pictures, which change under it."""
+        return self.root / "results" / "ingest" / f"question-{self.question}.json"
+
+    @contextmanager
+    def new_ingest(self) -> Iterator[Path]:
+        """A folder to read pool and target into, while nobody knows the key yet; it is gone afterwards."""
+        folder = self.root / "results" / "ingest" / f".making-{self.question}-{os.getpid()}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def keep_ingest(self, folder: Path, pictures: Mapping[str, str]) -> Result:
+        """Put what was read under its key: the question and the content of the pictures (digest of each role)."""
+        key = _hash({"question": self.question, "pictures": dict(pictures)})
+        result = Result(job="ingest", key=key, root=self.root)
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            place = result.folder / path.relative_to(folder)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, place)
+        result.finish()
+        write_sealed(self.ingest_pointer, {"key": key})
+        return result
+
     def samples_file(self, role: str) -> Path:
         """Normalised samples of 'pool' or 'target' (parquet)."""
-        return self.folder / "ingest" / f"{role}.parquet"
+        return self.result("ingest").folder / f"{role}.parquet"
 
     def ingest_images(self, role: str) -> Path:
         """Pictures that were embedded in the input of `role`."""
-        return self.folder / "ingest" / f"images-{role}"
+        return self.result("ingest").folder / f"images-{role}"
 
-    @cached_property
+    @property
     def ingest_report(self) -> Path:
         """What was read, set aside and warned about (json)."""
-        return self.folder / "ingest" / "report.json"
+        return self.result("ingest").folder / "report.json"
 
-    @cached_property
+    @property
     def warmup_folder(self) -> Path:
         """checkpoint-1.safetensors … checkpoint-T, log.jsonl, warmup.json."""
-        return self.folder / "warmup"
+        return self.result("warmup").folder
 
-    @cached_property
+    @property
     def targets_folder(self) -> Path:
         """vectors-t.safetensors, gram.safetensors, targets.json."""
-        return self.folder / "targets"
+        return self.result("targets").folder
 
-    @cached_property
+    @property
     def shards_folder(self) -> Path:
         """shard-00000.safetensors + .json …"""
-        return self.folder / "attribute"
+        return self.result("attribute").folder
 
     def batch_file(self, job: str) -> Path:
-        """How `targets` or `attribute` cuts its batches, settled once."""
-        return (self.targets_folder if job == "targets" else self.shards_folder) / "batch.json"
+        """How `targets` or `attribute` cuts its batches, chosen once."""
+        return self.result(job).folder / "batch.json"
 
-    @cached_property
-    def scores_folder(self) -> Path:
-        """The shards compacted for the interactive half."""
-        return self.folder / "scores"
-
-    @cached_property
-    def embedding_folder(self) -> Path:
-        """Last hidden states of the untrained base, of pool and target."""
-        return self.folder / "embedding"
-
-    @cached_property
-    def nearness_folder(self) -> Path:
-        """near(z, s) of gradients alone, where the scores hold the sum of two signals."""
-        return self.folder / "nearness"
-
-    @cached_property
-    def crossfit_folder(self) -> Path:
-        """round-R-fold-F.npz: the losses that each model of the crossfit job read."""
-        return self.folder / "crossfit"
-
-    @cached_property
+    @property
     def evaluation_folder(self) -> Path:
-        """One folder per retrain-and-compare run."""
+        """Comparisons asked for, and one file per finished retraining."""
         return self.folder / "evaluation"
 
-    @cached_property
+    @property
     def exports_folder(self) -> Path:
         """Curricula written from the Curriculum page, one folder each; any other folder may be typed."""
         return self.folder / "exports"
@@ -194,21 +285,74 @@ class Study:
         """What a job really took (`cadc.jobs.meter`)."""
         return self.job_folder(job) / "cost.json"
 
-    def results_of(self, job: str) -> tuple[Path, ...]:
-        """Folders that a job writes its results into."""
-        return {"ingest": (self.folder / "ingest",), "warmup": (self.warmup_folder,),
-                "targets": (self.targets_folder,), "attribute": (self.shards_folder, self.scores_folder),
-                "crossfit": (self.crossfit_folder,), "evaluate": (self.evaluation_folder,)}[job]
-
-    @cached_property
+    @property
     def estimate_file(self) -> Path:
         """The latest predictions of what the jobs cost, here and on named devices."""
         return self.folder / "estimate.json"
 
-    @cached_property
+    @property
     def decisions_file(self) -> Path:
         """Latest decisions as JSON: a copy of what the database holds, for a command line beside a running app."""
         return self.folder / "decisions.json"
+
+
+# ---- study.json and the names ----------------------------------------------------------------------------------------
+def _about_places(folder: Path) -> tuple[Path, Path]:
+    return folder / "study.json", folder / "study.copy.json"
+
+
+def _about(folder: Path, root: Path) -> dict | None:
+    """Settings and inputs of a study, from whichever copy is whole; the other one is mended."""
+    places = _about_places(folder)
+    for place in places:
+        found = read_sealed(place)
+        if found is not None:
+            for other in places:
+                if other != place and read_sealed(other) != found:
+                    write_sealed(other, found)
+            return found | {"config": {key: _placed(value, root) for key, value in found["config"].items()}}
+    try:  # an earlier version wrote one copy without a checksum
+        found = json.loads(places[0].read_bytes())
+        return found if "identity" in found and "seal" not in found else None
+    except (OSError, ValueError):
+        return None
+
+
+def _portable(value: object, root: Path) -> object:
+    inside = isinstance(value, str) and value.startswith(f"{root}{os.sep}")
+    return HERE + str(value)[len(str(root)) + 1:] if inside else value
+
+
+def _placed(value: object, root: Path) -> object:
+    return str(root / value[len(HERE):]) if isinstance(value, str) and value.startswith(HERE) else value
+
+
+def _pointed(pointer: Path) -> str:
+    """The identity that a name points to; '' when there is no such name, or its file is damaged and no study says that
+    the name is its own."""
+    try:
+        return str(json.loads(pointer.read_bytes())["identity"])
+    except FileNotFoundError:
+        return ""
+    except (ValueError, KeyError, TypeError) as error:
+        raise JobError(f"names/{pointer.name} cannot be read ({error}). Delete it and register the study again with "
+                       "`python -m cadc new`: what was computed is found again.") from error
+
+
+def _created(pointer: Path) -> str:
+    try:
+        return str(json.loads(pointer.read_bytes()).get("created", ""))
+    except (OSError, ValueError, AttributeError):
+        return ""
+
+
+def studies(root: Path | None = None) -> Iterator["Study"]:
+    """Every study of a cache root, by its first name or its identity."""
+    base = cache_root(root)
+    called = {_pointed(base / "names" / f"{name}.json"): name for name in reversed(Study.names(base))}
+    for folder in sorted((base / "studies").glob("*")):
+        if folder.is_dir() and re.fullmatch(r"[0-9a-f]{16}", folder.name):
+            yield Study.open(called.get(folder.name, folder.name), root=base)
 
 
 def _absolute(config: StudyConfig) -> dict[str, str]:
@@ -219,3 +363,7 @@ def _absolute(config: StudyConfig) -> dict[str, str]:
     if Path(config.model).expanduser().is_dir():
         fixed["model"] = str(Path(config.model).expanduser().resolve())
     return fixed
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,7 +1,7 @@
 """The one training loop: AdamW on the adapters, with the warm-up's betas and clipping (METHOD §1, §6)."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -12,16 +12,23 @@ from cadc.training.schedule import rate
 if TYPE_CHECKING:
     import torch
 
-    from cadc.models import Vlm
+    from cadc.models import Prefix, Vlm
 
 BETAS, EPSILON, CLIP = (0.9, 0.999), 1e-8, 1.0
 
 
-def train(vlm: "Vlm", bank: PrefixCache, batches: Iterable[Sequence[int]], rates: Iterable[float],
-          optimizer: "torch.optim.Optimizer | None" = None) -> Iterator[float]:
-    """AdamW steps on the current adapter, with the warm-up's betas and clipping; yields the loss of each step.
+class Rows(Protocol):
+    """What batches are made of."""
 
-    batches: bank rows of each step; rates: its learning rate. Loss: mean over the batch of ℓ(z; θ) (METHOD §2).
+    def parts(self, rows: Sequence[int]) -> "list[tuple[list[int], Prefix]]":
+        """A batch in parts, each with its positions in `rows`; rows that cannot be encoded are left out."""
+
+
+def train(vlm: "Vlm", rows: Rows, batches: Iterable[Sequence[int]], rates: Iterable[float],
+          optimizer: "torch.optim.Optimizer | None" = None) -> Iterator[float]:
+    """AdamW steps on the current adapter; yields the loss of each step, nan where no row of its batch can be encoded.
+
+    batches: rows of each step; rates: its learning rate. Loss: mean over the batch of ℓ(z; θ) (METHOD §2).
     """
     import torch
 
@@ -29,13 +36,17 @@ def train(vlm: "Vlm", bank: PrefixCache, batches: Iterable[Sequence[int]], rates
 
     parameters = lora_parameters(vlm)
     optimizer = optimizer or new_optimizer(vlm)
-    for rows, now in zip(batches, rates, strict=False):
+    for batch, now in zip(batches, rates, strict=False):
         for group in optimizer.param_groups:
             group["lr"] = now
         optimizer.zero_grad(set_to_none=True)
-        total = 0.0
-        for _, given in bank.parts(list(rows)):
-            loss = answer_losses(vlm, given).sum() / len(rows)
+        parts = rows.parts(list(batch))
+        count, total = sum(len(places) for places, _ in parts), 0.0
+        if not count:
+            yield float("nan")
+            continue
+        for _, given in parts:
+            loss = answer_losses(vlm, given).sum() / count
             loss.backward()
             total += float(loss.detach())
         torch.nn.utils.clip_grad_norm_(parameters, CLIP)

@@ -1,6 +1,6 @@
 """Which row is trained at which step: the same number of draws for every arm, whatever its rows and order.
 
-D = steps × batch draws; n rows in an arm.
+METHOD §6. D = steps × batch draws; n rows in an arm.
 """
 
 import numpy as np

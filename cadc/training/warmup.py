@@ -7,7 +7,7 @@ Each checkpoint holds the adapter (`{name}.A` [r, in], `{name}.B` [out, r]) and 
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cadc.errors import DataError, JobError
-from cadc.study import Study, file_digest, write_json, write_tensors
+from cadc.study import Study, StudyConfig, read_about, replacing, write_json, write_tensors
 from cadc.study.progress import Progress
-from cadc.training.loop import BETAS, CLIP, EPSILON
 
 if TYPE_CHECKING:
-    from cadc.models.encode import Encoded
-    from cadc.models.load import Vlm
+    import torch
+
+    from cadc.models import Encoded, Prefix, Vlm
+    from cadc.models.feed import Feed
 
 log = logging.getLogger(__name__)
 
@@ -61,29 +62,28 @@ def plan(study: Study, pool: int) -> Plan:
 
 def checkpoint_file(study: Study, t: int) -> Path:
     """File of checkpoint t = 1 … T."""
-    return study.warmup_folder / f"checkpoint-{t}.safetensors"
+    return study.warmup_folder / checkpoint_name(t)
 
 
-def finished(study: Study) -> dict[str, Any] | None:
-    """`warmup.json` of a finished warm-up whose checkpoints are all there, else None."""
-    path = study.warmup_folder / "warmup.json"
-    if not path.exists():
-        return None
-    done = json.loads(path.read_text())
-    if done["identity"] != study.identity:
-        raise JobError(f"warmup of study {study.name!r} belongs to another question. Delete its warmup folder and run "
-                       "again.")
-    there = all(checkpoint_file(study, t + 1).exists() for t in range(study.config.checkpoints))
-    return done if there else None
+def checkpoint_name(t: int) -> str:
+    """Its name."""
+    return f"checkpoint-{t}.safetensors"
+
+
+def summary(study: Study) -> dict[str, Any]:
+    """`warmup.json` of a finished warm-up. Raises JobError before it ran, or when the file is damaged."""
+    return json.loads(study.require("warmup").intact("warmup.json").read_text())
 
 
 def run_warmup(study: Study, progress: Progress) -> None:
-    """Train and write the checkpoints; finished work is not redone, a broken run goes on from its last checkpoint.
+    """Train and write the checkpoints; finished work is not redone, a broken run goes on from its last checkpoint, and
+    a checkpoint that is missing between others is made again from the one before it.
 
     The same study on the same machine gives the same checkpoints, interrupted or not. Raises Cancelled, ModelError,
     and JobError when no row of the share can be encoded.
     """
-    if finished(study):
+    result = study.result("warmup")
+    if result.finished:
         progress.note("warm-up is already finished")
         return
     from cadc.models import open_vlm
@@ -93,14 +93,15 @@ def run_warmup(study: Study, progress: Progress) -> None:
     config = study.config
     progress.note(f"loading {Path(config.model).name}")
     vlm = open_vlm(config)
-    source = _Rows(Feed(study, "pool", vlm))
-    todo = plan(study, len(source.feed))
-    failed = _train(study, vlm, source, todo, progress)
-    write_json(study.warmup_folder / "warmup.json", {
-        "identity": study.identity, "eta": todo.eta, "steps": list(todo.ends), "rows": len(todo.rows) - len(failed),
-        "failed": failed, "notes": vlm.notes, "device": vlm.device, "precision": vlm.precision,
-        "seconds": round(time.monotonic() - started, 3),
-        "checkpoints": [file_digest(checkpoint_file(study, t + 1)) for t in range(config.checkpoints)]})
+    rows = _Rows(vlm, Feed(study, "pool", vlm))
+    todo = plan(study, len(rows.feed))
+    _train(study, vlm, rows, todo, progress)
+    failed = rows.failures(todo.rows)
+    write_json(result.folder / "warmup.json", {
+        "eta": todo.eta, "steps": list(todo.ends), "rows": len(todo.rows) - len(failed), "failed": failed,
+        "notes": vlm.notes, "device": vlm.device, "precision": vlm.precision})
+    write_json(result.folder / "about.json", {"seconds": round(time.monotonic() - started, 3)})
+    result.finish()
 
 
 class _Rows:
@@ -108,18 +109,34 @@ class _Rows:
 
     BYTES = 1 << 30
 
-    def __init__(self, feed: Any) -> None:
+    def __init__(self, vlm: "Vlm", feed: "Feed") -> None:
         self.feed = feed
         self.failed: dict[int, str] = {}
+        self._vlm, self._checked = vlm, False
         self._kept: dict[int, Encoded] = {}
+        self._seen: set[int] = set()
         self._bytes = 0
 
-    def get(self, row: int) -> "Encoded | None":
+    def parts(self, rows: Sequence[int]) -> "list[tuple[list[int], Prefix]]":
+        """See `cadc.training.loop.Rows`: one part, or none where no row can be encoded. The first batch is verified."""
+        from cadc.models import prefix, verify
+
+        found = [(place, encoded) for place, row in enumerate(rows) if (encoded := self._get(row)) is not None]
+        if not found:
+            return []
+        batch = self._vlm.collate([encoded for _, encoded in found])
+        if not self._checked:
+            verify(self._vlm, batch)
+            self._checked = True
+        return [([place for place, _ in found], prefix(self._vlm, batch))]
+
+    def _get(self, row: int) -> "Encoded | None":
         """The encoded row, or None when it cannot be."""
         if row in self._kept:
             return self._kept[row]
         if row in self.failed:
             return None
+        self._seen.add(row)
         try:
             encoded = self.feed.encode(row)
         except DataError as error:
@@ -131,8 +148,16 @@ class _Rows:
             self._bytes += size
         return encoded
 
+    def failures(self, rows: Sequence[int]) -> list[dict[str, Any]]:
+        """Which of these rows cannot be used, and why; rows that a resumed run did not meet are tried now."""
+        for row in rows:
+            if row not in self._seen:
+                self._get(row)
+        return [{"index": self.feed.samples[row].index, "id": self.feed.samples[row].id, "reason": reason}
+                for row, reason in sorted(self.failed.items())]
 
-def batches(config: Any, rows: tuple[int, ...], steps: int) -> Iterator[list[int]]:
+
+def batches(config: StudyConfig, rows: tuple[int, ...], steps: int) -> Iterator[list[int]]:
     """`steps` batches of pool rows: each epoch is its own seeded shuffle of the share."""
     made = 0
     for epoch in range(steps):
@@ -144,103 +169,103 @@ def batches(config: Any, rows: tuple[int, ...], steps: int) -> Iterator[list[int
             yield [rows[i] for i in order[start:start + config.warmup_batch]]
 
 
-def _train(study: Study, vlm: "Vlm", source: _Rows, todo: Plan, progress: Progress) -> list[dict[str, Any]]:
-    """All steps; returns the rows that could not be used."""
-    import torch
+def _train(study: Study, vlm: "Vlm", rows: _Rows, todo: Plan, progress: Progress) -> None:
+    """Every interval whose checkpoint is not there."""
+    from cadc.training.loop import new_optimizer, train
 
-    from cadc.models import answer_losses, lora_parameters, prefix, verify
-
-    parameters = lora_parameters(vlm)
-    optimizer = torch.optim.AdamW(parameters, lr=todo.rates[0], betas=BETAS, eps=EPSILON, weight_decay=0.0)
-    first = _resume(study, vlm, optimizer, todo)
-    progress.start(todo.ends[-1], unit="steps", done=first)
-    progress.note(f"warm-up: {len(todo.rows)} rows, {todo.ends[-1]} steps" + (f", from step {first}" if first else ""))
-    study.warmup_folder.mkdir(parents=True, exist_ok=True)
-    checked = False
-    with _log_file(study, first).open("a", encoding="utf-8") as out:
-        for step, rows in enumerate(batches(study.config, todo.rows, todo.ends[-1])):
-            if step < first:
-                continue
+    optimizer = new_optimizer(vlm)
+    spans = list(zip((0, *todo.ends[:-1]), todo.ends, strict=True))
+    missing = [t for t in range(len(spans)) if not checkpoint_file(study, t + 1).exists()]
+    steps = todo.ends[-1]
+    first = spans[missing[0]][0] if missing else steps
+    progress.start(steps, unit="steps", done=steps - sum(spans[t][1] - spans[t][0] for t in missing))
+    progress.note(f"warm-up: {len(todo.rows)} rows, {steps} steps" + (f", from step {first}" if first else ""))
+    every = list(batches(study.config, todo.rows, steps))
+    log_file = _log_file(study, [spans[t] for t in missing])
+    at = 0
+    with log_file.open("a", encoding="utf-8") as out:
+        for t in missing:
+            start, end = spans[t]
+            if at != start:
+                _load(study, vlm, optimizer, t)
             began = time.monotonic()
-            encoded = [e for e in (source.get(row) for row in rows) if e is not None]
-            if encoded:
-                batch = vlm.collate(encoded)
-                if not checked:
-                    verify(vlm, batch)
-                    checked = True
-                optimizer.param_groups[0]["lr"] = todo.rates[step]
-                loss = answer_losses(vlm, prefix(vlm, batch)).mean()
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                torch.nn.utils.clip_grad_norm_(parameters, CLIP)
-                optimizer.step()
-                line = {"step": step + 1, "loss": round(loss.item(), 6), "lr": todo.rates[step],
-                        "samples_per_s": round(len(encoded) / max(time.monotonic() - began, 1e-9), 1)}
-                out.write(json.dumps(line) + "\n")
-                out.flush()
-                readings = {"loss": line["loss"], "lr": line["lr"]}
-            if step + 1 in todo.ends:
-                if not checked:
-                    raise JobError("no row of the warm-up share can be encoded: " +
-                                   next(iter(source.failed.values()), "the share is empty"))
-                _save(study, vlm, optimizer, todo.ends.index(step + 1) + 1, step + 1)
-            progress.step(1, **readings if encoded else {})
-    return [{"index": source.feed.samples[row].index, "id": source.feed.samples[row].id, "reason": reason}
-            for row, reason in sorted(source.failed.items())]
+            for step, loss in enumerate(train(vlm, rows, every[start:end], todo.rates[start:end], optimizer), start):
+                used = sum(row not in rows.failed for row in every[step])
+                if used:
+                    line = {"step": step + 1, "loss": round(loss, 6), "lr": todo.rates[step],
+                            "samples_per_s": round(used / max(time.monotonic() - began, 1e-9), 1)}
+                    out.write(json.dumps(line) + "\n")
+                    out.flush()
+                if step + 1 < end:
+                    progress.step(1, **({"loss": line["loss"], "lr": line["lr"]} if used else {}))
+                began = time.monotonic()
+            if len(rows.failed) == len(todo.rows):
+                raise JobError("no row of the warm-up share can be encoded: " +
+                               next(iter(rows.failed.values()), "the share is empty") +
+                               " The Data page lists what was set aside.")
+            _save(study, vlm, optimizer, t + 1, end)
+            progress.step(1, **({"loss": line["loss"], "lr": line["lr"]} if used else {}))
+            at = end
+    _sort(log_file)
 
 
-def _save(study: Study, vlm: "Vlm", optimizer: Any, t: int, step: int) -> None:
-    """Write checkpoint t: adapter and moments, to a temporary name, flushed, then renamed."""
+def _save(study: Study, vlm: "Vlm", optimizer: "torch.optim.Optimizer", t: int, step: int) -> None:
+    """Write checkpoint t: adapter and moments."""
     import torch
 
     from cadc.models import adapter_state, lora_parameters
 
+    assert vlm.lora is not None  # `open_vlm` has put it there
     state = adapter_state(vlm)
     for letter, key in (("m", "exp_avg"), ("v", "exp_avg_sq")):
         moments = [optimizer.state[p].get(key, torch.zeros_like(p)) for p in lora_parameters(vlm)]
         state |= vlm.lora.unflatten(torch.cat([m.reshape(-1) for m in moments]), f".{letter}")
     updates = int(max((s["step"].item() for s in optimizer.state.values()), default=0))
     write_tensors(checkpoint_file(study, t), {k: v.cpu() for k, v in state.items()},
-                  {"identity": study.identity, "step": str(step), "updates": str(updates)})
+                  {"key": study.key("warmup"), "step": str(step), "updates": str(updates)})
 
 
-def _resume(study: Study, vlm: "Vlm", optimizer: Any, todo: Plan) -> int:
-    """Load the last checkpoint of a broken run into adapter and optimiser; returns its step (0 when there is none)."""
+def _load(study: Study, vlm: "Vlm", optimizer: "torch.optim.Optimizer", t: int) -> None:
+    """Put checkpoint t into adapter and optimiser."""
     import torch
-    from safetensors import safe_open
     from safetensors.torch import load_file
 
     from cadc.models import load_adapter_state, lora_parameters
 
-    for t in range(study.config.checkpoints, 0, -1):
-        path = checkpoint_file(study, t)
-        if not path.exists():
-            continue
-        with safe_open(path, "pt") as handle:
-            head = handle.metadata()
-        if head.get("identity") != study.identity:
-            raise JobError(f"{path.name} belongs to another question. Delete the warmup folder and run again.")
-        state = load_file(path)
-        load_adapter_state(vlm, state)
-        moments = [vlm.lora.views(vlm.lora.flatten(state, f".{letter}")) for letter in "mv"]
-        for number, parameter in enumerate(lora_parameters(vlm)):
-            m, v = (pairs[number // 2][number % 2] for pairs in moments)
-            optimizer.state[parameter] = {"step": torch.tensor(float(head["updates"])),
-                                          "exp_avg": m.to(parameter).clone(), "exp_avg_sq": v.to(parameter).clone()}
-        return todo.ends[t - 1]
-    return 0
+    assert vlm.lora is not None
+    path = checkpoint_file(study, t)
+    head, state = read_about(path), load_file(path)
+    load_adapter_state(vlm, state)
+    moments = [vlm.lora.views(vlm.lora.flatten(state, f".{letter}")) for letter in "mv"]
+    for number, parameter in enumerate(lora_parameters(vlm)):
+        m, v = (pairs[number // 2][number % 2] for pairs in moments)
+        optimizer.state[parameter] = {"step": torch.tensor(float(head["updates"])),
+                                      "exp_avg": m.to(parameter).clone(), "exp_avg_sq": v.to(parameter).clone()}
 
 
-def _log_file(study: Study, first: int) -> Path:
-    """log.jsonl, cut back to the steps that the resumed checkpoint has seen."""
+def _log_file(study: Study, missing: Sequence[tuple[int, int]]) -> Path:
+    """log.jsonl without the steps that are made (again)."""
     path = study.warmup_folder / "log.jsonl"
+    _replace(path, [line for line in _lines(path) if not any(a < line["step"] <= b for a, b in missing)])
+    return path
+
+
+def _sort(path: Path) -> None:
+    """Steps in their order, also where an interval was made again."""
+    _replace(path, sorted(_lines(path), key=lambda line: line["step"]))
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
     kept = []
     if path.exists():
         for line in path.read_text(encoding="utf-8").splitlines():
             try:
-                if json.loads(line)["step"] <= first:
-                    kept.append(line)
+                kept.append(json.loads(line))
             except ValueError:
                 break  # a line cut short by the kill; nothing after it counts
-    path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
-    return path
+    return kept
+
+
+def _replace(path: Path, lines: Sequence[dict[str, Any]]) -> None:
+    with replacing(path) as handle:
+        handle.write("".join(json.dumps(line) + "\n" for line in lines).encode())

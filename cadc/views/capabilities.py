@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cadc.curation.workbench import DiscoverySettings, Workbench
-from cadc.discovery import Capabilities, Partition, layout, layout_method
+from cadc.curation.workbench import Workbench
+from cadc.discovery import Capabilities, DiscoverySettings, Partition, layout, layout_method
 from cadc.views.palette import UNASSIGNED_NAME, mark
 
 NEW, NOWHERE = "new", "nowhere"

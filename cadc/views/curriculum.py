@@ -68,8 +68,7 @@ class CurriculumView:
         bench, positions = self.bench, part["position"].to_numpy()
         known = bench.table.iloc[positions].reset_index(drop=True).assign(
             **{c: part[c].to_numpy() for c in ("stage", "self_influence", "loss", "reason", "measured", "position")})
-        influence = bench.influence_columns.influence(bench.capabilities.of_unit, preset=self.draft.preset,
-                                                      signal=self.draft.signal, scale=self.draft.scale)
+        influence = bench.influence_by(self.draft.preset, signal=self.draft.signal, scale=self.draft.scale)
         serves = rows.serves_table(part.rename(columns={"target_value": "value"}), bench.targets, positions)
         return rows.row_table(known, part["name"], influence[positions], self.names, serves)
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from cadc.data import ANSWER_FORMATS, check
+from cadc.data import check
+from cadc.data.answers import FORMATS as ANSWER_FORMATS
 
 CHECKED = 200
 """Rows of a check that are listed with their reasons."""

@@ -36,7 +36,7 @@ SAME = {"steps": "Same steps: 5 % of the data for as many steps as all of it",
 
 def arm_lines() -> dict[str, str]:
     """Every arm with what it is: name → `name: line`."""
-    return {name: f"{name}: {ARMS[name].describe}" for name in ARMS}
+    return {name: f"{name}: {ARMS[name].about}" for name in ARMS}
 
 
 def budgets_from(text: str) -> tuple[float, ...]:

@@ -3,20 +3,17 @@
 The one place where pages ask whether scores are there and whether they are still the same.
 """
 
-import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
 from cadc.curation.inputs import aligned
 from cadc.curation.workbench import Workbench
 from cadc.data import read_table
-from cadc.jobs import control as jobs
+from cadc.scores import columns
 from cadc.scores.influence import InfluenceColumns
 from cadc.scores.scores import Scores
-from cadc.study import Study
+from cadc.study import JOBS, Study
 from cadc.study.decisions import Decision
 
 
@@ -33,32 +30,13 @@ class Opened:
 
 
 def is_scored(study: Study) -> bool:
-    """Whether every column that the pages read is written: the job that writes them has ended.
-
-    `scores.json` alone is too early: near(z, s) is joined after it.
-    """
-    return (study.scores_folder / "scores.json").exists() and jobs.finished(study, "attribute")
+    """Whether every column is there that a study's near(z, s) rests on; the out-of-fold loss may come later."""
+    return all(study.finished(job) for job in ("scores", "near") if JOBS[job].wanted(study.config))
 
 
 def scores_digest(study: Study) -> str:
-    """16 hex digits that change whenever a file does that `open_study` reads; '' before there are scores."""
-    if not is_scored(study):
-        return ""
-    digest = hashlib.sha256(str(study.folder).encode())
-    for path in _read(study):
-        try:
-            about = path.stat()
-        except FileNotFoundError:  # replaced or gone since it was listed: the next look sees what is there then
-            continue
-        digest.update(f"{path.relative_to(study.folder)} {about.st_size} {about.st_mtime_ns}\n".encode())
-    return digest.hexdigest()[:16]
-
-
-def _read(study: Study) -> Iterator[Path]:
-    """Files of the scores, of the signals joined in them, and of the rows they belong to; no temporary ones."""
-    yield from (study.samples_file(role) for role in ("pool", "target"))
-    for folder in (study.scores_folder, study.nearness_folder):
-        yield from sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
+    """Text that changes whenever a column or a row does that `open_study` reads; '' before there are scores."""
+    return f"{study.key('ingest')}{columns.digest(study)}" if is_scored(study) else ""
 
 
 def open_scores(study: Study) -> Scores:

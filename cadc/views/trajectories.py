@@ -15,7 +15,6 @@ from cadc.curation.workbench import Workbench
 from cadc.estimate import ledger
 from cadc.estimate.devices import DEVICES
 from cadc.gradients import modes
-from cadc.jobs import control as jobs
 from cadc.study import Study
 from cadc.views.jobs import start_warnings
 from cadc.views.palette import colour
@@ -60,13 +59,15 @@ class LossView:
 def loss_view(study: Study) -> LossView:
     """Of the warm-up's log; a line that is just being written is left out."""
     log = warmup_log(study)
-    done = len(log) > 0 and jobs.finished(study, "warmup")
+    done = len(log) > 0 and study.finished("warmup")
     return LossView(log=log, ends=tuple(checkpoint_ends(int(log["step"].max()), study.config.checkpoints))
                     if done else ())
 
 
 def warmup_log(study: Study) -> pd.DataFrame:
     """A line per optimiser step of the warm-up; empty before the first."""
+    if not study.finished("ingest"):
+        return pd.DataFrame()
     path = study.warmup_folder / "log.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return pd.DataFrame([json.loads(line) for line in lines if line.endswith("}")])

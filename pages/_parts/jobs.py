@@ -14,7 +14,7 @@ STATES = {"waiting": ":material/hourglass_empty:", "queued": ":material/schedule
           "interrupted": ":material/link_off:"}
 
 
-def job_panel(study: Study, names: Sequence[str] = control.CORE_JOBS) -> None:
+def job_panel(study: Study, names: Sequence[str] = ()) -> None:
     """Live state of some jobs, read from their status files once a second while a worker lives."""
     running = control.is_running(study)
     st.fragment(job_rows, run_every="1s" if running else None)(study, tuple(names), running)

@@ -41,7 +41,7 @@ def test_the_embedding_and_the_models_beside_the_gradients(found):
     more = cost.beside(ours, work)
     assert more["embedding"] == forward
     trained = 2 * (0.2 * 665_000 + 6 * 3000)  # two rounds: a fifth of the pool once, target samples six times
-    assert more["crossfit"] * 665_000 == pytest.approx(trained * step + 2 * 668_000 * forward, rel=1e-3)
+    assert more["out_of_fold"] * 665_000 == pytest.approx(trained * step + 2 * 668_000 * forward, rel=1e-3)
 
 
 def test_hours_follow_from_flop_and_efficiency():

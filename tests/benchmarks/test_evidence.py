@@ -6,12 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.ablations import ABLATIONS
-from benchmarks.evidence import ARMS, AT_SECOND, CURVE, QUICK, Plan, arm_rows, comparison, curve_rows
-from benchmarks.recovery import plain
+from benchmarks.lab.ablations import ABLATIONS
+from benchmarks.lab.arms import arm_rows, comparison, curve_rows
+from benchmarks.lab.plan import ARMS, AT_SECOND, CURVE, QUICK, Plan
+from benchmarks.lab.report import plain
 from cadc.curation import CurationSettings
-from cadc.curation.workbench import DiscoverySettings
-from cadc.evaluation import SELECTORS, at_budget
+from cadc.discovery import DiscoverySettings
+from cadc.evaluation import ARMS as KNOWN
+from cadc.evaluation import at_budget
 from cadc.evaluation.results import COLUMNS
 from cadc.study import StudyConfig
 
@@ -50,7 +52,7 @@ def test_the_curve_has_every_budget(table):
 
 
 def test_every_arm_of_the_plan_is_known():
-    assert {*ARMS, *AT_SECOND, *CURVE} <= set(SELECTORS) and set(AT_SECOND) <= set(ARMS)
+    assert {*ARMS, *AT_SECOND, *CURVE} <= set(KNOWN) and set(AT_SECOND) <= set(ARMS)
     assert len(Plan().seeds) >= 3 and QUICK.budgets[0] in Plan().budgets
 
 
@@ -60,5 +62,5 @@ def test_an_ablation_changes_settings_that_exist(name):
         StudyConfig(pool="a", target="b", model="c", **variant.study)
         DiscoverySettings.from_dict(variant.discover)
         CurationSettings.from_dict(variant.curate)
-        assert set(variant.arms) <= set(SELECTORS)
+        assert set(variant.arms) <= set(KNOWN)
     assert len({variant.name for variant in ABLATIONS[name]}) == len(ABLATIONS[name])

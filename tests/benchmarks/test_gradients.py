@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from benchmarks.gradients import STEPS, Effort, measure, ratios, rows_of, table, trials
-from benchmarks.peers.engines import DIMENSIONS, ENGINES, INTERVAL
-from benchmarks.peers.models import Load, open_load, quarter
-from benchmarks.peers.projection import projector
+from benchmarks.lab.peers.engines import DIMENSIONS, ENGINES, INTERVAL
+from benchmarks.lab.peers.models import Load, open_load, quarter
+from benchmarks.lab.peers.projection import projector
 
 LOAD = Load(model="embedded", batch=5, units=2, singles=2, rank=2)
 PEERS = ("less", "bergson", "dattri")

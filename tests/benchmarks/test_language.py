@@ -10,10 +10,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.lab.language.facts import COUNTRIES, ELEMENTS, PLURALS, VERBS, WORDS
+from benchmarks.lab.language.pool import said, write_tasks
+from benchmarks.lab.language.tasks import HINTS, STRAYS, UNITS, roman
 from benchmarks.language import PACKAGE, base_model, by_format
-from benchmarks.language_facts import COUNTRIES, ELEMENTS, PLURALS, VERBS, WORDS
-from benchmarks.language_pool import said, write_tasks
-from benchmarks.language_tasks import HINTS, STRAYS, UNITS, roman
 from cadc.data import ingest
 from cadc.demo.pool import PoolMix
 from cadc.errors import DataError, ModelError

@@ -43,7 +43,7 @@ def test_the_truth_says_which_rows_were_changed(rows):
 
 
 def test_its_files_are_a_truth_that_benchmarks_can_read(rows, tmp_path, capsys):
-    from benchmarks.truth import junk_shares, read_truth
+    from benchmarks.lab.truth import junk_shares, read_truth
 
     (tmp_path / "data.json").write_text(json.dumps(rows))
     assert real_pool.main(["--pack", str(tmp_path), "--out", str(tmp_path / "made")]) == 0

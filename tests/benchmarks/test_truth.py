@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.truth import junk_auc, junk_shares, read_truth, twin_auc
+from benchmarks.lab.truth import junk_auc, junk_shares, read_truth, twin_auc
 
 
 def row(index: int, **known) -> dict:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cadc.curation import CurationSettings
-from cadc.curation.sequence import earliness, inside_order, sequence, stage_order
+from cadc.curation.sequence import earliness, evenly_merged, inside_order, sequence, stage_order
 
 sizes = st.lists(st.integers(0, 40), min_size=1, max_size=5)
 
@@ -86,3 +86,16 @@ def test_inside_orders():
     assert rows[inside_order(rows, hard, influence, "easy-first", rng)].tolist() == [7, 2, 4, 9]
     assert rows[inside_order(rows, hard, influence, "influence-first", rng)].tolist() == [2, 7, 9, 4]
     assert sorted(rows[inside_order(rows, hard, influence, "random", rng)].tolist()) == [2, 4, 7, 9]
+
+
+@given(counts=st.lists(st.integers(0, 30), max_size=6))
+def test_merged_pieces_keep_their_order_and_are_spread_evenly(counts):
+    order, total = evenly_merged(counts), sum(counts)
+    assert sorted(order) == list(range(total))
+    owner = np.repeat(np.arange(len(counts)), counts)[order]
+    for piece, size in enumerate(counts):
+        own = order[owner == piece]
+        assert (np.diff(own) == 1).all(), "each piece keeps its order"
+        before = np.cumsum(owner == piece)
+        fair = size * np.arange(1, total + 1) / max(total, 1)
+        assert (np.abs(before - fair) <= 1 + size / max(total, 1) * len(counts) / 2).all()

@@ -27,7 +27,8 @@ def bench(made, tmp_path):
     """`bench(*decisions)`: a workbench on a registered study."""
     for name in ("pool", "target"):
         (tmp_path / f"{name}.jsonl").write_text("{}\n")
-    config = StudyConfig(pool=str(tmp_path / "pool.jsonl"), target=str(tmp_path / "target.jsonl"), model="tiny", seed=7)
+    config = StudyConfig(pool=str(tmp_path / "pool.jsonl"), target=str(tmp_path / "target.jsonl"), model="tiny", seed=7,
+                         nearness="gradients")
     study = Study.create("trial", config, created="2030-01-01T00:00:00", root=tmp_path / "cache")
     return lambda *events, **more: Workbench(study, made.scores, made.pool, made.targets, events, **more)
 
@@ -36,7 +37,7 @@ def test_without_decisions_there_is_a_sensible_start(bench):
     now = bench()
     assert now.capabilities.of_unit == (0, 1, 2, 3, 0, 1, 2, 3)  # the planted groups
     assert now.settings == CurationSettings(seed=7) and len(now.curriculum.rows) == 12
-    assert now.influence.shape == (240, 4) and now.pools.shape == (240,) and now.self_by_capability.shape == (4, 3)
+    assert now.influence.shape == (240, 4) and now.assignment.shape == (240,) and now.self_by_capability.shape == (4, 3)
     assert now.table["index"].tolist() == now.scores.index.tolist()
 
 

@@ -36,7 +36,7 @@ def scenes(root):
 
 
 def groups_of(write, root, rows):
-    return duplicate_groups(ingest(write(rows), root), root).tolist()
+    return duplicate_groups(ingest(write(rows), root)).tolist()
 
 
 def test_copies_are_found_and_other_pictures_are_not(scenes, write):
@@ -54,18 +54,11 @@ def test_words_must_agree_but_for_case_spacing_and_punctuation(scenes, write):
     assert groups_of(write, scenes, rows) == [0, 0, 2, 3, 3, 5, 6, 7, 8]
 
 
-def test_groups_do_not_depend_on_remembered_fingerprints(scenes, write):
-    found = ingest(write([llava(image=n) for n in ("one.png", "copy.jpg", "blue.png")]), scenes)
-    remembered = duplicate_groups(found, scenes)
-    found.hashes.clear()
-    assert duplicate_groups(found, scenes).tolist() == remembered.tolist()
-
-
 def test_what_is_written_is_read_back(scenes, write, tmp_path):
     rows = [llava(id="ä\u2028", source="s"), llava("Is <image> <image>?", "yes", ["a.png", "b.jpg"]),
             llava("Hi", "Ho", None)]
     found = ingest(write(rows), scenes)
-    groups = duplicate_groups(found, scenes)
+    groups = duplicate_groups(found)
     write_samples(tmp_path / "deep" / "pool.parquet", found, groups)
     assert read_samples(tmp_path / "deep" / "pool.parquet") == found.samples
     table = read_table(tmp_path / "deep" / "pool.parquet")

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from cadc.data import check, read_samples, read_table, run_ingest
+from cadc.data.inventory import read_inventory
+from cadc.data.job import changed_pictures, inventory_name
 from cadc.errors import DataError
 from cadc.study import Study, StudyConfig
 from cadc.study.progress import Cancelled, Silent
-from tests.data.conftest import llava
+from tests.data.conftest import llava, picture
 
 
 @pytest.fixture
@@ -47,15 +49,44 @@ def test_the_report_counts_everything(study_of):
     assert read_table(study.samples_file("pool"))["group"].tolist() == [0, 1, 1]
 
 
-def test_a_finished_ingest_is_left_alone_and_an_unfinished_one_is_not(study_of):
+def test_a_finished_ingest_is_left_alone_and_a_removed_one_is_made_again(study_of):
     study = study_of(POOL, TARGET)
     run_ingest(study, Silent())
     before = study.samples_file("pool").stat().st_mtime_ns, study.ingest_report.read_bytes()
     run_ingest(study, Silent())
     assert study.samples_file("pool").stat().st_mtime_ns == before[0]
-    study.ingest_report.write_text("{")
+    study.result("ingest").remove()
+    assert not study.finished("ingest")
     run_ingest(study, Silent())
     assert study.samples_file("pool").stat().st_mtime_ns != before[0] and study.ingest_report.read_bytes() == before[1]
+
+
+def listed(study, role):
+    return read_inventory(study.samples_file(role).with_name(inventory_name(role)))
+
+
+def test_the_pictures_of_both_files_are_written_down_and_their_digest_is_reported(study_of):
+    study = study_of(POOL, TARGET)
+    run_ingest(study, Silent())
+    report = json.loads(study.ingest_report.read_text())
+    assert listed(study, "pool").names == ("a.png", "coco/train/c.png", "none.png")
+    assert listed(study, "target").names == ("a.png",)
+    for role in ("pool", "target"):
+        assert report[role]["pictures_digest"] == listed(study, role).digest
+
+
+def test_pictures_that_change_are_told_and_touched_ones_only_written_down(study_of, root):
+    study = study_of(POOL, TARGET)
+    run_ingest(study, Silent())
+    os.utime(root / "a.png", ns=(5, 5))
+    assert changed_pictures(study) == "" and listed(study, "pool").mtime_ns[0] == 5
+    picture(9).save(root / "none.png")
+    (root / "coco" / "train" / "c.png").unlink()
+    (root / "a.png").write_bytes((root / "none.png").read_bytes())
+    told = changed_pictures(study)
+    for words in ("1 pool pictures arrived", "1 pool pictures gone", "1 pool pictures replaced",
+                  "1 target pictures replaced"):
+        assert words in told
 
 
 def test_without_a_unit_column_every_target_sample_is_a_unit(study_of):
@@ -67,6 +98,9 @@ def test_without_a_unit_column_every_target_sample_is_a_unit(study_of):
 def test_nothing_accepted_or_no_units_is_one_clear_line(study_of):
     with pytest.raises(DataError, match="no row of the pool file .* can be used: 1 set aside.*picture not found"):
         run_ingest(study_of([llava(image="none.png")], TARGET, name="a"), Silent())
+    late = [7, llava(image="none.png"), llava(image="other.png")]
+    with pytest.raises(DataError, match="3 set aside, most often: picture not found: none.png. Repair them"):
+        run_ingest(study_of(late, TARGET, name="c"), Silent())
     with pytest.raises(DataError, match="unit column 'task'"):
         run_ingest(study_of(POOL, [llava()], name="b"), Silent())
 
@@ -79,9 +113,9 @@ def test_a_cancelled_ingest_leaves_nothing_that_counts_as_finished(study_of):
     study = study_of(POOL, TARGET)
     with pytest.raises(Cancelled):
         run_ingest(study, Stop())
-    assert not study.ingest_report.exists()
+    assert not study.finished("ingest")
     run_ingest(study, Silent())
-    assert study.ingest_report.exists()
+    assert study.finished("ingest")
 
 
 PACK = Path(os.environ.get("CADC_REAL_PACK", Path(__file__).parents[3] / "shared" / "packs" / "real"))

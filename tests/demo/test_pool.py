@@ -2,7 +2,12 @@
 
 import filecmp
 import json
+import os
 import random
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,12 +31,17 @@ def _truth(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+def _differences(one: Path, other: Path) -> list[str]:
+    """Files of the one that are missing or different in the other, or too many there."""
+    mine, theirs = ({p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+                    for folder in (one, other))
+    _, differ, missing = filecmp.cmpfiles(one, other, sorted(mine), shallow=False)
+    return sorted({*differ, *missing, *(theirs - mine)})
+
+
 def test_same_seed_gives_the_same_bytes(files: pool.DemoFiles, tmp_path: Path) -> None:
-    again = write_demo(tmp_path, **SMALL)
-    names = sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file())
-    _, differ, missing = filecmp.cmpfiles(files.pool.parent, tmp_path, names, shallow=False)
-    assert not differ and not missing
-    assert len(names) == len(list(files.pool.parent.rglob("*.*")))
+    again = write_demo(tmp_path / "again", **SMALL)
+    assert not _differences(files.pool.parent, again.pool.parent)
     assert again.pool.read_bytes() != write_demo(tmp_path / "other", seed=1, **SMALL).pool.read_bytes()
 
 
@@ -47,6 +57,44 @@ def test_an_unfinished_folder_is_written_again(files: pool.DemoFiles, tmp_path: 
     written = write_demo(tmp_path, **SMALL)
     assert not (tmp_path / "images" / "stale.png").exists()
     assert written.pool.read_bytes() == files.pool.read_bytes()
+
+
+WRITE = """
+import os, signal, sys
+from pathlib import Path
+from cadc.demo import write_demo
+
+def stop(event, arguments):
+    if event == "open" and str(arguments[0]).endswith(".png"):
+        left[0] -= 1
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+left = [int(sys.argv[2])]
+sys.addaudithook(stop)
+write_demo(Path(sys.argv[1]), pool_size=800, per_unit=4)
+"""
+
+
+def _writer(folder: Path, stop_at: int = 0) -> subprocess.Popen:
+    """A process that writes the default; it stops before its `stop_at`-th picture."""
+    return subprocess.Popen([sys.executable, "-c", WRITE, str(folder), str(stop_at)])
+
+
+@pytest.mark.parametrize(("then", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGCONT, 0)])
+def test_a_second_process_waits_for_the_first_and_takes_over_when_it_is_killed(files: pool.DemoFiles, tmp_path: Path,
+                                                                               then: signal.Signals, code: int) -> None:
+    first = _writer(tmp_path, stop_at=50)
+    assert os.WIFSTOPPED(os.waitpid(first.pid, os.WUNTRACED)[1])
+    second = _writer(tmp_path)
+    until = time.monotonic() + 60
+    while not any(link.resolve() == tmp_path / ".lock" for link in Path(f"/proc/{second.pid}/fd").iterdir()):
+        assert time.monotonic() < until and second.poll() is None, "the second does not wait for the first"
+        time.sleep(0.02)
+    assert len(list((tmp_path / "images").iterdir())) == 49 and not (tmp_path / "finished.json").exists()
+    first.send_signal(then)
+    assert second.wait(120) == 0 and first.wait(120) == code
+    assert not _differences(files.pool.parent, tmp_path)
 
 
 def test_every_picture_is_there_and_text_has_none(files: pool.DemoFiles) -> None:

@@ -134,3 +134,9 @@ def test_typed_names_go_on_where_a_capability_is_mostly_the_same():
 def test_labels_of_another_target_are_refused():
     with pytest.raises(DataError):
         found(Partition(labels=np.array([0, 0]), modularity=0.0, method="leiden"), UNITS)
+
+
+def test_capabilities_survive_json():
+    now = replay(start(), [Event("rename", {"capability": "c1", "name": "قراءة"}),
+                           Event("move", {"unit": "z", "to": "c1"})])
+    assert now.skipped and Capabilities.from_dict(json.loads(json.dumps(now.to_dict()))) == now

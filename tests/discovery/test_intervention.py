@@ -1,15 +1,11 @@
 """The intervention test on a real, tiny, from-config model."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from cadc.discovery.intervention import TransferSettings, measure_transfer, relative, transfer_matrix
 from cadc.errors import DataError, JobError
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation"))
 QUICK = TransferSettings(steps=8, batch=8, learning_rate=5e-3)
 
 

@@ -9,13 +9,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from acts import choose, click_first_link, fill, flow, go, press, settle, shares
 from playwright.sync_api import Browser, Page, expect
 
 from cadc.demo import write_demo
 from cadc.jobs import control as jobs
 from cadc.study import Study
 from cadc.study.decisions import latest, read_decisions
-from tests.e2e.acts import choose, click_first_link, fill, flow, go, press, settle, shares
 
 pytestmark = pytest.mark.e2e
 NAME = "数を読む · reading"

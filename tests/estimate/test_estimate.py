@@ -6,14 +6,24 @@ import pytest
 from tiny_study import make_study
 
 from cadc.errors import JobError
-from cadc.estimate import ledger
-from cadc.estimate.calibration import Rates, _runs
-from cadc.estimate.estimate import disk_mb, estimate, measured_costs, sizes
-from cadc.study import Study
+from cadc.estimate import costs, ledger
+from cadc.estimate.calibration import Rates, neighbours
+from cadc.estimate.estimate import estimate, job_flops, measured_costs
+from cadc.estimate.flops import RowFlops
+from cadc.estimate.sizes import Sizes, sizes
+from cadc.study import JOBS, Study
+from cadc.study.jobs import Job, core_jobs
 
 RATES = Rates(start=1, first_load=2, load=1, warmup_rest=0.5, fresh_row=0.2, known_row=0.1, target_row=0.3,
-              pool_row=0.4, pool_start=3, vector=1e-3, gram=1e-9, write_mb=0.01, parameters=1000, number_bytes=4,
-              small_vectors=5, pool_rows=8, workers=2, warmup_mb=500, targets_mb=600, attribute_mb=900, device_mb=0)
+              pool_row=0.4, pool_start=3, vector=1e-3, gram=1e-9, write_mb=0.01, parameters=1000, width=32,
+              number_bytes=4, small_vectors=5, pool_rows=8, workers=2, warmup_mb=500, targets_mb=600, attribute_mb=900,
+              device_mb=0)
+
+
+@pytest.fixture(scope="module")
+def read(data, tmp_path_factory) -> Study:
+    """A study that has read its pool and target, and done no more (shared: tests must not write into it)."""
+    return make_study(data, tmp_path_factory.mktemp("read"))
 
 
 @pytest.fixture(scope="module")
@@ -24,19 +34,21 @@ def estimated(data, tmp_path_factory):
 
 def test_estimate_needs_no_job_but_ingest_and_adds_up(estimated):
     study, found = estimated
-    assert list(found["jobs"]) == ["warmup", "targets", "attribute", "crossfit"]
+    assert list(found["jobs"]) == [name for name in core_jobs(study.config) if JOBS[name].cost] == [
+        "warmup", "targets", "attribute", "scores", "embedding", "near", "out_of_fold"]
     assert found["total"]["seconds"] == pytest.approx(sum(j["seconds"] for j in found["jobs"].values()), abs=0.11)
-    assert all(job[key] > 0 for job in found["jobs"].values() for key in ("seconds", "memory_mb"))
+    assert all(job["memory_mb"] > 0 for job in found["jobs"].values())
+    assert all(job["seconds"] > 0 for name, job in found["jobs"].items() if name not in ("scores", "near"))
     assert "measured" in found["basis"] and found["rates"]["workers"] == 2
 
 
-def test_switched_off_the_crossfit_costs_nothing(ready):
-    known = sizes(ready)
-    on = dataclasses.replace(ready, config=dataclasses.replace(ready.config, crossfit=3))
-    off = dataclasses.replace(ready, config=dataclasses.replace(ready.config, crossfit=0))
-    assert "crossfit" not in measured_costs(off, known, RATES, 1)
-    once = dataclasses.replace(ready, config=dataclasses.replace(ready.config, crossfit=1))
-    three, one = (measured_costs(study, known, RATES, 1)["crossfit"]["seconds"] for study in (on, once))
+def test_switched_off_the_out_of_fold_loss_costs_nothing(read):
+    known = sizes(read)
+    on = dataclasses.replace(read, config=dataclasses.replace(read.config, out_of_fold=3))
+    off = dataclasses.replace(read, config=dataclasses.replace(read.config, out_of_fold=0))
+    assert "out_of_fold" not in measured_costs(off, known, RATES, 1)
+    once = dataclasses.replace(read, config=dataclasses.replace(read.config, out_of_fold=1))
+    three, one = (measured_costs(study, known, RATES, 1)["out_of_fold"]["seconds"] for study in (on, once))
     assert 1.5 * one < three < 3 * one, "every round trains and reads; the model is loaded once"
 
 
@@ -54,47 +66,48 @@ def test_measured_rates_are_seconds_that_add_up_to_a_run(estimated):
 
 
 def test_disk_is_predicted_to_a_tenth(ready):
-    from cadc.gradients.targets import finished
+    from cadc.gradients.targets import summary
     from cadc.models import open_vlm
 
-    predicted = disk_mb(ready, sizes(ready), open_vlm(ready.config).lora.size)["targets"]
+    work = costs.Work(config=ready.config, sizes=sizes(ready), parameters=open_vlm(ready.config).lora.size, width=32)
+    predicted = costs.targets(work, costs.measured(RATES)).disk_mb
     taken = sum(p.stat().st_size for p in ready.targets_folder.glob("*.safetensors")) / 2**20
     assert predicted == pytest.approx(taken, rel=0.1)
-    assert sizes(ready).singles == len(finished(ready)["samples"])
+    assert sizes(ready).singles == len(summary(ready)["samples"])
 
 
-def test_seconds_and_disk_grow_in_proportion_to_the_pool(ready):
-    known = sizes(ready)
-    costs = [measured_costs(ready, dataclasses.replace(known, pool=n * 1000), RATES, 2)["attribute"] for n in (1, 2, 3)]
+def test_seconds_and_disk_grow_in_proportion_to_the_pool(read):
+    known = sizes(read)
+    costs = [measured_costs(read, dataclasses.replace(known, pool=n * 1000), RATES, 2)["attribute"] for n in (1, 2, 3)]
     for key in ("seconds", "disk_mb"):
         first, second, third = (c[key] for c in costs)
         assert second > first and third - second == pytest.approx(second - first, abs=0.11)
 
 
-def test_two_processes_halve_the_rows_of_each_and_hold_the_vectors_twice(ready):
-    known = dataclasses.replace(sizes(ready), pool=10_000, singles=5_000)
-    alone, both = (measured_costs(ready, known, RATES, workers)["attribute"] for workers in (1, 2))
+def test_two_processes_halve_the_rows_of_each_and_hold_the_vectors_twice(read):
+    known = dataclasses.replace(sizes(read), pool=10_000, singles=5_000)
+    alone, both = (measured_costs(read, known, RATES, workers)["attribute"] for workers in (1, 2))
     assert both["seconds"] - RATES.pool_start < 0.51 * (alone["seconds"] - RATES.pool_start) + 1
     assert both["memory_mb"] > 1.5 * alone["memory_mb"] - 500
 
 
-def test_warmup_rows_of_later_passes_are_counted_as_known(ready):
-    known = sizes(ready)
+def test_warmup_rows_of_later_passes_are_counted_as_known(read):
+    known = sizes(read)
     assert (known.fresh_rows, known.known_rows) == (12, 12)  # 12 rows, two passes
 
 
 def test_runs_are_neighbours_spread_over_all_lengths():
     ordered = list(range(1000))
-    found = _runs(ordered, 128, 64)
+    found = neighbours(ordered, 128, 64)
     assert len(found) == 128
     assert found[63] - found[0] == 63 and found[127] - found[64] == 63
     assert found[0] < 250 < 750 < found[-1]
-    assert _runs(ordered[:100], 128, 64) == ordered[:100]
+    assert neighbours(ordered[:100], 128, 64) == ordered[:100]
 
 
-def test_estimate_before_the_pool_was_read_says_what_to_do(data, ready, tmp_path):
-    fresh = Study.create("fresh", ready.config, created="2026-01-01T00:00:00", root=tmp_path)
-    with pytest.raises(JobError, match="Run its ingest job first"):
+def test_estimate_before_the_pool_was_read_says_what_to_do(read, tmp_path):
+    fresh = Study.create("fresh", read.config, created="2026-01-01T00:00:00", root=tmp_path)
+    with pytest.raises(JobError, match="--until ingest"):
         estimate(fresh)
 
 
@@ -110,18 +123,44 @@ def test_a_model_that_cannot_be_loaded_is_said_in_one_line(data, tmp_path):
         estimate(broken)
 
 
-def test_landmarks_pay_for_their_own_rows_and_one_forward_of_all(data, tmp_path):
-    from cadc.estimate.estimate import Sizes, job_flops
-    from cadc.estimate.flops import RowFlops
-
-    study = make_study(data, tmp_path)
+def test_landmarks_pay_for_their_own_rows_and_one_forward_of_all(read):
     known = Sizes(pool=10_000, fresh_rows=0, known_rows=0, singles=12, targets=15, units=3, passes=15, grounded=False)
     row = RowFlops(vision=4.0, below=1.0, forward=4.0, backward=4.0, kept=0.0)
 
-    def flops(**settings) -> float:
-        changed = dataclasses.replace(study, config=dataclasses.replace(study.config, **settings))
-        return job_flops(changed, known, row, 0)["attribute"]
+    def flops(**settings) -> dict[str, float]:
+        changed = dataclasses.replace(read, config=dataclasses.replace(read.config, **settings))
+        return job_flops(changed, known, row, 0)
 
     whole = flops(nearness="gradients")
-    assert flops(nearness="gradients", landmarks=0.2) == pytest.approx(0.2 * whole + 10_000 * 9)
-    assert flops(nearness="gradients+embedding") == pytest.approx(whole + 10_015 * 9), "pool and target are embedded"
+    assert "embedding" not in whole and "near" not in whole
+    assert flops(landmarks=0.2)["attribute"] == pytest.approx(0.2 * whole["attribute"] + 10_000 * 9)
+    assert flops(nearness="gradients+embedding")["embedding"] == 10_015 * 9, "pool and target are embedded"
+
+
+TOY = '''
+from cadc.estimate.costs import Cost, Memory
+
+def toy(work, prices):
+    return Cost(price=work.sizes.pool * prices.forward_row, disk_mb=1.0, memory=Memory(like="warmup"))
+'''
+
+
+def test_a_job_from_elsewhere_is_priced_in_seconds_and_in_flop(read, monkeypatch, tmp_path):
+    (tmp_path / "toy_costs.py").write_text(TOY)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(JOBS, "_entries", dict(JOBS))
+    JOBS.add(Job(name="toy", about="plays", run="toy_costs:none", cost="toy_costs:toy"))
+    work = costs.Work(config=read.config, sizes=sizes(read), parameters=1000, width=32)
+    row = RowFlops(vision=4.0, below=1.0, forward=4.0, backward=4.0, kept=0.0)
+    for prices, each in ((costs.measured(RATES), 0.2 - 0.1 / 2), (costs.counted(row, 2, 0.0), 9.0)):
+        found = costs.costs_of(work, prices)
+        assert list(found)[-1] == "toy" and found["toy"].price == pytest.approx(30 * each)
+
+
+def test_passes_over_target_rows_count_those_with_moved_pictures(read):
+    from cadc.estimate.sizes import target_passes, target_vectors
+
+    config = dataclasses.replace(read.config, permutations=3)
+    assert target_passes(config, [5, 2], [True, False]) == 5 * 4 + 2
+    assert target_passes(dataclasses.replace(config, grounded=False), [5, 2], [True, False]) == 7
+    assert (target_vectors(9, 4, False), target_vectors(9, 4, True)) == (13, 17)

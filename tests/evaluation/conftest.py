@@ -1,27 +1,11 @@
 import shutil
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-
-@pytest.fixture(scope="session")
-def finished_study(tmp_path_factory):
-    """Coloured squares: ingested, warmed up, attributed. Do not change it."""
-    from squares import attributed_squares
-
-    return attributed_squares(tmp_path_factory.mktemp("evaluation"))
-
 
 @pytest.fixture
-def study(finished_study, tmp_path):
+def study(finished_study, own_copy):
     """The finished study without any evaluation, free to be changed."""
-    from cadc.study import Study
-
-    root = tmp_path / "cache"
-    shutil.copytree(finished_study.folder.parent.parent, root)
-    copied = Study.open("squares", root=root)
+    copied = own_copy(finished_study)
     shutil.rmtree(copied.evaluation_folder, ignore_errors=True)
     return copied

@@ -1,4 +1,5 @@
-"""The comparison cannot flatter: equal effort for every arm, no leak into any pool, useless and poisoned rows are seen.
+"""The comparison cannot flatter: equal effort for every arm, no copy of a target sample in any of them, useless and
+poisoned rows are seen.
 
 On the squares: twenty of sixty pool rows are answered wrongly, two repeat a target sample (one in other letters, with a
 re-encoded picture).
@@ -13,7 +14,9 @@ from cadc.errors import DataError
 from cadc.evaluation import (
     ARMS,
     EvaluationSettings,
+    asking,
     compare,
+    compose,
     read_request,
     read_results,
     request_evaluation,
@@ -24,8 +27,9 @@ from cadc.evaluation.material import read_truth
 from cadc.scores.scores import Scores
 from cadc.study import write_array
 from cadc.study.progress import Silent
+from cadc.study.registry import Registry
 
-LEAKS = {10, 13}
+COPIES = {10, 13}
 ALL = EvaluationSettings(arms=tuple(ARMS), seeds=(0, 1), steps=1, batch=2, samples_per_unit=2, max_new_tokens=2,
                          budgets=(0.2,))
 
@@ -46,7 +50,7 @@ def test_every_known_arm_gets_the_same_rows_steps_and_samples(study):
     assert set(trained["samples_seen"]) == {2} and set(trained["steps"]) == {1}
     assert set(result.table.groupby("arm")["seed"].nunique().drop("base")) == {2}
     for rows in request.row_lists.values():
-        assert not LEAKS & set(rows["index"])
+        assert not COPIES & set(rows["index"])
     seeded = {arm for arm in ARMS if ARMS[arm].seeded}
     for arm in set(sizes) - {"base", "full"}:
         lists = {run.rows for run in request.runs if run.arm == arm}
@@ -58,7 +62,7 @@ def test_every_known_arm_gets_the_same_rows_steps_and_samples(study):
 def test_copies_of_target_samples_are_found_in_other_letters_and_encodings(study):
     request = request_evaluation(study, EvaluationSettings(arms=("full",), seeds=(0,), steps=1))
     full = set(request.row_lists[request.runs[0].rows]["index"])
-    assert not LEAKS & full and len(full) > 50
+    assert not COPIES & full and len(full) > 50
 
 
 def test_random_rows_behind_the_filters_hold_none_that_looks_wrong(study):
@@ -76,9 +80,16 @@ def test_random_rows_behind_the_filters_hold_none_that_looks_wrong(study):
     assert set(rows["random-filtered", 0]) != set(rows["random-filtered", 1])
 
 
-def test_a_selector_that_takes_a_leak_is_refused(study, monkeypatch):
-    cheat = Arm(name="cheat", describe="", select=lambda context: TrainingRows(positions=np.arange(len(context.index))))
-    monkeypatch.setitem(ARMS, "cheat", cheat)
+def know(patch: pytest.MonkeyPatch, *arms: Arm) -> None:
+    """Let a comparison know these arms too."""
+    table = Registry("arm", [*ARMS.values(), *arms])
+    for module in (asking, compose):
+        patch.setattr(module, "ARMS", table)
+
+
+def test_a_selector_that_takes_a_contaminated_row_is_refused(study, monkeypatch):
+    know(monkeypatch, Arm(name="cheat", about="every row",
+                          select=lambda context: TrainingRows(positions=np.arange(len(context.index)))))
     with pytest.raises(DataError, match="repeat a target sample"):
         request_evaluation(study, EvaluationSettings(arms=("cheat",), seeds=(0,)))
 
@@ -121,8 +132,8 @@ def trained(finished_study, tmp_path_factory):
     shutil.copytree(finished_study.folder.parent.parent, root)
     own = Study.open("squares", root=root)
     with pytest.MonkeyPatch.context() as patch:
-        for name, select in (("useless", by_hash), ("poisoned", where(True)), ("clean", where(False))):
-            patch.setitem(ARMS, name, Arm(name=name, describe="", select=select))
+        know(patch, *(Arm(name=name, about="rows of one kind", select=select) for name, select in (
+            ("useless", by_hash), ("poisoned", where(True)), ("clean", where(False)))))
         arms = ("random", "useless", "poisoned", "clean")
         run_evaluation(own, Silent(), EvaluationSettings(arms=arms, seeds=(0, 1, 2), steps=100, batch=8,
                                                          budgets=(0.3,), max_new_tokens=3, samples_per_unit=8))

@@ -14,12 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from cadc.data import Sample, Turn, ingest, open_images, run_ingest
+from benchmarks.synthesise import synthesise
+from cadc.curation.workbench import open_workbench
+from cadc.data import Sample, Turn, ingest, open_images
 from cadc.data.files import open_rows
 from cadc.errors import DataError
 from cadc.export import FORMATS, Pictures, export, write_curriculum
-from cadc.study import Study, StudyConfig, file_digest
-from cadc.study.progress import Silent
+from cadc.study import Study, file_digest
 
 
 def llava(question: str, answer: str, image=None, **more) -> dict:
@@ -225,6 +226,7 @@ def test_embedded_pictures_travel_with_the_export(root, tmp_path, form, absolute
     shown = lines(out / "curriculum.jsonl")[0]
     path = shown["image"] if "image" in shown else shown["images"][0]
     assert Path(path).is_absolute() == absolute
+    assert ("the pictures lie in `images/`" in (out / "TRAINING.md").read_text()) != absolute
 
 
 def test_absolute_paths_on_request(found, root, tmp_path):
@@ -256,31 +258,56 @@ def test_the_settings_that_keep_the_order_are_written_beside_it(found, root, tmp
     assert all(setting in text for setting in wanted) and str(root) in text and "stage-03.jsonl" in text
 
 
-def test_a_workbench_is_exported_with_all_that_led_to_it(root, tmp_path, make_scores):
-    from cadc.curation.workbench import Workbench
-    from cadc.data import read_table
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Study:
+    """A finished study of 60 pool rows and 4 units."""
+    return synthesise(tmp_path_factory.mktemp("finished"), rows=60, units=4, checkpoints=2, samples_per_unit=6)
 
-    made = make_scores(rows=60, units=4)
-    (tmp_path / "model").mkdir()
-    (tmp_path / "pool.json").write_text(json.dumps([llava(f"<image>Q{n}", f"{n}", "a.png", id=n) for n in range(121)]))
-    target = [llava(f"T{n}", "x", id=f"t{n}", task=f"unit {n % 4}") for n in range(96)]
-    (tmp_path / "target.json").write_text(json.dumps(target))
-    config = StudyConfig(pool=str(tmp_path / "pool.json"), target=str(tmp_path / "target.json"), images=str(root),
-                         unit_column="task", model=str(tmp_path / "model"))
-    study = Study.create("one", config, created="2020", root=tmp_path / "cache")
-    run_ingest(study, Silent())
-    pool, targets = (read_table(study.samples_file(role)) for role in ("pool", "target"))
-    bench = Workbench(study, made.scores, pool, targets).with_settings(budget=0.2)
-    done = export(bench, tmp_path / "out", format="input")
-    assert done.rows == len(bench.curriculum.rows) == 12
+
+def test_a_workbench_is_exported_with_all_that_led_to_it(study, tmp_path):
+    workbench = open_workbench(study).with_settings(budget=0.2)
+    done = export(workbench, tmp_path / "out", format="input")
+    assert done.rows == len(workbench.curriculum.rows) == 12
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
-    assert manifest["study"] == "one" and manifest["identity"] == study.identity and manifest["model"] == "model"
+    assert manifest["study"] == study.name and manifest["identity"] == study.identity
+    assert manifest["model"] == study.config.model
     assert {c for row in manifest["rows"] for c in row} >= {"index", "id", "stage", "capability", "influence", "loss",
                                                             "self_influence", "target_id", "target_value"}
     assert {key for key in manifest} >= {"inputs", "seeds", "preset", "discovery", "capabilities", "budgets", "stages",
                                          "counts", "curation", "config", "input_format"}
-    assert [json.loads(r)["id"] for r in (tmp_path / "out" / "curriculum.jsonl").read_text().split("\n")[:-1]] == [
-        int(row["id"]) for row in manifest["rows"]]
-    again = export(bench, tmp_path / "again", format="input")
+    assert [str(json.loads(r)["id"]) for r in (tmp_path / "out" / "curriculum.jsonl").read_text().split("\n")[:-1]] == [
+        row["id"] for row in manifest["rows"]]
+    again = export(workbench, tmp_path / "again", format="input")
     for one, two in zip(done.files, again.files, strict=True):
         assert one.read_bytes() == two.read_bytes()
+
+
+def test_every_format_is_documented():
+    text = (Path(__file__).parents[2] / "docs" / "export.md").read_text()
+    assert [name for name in FORMATS if f"| `{name}` |" not in text] == []
+
+
+@pytest.mark.parametrize("shape, container, wanted, beside", [
+    ("llava", "jsonl", "LLaVA-NeXT", False), ("messages-tags", "json", "LLaMA-Factory", True),
+    ("messages-blocks", "jsonl", "SFTTrainer", False), ("question-answer", "parquet", "transformers Trainer", False)])
+def test_rows_as_they_came_bring_what_trainers_of_their_shape_need(found, root, tmp_path, shape, container, wanted,
+                                                                   beside):
+    done = write_curriculum(ordered(found), table_of(found), found.samples, {"input_format": f"{shape} {container}"},
+                            tmp_path / "out", format="input", pictures=Pictures(root=root))
+    assert wanted in (tmp_path / "out" / "TRAINING.md").read_text()
+    assert (tmp_path / "out" / "dataset_info.json").exists() == beside
+    assert any(path.name == "curriculum.json" for path in done.files) == (container == "json")
+
+
+def test_llavas_trainer_is_told_of_system_turns(found, root, tmp_path):
+    write_curriculum(ordered(found), table_of(found), found.samples, {"system_turns": 3}, tmp_path / "out",
+                     format="llava", pictures=Pictures(root=root))
+    assert "rows with one here: 3." in (tmp_path / "out" / "TRAINING.md").read_text()
+
+
+def test_the_guide_says_where_pictures_lie(found, root, tmp_path):
+    def guide(**more) -> str:
+        written(found, root, tmp_path / "out", "llava", **more)
+        return (tmp_path / "out" / "TRAINING.md").read_text()
+
+    assert f"it was `{root}`" in guide() and "fit the machine that wrote them" in guide(absolute=True)

@@ -3,14 +3,10 @@
 import numpy as np
 import pytest
 from reference import Reference
-from tiny_study import make_study
+from tiny_study import make_study, scored
 
 from cadc.data import read_samples
-from cadc.gradients.attribute import run_attribute
-from cadc.gradients.targets import run_targets
-from cadc.scores.scores import Scores
-from cadc.study.progress import Silent
-from cadc.training.warmup import EPSILON, run_warmup
+from cadc.training.loop import EPSILON
 
 
 def close(ours, truth) -> None:
@@ -38,9 +34,7 @@ STEPS = (2, 4)
 @pytest.mark.parametrize(("features", "layers"), [("adam", "all"), ("less", "last:2"), ("sgd", "last:1")])
 def test_scores_equal_one_sample_autograd(data, tmp_path, features, layers):
     study = make_study(data, tmp_path, features=features, lora_layers=layers)
-    for job in (run_warmup, run_targets, run_attribute):
-        job(study, Silent())
-    scores, truth = Scores.load(study), Reference(study)
+    scores, truth = scored(study), Reference(study)
     pool, target = (read_samples(study.samples_file(role)) for role in ("pool", "target"))
     assert list(scores.index) == [s.index for s in pool]
     singles = [target[i] for i in scores.sample_index]
@@ -77,5 +71,5 @@ def used(study) -> dict[str, set[str]]:
     from cadc.models.feed import Feed
 
     feed = Feed(study, "target", None)
-    choice = choose(study, feed)
+    choice = choose(study.config, feed.samples)
     return {unit: {feed.samples[row].id for row in rows} for unit, rows in zip(choice.units, choice.rows, strict=True)}

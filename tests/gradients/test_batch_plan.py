@@ -1,20 +1,22 @@
 """The batch plan: searched with a limit put on memory, settled once, the same for all."""
 
-import json
-import shutil
 import threading
 
+import numpy as np
 import pytest
 import torch
-from test_batching import items, padded
+from lengths import items, padded
+from tiny_study import scored
+from watching import Counting
 
 from cadc.errors import JobError
 from cadc.gradients import batch_plan
 from cadc.gradients.attribute import PoolPass, run_attribute
 from cadc.models.batching import ROWS, TOKENS, packed
-from cadc.scores.scores import Scores
+from cadc.scores import compaction
 from cadc.study import Study
-from cadc.study.progress import Silent
+from cadc.study.progress import Cancelled, Silent
+from cadc.study.results import read_sealed, write_sealed
 
 
 class Device:
@@ -65,10 +67,9 @@ def test_search_on_a_device_too_small_for_one_sample_falls_back():
     assert (plan.rows, plan.tokens) == (ROWS, TOKENS) and "not even one" in plan.reason
 
 
-@pytest.fixture()
-def study(ready, tmp_path) -> Study:
-    shutil.copytree(ready.folder.parent.parent, tmp_path / "cache")
-    return Study.open("tiny", root=tmp_path / "cache")
+@pytest.fixture
+def study(ready, own_copy) -> Study:
+    return own_copy(ready)
 
 
 def test_plan_is_settled_once_and_read_by_all_that_follow(study):
@@ -94,14 +95,13 @@ def test_plan_is_settled_once_and_read_by_all_that_follow(study):
 
 
 def test_the_pass_cuts_its_batches_by_the_plan_and_loses_nothing(study):
-    run_attribute(study, Silent())
-    before = Scores.load(study)
+    before = scored(study)
     assert before.index.tolist() == list(range(30))
-    shutil.rmtree(study.shards_folder)
-    shutil.rmtree(study.scores_folder)
-    study.shards_folder.mkdir()
-    study.batch_file("attribute").write_text(json.dumps(
-        {"identity": study.identity, "rows": 3, "tokens": 200, "reason": "by hand", "warnings": []}))
+    dots = np.array(before.dots)
+    for job in ("attribute", "scores"):
+        study.result(job).remove()
+    by_hand = {"rows": 3, "tokens": 200, "reason": "by hand"}
+    write_sealed(study.batch_file("attribute"), by_hand | {"warnings": [], "key": study.key("attribute")})
     sizes = []
 
     class Watched(Silent):
@@ -109,11 +109,10 @@ def test_the_pass_cuts_its_batches_by_the_plan_and_loses_nothing(study):
             sizes.append(n)
 
     run_attribute(study, Watched())
-    after = Scores.load(study)
+    after = scored(study)
     assert max(sizes) <= 3 and sum(sizes) == 30 and after.index.tolist() == before.index.tolist()
-    assert abs(after.dots - before.dots).max() <= 1e-5 * abs(before.dots).max()
-    report = json.loads((study.shards_folder / "attribute.json").read_text())
-    assert report["batch"] == {"rows": 3, "tokens": 200, "reason": "by hand"}
+    assert abs(after.dots - dots).max() <= 1e-5 * abs(dots).max()
+    assert compaction.report(study)["batch"] == by_hand
 
 
 def test_out_of_memory_in_the_pass_halves_and_is_counted(study, monkeypatch):
@@ -125,16 +124,27 @@ def test_out_of_memory_in_the_pass_halves_and_is_counted(study, monkeypatch):
         return own(self, batch)
 
     monkeypatch.setattr(PoolPass, "scores", small)
-    run_attribute(study, Silent())
-    report = json.loads((study.shards_folder / "attribute.json").read_text())
+    scored(study)
+    report = compaction.report(study)
     assert report["halved_batches"] > 0 and report["rows"] == 30
+    assert any("did not fit into memory and were halved" in line for line in compaction.sentences(study))
 
 
 def test_plan_of_another_question_is_refused(study):
-    study.shards_folder.mkdir(exist_ok=True)
-    study.batch_file("attribute").write_text(json.dumps({"identity": "0" * 16, "rows": 1, "tokens": 1}))
+    plan = {"rows": 1, "tokens": 1, "reason": "", "warnings": [], "key": "0" * 16}
+    write_sealed(study.batch_file("attribute"), plan)
     with pytest.raises(JobError, match="belongs to another question"):
         run_attribute(study, Silent())
+
+
+def test_a_plan_that_was_lost_beside_finished_shards_is_taken_from_them(study):
+    by_hand = {"rows": 3, "tokens": 200, "reason": "by hand", "warnings": [], "key": study.key("attribute")}
+    write_sealed(study.batch_file("attribute"), by_hand)
+    with pytest.raises(Cancelled):
+        run_attribute(study, Counting(rows=9))
+    study.batch_file("attribute").unlink()
+    run_attribute(study, Silent())
+    assert read_sealed(study.batch_file("attribute")) == by_hand
 
 
 def test_packed_takes_its_defaults_from_the_fixed_plan():

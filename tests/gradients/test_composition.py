@@ -1,16 +1,13 @@
 """A sample's numbers do not depend on the samples beside it; a model that breaks this is found out."""
 
-import json
-import shutil
-
 import pytest
 import torch
+from watching import Counting
 
+from cadc.gradients import targets
 from cadc.gradients.attribute import PoolPass, run_attribute
-from cadc.gradients.targets import run_targets
 from cadc.models.feed import Feed
-from cadc.study import Study
-from cadc.study.progress import Silent
+from cadc.scores import compaction
 
 
 @pytest.fixture(scope="module")
@@ -44,15 +41,14 @@ def test_every_number_of_a_sample_is_the_same_alone_beside_others_and_in_any_ord
 
 
 def test_sound_attention_gives_no_warning(ready):
-    assert json.loads((ready.targets_folder / "targets.json").read_text())["warnings"] == []
+    assert targets.summary(ready)["warnings"] == []
 
 
-def test_attention_that_ignores_the_mask_is_named_and_the_warning_is_kept(ready, tmp_path, monkeypatch):
+def test_attention_that_ignores_the_mask_is_named_and_the_warning_is_kept(ready, own_copy, monkeypatch):
     from transformers.models.llama.modeling_llama import LlamaAttention
 
-    shutil.copytree(ready.folder.parent.parent, tmp_path / "cache")
-    study = Study.open("tiny", root=tmp_path / "cache")
-    shutil.rmtree(study.targets_folder)
+    study = own_copy(ready)
+    study.result("targets").remove()
     own = LlamaAttention.forward
 
     def averaged(self, hidden_states, *args, **kwargs):
@@ -60,15 +56,10 @@ def test_attention_that_ignores_the_mask_is_named_and_the_warning_is_kept(ready,
         return out + hidden_states.mean(1, keepdim=True), weights  # every position sees all, padding too
 
     monkeypatch.setattr(LlamaAttention, "forward", averaged)
-    notes = []
-
-    class Listening(Silent):
-        def note(self, text) -> None:
-            notes.append(text)
-
-    run_targets(study, Listening())
-    run_attribute(study, Listening())
-    for path in (study.targets_folder / "targets.json", study.shards_folder / "attribute.json"):
-        warnings = json.loads(path.read_text())["warnings"]
+    told = Counting()
+    for job in (targets.run_targets, run_attribute, compaction.run_scores):
+        job(study, told)
+    for found in (targets.summary(study), compaction.report(study)):
+        warnings = found["warnings"]
         assert len(warnings) == 1 and "'sdpa' may ignore padding" in warnings[0] and "'eager'" in warnings[0]
-    assert sum("scores depend on which samples share a batch" in note for note in notes) == 2
+    assert sum("scores depend on which samples share a batch" in note for note in told.notes) == 2

@@ -1,38 +1,34 @@
 """bfloat16: the whole chain runs, and every sample's gradient points where the float64 reference points."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
 from reference import Reference
-from tiny_study import make_study
+from tiny_study import make_study, work
 
 from cadc.data import read_samples
-from cadc.gradients.attribute import run_attribute
+from cadc.gradients import targets
 from cadc.gradients.capture import gradient_matrix
-from cadc.gradients.targets import open_model, run_targets
+from cadc.gradients.checkpoints import open_model
 from cadc.models import answer_losses, lora_parameters, prefix
 from cadc.models.feed import Feed
 from cadc.models.precision import arithmetic
+from cadc.scores import compaction
 from cadc.scores.scores import Scores
-from cadc.study.progress import Silent
-from cadc.training.warmup import checkpoint_file, run_warmup
+from cadc.training import warmup
+from cadc.training.warmup import checkpoint_file
 
 
 @pytest.fixture(scope="module", params=["all", "last:2"])
 def half(data, tmp_path_factory, request):
-    study = make_study(data, tmp_path_factory.mktemp("half"), precision="bfloat16", lora_layers=request.param)
-    for job in (run_warmup, run_targets, run_attribute):
-        job(study, Silent())
-    return study
+    return work(make_study(data, tmp_path_factory.mktemp("half"), precision="bfloat16", lora_layers=request.param),
+                "scores")
 
 
 def test_chain_runs_and_says_its_precision(half):
-    for path in (half.warmup_folder / "warmup.json", half.targets_folder / "targets.json",
-                 half.shards_folder / "attribute.json"):
-        assert json.loads(path.read_text())["precision"] == "bfloat16"
-    scores = Scores.load(half)
+    for found in (warmup.summary(half), targets.summary(half), compaction.report(half)):
+        assert found["precision"] == "bfloat16"
+    scores = Scores.load(half, near="gradients")
     assert len(scores.index) == 30 and np.isfinite(scores.dots).all() and np.isfinite(scores.near).all()
 
 
@@ -62,7 +58,7 @@ def test_every_gradient_points_where_the_float64_reference_points(half):
 
 
 def test_scores_follow_the_float64_reference(half):
-    scores, truth = Scores.load(half), Reference(half)
+    scores, truth = Scores.load(half, near="gradients"), Reference(half)
     pool = read_samples(half.samples_file("pool"))
     norms = np.array([[np.linalg.norm(truth.gradient(s, t)[1]) for t in range(2)] for s in pool])
     assert np.abs(scores.gradient_norm / norms - 1).max() < 0.03

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from reference import Reference
 from safetensors.numpy import load_file
-from tiny_study import make_study
+from safetensors.torch import load_file as torch_file
+from tiny_study import make_study, scored
+from watching import times
 
 from cadc.data import read_samples
 from cadc.gradients import targets
 from cadc.gradients.choice import choose, donors, swappable
+from cadc.study import read_about, write_tensors
 from cadc.study.progress import Silent
 
 
@@ -38,7 +41,7 @@ def test_unit_with_one_picture_only_is_not_swappable():
 
 
 def test_grounded_mean_is_the_mean_less_that_with_swapped_pictures(ready):
-    done = targets.finished(ready)
+    done = targets.summary(ready)
     assert done["text_only"] == ["words"]
     target = read_samples(ready.samples_file("target"))
     reference = Reference(ready)
@@ -75,30 +78,23 @@ def test_single_samples_are_unit_vectors_of_rows_in_the_mean(ready):
     assert [s["unit"] for s in done["samples"]] == [feed.samples[s["row"]].unit for s in done["samples"]]
 
 
-def test_finished_targets_are_not_computed_again_but_follow_a_new_warm_up(ready, tmp_path):
-    import shutil
-
-    from cadc.study import Study, write_json
-
-    shutil.copytree(ready.folder.parent.parent, tmp_path / "cache")
-    study = Study.open("tiny", root=tmp_path / "cache")
-    before = (study.targets_folder / "targets.json").stat().st_mtime_ns
+def test_finished_targets_are_not_computed_again_but_follow_a_new_warm_up(ready, own_copy):
+    study = own_copy(ready)
+    before = times(study.targets_folder)
     targets.run_targets(study, Silent())
-    assert (study.targets_folder / "targets.json").stat().st_mtime_ns == before
-    facts = json.loads((study.warmup_folder / "warmup.json").read_text())
-    write_json(study.warmup_folder / "warmup.json", facts | {"checkpoints": ["0"] * 2})
-    assert targets.finished(study) is None
+    assert times(study.targets_folder) == before
+    path = study.warmup_folder / "checkpoint-1.safetensors"
+    write_tensors(path, {name: value + 0.01 for name, value in torch_file(path).items()}, read_about(path))
+    study.result("warmup").reopen()
+    assert study.finished("targets"), "while there is no other warm-up"
+    study.result("warmup").finish()
+    assert not study.finished("targets")
+    targets.run_targets(study, Silent())
+    assert study.finished("targets") and times(study.targets_folder)["gram.safetensors"] > before["gram.safetensors"]
 
 
 @pytest.mark.parametrize("grounded", [True, False])
 def test_sample_without_unit_is_its_own_unit(data, tmp_path, grounded):
-    from cadc.gradients.attribute import run_attribute
-    from cadc.scores.scores import Scores
-    from cadc.training.warmup import run_warmup
-
-    study = make_study(data, tmp_path, unit_column="", checkpoints=1, grounded=grounded)
-    for job in (run_warmup, targets.run_targets, run_attribute):
-        job(study, Silent())
-    scores = Scores.load(study)
+    scores = scored(make_study(data, tmp_path, unit_column="", checkpoints=1, grounded=grounded))
     assert len(scores.units) == 18 and scores.has_grounded == grounded
     assert np.array_equal(scores.winner, np.repeat(np.arange(18, dtype=np.int32)[:, None], 30, 1))

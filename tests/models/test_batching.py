@@ -1,30 +1,22 @@
 """Cutting rows into batches, and what happens when memory runs out."""
 
+import json
 from dataclasses import dataclass
 
 import pytest
+import tiny_vlm
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from lengths import items, padded
 
-from cadc.errors import ModelError
-from cadc.models.batching import halving, packed
-
-
-@dataclass(frozen=True)
-class Long:
-    """As much of an `Encoded` as batching looks at."""
-
-    length: int
-
-
-def items(lengths) -> list:
-    return [(row, Long(length)) for row, length in enumerate(lengths)]
-
-
-def padded(batch) -> int:
-    return len(batch) * max(one.length for _, one in batch)
-
+from cadc.data import run_ingest
+from cadc.errors import DataError, ModelError
+from cadc.models import load_vlm
+from cadc.models.batching import ROWS, TOKENS, halving, packed, run_batches
+from cadc.models.feed import Feed
+from cadc.study import Study, StudyConfig
+from cadc.study.progress import Silent
 
 LENGTHS = st.lists(st.integers(1, 300), max_size=60)
 
@@ -67,3 +59,67 @@ def test_one_sample_too_large_is_an_error_that_says_so_and_other_errors_pass():
 
     with pytest.raises(RuntimeError, match="shapes do not fit"):
         list(halving(broken, items([5, 5])))
+
+
+@pytest.fixture(scope="module")
+def vlm(tmp_path_factory):
+    return load_vlm(str(tiny_vlm.idefics3(tmp_path_factory.mktemp("model"))), max_tokens=60)
+
+
+@pytest.fixture
+def feed_of(tmp_path, vlm):
+    """A feed over a study's pool of these answers."""
+
+    def made(answers) -> Feed:
+        rows = [{"id": str(i), "question": "say it", "answer": answer} for i, answer in enumerate(answers)]
+        for role in ("pool", "target"):
+            (tmp_path / f"{role}.json").write_text(json.dumps(rows))
+        config = StudyConfig(pool=str(tmp_path / "pool.json"), target=str(tmp_path / "target.json"), model="none")
+        study = Study.create("s", config, created="2026-01-01", root=tmp_path / "cache")
+        run_ingest(study, Silent())
+        return Feed(study, "pool", vlm)
+
+    return made
+
+
+@dataclass(frozen=True)
+class Budget:
+    rows: int = ROWS
+    tokens: int = TOKENS
+
+
+def test_rows_that_cannot_be_encoded_are_set_aside_and_the_others_come_in_order_with_what_was_computed(feed_of):
+    feed = feed_of(["one", "two three", "much too long " * 40, "four"])
+    failed: dict[int, str] = {}
+    batches = run_batches(feed, [3, 2, 0, 1], lambda items: [e.id for _, e in items], failed, Budget(rows=2))
+    assert list(batches) == [([3, 0], ["3", "0"]), ([1], ["1"])] and batches.halved == 0
+    assert list(failed) == [2] and "sample 2" in failed[2] and "Raise max_tokens" in failed[2]
+
+
+def test_without_a_plan_batches_are_the_fixed_ones(feed_of):
+    feed = feed_of(["yes"] * (ROWS + 1))
+    assert [len(rows) for rows, _ in run_batches(feed, range(ROWS + 1), len, {})] == [ROWS, 1]
+
+
+def test_each_batch_that_does_not_fit_is_counted_once_however_often_it_is_halved(feed_of):
+    def room_for_two(batch):
+        if len(batch) > 2:
+            raise torch.OutOfMemoryError("on purpose")
+        return len(batch)
+
+    batches = run_batches(feed_of(["yes"] * 18), range(18), room_for_two, {}, Budget(rows=8))
+    assert [rows for rows, _ in batches] == [[i, i + 1] for i in range(0, 18, 2)]
+    assert batches.halved == 2  # 8 and 8 rows; the last 2 fit
+
+
+def test_another_encoder_may_stand_in_for_the_feeds_own(feed_of):
+    feed = feed_of(["one", "two", "three"])
+
+    def swapped(row):
+        if row == 1:
+            raise DataError("no pictures to swap")
+        return feed.encode(2 - row)
+
+    failed: dict[int, str] = {}
+    found = list(run_batches(feed, [0, 1, 2], lambda items: [e.id for _, e in items], failed, encode=swapped))
+    assert found == [([0, 2], ["2", "0"])] and failed == {1: "no pictures to swap"}

@@ -1,45 +1,31 @@
 """`landmarks` < 1: which rows are measured, what is predicted for the others, and how honestly that is reported."""
 
-import json
-import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny_study import make_study, write_data
+from tiny_study import make_study, scored, work, write_data
+from watching import Counting, times
 
+from cadc.arrays import spearman
+from cadc.curation import PRESETS
 from cadc.data import read_samples
 from cadc.data.sample import Sample, Turn
-from cadc.errors import JobError
-from cadc.gradients import landmarks, targets
-from cadc.gradients.attribute import run_attribute
-from cadc.gradients.products import spearman
+from cadc.gradients import landmarks
+from cadc.gradients.attribute import pool_inputs, run_attribute
 from cadc.jobs import engines
 from cadc.jobs.engines import local
-from cadc.scores.influence import InfluenceColumns, held_out_correlation
+from cadc.scores import compaction
+from cadc.scores.influence import InfluenceColumns
 from cadc.scores.regression import Basis, Kernel, Ridge
 from cadc.scores.scores import Scores
 from cadc.study import Study
-from cadc.study.progress import Cancelled, Silent
+from cadc.study.progress import Cancelled
 
 ROWS = 60
-
-
-class Counting(Silent):
-    """Counts rows and cancels after some."""
-
-    def __init__(self, cancel_after: int = 10**9) -> None:
-        self.rows, self.done, self.total, self.cancel_after = 0, 0, 0, cancel_after
-
-    def start(self, total, unit="samples", done=0) -> None:
-        self.total, self.done = total, done
-
-    def step(self, n=1, **readings) -> None:
-        self.rows += n
-        if self.rows >= self.cancel_after:
-            raise Cancelled
 
 
 @pytest.fixture(scope="module")
@@ -54,30 +40,20 @@ def wide(data, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def ready_pair(wide, tmp_path_factory) -> tuple[Study, Study]:
     """A full run, and a study with targets done whose landmarks are half of the pool (shared: copy before writing)."""
-    from cadc.gradients.targets import run_targets
-    from cadc.training.warmup import run_warmup
-
-    studies = []
-    for share in (1.0, 0.5):
-        study = make_study(wide, tmp_path_factory.mktemp("cache"), landmarks=share)
-        run_warmup(study, Silent())
-        run_targets(study, Silent())
-        studies.append(study)
-    run_attribute(studies[0], Silent())
-    return studies[0], studies[1]
+    root = tmp_path_factory.mktemp("cache")
+    full, half = (make_study(wide, root, name=f"tiny-{share}", landmarks=share) for share in (1.0, 0.5))
+    return work(full, "scores"), work(half, "targets")
 
 
-@pytest.fixture()
-def study(ready_pair, tmp_path, monkeypatch) -> Study:
+@pytest.fixture
+def study(ready_pair, own_copy, monkeypatch) -> Study:
     """A private copy of the half-measured study, no gradient computed yet."""
     monkeypatch.setattr(landmarks, "MINIMUM", 8)
-    shutil.copytree(ready_pair[1].folder.parent.parent, tmp_path / "cache")
-    return Study.open("tiny", root=tmp_path / "cache")
+    return own_copy(ready_pair[1])
 
 
 def test_measured_rows_are_those_of_the_full_run_and_the_others_are_predicted(study, ready_pair):
-    run_attribute(study, Silent())
-    truth, found = Scores.load(ready_pair[0]), Scores.load(study)
+    truth, found = scored(ready_pair[0]), scored(study)
     assert found.index.tolist() == list(range(ROWS)) and truth.measured.all()
     rows = np.flatnonzero(found.measured)
     assert len(rows) == ROWS // 2
@@ -92,8 +68,7 @@ def test_measured_rows_are_those_of_the_full_run_and_the_others_are_predicted(st
 
 
 def test_best_rows_mix_measured_and_predicted_ones(study, ready_pair):
-    run_attribute(study, Silent())
-    found, truth = Scores.load(study), Scores.load(ready_pair[0])
+    found, truth = scored(study), scored(ready_pair[0])
     listed = found.measured[found.best_index]
     assert listed.any() and not listed.all()
     for s in range(len(found.best_index)):
@@ -105,94 +80,79 @@ def test_best_rows_mix_measured_and_predicted_ones(study, ready_pair):
 
 
 def test_the_report_says_how_well_unseen_rows_are_predicted(study):
-    run_attribute(study, Silent())
-    said = json.loads((study.shards_folder / "attribute.json").read_text())["landmarks"]
-    found, held = Scores.load(study), Scores.held_out(study)
+    found, held = scored(study), Scores.held_out(study)
+    said = compaction.report(study)["landmarks"]
     assert (said["measured"], said["predicted"]) == (ROWS // 2, ROWS // 2)
     assert np.array_equal(held.index, found.index[found.measured])
     again = spearman(held.near.T, found.near[:, found.measured].T)
     assert np.allclose(list(said["held_out"]["units"].values()), again, atol=1e-4)
     assert said["held_out"]["lowest"] == min(said["held_out"]["units"].values())
-    columns = InfluenceColumns(found)
-    whole = held_out_correlation(columns, held, [0, 1, 2], preset="paper")
+    columns, paper = InfluenceColumns(found), PRESETS["paper"]
+    whole = paper.held_out(columns, held, [0, 1, 2])
     assert whole.shape == (3,) and (np.abs(whole) <= 1).all()
-    assert np.allclose(held_out_correlation(columns, found_only(found), [0, 1, 2], preset="paper"), 1)
+    assert np.allclose(paper.held_out(columns, found_only(found), [0, 1, 2]), 1)
 
 
 def found_only(scores: Scores) -> Scores:
     """The measured rows as measured: a perfect prediction."""
-    from dataclasses import replace
-
     m = scores.measured
     return replace(scores, index=scores.index[m], dots=scores.dots[:, :, m], near=scores.near[:, m], measured=m[m])
 
 
 @pytest.mark.parametrize("stop", [12, ROWS // 2 + 20])
-def test_cancelled_run_goes_on_with_the_same_scores(study, tmp_path, stop):
-    shutil.copytree(study.folder.parent.parent, tmp_path / "other")
-    other = Study.open("tiny", root=tmp_path / "other")
-    run_attribute(study, Silent())
+def test_cancelled_run_goes_on_with_the_same_scores(study, own_copy, stop):
+    other = own_copy(study, "other")
     with pytest.raises(Cancelled):
-        run_attribute(other, Counting(cancel_after=stop))
+        run_attribute(other, Counting(rows=stop))
     again = Counting()
     run_attribute(other, again)
     assert again.total == ROWS + ROWS // 2
     assert again.done > 0 and again.done + again.rows == again.total
-    one, two = Scores.load(study), Scores.load(other)
+    one, two = scored(study), scored(other)
     for name in ("near", "dots", "loss", "best_index", "best_value", "gradient_norm", "measured"):
         assert np.array_equal(getattr(one, name), getattr(two, name)), name
 
 
-def test_two_workers_give_the_same_features(data, tmp_path):
-    from cadc.gradients.targets import run_targets
-    from cadc.training.warmup import run_warmup
-
+def test_two_workers_give_the_same_features(data, tmp_path, own_copy):
     folder = tmp_path / "large"
     folder.mkdir()
     write_data(folder, pool=landmarks.MINIMUM + 24)
     (folder / "model").symlink_to(data / "model")
     study = make_study(folder, tmp_path / "one", landmarks=0.5, shard_rows=140, checkpoints=1)
-    run_warmup(study, Silent())
-    run_targets(study, Silent())
-    shutil.copytree(tmp_path / "one", tmp_path / "two")
-    other = Study.open("tiny", root=tmp_path / "two")
-    notes = []
-    watch = Silent()
-    watch.note = notes.append
+    other = own_copy(work(study, "targets"), "two")
+    watch = Counting()
     pieces = landmarks.feature_shards(study, read_samples(study.samples_file("pool")))
     assert len(pieces) == 2
-    source = targets.finished(study)["gram_digest"]
+    inputs = pool_inputs(study)
     for owner, workers in ((study, 1), (other, 2)):
-        local.compute(engines.Work(study=owner, kind="features", source=source, shards=pieces), watch, workers)
-    assert not any("died" in note or "dead" in note for note in notes)
+        local.compute(engines.Work(study=owner, kind="features", inputs=inputs, shards=pieces), watch, workers)
+    assert not any("died" in note or "dead" in note for note in watch.notes)
     for piece in pieces:
         one, two = load_file(piece.file(study)), load_file(piece.file(other))
         assert one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
 
 
 def test_a_damaged_feature_shard_is_computed_again(study):
-    run_attribute(study, Silent())
-    before = np.array(Scores.load(study).near)
+    before = np.array(scored(study).near)
     path = study.shards_folder / "features-00001.safetensors"
     content = bytearray(path.read_bytes())
     content[-3] ^= 1
     path.write_bytes(content)
-    shutil.rmtree(study.scores_folder)
+    kept = times(study.shards_folder, "*.safetensors")
+    study.result("attribute").repair()
     again = Counting()
     run_attribute(study, again)
     assert again.rows == study.config.shard_rows
-    assert np.array_equal(Scores.load(study).near, before)
+    changed = {name for name, when in times(study.shards_folder, "*.safetensors").items() if when != kept[name]}
+    assert changed == {path.name} and study.finished("scores")
+    study.result("scores").remove()
+    assert np.array_equal(scored(study).near, before)
 
 
-def test_scores_written_before_there_were_predicted_rows_count_as_measured(ready_pair, tmp_path):
-    shutil.copytree(ready_pair[0].folder.parent.parent, tmp_path / "cache")
-    old = Study.open("tiny", root=tmp_path / "cache")
-    (old.scores_folder / "measured.npy").unlink()
-    assert Scores.load(old).measured.tolist() == [True] * ROWS
-    assert Scores.held_out(old) is None
-    (old.scores_folder / "near.npy").unlink()
-    with pytest.raises((JobError, FileNotFoundError)):
-        Scores.load(old)
+def test_scores_without_predicted_rows_count_as_measured_and_have_no_held_out_ones(ready_pair):
+    full = scored(ready_pair[0])
+    assert full.measured.tolist() == [True] * ROWS and Scores.held_out(ready_pair[0]) is None
+    assert replace(full, measured=np.zeros(0, bool)).measured.tolist() == [True] * ROWS
 
 
 # ---- the choice ------------------------------------------------------------------------------------------------------

@@ -9,16 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
-from cadc.curation.candidates import FEW, looks_wrong
 from cadc.curation.curriculum import curate
 from cadc.curation.settings import CurationSettings
 from cadc.discovery.capabilities import Capabilities
 from cadc.jobs import control as jobs
-from cadc.jobs.meter import _tree
 from cadc.scores.influence import InfluenceColumns
 from cadc.scores.scores import Scores
+from cadc.selection.filters import FEW, looks_wrong
 from cadc.signals import folds
 from cadc.signals import out_of_fold as crossfit
 from cadc.study import Study, StudyConfig
@@ -189,7 +189,7 @@ def test_killed_the_worker_goes_on_where_it_was(attributed, tmp_path):
         assert time.monotonic() < until and jobs.is_running(study), jobs.log_tail(study, "crossfit")
         time.sleep(0.01)
     worker = jobs.status(study, "crossfit").pid
-    helpers = set(_tree(worker)) - {worker}
+    helpers = {child.pid for child in psutil.Process(worker).children(recursive=True)}
     os.kill(worker, signal.SIGKILL)
     wait_for_the_worker()
     while any(Path(f"/proc/{pid}").exists() for pid in helpers):

@@ -1,9 +1,6 @@
 """Identity, names and settings of a study."""
 
-import ast
-import dataclasses
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,8 +8,6 @@ from hypothesis import strategies as st
 
 from cadc.errors import DataError
 from cadc.study import Study, StudyConfig, identity_of, write_json
-
-HERE = Path(__file__).parent
 
 
 @pytest.fixture
@@ -105,18 +100,6 @@ def test_json_is_replaced_whole_or_not_at_all(tmp_path):
     with pytest.raises(ValueError):
         write_json(tmp_path / "a.json", {"x": float("nan")})
     assert json.loads((tmp_path / "a.json").read_text()) == {"x": 1}
-
-
-def test_every_setting_is_documented_with_its_default():
-    tree = ast.parse((HERE.parents[1] / "cadc" / "study" / "study.py").read_text())
-    body = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "StudyConfig").body
-    texts = {a.target.id: b.value.value for a, b in zip(body, body[1:], strict=False)
-             if isinstance(a, ast.AnnAssign) and isinstance(b, ast.Expr)}
-    documented = (HERE.parents[1] / "docs" / "settings.md").read_text()
-    for field in dataclasses.fields(StudyConfig):
-        default = "required" if field.default is dataclasses.MISSING else f"`{field.default}`"
-        default = "empty" if field.default == "" else default
-        assert f"| `{field.name}` | {default} | {texts[field.name]} |" in documented, field.name
 
 
 def test_files_that_moved_are_found_at_their_new_place(inputs, tmp_path):

@@ -1,8 +1,5 @@
 """Kept prefixes and short LoRA runs on a real, tiny model."""
 
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from hypothesis import given
@@ -10,7 +7,6 @@ from hypothesis import strategies as st
 
 from cadc.training.prefix_cache import PADDING, by_length
 
-sys.path.insert(0, str(Path(__file__).parent / "vlm"))
 QUESTIONS = ("What is it?", "Is it red, or is it another colour?", "Name it.", "How many?", "Which one of these is it?")
 
 
@@ -99,7 +95,7 @@ def test_a_batch_in_parts_has_every_row_once_and_little_padding(lengths):
 
 def test_parts_give_the_gradient_and_losses_of_the_whole_batch(folder, monkeypatch):
     from cadc.models import adapter_state, answer_losses, load_adapter_state, lora_parameters
-    from cadc.training import loop as training
+    from cadc.training import prefix_cache
     from cadc.training.loop import losses, train
     from cadc.training.prefix_cache import PrefixCache
 
@@ -109,7 +105,7 @@ def test_parts_give_the_gradient_and_losses_of_the_whole_batch(folder, monkeypat
     start = {name: value.clone() for name, value in adapter_state(vlm).items()}
     after = []
     for padding in (1.0, 9.0):
-        monkeypatch.setattr(training, "PADDING", padding)
+        monkeypatch.setattr(prefix_cache, "PADDING", padding)
         load_adapter_state(vlm, start)
         assert (len(bank.parts(rows)) > 1) == (padding == 1.0)
         assert torch.allclose(losses(vlm, bank, rows, 4), whole, rtol=1e-4, atol=1e-5), "in the order asked for"

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cadc.training.schedule import largest_remainder, plan, rate
+from cadc.training.schedule import plan, rate
 
 
 @settings(deadline=None, max_examples=60)
@@ -43,10 +43,6 @@ def test_mixed_passes_use_every_row_before_repeating_one():
     drawn = plan(7, None, steps=3, batch=7, seed=5)
     assert all(sorted(row) == list(range(7)) for row in drawn.tolist())
     assert drawn.tolist() != plan(7, None, steps=3, batch=7, seed=6).tolist()
-
-
-def test_parts_sum_to_the_total():
-    assert largest_remainder(np.array([1, 1, 1]), 10).tolist() == [4, 3, 3]
 
 
 def test_rate_rises_then_stays():

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cadc.errors import JobError
+from cadc.jobs.engines.devices import default_workers
 from cadc.jobs.shards import Shard, sidecar
 from cadc.study import Study
 from cadc.study.progress import Progress
@@ -42,6 +43,11 @@ class EngineSettings:
         if self.address and not re.fullmatch(r"auto|local|[^\s/]+:\d+", self.address):
             raise JobError(f"address {self.address!r}: expected auto, local or HOST:PORT (docs/cluster.md)")
 
+    @property
+    def processes(self) -> int:
+        """How many will work at once on this machine."""
+        return self.workers or default_workers()
+
     def check_installed(self) -> None:
         """Raises JobError when the engine's package is missing; looks without importing it."""
         if self.engine == "ray" and importlib.util.find_spec("ray") is None:
@@ -61,18 +67,18 @@ class Work:
     study: Study
     kind: str
     """A key of `passes.PASSES`."""
-    source: str
+    inputs: str
     """Digest of what the pass computes from; a finished shard carries it."""
     shards: Sequence[Shard]
 
     @property
     def root(self) -> str:
         """Cache root: where another process opens the study."""
-        return str(self.study.folder.parent.parent)
+        return str(self.study.root)
 
     def left(self) -> list[Shard]:
         """Shards without a finished file (its checksum is left to whoever reads it)."""
-        return [s for s in self.shards if sidecar(self.study, s, self.source, checksum=False) is None]
+        return [s for s in self.shards if sidecar(self.study, s, self.inputs, checksum=False) is None]
 
 
 def compute(work: Work, progress: Progress, settings: EngineSettings) -> None:

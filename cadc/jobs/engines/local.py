@@ -41,7 +41,7 @@ def compute(work: Work, progress: Progress, workers: int | None) -> None:
     if left:
         log.warning("%d shards left by dead workers are computed here", len(left))
         progress.note(f"{len(left)} shards left by dead workers are computed here")
-        _here(Work(study=work.study, kind=work.kind, source=work.source, shards=left), progress, threads=1)
+        _here(Work(study=work.study, kind=work.kind, inputs=work.inputs, shards=left), progress, threads=1)
 
 
 def _here(work: Work, progress: Progress, threads: int) -> None:

@@ -31,16 +31,16 @@ def run_part(study: Study, part: str, progress: Progress, workers: int | None = 
     from cadc.data import read_samples
 
     own, parts = read_part(part)
-    sources = {name: kind.find(kind.source)(study) for name, kind in PASSES.items()}
+    inputs = {name: kind.find(kind.inputs)(study) for name, kind in PASSES.items()}
     pool = read_samples(study.samples_file("pool"))
     computed = 0
     for name, kind in PASSES.items():
         shards = kind.find(kind.cuts)(study, pool)[own - 1::parts]
-        still = [s for s in shards if sidecar(study, s, sources[name]) is None]
+        still = [s for s in shards if sidecar(study, s, inputs[name]) is None]
         rows = sum(len(s.rows) for s in shards)
         progress.start(rows, done=rows - sum(len(s.rows) for s in still))
         progress.note(f"pass {name}: {len(still)} of {len(shards)} shards of part {part} are open")
-        work = Work(study=study, kind=name, source=sources[name], shards=still)
+        work = Work(study=study, kind=name, inputs=inputs[name], shards=still)
         compute(work, progress, EngineSettings(workers=workers))
         computed += len(still)
     return computed

@@ -24,7 +24,7 @@ class PassKind:
     cuts: str
     """Function `(study, pool samples) -> list[Shard]`: all shards, always the same; empty where the study does not
     ask for this pass."""
-    source: str
+    inputs: str
     """Function `(study) -> str`: digest of what the pass computes from. Raises JobError when that is not there yet."""
 
     def find(self, name: str) -> Any:
@@ -33,9 +33,9 @@ class PassKind:
 
 
 PASSES = {
-    "pool": PassKind(module="cadc.gradients.attribute", opens="PoolPass", cuts="pool_shards", source="pool_source"),
+    "pool": PassKind(module="cadc.gradients.attribute", opens="PoolPass", cuts="pool_shards", inputs="pool_inputs"),
     "features": PassKind(module="cadc.gradients.landmarks_pass", opens="FeaturePass", cuts="feature_shards",
-                         source="pool_source"),
+                         inputs="pool_inputs"),
 }
 
 

@@ -1,0 +1,1 @@
+"""What only benchmarks use. Each command lies one folder up; nothing in here is one."""

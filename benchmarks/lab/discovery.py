@@ -1,0 +1,186 @@
+"""What the planted truth says of discovery and curation, part by part: transfer, maps, junk, curricula.
+
+N pool rows, S single target samples, M units, F features.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks.lab.controls import best_unit, near_columns, unit_similarity
+from benchmarks.lab.truth import Truth, junk_auc, junk_shares, read_truth, twin_auc
+from cadc.arrays import standardise
+from cadc.curation import PRESETS
+from cadc.errors import DataError
+from cadc.scores.scores import Scores
+from cadc.study import Study
+
+if TYPE_CHECKING:
+    from cadc.discovery.intervention import TransferSettings
+
+BUDGET = "5%"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planted:
+    """A finished study whose rows are known to the generator."""
+
+    study: Study
+    scores: Scores
+    truth: Truth
+    pool_rows: np.ndarray
+    """float32 [N, F]: centred embeddings of the scored pool rows, unit norm."""
+    target_rows: np.ndarray
+    """float32 [S, F]: those of the single target samples."""
+
+
+def read_planted(study: Study, truth_pool: Path, truth_target: Path) -> Planted:
+    """Scores, truth and embeddings of a study; embeddings that are not there yet are computed."""
+    from cadc.signals.embedding import centred, embeddings
+
+    scores = Scores.load(study)
+    truth = read_truth(truth_pool, truth_target, np.asarray(scores.index), scores.units)
+    pool_rows, target_rows = centred(embeddings(study, "pool", scores.index),
+                                     embeddings(study, "target", scores.sample_index))
+    return Planted(study=study, scores=scores, truth=truth, pool_rows=pool_rows, target_rows=target_rows)
+
+
+def transfer_part(study: Study, units: tuple[str, ...], similar: dict[str, np.ndarray], truth: Truth,
+                  settings: "TransferSettings") -> dict[str, Any]:
+    """Measured transfer from θ_t against each similarity [M, M], and against planted skills and formats.
+
+    Raises DataError when the study's units are others, or in another order.
+    """
+    from cadc.discovery.intervention import measure_transfer
+    from cadc.discovery.transfer import spearman_with, within_between
+
+    found = measure_transfer(study, settings)
+    if found.units != units:
+        raise DataError("the fresh rows have other units than the target, or name them in another order. Delete the "
+                        "folder of the fresh study and run the benchmark again.")
+    tr = found.matrix
+    scores = {name: spearman_with(s, tr) for name, s in similar.items()}
+    skill, form = (within_between(tr, labels) for labels in (truth.skill, truth.format))
+    names = ("within", "between", "p", "auc")
+    return {"spearman": scores["plain"][0], "spearman_p": scores["plain"][1], "pairs": scores["plain"][2],
+            "spearman_of": {name: value[0] for name, value in scores.items()},
+            "skill": dict(zip(names, skill, strict=True)), "format": dict(zip(names, form, strict=True)),
+            "checkpoint": settings.checkpoint, "steps": settings.steps, "repeats": settings.repeats,
+            "own_drop": np.round(np.diag(found.drop), 3).tolist(), "units": list(found.units),
+            "matrix": np.round(tr, 3).tolist()}
+
+
+def similarities(planted: Planted) -> dict[str, np.ndarray]:
+    """S [M, M] of every signal: plain and grounded gradients, question words, pictures (where any), embeddings."""
+    from cadc.data import open_images, read_samples
+    from cadc.discovery.rivals import picture_features, pictures_similarity, words_similarity
+    from cadc.discovery.similarity import similarity
+
+    study, scores = planted.study, planted.scores
+    by_index = {s.index: s for s in read_samples(study.samples_file("target"))}
+    samples = [by_index[int(i)] for i in scores.sample_index]
+    units = len(scores.units)
+    looks = []
+    for sample in samples:
+        images = open_images(sample, study.image_root("target"), study.ingest_images("target"))
+        looks.append(picture_features(images[0]) if images else None)
+    found = {"plain": similarity(scores.gram, scores.eta)}
+    if scores.has_grounded:
+        found["grounded"] = similarity(scores.gram_grounded, scores.eta)
+    found["words"] = words_similarity([s.question for s in samples], scores.sample_unit, units)
+    if wide := max((len(look) for look in looks if look is not None), default=0):
+        features = np.stack([np.full(wide, np.nan) if look is None else look for look in looks])
+        found["pictures"] = pictures_similarity(features, scores.sample_unit, units)
+    return found | {"embedding": unit_similarity(planted.target_rows, scores.sample_unit, units)}
+
+
+def maps_part(similar: dict[str, np.ndarray], truth: Truth) -> list[dict[str, Any]]:
+    """Adjusted Rand index to planted skill and to answer format of every map; a unit left alone counts as its own."""
+    from sklearn.metrics import adjusted_rand_score
+
+    from cadc.discovery.partition import apart, automatic, hdbscan_umap
+
+    rows = []
+    for signal, s in similar.items():
+        for cluster, part in (("leiden", automatic(s)), ("hdbscan", hdbscan_umap(s))):
+            labels = apart(part.labels)
+            rows.append({"signal": signal, "cluster": cluster,
+                         "ari_skill": float(adjusted_rand_score(truth.skill, labels)),
+                         "ari_format": float(adjusted_rand_score(truth.format, labels)),
+                         "k": part.k, "unassigned": int((part.labels < 0).sum())})
+    return rows
+
+
+def auc_part(planted: Planted) -> dict[str, Any]:
+    """How well each signal, by the same rule (z-scored near(z, s), best unit), finds each kind of junk."""
+    from cadc.data import read_samples
+    from cadc.scores.influence import InfluenceColumns
+    from cadc.signals.words import word_features
+
+    study, scores, truth = planted.study, planted.scores, planted.truth
+    units, q = len(scores.units), study.config.near_q
+    texts = []
+    for role, index in (("pool", scores.index), ("target", scores.sample_index)):
+        by_index = {s.index: f"{s.question} {s.answer}" for s in read_samples(study.samples_file(role))}
+        texts.append([by_index[int(i)] for i in index])
+    near = {"gradients": np.asarray(Scores.load(study, near="gradients").near),
+            "words": near_columns(*word_features(*texts), scores.sample_unit, units, q),
+            "embedding": near_columns(planted.pool_rows, planted.target_rows, scores.sample_unit, units, q)}
+    twins = {name: twin_auc(columns, scores.units, truth.pool, _twins(scores.units)) for name, columns in near.items()}
+    aucs = {name: junk_auc(best_unit(columns), truth.pool) for name, columns in near.items()}
+    raw = {name: junk_auc(best_unit(columns, standardise=False), truth.pool) for name, columns in near.items()}
+    nearest = InfluenceColumns(scores).nearest()
+    loss = np.asarray(scores.loss)[:, -1]
+    power = np.log(np.maximum(np.asarray(scores.gradient_norm, np.float64) ** 2, 1e-20))
+    change = power[:, -1] - power[:, 0]
+    measured = {"loss": -loss, "loss_in_unit": -_rank_inside(loss, nearest), "self_change": -change,
+                "self_change_in_unit": -_rank_inside(change, nearest)}
+    if scores.has_out_of_fold:
+        held_out = np.asarray(scores.out_of_fold_loss)
+        measured |= {"out_of_fold": -held_out, "out_of_fold_in_unit": -_rank_inside(held_out, nearest)}
+    if scores.choice == "joined":
+        near["gradients + embedding"] = np.asarray(scores.near)
+    own = truth.pool["unit"].map({name: m for m, name in enumerate(scores.units)}).to_numpy()
+    asked = truth.pool["on_target"].to_numpy(bool)
+    return {"auc": aucs["gradients"], "auc_words": aucs["words"], "auc_embedding": aucs["embedding"],
+            "auc_raw": raw,
+            "twins": {name: {"mean": float(np.nanmean(list(pairs.values()))) if pairs else float("nan")} | pairs
+                      for name, pairs in twins.items()},
+            "wrong_by": {name: junk_auc(value, truth.pool)["wrong"] for name, value in measured.items()},
+            "own_unit": {name: float(np.mean(standardise(columns, 1).argmax(axis=0)[asked] == own[asked]))
+                         for name, columns in near.items()}}
+
+
+def _twins(units: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Pairs of the generator whose first kind is a unit of this target."""
+    from cadc.demo.kinds import TWINS
+
+    return tuple(pair for pair in TWINS if pair[0] in units)
+
+
+def _rank_inside(values: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Rank of each value among those of its group, 0 … 1."""
+    from scipy.stats import rankdata
+
+    out = np.zeros(len(values))
+    for name in np.unique(group):
+        own = group == name
+        out[own] = (rankdata(values[own]) - 0.5) / own.sum()
+    return out
+
+
+def curriculum_part(planted: Planted) -> dict[str, dict[str, float]]:
+    """Junk in the pool and in the 5 % curriculum of each preset, with the default settings of that preset."""
+    from cadc.curation.workbench import open_workbench, with_settings
+
+    truth = planted.truth
+    found = {"pool": junk_shares(truth.pool, np.arange(len(truth.pool)))}
+    bench = open_workbench(planted.study)
+    for preset in PRESETS:
+        rows = with_settings(bench, preset=preset, budget=BUDGET).curriculum.rows["position"].to_numpy(np.int64)
+        units = truth.pool.iloc[np.unique(rows)]["unit"].dropna()
+        found[preset] = junk_shares(truth.pool, rows) | {"rows": int(np.unique(rows).shape[0]),
+                                                         "units_covered": int(units.nunique())}
+    return found

@@ -1,0 +1,1 @@
+"""Tasks, facts and pool of `python -m benchmarks.language`."""

@@ -1,0 +1,120 @@
+"""Retrainings spread over processes, one torch thread each: runs are independent, and each writes its own file.
+
+A run that has its file is not run again, so a stopped benchmark goes on where it was.
+"""
+
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cadc.jobs.processes import end_with_parent
+from cadc.study import Study
+
+if TYPE_CHECKING:
+    from cadc.evaluation import Request
+    from cadc.evaluation.lds import HalfPools
+    from cadc.evaluation.retrain import Retrainer
+
+
+@dataclass(frozen=True)
+class RunTask:
+    """One run of a request."""
+
+    request: str
+    """Its id."""
+    key: str
+
+
+@dataclass(frozen=True)
+class HalfTask:
+    """One retraining on half of some rows."""
+
+    asked: "HalfPools"
+    number: int
+
+
+def run_all(study: Study, requests: "Sequence[Request]", halves: "HalfPools | None", processes: int, *,
+            model: str = "") -> None:
+    """Everything that has no file yet: runs of the requests, and retrainings of `halves`.
+
+    model: another base than the study's (its results lie beside, under keys of their own).
+    """
+    from cadc.evaluation.run import unfinished
+
+    todo = {run.key: RunTask(request.id, run.key) for request in requests for run in unfinished(study, request)}
+    tasks: list[RunTask | HalfTask] = list(todo.values())
+    if halves is not None:
+        tasks += [HalfTask(halves, r) for r in range(halves.retrainings) if not halves.file(study, r).exists()]
+    work(study, tasks, processes, model)
+
+
+def work(study: Study, tasks: "Sequence[RunTask | HalfTask]", processes: int, model: str = "") -> None:
+    """Run tasks, as many at a time as there are processes; says how far it is on stderr."""
+    if not tasks:
+        return
+    began = time.monotonic()
+    start = (study.root, study.name, model)
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_begin, initargs=start) as pool:
+        running = [pool.submit(_do, task) for task in tasks]
+        for number, done in enumerate(as_completed(running), 1):
+            done.result()
+            spent = time.monotonic() - began
+            left = spent / number * (len(tasks) - number)
+            print(f"{number} of {len(tasks)} retrainings, {spent:.0f} s, about {left:.0f} s left",
+                  file=sys.stderr, flush=True)
+
+
+# ---- in a process of its own -----------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class _Here:
+    """What a process keeps: the study, and for each set of scored samples a model with its prefixes."""
+
+    study: Study
+    model: str
+    retrainers: "dict[tuple[int, ...], Retrainer]" = field(default_factory=dict)
+
+    def retrainer(self, scored: tuple[int, ...]) -> "Retrainer":
+        """Opened once."""
+        from cadc.evaluation.retrain import open_retrainer
+
+        if scored not in self.retrainers:
+            self.retrainers[scored] = open_retrainer(self.study, scored, self.model)
+        return self.retrainers[scored]
+
+
+_here: list[_Here] = []
+"""Of one process; filled by `_begin`."""
+
+
+def _begin(root: Path, name: str, model: str) -> None:
+    """A process opens the study once."""
+    import torch
+    from transformers.utils import logging as transformers_logging
+
+    end_with_parent()
+    transformers_logging.disable_progress_bar()
+    torch.set_num_threads(1)
+    _here[:] = [_Here(Study.open(name, root=root), model)]
+
+
+def _do(task: RunTask | HalfTask) -> None:
+    from cadc.errors import JobError
+    from cadc.evaluation.lds import measure_half
+    from cadc.evaluation.request import read_request
+    from cadc.evaluation.run import run_one
+    from cadc.study.progress import Silent
+
+    here = _here[0]
+    if isinstance(task, HalfTask):
+        measure_half(here.study, task.asked, task.number, here.retrainer(task.asked.scored), Silent())
+        return
+    request = read_request(here.study, task.request)
+    if request is None:
+        raise JobError(f"the request {task.request} of study {here.study.name!r} has gone. Run the benchmark again.")
+    run = next(run for run in request.runs if run.key == task.key)
+    run_one(here.study, request, run, here.retrainer(request.scored), Silent())

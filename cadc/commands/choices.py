@@ -1,0 +1,43 @@
+"""What may be chosen on the command line, each read from the table that it stands in."""
+
+
+def presets() -> tuple[str, ...]:
+    """Ways to put a curriculum together."""
+    from cadc.curation import PRESETS
+
+    return tuple(PRESETS)
+
+
+def formats() -> tuple[str, ...]:
+    """What trainers read; the first is the default."""
+    from cadc.export import FORMATS
+
+    return tuple(FORMATS)
+
+
+def jobs() -> tuple[str, ...]:
+    """All jobs in their order."""
+    from cadc.study import JOBS
+
+    return tuple(JOBS)
+
+
+def until() -> str:
+    """The last job of those that a study needs before anything can be chosen from it."""
+    from cadc.study.jobs import core_jobs
+
+    return core_jobs()[-1]
+
+
+def engines() -> tuple[str, ...]:
+    """Who can compute the shards; the first is the default."""
+    from cadc.jobs.engines import ENGINES
+
+    return tuple(ENGINES)
+
+
+def devices() -> tuple[str, ...]:
+    """Devices that an estimate can be made for without having one."""
+    from cadc.estimate.devices import DEVICES
+
+    return tuple(DEVICES)

@@ -1,0 +1,37 @@
+"""Commands about data files, before there is a study."""
+
+import argparse
+from pathlib import Path
+
+from cadc.commands.command import Command
+
+SHOWN = 20
+"""Rows set aside that are printed; the report file has all."""
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--pool", required=True, type=Path, metavar="FILE")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="image root; default: the folder of FILE")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="write the report there")
+
+
+def check(chosen: argparse.Namespace) -> int:
+    """Read a pool as a study would and print what it would set aside."""
+    from cadc.data import check as read
+
+    report = read(chosen.pool, chosen.images or chosen.pool.parent)
+    if chosen.json:
+        from cadc.study import write_json
+
+        write_json(chosen.json.resolve(), report)
+    print(f"{report['samples']} samples, {report['accepted']} accepted, {len(report['set_aside'])} set aside, "
+          f"{len(report['warnings'])} warnings")
+    for row in report["set_aside"][:SHOWN]:
+        print(f"  row {row['index']} ({row['id'] or 'no id'}): {row['reason']}")
+    if len(report["set_aside"]) > SHOWN:
+        print(f"  … {len(report['set_aside']) - SHOWN} more; --json writes them all")
+    return 0
+
+
+CHECK = Command(name="check", about="Read a pool file and report every row that would be set aside, and why.",
+                example="check --pool pool.json --images photos/ --json report.json", arguments=_arguments, run=check)

@@ -1,0 +1,106 @@
+"""Commands that compute: start the jobs of a study, compute a share of its shards, ask a running job to stop."""
+
+import argparse
+import sys
+
+from cadc.commands import choices
+from cadc.commands.command import Command, of_study
+from cadc.errors import DataError
+
+
+def _job(text: str) -> str:
+    """A job's name, also one of an earlier version. Raises JobError for an unknown one."""
+    from cadc.study.jobs import job_named
+
+    return job_named(text).name if text else ""
+
+
+# ---- run -------------------------------------------------------------------------------------------------------------
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    of_study(parser)
+    parser.add_argument("--until", metavar="JOB", default="", type=_job,
+                        help=f"{' | '.join(choices.jobs())}; default: {choices.until()}")
+    parser.add_argument("--again", metavar="JOB", default="", type=_job,
+                        help="make the result of this job anew, and what was made from it if it comes out otherwise")
+    parser.add_argument("--workers", type=int, metavar="N",
+                        help="processes for attribution; default: one per GPU, without one: one per core")
+    parser.add_argument("--engine", default=choices.engines()[0], choices=choices.engines(),
+                        help=f"docs/cluster.md; default: {choices.engines()[0]}")
+    parser.add_argument("--address", default="", metavar="auto|local|HOST:PORT",
+                        help="engine ray: the cluster this machine belongs to (default), one started here, or its head")
+    parser.add_argument("--detach", action="store_true", help="start and return at once")
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Start the jobs of a study, unless they are at work, and watch them; 1 when one did not finish."""
+    from cadc.commands.watch import follow
+    from cadc.jobs import control as jobs
+    from cadc.jobs.engines import EngineSettings
+    from cadc.study import Study
+
+    study, until = Study.open(chosen.name), _until(chosen)
+    if jobs.is_running(study) and not chosen.again:
+        print(f"study {study.name} is already being worked on; watching it", file=sys.stderr)
+    else:
+        jobs.start(study, until, again=chosen.again, engine=EngineSettings(
+            engine=chosen.engine, workers=chosen.workers, address=chosen.address))
+    if chosen.detach:
+        return 0
+    return 0 if follow(study, until) else 1
+
+
+def _until(chosen: argparse.Namespace) -> str:
+    """The job to end with: as asked, else the usual one ('').
+
+    Raises DataError when the run would end before what is asked for again.
+    """
+    order = choices.jobs()
+    if chosen.until and chosen.again and order.index(chosen.until) < order.index(chosen.again):
+        raise DataError(f"--again {chosen.again} --until {chosen.until}: the run would end before {chosen.again}. "
+                        "Leave --until out, or name a later job.")
+    return str(chosen.until)
+
+
+RUN = Command(name="run", about="Run the jobs of a study and watch them; Ctrl-C asks them to stop.",
+              example="run mine --until targets", arguments=_arguments, run=run)
+
+
+# ---- shards ----------------------------------------------------------------------------------------------------------
+def _shards_arguments(parser: argparse.ArgumentParser) -> None:
+    of_study(parser)
+    parser.add_argument("--part", default="1/1", metavar="I/N", help="part I of N, from 1 (docs/cluster.md)")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes; default: as in `run`")
+
+
+def shards(chosen: argparse.Namespace) -> int:
+    """Compute the open shards of a part; 1 when it was stopped."""
+    from cadc.commands.watch import LineProgress
+    from cadc.jobs.engines.part import run_part
+    from cadc.study import Study
+    from cadc.study.progress import Cancelled
+
+    try:
+        done = run_part(Study.open(chosen.name), chosen.part, LineProgress(print), chosen.workers)
+    except (Cancelled, KeyboardInterrupt):
+        print("stopped; finished shards are kept", file=sys.stderr)
+        return 1
+    print(f"part {chosen.part}: {done} shards computed. When all parts are there: python -m cadc run {chosen.name}")
+    return 0
+
+
+SHARDS = Command(name="shards", about="Compute a share of the open shards and stop: for a SLURM array, or by hand.",
+                 example="shards mine --part 3/8", arguments=_shards_arguments, run=shards)
+
+
+# ---- cancel ----------------------------------------------------------------------------------------------------------
+def cancel(chosen: argparse.Namespace) -> int:
+    """Ask whatever runs to stop at its next batch."""
+    from cadc.jobs import control as jobs
+    from cadc.study import Study
+
+    jobs.cancel(Study.open(chosen.name))
+    return 0
+
+
+CANCEL = Command(name="cancel", about="Ask the running job of a study to stop; what is finished stays.",
+                 example="cancel mine", arguments=of_study, run=cancel)

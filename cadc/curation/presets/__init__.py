@@ -1,0 +1,27 @@
+"""The table of presets: a new one is one file beside this one and one line here."""
+
+from cadc.curation.preset import Preset
+from cadc.curation.presets import paper, studio
+from cadc.errors import DataError
+from cadc.signals import SIGNALS
+from cadc.study import JOBS, StudyConfig
+from cadc.study.config import joined_signals
+from cadc.study.registry import Registry
+
+PRESETS: Registry[Preset] = Registry("preset", (
+    studio.PRESET,
+    paper.PRESET,
+))
+"""Every known preset."""
+
+
+def checked(config: StudyConfig) -> StudyConfig:
+    """The same config. Raises DataError where its preset or a signal that it joins is none of its table, or needs a
+    job that near(z, s) does not wait for."""
+    PRESETS[config.preset]
+    for name in joined_signals(config):
+        needs = SIGNALS[name].needs
+        if needs and needs not in JOBS["near"].after:
+            raise DataError(f"the signal {name!r} reads the job {needs!r}, which runs too late to be joined with "
+                            "gradients. It can be an arm of the comparison.")
+    return config

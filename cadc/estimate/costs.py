@@ -1,0 +1,223 @@
+"""What each job costs: one function per job, which counts its work, its memory and its disk.
+
+The same count is priced in two ways. On this machine a study in small says what a unit of work takes, in seconds
+(`measured`); for a device that is not here the unit is counted, in FLOP (`counted`). The table of jobs names the
+function of each (`Job.cost`): a job from elsewhere brings its own.
+
+Shape letters: N pool samples, T checkpoints, S single target samples, M units, R target vectors, P LoRA parameters, W
+hidden width.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cadc.estimate.sizes import Sizes
+from cadc.gradients.landmarks import gradient_rows
+from cadc.jobs.meter import MB
+from cadc.signals import folds
+from cadc.study import JOBS, StudyConfig
+from cadc.study.jobs import named
+
+if TYPE_CHECKING:
+    from cadc.estimate.calibration import Rates
+    from cadc.estimate.flops import RowFlops
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What a study asks, and of whom."""
+
+    config: StudyConfig
+    sizes: Sizes
+    parameters: int
+    """P."""
+    width: int
+    """W."""
+    number_bytes: float = 4.0
+    """Of one number of a target vector on disk."""
+    workers: int = 1
+    """Processes that share the pool pass."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prices:
+    """What a unit of work costs: seconds where it was measured, FLOP where it was counted."""
+
+    fresh_row: float
+    """Train on a row that is seen for the first time."""
+    known_row: float
+    """Train on a row whose part below the adapters is kept (measured), or computed again (counted)."""
+    read_row: float
+    """Read the loss of such a row."""
+    target_row: float
+    """A target row of one pass, all T checkpoints."""
+    pool_row: float
+    """A pool row, all T checkpoints, with `small_vectors` target vectors."""
+    vector: float
+    """Product of a row's gradient with one more target vector, at one checkpoint."""
+    start: float = 0.0
+    """Start a process."""
+    first_load: float = 0.0
+    """Load the model for the first time in a process."""
+    load: float = 0.0
+    """Load it again."""
+    warmup_rest: float = 0.0
+    """What the warm-up needs beside loading and steps."""
+    pool_start: float = 0.0
+    """The pool pass without its rows."""
+    gram: float = 0.0
+    """One multiply-add of the Gram matrices."""
+    write_mb: float = 0.0
+    """Write one MB."""
+    small_vectors: int = 0
+
+    @property
+    def below_row(self) -> float:
+        """What is computed once per row and kept: all that lies below the adapters."""
+        return self.fresh_row - self.known_row
+
+    @property
+    def forward_row(self) -> float:
+        """One forward of a row, nothing of it kept before."""
+        return self.below_row + self.read_row
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """What a job holds, told in two ways: as more of what a job of the study in small held, and by parts."""
+
+    like: str
+    """The job of the study in small whose peak it starts from: `warmup`, `targets` or `attribute`."""
+    parts: tuple[str, ...] = ()
+    """On a device: keys of `estimate.device_memory`; `vectors` stands for the target vectors as they are multiplied."""
+    copies: float = 0.0
+    """How often a process holds the target vectors that the study in small did not have."""
+    arrays_mb: float = 0.0
+    """What it holds on the host beside these."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What one job takes."""
+
+    price: float
+    """Seconds or FLOP, as the prices were."""
+    disk_mb: float
+    memory: Memory
+    shared: bool = False
+    """Whether several processes or devices do it together; each holds all of its memory."""
+
+
+# ---- the two kinds of prices -----------------------------------------------------------------------------------------
+def measured(rates: "Rates") -> Prices:
+    """Seconds, from what the study in small took."""
+    return Prices(fresh_row=rates.fresh_row, known_row=rates.known_row,
+                  read_row=rates.known_row / 2,  # a backward through frozen weights costs about a forward
+                  target_row=rates.target_row, pool_row=rates.pool_row, vector=rates.vector, start=rates.start,
+                  first_load=rates.first_load, load=rates.load, warmup_rest=rates.warmup_rest,
+                  pool_start=rates.pool_start, gram=rates.gram, write_mb=rates.write_mb,
+                  small_vectors=rates.small_vectors)
+
+
+def counted(row: "RowFlops", checkpoints: int, vector: float) -> Prices:
+    """FLOP, from those of a mean row; `vector`: those of one product. Nothing is kept between passes over a row."""
+    trained, scored = row.once + row.each, row.once + checkpoints * row.each
+    return Prices(fresh_row=trained, known_row=trained, read_row=row.once + row.forward, target_row=scored,
+                  pool_row=scored, vector=vector)
+
+
+# ---- the jobs --------------------------------------------------------------------------------------------------------
+def warmup(work: Work, prices: Prices) -> Cost:
+    """Training steps; T checkpoints with their moments."""
+    sizes = work.sizes
+    steps = sizes.fresh_rows * prices.fresh_row + sizes.known_rows * prices.known_row
+    return Cost(price=prices.start + prices.first_load + prices.warmup_rest + steps,
+                disk_mb=work.config.checkpoints * work.parameters * 12 / MB,
+                memory=Memory(like="warmup", parts=("weights", "activations")))
+
+
+def targets(work: Work, prices: Prices) -> Cost:
+    """Rows of all passes, Gram matrices, R vectors at each checkpoint. The job holds its vectors, and once more those
+    it keeps while it writes."""
+    sizes, steps = work.sizes, work.config.checkpoints
+    grams = steps * (sizes.singles**2 + (sizes.vectors - sizes.singles) * sizes.units) * work.parameters
+    disk = (steps * sizes.vectors * work.parameters * work.number_bytes + _gram_bytes(work)) / MB
+    return Cost(price=prices.load + sizes.passes * prices.target_row + grams * prices.gram + disk * prices.write_mb,
+                disk_mb=disk,
+                memory=Memory(like="targets", parts=("weights", "adapters", "activations"), copies=2))
+
+
+def attribute(work: Work, prices: Prices) -> Cost:
+    """The pool pass, shared by the workers; a forward of all rows where some are predicted. A worker holds the
+    vectors, and one checkpoint's twice more while it cuts them by linear."""
+    config, sizes, steps = work.config, work.sizes, work.config.checkpoints
+    scored = gradient_rows(config.landmarks, sizes.pool)
+    looked = sizes.pool if scored < sizes.pool else 0
+    shard_best = sizes.singles * min(config.best_rows, config.shard_rows) * 8
+    disk = (_columns_bytes(work) + -(-sizes.pool // config.shard_rows) * shard_best) / MB
+    row = prices.pool_row + steps * max(sizes.vectors - prices.small_vectors, 0) * prices.vector
+    rows = scored * row + looked * prices.forward_row
+    return Cost(price=prices.pool_start + rows / work.workers + disk * prices.write_mb, disk_mb=disk, shared=True,
+                memory=Memory(like="attribute", parts=("weights", "adapters", "activations", "vectors"),
+                              copies=1 + 2 / steps))
+
+
+def scores(work: Work, prices: Prices) -> Cost:
+    """The shards put together: columns, the best rows of each target sample, Gram matrices."""
+    columns = _columns_bytes(work)
+    disk = (columns + work.sizes.singles * work.config.best_rows * 8 + _gram_bytes(work)) / MB
+    return Cost(price=disk * prices.write_mb, disk_mb=disk, memory=Memory(like="warmup", arrays_mb=columns / MB))
+
+
+def embedding(work: Work, prices: Prices) -> Cost:
+    """One forward of the base over pool and target, by one process (docs/decisions/0019)."""
+    rows = work.sizes.pool + work.sizes.targets
+    disk = rows * (work.width * 4 + 8) / MB
+    return Cost(price=prices.load + rows * prices.forward_row, disk_mb=disk,
+                memory=Memory(like="warmup", parts=("weights", "activations"), arrays_mb=2 * disk))
+
+
+def near(work: Work, prices: Prices) -> Cost:
+    """Cosines of embeddings, joined with the columns of gradients, on the host."""
+    sizes = work.sizes
+    disk = (sizes.pool * sizes.units * 4 + sizes.singles * work.config.best_rows * 8) / MB
+    return Cost(price=sizes.pool * sizes.singles * work.width * prices.gram + disk * prices.write_mb, disk_mb=disk,
+                memory=Memory(like="warmup", arrays_mb=(2 * sizes.pool * work.width * 4 / MB) + 4 * disk))
+
+
+def out_of_fold(work: Work, prices: Prices) -> Cost:
+    """Models trained on folds, and the losses they read, in one process; what lies below the adapters is computed once
+    per row and kept."""
+    config, sizes = work.config, work.sizes
+    trained, read = folds.work(config, sizes.pool, sizes.singles, sizes.targets)
+    return Cost(price=prices.load + trained * prices.known_row + read * prices.read_row + sizes.pool * prices.below_row,
+                disk_mb=config.out_of_fold * (sizes.pool + folds.FOLDS * sizes.singles) * 4 / MB,
+                memory=Memory(like="warmup", parts=("weights", "activations")))
+
+
+def _gram_bytes(work: Work) -> int:
+    """Gram matrices of single samples and of unit means at every checkpoint."""
+    sizes = work.sizes
+    kinds = 2 if sizes.grounded else 1
+    return work.config.checkpoints * (sizes.singles**2 + kinds * sizes.units**2) * 4
+
+
+def _columns_bytes(work: Work) -> int:
+    """What is kept of every pool row: dots, norms, loss, near, winner, tokens."""
+    sizes, steps = work.sizes, work.config.checkpoints
+    kinds = 2 if sizes.grounded else 1
+    return sizes.pool * (steps * (sizes.units * kinds + 3) + 2 * sizes.units + 1) * 4
+
+
+CostFunction = Callable[[Work, Prices], Cost]
+
+
+def costs_of(work: Work, prices: Prices) -> dict[str, Cost]:
+    """What each job takes that a study with these settings has and whose cost somebody wrote down, in their order."""
+    found = {}
+    for job in JOBS.values():
+        if job.core and job.cost and job.wanted(work.config):
+            cost: CostFunction = named(job.cost)
+            found[job.name] = cost(work, prices)
+    return found

@@ -1,0 +1,164 @@
+"""The table of jobs: what each reads, after which others it runs, and which function does it.
+
+The table is data and imports nothing of what it names, so that a study can say where a job's results lie (their key
+follows from what the job reads) without loading the job. docs/architecture.md has the graph.
+"""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from cadc.errors import JobError
+from cadc.study.config import StudyConfig, joined_signals
+from cadc.study.registry import Registry
+
+
+def _always(config: StudyConfig) -> bool:
+    return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One step of a study's computation. Same key, same result."""
+
+    name: str
+    about: str
+    """What it does, in a line."""
+    run: str
+    """`module:function`, called with (study, progress); with `engine=…` too where the job is `parallel`."""
+    after: tuple[str, ...] = ()
+    """Jobs whose results it reads."""
+    settings: tuple[str, ...] = ()
+    """Fields of `StudyConfig` that it reads; a changed one makes another key."""
+    files: tuple[str, ...] = ()
+    """Files of the person's own that it reads, by content: of `pool`, `target`, `model`."""
+    version: int = 1
+    """Raised when the same settings give another result than before."""
+    core: bool = True
+    """Whether a study needs it before its later pages can show anything."""
+    parallel: bool = False
+    """Whether its work is shared out by an engine."""
+    wanted: Callable[[StudyConfig], bool] = _always
+    """Whether a study with these settings has this job at all."""
+    names: tuple[tuple[str, str], ...] = ()
+    """(glob pattern, what such a file of its results is), for messages about damage."""
+    volatile: tuple[str, ...] = ()
+    """Patterns of result files that say when and how fast: they differ from run to run and are no input of any job."""
+    cost: str = ""
+    """`module:function` that predicts what it takes (`cadc.estimate`)."""
+
+    def function(self) -> Callable[..., Any]:
+        """The function that does it, imported now. Raises JobError where there is none."""
+        return named(self.run)
+
+    def called(self, file: str) -> str:
+        """What a result file is, for a person."""
+        from fnmatch import fnmatchcase
+
+        return next((what for pattern, what in self.names if fnmatchcase(file, pattern)), f"file {file}")
+
+
+def named(text: str) -> Callable[..., Any]:
+    """`module:function` → the function. Raises JobError when it cannot be found."""
+    module, _, function = text.partition(":")
+    try:
+        return getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise JobError(f"{text} cannot be found ({error}). Mend the entry in the table that names it.") from error
+
+
+_MODEL = ("precision", "quantization", "max_tokens")
+_LORA = ("lora_rank", "lora_alpha", "lora_layers", "lora_targets", "seed")
+_ADAPTED = (*_MODEL, *_LORA)
+_CHOICE = ("samples_per_unit", "near_samples")
+
+
+def _joins(config: StudyConfig) -> bool:
+    return bool(joined_signals(config))
+
+
+def _embeds(config: StudyConfig) -> bool:
+    return "embedding" in joined_signals(config)
+
+
+JOBS: Registry[Job] = Registry("job", (
+    Job(name="ingest", about="reads pool and target", run="cadc.data.job:run_ingest", files=("pool", "target"),
+        settings=("unit_column",),
+        names=(("pool.parquet", "the samples of the pool"), ("target.parquet", "the samples of the target"),
+               ("pictures-*.parquet", "the list of pictures"), ("report.json", "the report on pool and target"),
+               ("images-*", "a picture that was embedded in the input")),
+        volatile=("report.json", "pictures-*.parquet")),
+    Job(name="warmup", about="trains a short while, keeps checkpoints", run="cadc.training.warmup:run_warmup",
+        after=("ingest",), files=("model",), cost="cadc.estimate.costs:warmup",
+        settings=(*_ADAPTED, "warmup_share", "warmup_min_rows", "warmup_epochs", "warmup_batch", "learning_rate",
+                  "checkpoints"),
+        names=(("checkpoint-*", "a checkpoint of the warm-up"), ("warmup.json", "the summary of the warm-up"),
+               ("about.json", "what the warm-up took"), ("log.jsonl", "the log of the warm-up")),
+        volatile=("log.jsonl", "about.json")),
+    Job(name="targets", about="gradients of the target samples", run="cadc.gradients.targets:run_targets",
+        after=("ingest", "warmup"), files=("model",), parallel=True, cost="cadc.estimate.costs:targets",
+        settings=(*_ADAPTED, *_CHOICE, "checkpoints", "features", "grounded", "permutations", "mode", "sketch_dim"),
+        names=(("vectors-*", "target gradients of a checkpoint"), ("gram.safetensors", "Gram matrices of the target"),
+               ("targets.json", "the list of target samples"), ("batch.json", "how target batches are cut"),
+               ("about.json", "what the target gradients took")),
+        volatile=("about.json", "batch.lock")),
+    Job(name="attribute", about="gradients of every pool row", run="cadc.gradients.attribute:run_attribute",
+        after=("ingest", "warmup", "targets"), files=("model",), parallel=True, cost="cadc.estimate.costs:attribute",
+        settings=(*_ADAPTED, "checkpoints", "features", "grounded", "near_q", "best_rows", "landmarks", "shard_rows"),
+        names=(("shard-*.safetensors", "a shard of pool gradients"), ("shard-*.json", "what a shard holds"),
+               ("features-*.safetensors", "a shard of forward features"), ("features-*.json", "what a shard holds"),
+               ("batch.json", "how pool batches are cut")),
+        volatile=("*.json", "batch.lock")),
+    Job(name="scores", about="puts the shards together into columns", run="cadc.scores.compaction:run_scores",
+        after=("ingest", "warmup", "targets", "attribute"), settings=("grounded", "best_rows", "landmarks", "seed"),
+        cost="cadc.estimate.costs:scores",
+        names=(("held-out/*.npy", "a column of held-out predictions"), ("*.npy", "a column of the scores"),
+               ("scores.json", "the names of the target units"), ("failed.json", "the rows that were left out"),
+               ("attribute.json", "the report on attribution")),
+        volatile=("attribute.json",)),
+    Job(name="embedding", about="one forward of the untrained base over pool and target",
+        run="cadc.signals.embedding:run_embedding", after=("ingest",), files=("model",), settings=_MODEL,
+        wanted=_embeds, cost="cadc.estimate.costs:embedding", names=(("*.npy", "embeddings of the untrained base"),)),
+    Job(name="near", about="joins gradients and other signals into near(z, s)", run="cadc.signals.joined:run_near",
+        after=("scores", "embedding"), settings=("near_q", "nearness"), wanted=_joins, cost="cadc.estimate.costs:near",
+        names=(("*.npy", "a column of the joined nearness"),)),
+    Job(name="out_of_fold", about="finds rows that look wrong", run="cadc.signals.out_of_fold:run_out_of_fold",
+        after=("ingest", "scores", "near"), files=("model",), parallel=True, cost="cadc.estimate.costs:out_of_fold",
+        settings=(*_ADAPTED, *_CHOICE, "out_of_fold", "out_of_fold_share", "out_of_fold_target", "warmup_batch",
+                  "learning_rate"),
+        wanted=lambda config: config.out_of_fold > 0,
+        names=(("round-*", "losses that a fold's model read"), ("*.npy", "a column of the out-of-fold loss"))),
+    Job(name="evaluate", about="retrains and compares", run="cadc.evaluation.run:run_evaluation",
+        after=("ingest", "scores", "near"), files=("model",), core=False,
+        settings=_ADAPTED),
+))
+"""Every job, in the order in which they run."""
+
+RENAMED = {"crossfit": "out_of_fold"}
+"""Names of jobs in earlier versions."""
+
+
+def core_jobs(config: StudyConfig | None = None) -> tuple[str, ...]:
+    """What a study needs before its later pages can show anything; only those that it has, with its settings given."""
+    return tuple(job.name for job in JOBS.values() if job.core and (config is None or job.wanted(config)))
+
+
+def job_named(name: str) -> Job:
+    """A job, also by its name in an earlier version. Raises JobError for an unknown one."""
+    name = RENAMED.get(name, name)
+    if name not in JOBS:
+        raise JobError(f"unknown job {name!r}. Jobs: {', '.join(JOBS)}")
+    return JOBS[name]
+
+
+def up_to(name: str, config: StudyConfig) -> tuple[str, ...]:
+    """The jobs that must run for `name` to be done, itself last. Raises JobError for an unknown one."""
+    last = job_named(name)
+    needed = {last.name}
+    for job in reversed(list(JOBS.values())):
+        if job.name in needed:
+            needed |= set(job.after)
+    if not last.core:  # evaluate compares curricula: they need everything that makes one
+        needed |= set(core_jobs(config))
+    return tuple(job.name for job in JOBS.values() if job.name in needed and (job.wanted(config) or job is last))

@@ -1,0 +1,248 @@
+"""The command line: what parses, what is said, what a closed pipe does."""
+
+import contextlib
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cadc.cli import COMMANDS, main, parser
+from cadc.commands import choices
+from cadc.jobs import control as jobs
+from cadc.study import JOBS, Study, StudyConfig
+from cadc.study.jobs import core_jobs
+
+ROOT = Path(__file__).resolve().parents[2]
+
+LINES = {
+    "check --pool pool.json": {"images": None, "json": None},
+    "check --pool pool.json --images photos/ --json report.json": {"images": Path("photos"), "pool": Path("pool.json")},
+    "new mine --pool pool.json --target bench.json": {"set": [], "images": "", "unit_column": "", "model": "",
+                                                      "preset": "studio"},
+    "new mine --pool p --target t --images i --unit-column task --model m --preset paper": {"preset": "paper"},
+    "new mine --pool p --target t --set a=1 b=2 --set c=3": {"set": ["a=1", "b=2", "c=3"]},
+    "run mine": {"until": "", "workers": None, "engine": "local", "address": "", "detach": False, "again": ""},
+    "run mine --until targets": {"until": "targets"},
+    "run mine --until evaluate --workers 4": {"until": "evaluate", "workers": 4},
+    "run mine --until crossfit": {"until": "out_of_fold"},
+    "run mine --engine ray --address auto --detach": {"engine": "ray", "address": "auto", "detach": True},
+    "run mine --again warmup": {"again": "warmup"},
+    "shards mine": {"part": "1/1", "workers": None},
+    "shards mine --part 3/8 --workers 2": {"part": "3/8", "workers": 2},
+    "status mine": {"json": False},
+    "status mine --json": {"json": True},
+    "cancel mine": {"name": "mine"},
+    "verify mine": {"name": "mine"},
+    "remove mine": {"yes": False},
+    "remove mine --yes": {"yes": True},
+    "estimate mine": {"device": "", "efficiency": None, "workers": None, "json": False},
+    "estimate mine --device h100 --efficiency 0.4 --workers 8 --json": {"device": "h100", "efficiency": 0.4},
+    "export mine --out curriculum/": {"budget": "", "preset": None, "format": "llava"},
+    "export mine --budget 5% --preset paper --format messages-tags --out d": {"budget": "5%", "preset": "paper"},
+    "export mine --budget 500 --format messages-blocks --out d": {"budget": "500", "format": "messages-blocks"},
+    "export mine --format input --out d": {"format": "input", "out": Path("d")},
+    "list": {},
+    "demo": {"no_app": False, "workers": None},
+    "demo --no-app --workers 2": {"no_app": True, "workers": 2},
+    "app": {"port": 8501},
+    "app --port 9000": {"port": 9000},
+}
+"""Every command line that earlier versions took or documents give, and what it stands for."""
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch) -> Study:
+    """Text rows, nothing computed."""
+    monkeypatch.setenv("CADC_CACHE", str(tmp_path / "cache"))
+    rows = [{"id": str(i), "conversations": [{"from": "human", "value": f"what is {i}?"},
+                                             {"from": "gpt", "value": str(i)}]} for i in range(9)]
+    for name in ("pool.json", "target.json"):
+        (tmp_path / name).write_text(json.dumps(rows))
+    config = StudyConfig(pool=str(tmp_path / "pool.json"), target=str(tmp_path / "target.json"), model="none")
+    return Study.create("mine", config, created="2026-01-01T00:00:00")
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_command_line_means_what_it_meant(line):
+    found = vars(parser().parse_args(shlex.split(line)))
+    assert found["run"] is COMMANDS[line.split()[0]].run
+    assert {key: found[key] for key in LINES[line]} == LINES[line]
+
+
+@pytest.mark.parametrize("line", ["", "nothing", "run", "new mine --pool p", "new mine --pool p --target t --preset x",
+                                  "run mine --engine slurm", "export mine", "export mine --out d --format csv",
+                                  "app --port many"])
+def test_a_command_line_that_means_nothing_is_refused(line, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(shlex.split(line))
+    assert ended.value.code == 2 and "usage: python -m cadc" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_a_command_ends_with_an_example_that_parses(name, capsys):
+    with pytest.raises(SystemExit):
+        main([name, "--help"])
+    last = capsys.readouterr().out.rstrip().splitlines()[-1].strip()
+    assert last == f"python -m cadc {COMMANDS[name].example}"
+    assert parser().parse_args(shlex.split(COMMANDS[name].example)).command == name
+
+
+def test_every_command_is_tried_and_listed(capsys):
+    assert {line.split()[0] for line in LINES} == set(COMMANDS)
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    said = capsys.readouterr().out
+    assert all(f"\n    {name} " in said for name in COMMANDS)
+
+
+def test_choices_are_those_of_the_tables(capsys):
+    from cadc.curation import PRESETS
+    from cadc.export import FORMATS
+    from cadc.jobs.engines import ENGINES
+
+    for command, wanted in (("new", PRESETS), ("export", FORMATS), ("run", JOBS), ("run", ENGINES)):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        said = capsys.readouterr().out
+        assert all(name in said for name in wanted)
+    assert choices.jobs() == tuple(JOBS) and choices.until() == core_jobs()[-1]
+
+
+@pytest.mark.parametrize("arguments, asked", [
+    ([], ("", "")), (["--until", "warmup"], ("warmup", "")), (["--again", "crossfit"], ("", "out_of_fold")),
+    (["--again", "warmup", "--until", "targets"], ("targets", "warmup"))])
+def test_a_run_asks_for_what_was_said(arguments, asked, study, monkeypatch):
+    found = []
+    monkeypatch.setattr(jobs, "start", lambda study, until, *, again, engine: found.append((until, again)))
+    assert main(["run", "mine", "--detach", *arguments]) == 0
+    assert found == [asked]
+
+
+@pytest.fixture
+def refused(capsys):
+    """Runs a command that must fail; the line it says."""
+    def refuse(*arguments: str) -> str:
+        assert main(list(arguments)) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("cadc: ") and said.count("\n") == 1
+        return said
+
+    return refuse
+
+
+def test_errors_are_one_line_and_code_2(refused, study, tmp_path):
+    assert "no study named 'other'" in refused("status", "other")
+    assert "expected key=value" in refused("new", "x", "--pool", "p", "--target", "t", "--model", "m", "--set", "seed")
+    assert "unknown setting 'sed'" in refused("new", "x", "--pool", "p", "--target", "t", "--model", "m", "--set",
+                                              "sed=1")
+    assert "unknown job 'nothing'. Jobs: ingest" in refused("run", "mine", "--until", "nothing")
+    assert "unknown job 'nothing'" in refused("run", "mine", "--again", "nothing")
+    assert "would end before attribute" in refused("run", "mine", "--again", "attribute", "--until", "warmup")
+    assert "a100-80g" in refused("estimate", "mine", "--device", "abacus")
+    (tmp_path / "a.json").mkdir()
+    assert "a.json" in refused("check", "--pool", str(tmp_path / "a.json"))
+
+
+def test_check_writes_the_report_it_prints(study, tmp_path, capsys):
+    rows = json.loads((tmp_path / "pool.json").read_text())
+    bad = [{"id": f"bad{i}", "image": "nowhere.png", "conversations": row["conversations"]} for i, row in
+           enumerate(3 * rows)]
+    (tmp_path / "some.json").write_text(json.dumps(rows + bad))
+    assert main(["check", "--pool", str(tmp_path / "some.json"), "--json", str(tmp_path / "report.json")]) == 0
+    said, report = capsys.readouterr().out, json.loads((tmp_path / "report.json").read_text())
+    assert said.startswith("36 samples, 9 accepted, 27 set aside") and len(report["set_aside"]) == 27
+    assert said.count("\n  row ") == 20 and "… 7 more" in said
+
+
+def test_new_list_and_status_agree(study, tmp_path, capsys):
+    files = [str(tmp_path / name) for name in ("pool.json", "target.json")]
+    assert main(["new", "other", "--pool", files[0], "--target", files[1], "--model", "none", "--preset", "paper",
+                 "--set", "seed=3", "checkpoints=2"]) == 0
+    made = Study.open("other")
+    assert (made.config.seed, made.config.checkpoints, made.config.preset) == (3, 2, "paper")
+    assert f"({made.identity})" in capsys.readouterr().out
+    assert main(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in lines] == [
+        ["mine", study.identity, "studio", "ingest", "waiting"], ["other", made.identity, "paper", "ingest", "waiting"]]
+    assert main(["status", "other", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["identity"] == made.identity
+    assert [job["job"] for job in told["jobs"]] == [*core_jobs(made.config), "evaluate"]
+
+
+# ---- remove ----------------------------------------------------------------------------------------------------------
+def test_remove_asks_nobody_and_removes_nothing_without_a_terminal(study, refused, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", open(os.devnull))  # noqa: SIM115
+    assert "Add --yes" in refused("remove", "mine")
+    assert (study.folder / "study.json").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
+def test_remove_at_a_terminal_names_what_goes_and_takes_no_for_an_answer(study):
+    (study.folder / "exports").mkdir()
+    (study.folder / "exports" / "big.bin").write_bytes(bytes(3 << 20))
+    here, there = os.openpty()
+    process = subprocess.Popen([sys.executable, "-m", "cadc", "remove", "mine"], cwd=ROOT, stdin=there,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    os.write(here, b"n\n")
+    said, complaint = process.communicate(timeout=60)
+    os.close(here)
+    os.close(there)
+    assert process.returncode == 1, complaint
+    first, largest, *_ = said.splitlines()
+    assert "3.0 MB" in first and largest.split() == [f"studies/{study.identity}", "3.0", "MB"]
+    assert "for good?" in said and "nothing was removed" in said and (study.folder / "study.json").exists()
+
+
+def test_a_study_at_work_is_not_removed(study, refused):
+    with jobs.worker_lock(study):
+        assert "cancel mine" in refused("remove", "mine", "--yes")
+    assert (study.folder / "study.json").exists()
+
+
+def test_remove_takes_the_study_and_leaves_the_others(study, tmp_path, capsys):
+    assert main(["new", "other", "--pool", study.config.pool, "--target", study.config.target, "--model", "none",
+                 "--set", "seed=3"]) == 0
+    assert main(["remove", "mine", "--yes"]) == 0
+    assert "removed the name mine" in capsys.readouterr().out
+    assert Study.names() == ["other"] and not study.folder.exists()
+
+
+def test_verify_names_what_is_damaged(study, capsys):
+    from cadc.data import run_ingest
+    from cadc.study.progress import Silent
+
+    run_ingest(study, Silent())
+    assert main(["verify", "mine"]) == 0
+    assert "every file is as it was written" in capsys.readouterr().out
+    path = study.samples_file("pool")
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    assert main(["verify", "mine"]) == 1
+    said = capsys.readouterr().out
+    assert "ingest" in said and "the samples of the pool has other bytes" in said and "1 damaged" in said
+
+
+# ---- pipes -----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("command", ["list", "status mine", "--help"])
+def test_a_reader_that_has_seen_enough_is_no_error(study, command):
+    """What `python -m cadc list | head -0` makes of it: the reader is gone before a byte is written."""
+    ear, mouth = os.pipe()
+    os.close(ear)
+    try:
+        done = subprocess.run([sys.executable, "-m", "cadc", *command.split()], cwd=ROOT, stdout=mouth,
+                              stderr=subprocess.PIPE, text=True, check=False)
+    finally:
+        with contextlib.suppress(OSError):
+            os.close(mouth)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_pipe_of_the_shell_stays_quiet(study):
+    done = subprocess.run(f"{shlex.quote(sys.executable)} -m cadc list | head -0", cwd=ROOT, shell=True,
+                          capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("", "")
