@@ -104,7 +104,7 @@ def measure(scores: Scores, pool: pd.DataFrame, targets: pd.DataFrame) -> list[d
     """Seconds of each interaction: first time and median of the repetitions."""
     columns = InfluenceColumns(scores)
     study: Any = SimpleNamespace(name="synthetic", identity="synthetic", inputs={},
-                                 config=SimpleNamespace(preset="studio", seed=0))
+                                 config=SimpleNamespace(preset="studio", seed=0, nearness="gradients"))
     found = SimpleNamespace(kind="discover", payload={"method": "leiden", "tau": 0.1})
 
     def bench(moves: int, **settings: Any) -> Workbench:

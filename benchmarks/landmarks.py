@@ -18,7 +18,6 @@ from cadc.arrays import spearman
 from cadc.curation import PRESETS
 from cadc.curation.workbench import Workbench, open_workbench, with_settings
 from cadc.scores import compaction
-from cadc.scores.influence import capability_influence
 from cadc.study import Study
 
 BUDGET = "5%"
@@ -49,7 +48,7 @@ def ranks(full: Workbench, predicted: Workbench) -> dict[str, Any]:
     out = {"units": {"true_median": float(np.median(true)), "true_lowest": float(true.min()),
                      "held_out_median": said["held_out"]["median"], "held_out_lowest": said["held_out"]["lowest"]}}
     for preset in PRESETS:
-        columns = [capability_influence(b.scores, of_unit, preset=preset)[open_rows] for b in (full, predicted)]
+        columns = [PRESETS[preset].influence(b.influence_columns, of_unit)[open_rows] for b in (full, predicted)]
         held = predicted.with_settings(preset=preset).held_out(preset, "plain")
         out[f"capabilities, {preset}"] = {"true": spearman(*columns).tolist(),
                                           "held_out": [] if held is None else held.tolist()}
@@ -88,7 +87,7 @@ def curricula(full: Workbench, predicted: Workbench, preset: str) -> dict[str, A
 
 def _mean_influence(full: Workbench, preset: str, rows: np.ndarray) -> float:
     """Mean over chosen rows of their largest influence on any capability, as the full run measured it."""
-    return float(capability_influence(full.scores, full.capabilities.of_unit, preset=preset)[rows].max(1).mean())
+    return float(full.influence_by(preset, signal="plain")[rows].max(1).mean())
 
 
 def table(found: dict[str, Any]) -> str:

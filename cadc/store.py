@@ -31,7 +31,8 @@ ROLES = ("pool", "target")
 
 SCHEMA = """
 CREATE SEQUENCE IF NOT EXISTS decision_seq;
-CREATE TABLE IF NOT EXISTS studies (study VARCHAR PRIMARY KEY, name VARCHAR, report JSON, ingested_at TIMESTAMP);
+CREATE TABLE IF NOT EXISTS studies (study VARCHAR PRIMARY KEY, name VARCHAR, report JSON, ingested_at TIMESTAMP,
+    content VARCHAR);
 CREATE TABLE IF NOT EXISTS samples (study VARCHAR, role VARCHAR, "index" BIGINT, id VARCHAR, source VARCHAR,
     unit VARCHAR, images VARCHAR[], question VARCHAR, answer VARCHAR, answer_format VARCHAR, duplicate_group BIGINT);
 CREATE TABLE IF NOT EXISTS set_aside (study VARCHAR, role VARCHAR, kind VARCHAR, "index" BIGINT, id VARCHAR,
@@ -43,8 +44,12 @@ CREATE TABLE IF NOT EXISTS exports (study VARCHAR, made_at TIMESTAMP, folder VAR
 CREATE TABLE IF NOT EXISTS decisions (seq BIGINT PRIMARY KEY, batch BIGINT, study VARCHAR, made_at TIMESTAMP,
     scope VARCHAR, kind VARCHAR, payload JSON, undone_at TIMESTAMP);
 CREATE TABLE IF NOT EXISTS logs (study VARCHAR PRIMARY KEY, changed_at VARCHAR);
-CREATE TABLE IF NOT EXISTS maps (study VARCHAR, signal VARCHAR, position INTEGER, x DOUBLE, y DOUBLE);
+CREATE TABLE IF NOT EXISTS maps (study VARCHAR, signal VARCHAR, position INTEGER, x DOUBLE, y DOUBLE,
+    content VARCHAR);
+ALTER TABLE studies ADD COLUMN IF NOT EXISTS content VARCHAR;
+ALTER TABLE maps ADD COLUMN IF NOT EXISTS content VARCHAR;
 """
+"""`content`: key of the job that a row was read from; empty in rows of earlier versions, which count as others."""
 
 RETIRED = """
 DROP TABLE IF EXISTS capabilities; DROP TABLE IF EXISTS labels; DROP TABLE IF EXISTS influence_summaries;
@@ -133,7 +138,7 @@ class Store:
             with self._transaction() as db:
                 batch = None
                 for text in texts:
-                    seq = db.execute("SELECT nextval('decision_seq')").fetchone()[0]
+                    seq = _next_seq(db)
                     batch = batch or seq
                     db.execute("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
                                [seq, batch, study.identity, datetime.now(), SCOPES[kind], kind, text])
@@ -196,12 +201,14 @@ class Store:
     def load_study(self, study: Study) -> None:
         """Bring log and JSON copy together; load samples and units once `ingest` has finished.
 
-        What is loaded already is not loaded again: files of one identity never change.
+        What is loaded of the same content is not loaded again; pool, target or pictures that changed are.
         """
         with self._lock:
             self._agree_with_copy(study)
-            done = self._rows("SELECT ingested_at FROM studies WHERE study = ?", [study.identity])
-            if not done and is_ingested(study):
+            if not is_ingested(study):
+                return
+            loaded = self._rows("SELECT content FROM studies WHERE study = ?", [study.identity])
+            if loaded != [(study.key("ingest"),)]:
                 self._load_samples(study)
 
     def _agree_with_copy(self, study: Study) -> None:
@@ -215,20 +222,21 @@ class Store:
             os.replace(study.decisions_file, aside)
             log.warning("%s It is now %s.", error, aside.name)
             kept, kept_changed = [], ""
+        if kept == known:
+            return
         found = merge(known, kept, copy_is_newer=kept_changed > changed if changed and kept_changed else None)
         if found != known:
             log.warning("study %s: its log holds %d decisions and its JSON copy %d, merged into %d", study.identity,
                         len(known), len(kept), len(found))
             self._replace_log(study, found, max(changed, kept_changed))
-        if self.decisions(study) != kept:
-            self._copy(study)
+        self._copy(study)
 
     def _replace_log(self, study: Study, log_: list[Decision], changed: str) -> None:
         with self._transaction() as db:
             db.execute("DELETE FROM decisions WHERE study = ?", [study.identity])
             fresh: dict[int, int] = {}
             for d in log_:
-                seq = db.execute("SELECT nextval('decision_seq')").fetchone()[0]
+                seq = _next_seq(db)
                 at = datetime.fromisoformat(d.at)
                 db.execute("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                            [seq, fresh.setdefault(d.batch or d.seq, seq), study.identity, at, d.scope, d.kind,
@@ -240,8 +248,8 @@ class Store:
         report = json.loads(study.ingest_report.read_text(encoding="utf-8"))
         listed = [(role, kind, r["index"], r["id"], r["reason"]) for role in ROLES for kind in ("set_aside", "warnings")
                   for r in report[role].pop(kind, [])]
-        columns = list(zip(*listed, strict=True)) or [[], [], [], [], []]
-        reasons = pa.table(dict(zip(("role", "kind", "index", "id", "reason"), columns, strict=True)))
+        names = ("role", "kind", "index", "id", "reason")
+        reasons = pa.table({name: [row[n] for row in listed] for n, name in enumerate(names)})
         with self._transaction() as db:
             for table in ("studies", "samples", "units", "set_aside"):
                 db.execute(_DELETE[table], [study.identity])
@@ -256,8 +264,8 @@ class Store:
                 sum(len(images)), mode(answer_format) FROM samples WHERE study = ? AND role = 'target'
                 GROUP BY study, unit""",
                        [study.identity])
-            db.execute("INSERT INTO studies VALUES (?, ?, ?, ?)",
-                       [study.identity, study.name, json.dumps(report), datetime.now()])
+            db.execute("INSERT INTO studies (study, name, report, ingested_at, content) VALUES (?, ?, ?, ?, ?)",
+                       [study.identity, study.name, json.dumps(report), datetime.now(), study.key("ingest")])
         log.info("study %s: samples loaded", study.identity)
 
     # ---- kept for the pages ----------------------------------------------------------------------------------------
@@ -265,13 +273,14 @@ class Store:
         """Keep map positions [M, 2] of a signal: a UMAP takes seconds, and its first import half a minute."""
         with self._transaction() as db:
             db.execute("DELETE FROM maps WHERE study = ? AND signal = ?", [study.identity, signal])
-            db.executemany("INSERT INTO maps VALUES (?, ?, ?, ?, ?)",
-                           [[study.identity, signal, m, float(x), float(y)] for m, (x, y) in enumerate(spots)])
+            db.executemany("INSERT INTO maps (study, signal, position, x, y, content) VALUES (?, ?, ?, ?, ?, ?)",
+                           [[study.identity, signal, m, float(x), float(y), study.key("targets")]
+                            for m, (x, y) in enumerate(spots)])
 
     def map(self, study: Study, signal: str) -> np.ndarray | None:
-        """Map positions [M, 2] kept for a signal, None when there are none yet."""
-        found = self._rows("SELECT x, y FROM maps WHERE study = ? AND signal = ? ORDER BY position",
-                           [study.identity, signal])
+        """Map positions [M, 2] kept for a signal of these target gradients, None when there are none yet."""
+        found = self._rows("SELECT x, y FROM maps WHERE study = ? AND signal = ? AND content = ? ORDER BY position",
+                           [study.identity, signal, study.key("targets")])
         return np.array(found) if found else None
 
     def record_export(self, study: Study, *, folder: str | Path, format: str, rows: int, manifest: dict) -> None:
@@ -333,6 +342,11 @@ class Store:
 
 
 _DELETE = {table: f"DELETE FROM {table} WHERE study = ?" for table in ("studies", "samples", "set_aside", "units")}
+
+
+def _next_seq(db: duckdb.DuckDBPyConnection) -> int:
+    """A number that no decision had before."""
+    return int(db.execute("SELECT nextval('decision_seq')").fetchall()[0][0])
 
 
 def _touch(db: duckdb.DuckDBPyConnection, study: Study, at: str = "") -> None:

@@ -29,11 +29,11 @@ def find(view: CapabilitiesView, study: Study, store: Store) -> None:
         gamma = st.slider("Leiden: resolution γ", 0.1, 3.0, float(now.gamma), 0.05,
                           help="Higher: more and smaller groups.")
         smallest = st.number_input("HDBSCAN: smallest group", 2, max(2, len(view.units)), now.min_size)
-        asked = st.form_submit_button("Find capabilities", type="primary", icon=":material/hub:", width="stretch")
-    if asked and decide(study, store, "discover", {
-            "method": method, "tau": None if automatic else tau, "gamma": gamma, "min_size": int(smallest),
-            "signal": signal, "seed": now.seed}):
-        st.rerun()
+        if st.form_submit_button("Find capabilities", type="primary", icon=":material/hub:", width="stretch"):
+            decide(study, store, "discover", {
+                "method": method, "tau": None if automatic else tau, "gamma": gamma, "min_size": int(smallest),
+                "signal": signal, "seed": now.seed})
+            st.rerun()
     st.text(view.in_force)
     if part.note:
         st.text(part.note)
@@ -42,13 +42,16 @@ def find(view: CapabilitiesView, study: Study, store: Store) -> None:
 def names(view: CapabilitiesView, study: Study, store: Store) -> None:
     """The capabilities, their names to be typed over, and a merge."""
     found = view.found
+
+    def typed(capability: str, key: str) -> None:
+        decide(study, store, "rename", {"capability": capability, "name": shown(key)}, now=found)
+
     for capability, name in zip(found.ids, found.names, strict=True):
         dot, field = st.columns([1, 8], vertical_alignment="bottom")
         dot.html(f'<span style="color:{colour(capability)};font-size:1.4rem">{mark(capability)}</span>')
-        typed = field.text_input(f"Name of {capability} · {len(found.members(capability)):,} units", value=name,
-                                 key=f"name-{capability}-{name}-{view.revision}", max_chars=80)
-        if typed != name and decide(study, store, "rename", {"capability": capability, "name": typed}, now=found):
-            st.rerun()
+        key = f"name-{capability}-{name}-{view.revision}"
+        field.text_input(f"Name of {capability} · {len(found.members(capability)):,} units", value=name, key=key,
+                         max_chars=80, on_change=typed, args=(capability, key))
     if found.unassigned:
         st.text(f"○ {UNASSIGNED_NAME}: {len(found.unassigned)} units")
     if found.k > 1:
@@ -57,8 +60,8 @@ def names(view: CapabilitiesView, study: Study, store: Store) -> None:
                                 key=f"merge-from-{view.revision}")
             into = st.selectbox("into", [i for i in found.ids if i != gone], format_func=view.called,
                                 key=f"merge-into-{view.revision}")
-            if st.button("Merge") and decide(study, store, "merge", {"from": gone, "into": into}, now=found):
-                st.rerun()
+            st.button("Merge", on_click=decide, args=(study, store, "merge", {"from": gone, "into": into}),
+                      kwargs={"now": found})
 
 
 def picked(key: str, view: CapabilitiesView, into: str) -> None:
@@ -75,9 +78,8 @@ def move(view: CapabilitiesView, study: Study, store: Store, key: str) -> list[s
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     to = left.selectbox("Move them to", [*view.found.ids, NEW, NOWHERE], format_func=view.called,
                         key=f"to-{view.revision}")
-    asked = right.button("Move", disabled=not chosen, icon=":material/drive_file_move:", width="stretch")
-    if asked and decide(study, store, "move", *view.moves(chosen, to), now=view.found):
-        st.rerun()
+    right.button("Move", disabled=not chosen, icon=":material/drive_file_move:", width="stretch", on_click=decide,
+                 args=(study, store, "move", *view.moves(chosen, to)), kwargs={"now": view.found})
     st.text(view.selected_note(chosen))
     return chosen
 

@@ -9,6 +9,7 @@ from cadc.study import Study
 from cadc.views import influence as views
 from cadc.views.figures import influence as figures
 from cadc.views.rows import source_labels
+from cadc.views.settings import preset_help, preset_names
 from cadc.views.words import drawn
 from pages._parts.bench import open_bench
 from pages._parts.rows import one_page, row_card, row_table
@@ -25,12 +26,11 @@ def source_names(digest: str, _bench: Workbench) -> np.ndarray:
 def looks(bench: Workbench) -> views.Look:
     """Preset, signal and measure of this look."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        preset = st.segmented_control("Preset", tuple(PRESETS), default=bench.settings.preset, required=True, help=(
-            "How a row's influence is measured. studio: against single target questions, the best of a capability's "
-            "units. paper: against the mean gradient of each capability."))
+        preset = st.segmented_control("Preset", preset_names(), default=bench.settings.preset, required=True,
+                                      help=preset_help(lambda one: one.measures, "How a row's influence is measured."))
         signal = "plain"
-        if preset == "paper" and bench.scores.has_grounded:
-            signal = st.segmented_control("Target gradients", ["plain", "grounded"], default=bench.settings.signal,
+        if len(PRESETS[preset].signals) > 1 and bench.scores.has_grounded:
+            signal = st.segmented_control("Target gradients", PRESETS[preset].signals, default=bench.settings.signal,
                                           required=True, help="grounded: what the words alone teach is subtracted.")
         measure = st.segmented_control("Thickness", list(views.MEASURES), default="influence", required=True,
                                        help="rows: how many rows flow. influence: the sum of their positive influence.")

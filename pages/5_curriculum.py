@@ -12,7 +12,7 @@ from cadc.views.figures import curriculum as figures
 from cadc.views.opened import scores_digest
 from pages import _draft, _export
 from pages._parts.bench import open_bench
-from pages._parts.history import decide, decision_buttons
+from pages._parts.history import decide, decision_buttons, say_refused
 from pages._parts.rows import one_page, row_card, row_table
 from pages._parts.shell import guarded, open_study
 
@@ -35,7 +35,7 @@ def shape(bench: Workbench, digest: str, study: Study, store: Store) -> None:
     if scores_digest(study) != digest:
         st.rerun()  # the scores changed since the page was drawn
     with guarded():
-        _draft.say_refused()
+        say_refused()
         view = view_of(bench, digest)
         left, right = st.columns([5, 3], gap="large")
         with left:
@@ -68,14 +68,14 @@ def outcome(view: CurriculumView) -> None:
 def save(view: CurriculumView, study: Study, store: Store) -> None:
     """One decision for everything on this page."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        saved = st.button("Save", icon=":material/save:", type="primary", disabled=not view.changed)
+        if st.button("Save", icon=":material/save:", type="primary", disabled=not view.changed):
+            if decide(study, store, "curate", view.draft.to_dict()):
+                _draft.forget()
+            st.rerun()
         if st.button("Discard", icon=":material/undo:", disabled=not view.changed, help="Back to what is saved"):
             _draft.forget()
             st.rerun()
         st.text("Not saved yet." if view.changed else "Saved.")
-    if saved and decide(study, store, "curate", view.draft.to_dict()):
-        _draft.forget()
-        st.rerun()
 
 
 def details(view: CurriculumView, study: Study, store: Store) -> None:

@@ -10,14 +10,13 @@ from typing import Any
 
 import streamlit as st
 
-from cadc.curation import INSIDE, RULES, STAGINGS, CurationSettings
-from cadc.curation.presets import PRESETS
+from cadc.curation import INSIDE, PRESETS, RULES, STAGINGS, CurationSettings
 from cadc.curation.workbench import Workbench
 from cadc.errors import CadcError
 from cadc.views import shares as parts
 from cadc.views.curriculum import CurriculumView, draft_mark, of_preset
 from cadc.views.palette import colour
-from pages._parts import history
+from cadc.views.settings import preset_help, preset_names
 from pages._parts.tab import show, shown, tab
 
 RULE_HELP = ("What decides the shares. self-influence: what the model still finds hard gets more. uniform: equal. "
@@ -34,25 +33,18 @@ def current(bench: Workbench) -> CurationSettings:
 
 
 def put(bench: Workbench, **changed: Any) -> None:
-    """Change settings of the draft; keeps why that was not possible. For callbacks."""
+    """Change settings of the draft; `say_refused` says on the next run why that was not possible. For callbacks."""
     held = tab()
     try:
         held.draft = dataclasses.replace(current(bench), **changed)
         held.draft_of = draft_mark(bench)
     except CadcError as error:
-        held.draft_refused = str(error)
+        held.refused = str(error)
 
 
 def forget() -> None:
     """Back to what is saved."""
     tab().draft = None
-
-
-def say_refused() -> None:
-    """Why the last gesture did not change the draft, once."""
-    if refused := tab().draft_refused:
-        tab().draft_refused = ""
-        history.say_refused(refused)
 
 
 def bound(view: CurriculumView, widget: Callable[..., Any], field: str, label: str, *,
@@ -70,9 +62,8 @@ def preset(view: CurriculumView) -> None:
         put(view.bench, **{f.name: getattr(chosen, f.name) for f in dataclasses.fields(chosen)})
 
     show("draft-preset", view.draft.preset)
-    st.segmented_control("Preset", tuple(PRESETS), key="draft-preset", required=True, on_change=take, help=(
-        "studio: in rounds every target question takes its best row not yet taken; duplicates and rows that look wrong "
-        "are left out; soft stages. paper: highest influence first, nothing left out, hard stages."))
+    st.segmented_control("Preset", preset_names(), key="draft-preset", required=True, on_change=take,
+                         help=preset_help(lambda one: one.about))
 
 
 def budget(view: CurriculumView) -> None:
@@ -159,8 +150,9 @@ def filters(view: CurriculumView) -> None:
     else:
         bound(view, st.slider, "drop_loss_share", "Leave out rows that look wrong: highest loss within their unit, "
               "share", min_value=0.0, max_value=0.5, step=0.01)
-    if view.draft.preset == "paper" and scores.has_grounded:
-        bound(view, st.segmented_control, "signal", "Target gradients", options=("plain", "grounded"), required=True)
+    signals = PRESETS[view.draft.preset].signals
+    if len(signals) > 1 and scores.has_grounded:
+        bound(view, st.segmented_control, "signal", "Target gradients", options=signals, required=True)
     bound(view, st.slider, "random_share", "Share drawn at random", min_value=0.0, max_value=1.0, step=0.05)
     bound(view, st.number_input, "source_cap", "Most rows of one source (0: no cap)", min_value=0, step=1)
     bound(view, st.number_input, "minimum_influence", "Least influence on the own capability (empty: no minimum)",

@@ -5,13 +5,14 @@ from datetime import datetime
 
 import streamlit as st
 
-from cadc.curation.presets import PRESETS, with_known_preset
+from cadc.curation.presets import checked
 from cadc.errors import DataError
 from cadc.jobs import control
 from cadc.study import Study, StudyConfig
 from cadc.study.meanings import meanings
 from cadc.views.data import check_file
 from cadc.views.jobs import is_read
+from cadc.views.settings import preset_names
 from pages._parts.shell import choose_study, guarded
 
 ASKED = ("pool", "target", "images", "unit_column", "model", "preset")
@@ -38,7 +39,7 @@ def form() -> None:
                                                  placeholder="task, subtask, category …; empty: every sample alone"),
                  "model": left.text_input("Model", placeholder="HuggingFaceTB/SmolVLM-256M-Instruct, or a local folder",
                                           help="Empty: the tiny embedded model, which only shows the workflow."),
-                 "preset": right.selectbox("Preset", tuple(PRESETS), help="`studio`: what our evidence supports. "
+                 "preset": right.selectbox("Preset", preset_names(), help="`studio`: what our evidence supports. "
                                            "`paper`: what the paper states. Both stay available later.")}
         name = left.text_input("Name of the study", placeholder="my-study")
         with st.expander("Advanced settings"):
@@ -68,7 +69,7 @@ def make(name: str, typed: dict[str, str], advanced: dict[str, str]) -> Study:
         if not (typed | {"name": name})[key].strip():
             raise DataError(f"something is missing: give {what}.")
     base = {key: text.strip() for key, text in typed.items()} | {"model": typed["model"].strip() or embedded()}
-    return Study.create(name.strip(), with_known_preset(StudyConfig.from_settings(base, advanced)),
+    return Study.create(name.strip(), checked(StudyConfig.from_settings(base, advanced)),
                         created=datetime.now().isoformat(timespec="seconds"))
 
 

@@ -1,7 +1,6 @@
 """The database: one owner, decisions that survive, undo as a query, and rows loaded from what jobs finished."""
 
 import json
-import os
 import re
 import shutil
 import signal
@@ -12,15 +11,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pytest
 
 from benchmarks.synthesise import HOSTILE, synthesise
-from cadc.data import read_table
+from cadc.data import read_table, run_ingest
 from cadc.errors import DataError, JobError
 from cadc.scores.scores import Scores
 from cadc.store import Store
 from cadc.study import Study
 from cadc.study.decisions import Decision, latest, live, merge, read_decisions, write_decisions
+from cadc.study.progress import Silent
 
 FIRST_SCHEMA = """
 CREATE SEQUENCE IF NOT EXISTS decision_seq;
@@ -60,11 +61,9 @@ def finished(tmp_path_factory) -> Study:
 
 @pytest.fixture
 def study(finished, tmp_path) -> Study:
-    """The same study with decisions of its own: an empty folder beside the others' files."""
-    for name in ("ingest", "scores"):
-        (tmp_path / "studies" / finished.identity).mkdir(parents=True, exist_ok=True)
-        os.symlink(finished.folder / name, tmp_path / "studies" / finished.identity / name)
-    return Study(finished.name, tmp_path / "studies" / finished.identity, finished.config, finished.inputs)
+    """A copy of one's own, without decisions."""
+    shutil.copytree(finished.root, tmp_path, dirs_exist_ok=True)
+    return Study.open(finished.name, root=tmp_path)
 
 
 @pytest.fixture
@@ -338,8 +337,27 @@ def test_loading_again_changes_nothing(store, study):
     assert store.samples(study, "pool", limit=1000)[0].equals(first)
 
 
+def test_another_content_is_loaded_again_and_its_map_laid_out_again(store, study):
+    store.load_study(study)
+    store.save_map(study, "plain", np.zeros((6, 2)))
+    pool = Path(study.config.pool)
+    text = pool.read_text()
+    pool.write_text("\n".join(text.splitlines()[:150]))
+    changed = Study.open(study.name, root=study.root)
+    run_ingest(changed, Silent())
+    assert changed.identity == study.identity
+    store.load_study(changed)
+    assert store.samples(changed, "pool")[1] == 150 and store.report(changed)["pool"]["accepted"] == 150
+    assert store.map(changed, "plain") is None
+    pool.write_text(text)
+    back = Study.open(study.name, root=study.root)
+    run_ingest(back, Silent())
+    store.load_study(back)
+    assert store.samples(back, "pool")[1] == 200 and np.array_equal(store.map(back, "plain"), np.zeros((6, 2)))
+
+
 def test_study_without_finished_jobs_loads_nothing(store, study):
-    (study.folder / "ingest").unlink()
+    study.result("ingest").reopen()
     store.load_study(study)
     assert store.report(study) is None and store.samples(study, "pool")[1] == 0
 
@@ -381,7 +399,7 @@ def test_a_database_of_the_first_version_opens_and_keeps_samples_and_decisions(s
                    "'capabilities', 'rename', '{\"capability\": \"c1\", \"name\": \"kept\"}', NULL)", [study.identity])
     store = Store(tmp_path)
     store.load_study(study)
-    assert store.report(study) == {"pool": 1}, "what was loaded is not loaded again"
+    assert store.report(study)["pool"]["accepted"] == 200, "it does not say what it was loaded from: read again"
     rename(store, study, "new")
     store.close()
     again = Store(tmp_path)

@@ -38,8 +38,7 @@ class Planted:
 
 def read_planted(study: Study, truth_pool: Path, truth_target: Path) -> Planted:
     """Scores, truth and embeddings of a study; embeddings that are not there yet are computed."""
-    from cadc.signals.embedding import embeddings
-    from cadc.signals.similarity import centred
+    from cadc.signals.embedding import centred, embeddings
 
     scores = Scores.load(study)
     truth = read_truth(truth_pool, truth_target, np.asarray(scores.index), scores.units)
@@ -118,7 +117,7 @@ def auc_part(planted: Planted) -> dict[str, Any]:
     """How well each signal, by the same rule (z-scored near(z, s), best unit), finds each kind of junk."""
     from cadc.data import read_samples
     from cadc.scores.influence import InfluenceColumns
-    from cadc.signals.similarity import word_features
+    from cadc.signals.words import word_features
 
     study, scores, truth = planted.study, planted.scores, planted.truth
     units, q = len(scores.units), study.config.near_q

@@ -41,21 +41,21 @@ def lds_part(study: Study, asked: HalfPools) -> dict[str, Any]:
 
 def influences(material: "Material", rows: np.ndarray) -> dict[str, np.ndarray]:
     """Each influence of these rows (positions in the pool file) on each unit: float [n, M]."""
-    from cadc.signals.joined import both
-    from cadc.signals.similarity import with_signal
+    from cadc.signals.joined import join
+    from cadc.signals.similarity import with_similarity
 
     scores, q = material.gradients, material.study.config.near_q
     place = np.searchsorted(np.asarray(scores.index), rows)
     units, rng = len(scores.units), np.random.default_rng(84)
-    others = {"near: words": material.words, "near: embedding": material.embedding}
+    others = {f"near: {name}": material.similarity(name) for name in ("words", "embedding")}
     last = np.asarray(scores.dots[-1])[:, place].T  # [n, M]
     found = {"near: gradients": np.asarray(scores.near)[:, place].T,
              "unit means": material.unit_influence[place],
              "unit means, last checkpoint": last,
              "whole target (LESS)": np.repeat(material.target_influence[place, None], units, 1),
              "gradient cosine, no Adam": gradient_cosine(material.study, rows, scores)}
-    found |= {name: np.asarray(with_signal(scores, signal, q=q).near)[:, place].T for name, signal in others.items()}
-    found["near: gradients + embedding"] = both(scores, *material.embedded, q=q).near[:, place].T
+    found |= {name: np.asarray(with_similarity(scores, other, q=q).near)[:, place].T for name, other in others.items()}
+    found["near: gradients + embedding"] = join(scores, [material.similarity("embedding")], q=q).near[:, place].T
     return found | {"random": rng.normal(size=(len(rows), units))}
 
 

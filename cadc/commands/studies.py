@@ -31,7 +31,7 @@ def new(chosen: argparse.Namespace) -> int:
     """Register a study."""
     from datetime import datetime
 
-    from cadc.curation.presets import with_known_preset
+    from cadc.curation.presets import checked
     from cadc.study import Study, StudyConfig
 
     model = chosen.model
@@ -43,7 +43,7 @@ def new(chosen: argparse.Namespace) -> int:
     base = {"pool": chosen.pool, "target": chosen.target, "images": chosen.images, "unit_column": chosen.unit_column,
             "model": model, "preset": chosen.preset}
     config = StudyConfig.from_settings(base, _settings(chosen.set))
-    study = Study.create(chosen.name, with_known_preset(config), created=datetime.now().isoformat(timespec="seconds"))
+    study = Study.create(chosen.name, checked(config), created=datetime.now().isoformat(timespec="seconds"))
     print(f"study {study.name} ({study.identity}). Next: python -m cadc run {study.name}")
     return 0
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from cadc.arrays import spearman
 from cadc.scores.influence import InfluenceColumns
 from cadc.scores.scores import Scores
 from cadc.selection.rounds import Pick, Taken
@@ -44,7 +45,7 @@ class Preset:
 
     name: str
     about: str
-    """One line for a person."""
+    """How it makes a curriculum, in a line."""
     near: str
     """The column of near(z, s) that it reads."""
     influence: Influence
@@ -52,5 +53,14 @@ class Preset:
     """Rows of one capability in the order in which it takes them; those that were taken meanwhile are passed over."""
     settings: Mapping[str, object]
     """Its curation choices: fields of `CurationSettings`."""
+    measures: str = ""
+    """How it measures the influence of a row, in a line."""
     signals: tuple[str, ...] = ("plain",)
     """Target gradients that its influence can be measured against: `plain`, `grounded`."""
+
+    def held_out(self, columns: InfluenceColumns, predicted: Scores, of_unit: Sequence[int], *, signal: str = "plain",
+                 scale: str = "unit") -> np.ndarray:
+        """How well predicted rows are ranked on each capability: float64 [K], Spearman between the influence of
+        measured rows and the same from what was predicted for them unseen (METHOD §4; `Scores.held_out`)."""
+        known = self.influence(columns, of_unit, signal=signal, scale=scale)[columns.scores.measured]
+        return spearman(known, self.influence(InfluenceColumns(predicted), of_unit, signal=signal, scale=scale))

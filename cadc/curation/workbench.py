@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cadc.arrays import spearman
 from cadc.curation.curriculum import Curriculum, curate_on
 from cadc.curation.inputs import CurationInputs, aligned
 from cadc.curation.plain import plain_records
@@ -26,6 +25,7 @@ from cadc.errors import DataError, JobError
 from cadc.gradients import modes
 from cadc.jobs import control
 from cadc.jobs.status import RUNNING
+from cadc.scores.columns import NEAR, choice_of
 from cadc.scores.influence import InfluenceColumns, flows, served
 from cadc.scores.scores import Scores
 from cadc.study import Study
@@ -123,13 +123,26 @@ class Workbench:
     @cached_property
     def inputs(self) -> CurationInputs:
         """Scores, rows, capabilities and settings together."""
-        return CurationInputs(columns=self.influence_columns, table=self.table,
-                      targets=self.targets, capabilities=self.capabilities, settings=self.settings)
+        return CurationInputs(columns=self._columns_of(self.settings.preset), table=self.table,
+                              targets=self.targets, capabilities=self.capabilities, settings=self.settings)
+
+    def _columns_of(self, preset: str) -> InfluenceColumns:
+        """Influence columns with the near(z, s) that a preset reads; scores made of another signal stay as they are."""
+        wanted = choice_of(self.study, PRESETS[preset].near)
+        if self.scores.choice == wanted or self.scores.choice not in NEAR:
+            return self.influence_columns
+        return self.influence_columns.remember(
+            ("near", wanted), lambda: InfluenceColumns(Scores.load(self.study, near=wanted)))
 
     @property
     def influence(self) -> np.ndarray:
         """Inf^Traj: float32 [N, K]."""
         return self.inputs.influence
+
+    def influence_by(self, preset: str, *, signal: str, scale: str = "") -> np.ndarray:
+        """Inf^Traj as a preset measures it, which need not be the one in force: float32 [N, K]. Raises DataError."""
+        return PRESETS[preset].influence(self._columns_of(preset), self.capabilities.of_unit, signal=signal,
+                                         scale=scale or self.settings.scale)
 
     @property
     def assignment(self) -> np.ndarray:
@@ -164,12 +177,8 @@ class Workbench:
         if held is None:
             raise JobError(f"study {self.study.name!r} has predicted rows but not what says how well they are "
                            "predicted. Delete its scores folder and run again.")
-
-        def correlation() -> np.ndarray:
-            known = chosen.influence(columns, of_unit, **looks)[scores.measured]
-            return spearman(known, chosen.influence(InfluenceColumns(held), of_unit, **looks))
-
-        return columns.remember(("held-out", of_unit, chosen.name, *looks.values()), correlation)
+        return columns.remember(("held-out", of_unit, chosen.name, *looks.values()),
+                                lambda: chosen.held_out(columns, held, of_unit, **looks))
 
     def served(self, rows: np.ndarray, top: int = 3) -> pd.DataFrame:
         """Target samples that these rows (positions 0…N-1) serve best: see `cadc.scores.influence.served`."""

@@ -8,7 +8,7 @@ from cadc.curation.workbench import Workbench, open_workbench
 from cadc.discovery.capabilities import Capabilities
 from cadc.evaluation.arms import ARMS
 from cadc.evaluation.compose import compose
-from cadc.evaluation.material import is_embedded
+from cadc.evaluation.material import there
 from cadc.evaluation.request import Request, hash_of, write_request
 from cadc.evaluation.settings import EvaluationSettings
 from cadc.study import Study, write_json
@@ -19,19 +19,19 @@ def request_evaluation(study: Study, settings: EvaluationSettings | None = None,
     """Write down a comparison for the `evaluate` job and make it the one that the job runs.
 
     bench: the `Workbench` whose curriculum is compared; None: the one that the study's decisions make. Where an arm
-    needs an embedding that is not there, the job computes it and chooses the rows first (`complete`), by the
+    needs what is not computed (an embedding), the job computes it and chooses the rows first (`complete`), by the
     capabilities and settings that are written down here. Raises JobError when the study has no scores yet, DataError
     for an unknown arm or one that this study cannot have.
     """
     settings = settings or EvaluationSettings()
     inputs = (bench or open_workbench(study)).inputs
-    waits = any(ARMS[arm].needs == "embedding" for arm in settings.arms)
+    waits = not all(there(study, ARMS[arm].needs) for arm in settings.arms)
     request = Request(id="", created=datetime.now().isoformat(timespec="seconds"), identity=study.identity,
                       settings=settings, runs=(), row_lists={}, scored=(), held_out="", notes=(),
                       curation=inputs.settings.to_dict(), capabilities=inputs.capabilities.to_dict())
     request = replace(request, id=hash_of([request.identity, settings.to_json(), request.curation,
                                            request.capabilities])[:12])
-    if not waits or is_embedded(study):
+    if not waits:
         request = compose(study, request, inputs)
     write_request(study, request)
     write_json(study.evaluation_folder / "latest.json", {"id": request.id})

@@ -83,6 +83,6 @@ class Arm:
     called: str = ""
     """How a sentence about results calls it; '': by its name."""
     needs: str = ""
-    """What must be computed before it can choose: `embedding` (one forward of the base over pool and target)."""
+    """Job whose result it reads beside the scores, run before it chooses where it is missing; '' for none."""
     available: Callable[["Material"], str] = lambda material: ""
     """Why this arm cannot be run on a study; '' when it can."""

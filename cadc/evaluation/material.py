@@ -18,9 +18,9 @@ from cadc.curation.settings import CurationSettings
 from cadc.scores.influence import InfluenceColumns
 from cadc.scores.scores import Scores
 from cadc.selection.filters import repeated
-from cadc.signals import embedding as signal_embedding
-from cadc.signals.similarity import Signal, centred, cosine_signal, with_signal, word_features
-from cadc.study import Study
+from cadc.signals import SIGNALS, embedding
+from cadc.signals.similarity import Similarity, with_similarity
+from cadc.study import JOBS, Study
 from cadc.study.progress import Progress
 
 
@@ -50,7 +50,7 @@ class Material:
         return self._paper([0] * len(self.scores.units), "raw")[:, 0]
 
     def _paper(self, of_unit: Sequence[int], scale: str) -> np.ndarray:
-        return self.inputs.columns.influence(of_unit, preset="paper", scale=scale)
+        return self.inputs.columns.by_mean(of_unit, scale=scale)
 
     # ---- curricula ---------------------------------------------------------------------------------------------------
     def settings(self, preset: str, rows: int) -> CurationSettings:
@@ -65,9 +65,10 @@ class Material:
         """A preset's curriculum of so many rows by the gradients of the study."""
         return curate_on(replace(self.inputs, settings=self.settings(preset, rows)))
 
-    def round_robin(self, signal: Signal, rows: int, q: int | None = None) -> Curriculum:
+    def round_robin(self, similarity: Similarity, rows: int, q: int | None = None) -> Curriculum:
         """`studio` of so many rows, by another signal than gradients: same rounds, same filters, same capabilities."""
-        return self.by_scores(with_signal(self.scores, signal, q=q or self.study.config.near_q), rows)
+        return self.by_scores(with_similarity(self.scores, similarity, q=q or self.study.config.near_q,
+                                              choice="another signal"), rows)
 
     def by_scores(self, scores: Scores, rows: int) -> Curriculum:
         """`studio` of so many rows by the near(z, s) of these scores."""
@@ -79,24 +80,20 @@ class Material:
         """The scores with near(z, s) of gradients alone."""
         return Scores.load(self.study, near="gradients")
 
+    def similarity(self, name: str) -> Similarity:
+        """What a signal of `SIGNALS` sees, opened once. Raises DataError for an unknown one."""
+        if name not in self._opened:
+            self._opened[name] = SIGNALS[name].open(self.study, self.scores)
+        return self._opened[name]
+
     @cached_property
-    def words(self) -> Signal:
-        """TF-IDF similarity of question and answer with those of each single target sample."""
-        texts = []
-        for role, index in (("pool", self.scores.index), ("target", self.scores.sample_index)):
-            texts.append(_texts(self.study, role, index))
-        return cosine_signal(*word_features(*texts))
+    def _opened(self) -> dict[str, Similarity]:
+        return {}
 
     @cached_property
     def embedded(self) -> tuple[np.ndarray, np.ndarray]:
         """Centred last hidden states of the base, unit norm: float32 [N, W], [S, W]. Computed once per study."""
-        return centred(signal_embedding.embeddings(self.study, "pool", np.asarray(self.scores.index)),
-                       signal_embedding.embeddings(self.study, "target", np.asarray(self.scores.sample_index)))
-
-    @cached_property
-    def embedding(self) -> Signal:
-        """Cosine of the embeddings with those of each single target sample."""
-        return cosine_signal(*self.embedded)
+        return embedding.features(self.study, self.scores)
 
     # ---- what is known about the rows --------------------------------------------------------------------------------
     @cached_property
@@ -117,21 +114,15 @@ class Material:
 
 
 # ---- what only a job should compute ---------------------------------------------------------------------------------
-def is_embedded(study: Study) -> bool:
-    """Whether the embeddings that some arms choose by are there."""
-    return signal_embedding.is_embedded(study)
+def there(study: Study, job: str) -> bool:
+    """Whether what an arm needs beside the scores ('': nothing) is computed."""
+    return not job or study.finished(job)
 
 
-def embed(study: Study, progress: Progress) -> None:
-    """Compute them where they are not there yet. Raises Cancelled, and what opening the base raises."""
-    signal_embedding.run_embedding(study, progress)
-
-
-def _texts(study: Study, role: str, index: np.ndarray) -> list[str]:
-    from cadc.data import read_table
-
-    table = read_table(study.samples_file(role)).set_index("index").loc[np.asarray(index)]
-    return (table["question"].fillna("") + " " + table["answer"].fillna("")).tolist()
+def provide(study: Study, job: str, progress: Progress) -> None:
+    """Compute it where it is not there yet. Raises Cancelled, and what that job raises."""
+    if not there(study, job):
+        JOBS[job].function()(study, progress)
 
 
 TRUTH = ("wrong", "on_target", "duplicate_of", "unit")

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from cadc.errors import JobError
+from cadc.evaluation.arms import ARMS
 from cadc.evaluation.asking import complete, request_evaluation
-from cadc.evaluation.material import embed
+from cadc.evaluation.material import provide
 from cadc.evaluation.request import Request, Run, read_request, request_file, result_file
 from cadc.evaluation.results import COLUMNS, EvaluationResult
 from cadc.evaluation.retrain import Retrainer, open_retrainer, retrain
@@ -33,7 +34,8 @@ def run_evaluation(study: Study, progress: Progress, settings: EvaluationSetting
     request = None if settings is not None else read_request(study)
     request = request or request_evaluation(study, settings)
     if request.open:
-        embed(study, progress)
+        for needs in dict.fromkeys(ARMS[arm].needs for arm in request.settings.arms):
+            provide(study, needs, progress)
         request = complete(study, request)
     todo = unfinished(study, request)
     total, done = _work(request, request.runs), _work(request, request.runs) - _work(request, todo)

@@ -10,7 +10,7 @@ import fcntl
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -98,7 +98,7 @@ def choose_batch_size(study: Study, job: str, vlm: "Vlm", feed: "Feed", run: Run
                 log.warning(found)
             warnings = (found,) if found else ()
             plan = search(run, short, long, CudaMeter()) if vlm.device.startswith("cuda") else BatchPlan()
-            _write_first(path, asdict(replace(plan, warnings=warnings)) | {"key": study.key(job)})
+            write_first(study, job, replace(plan, warnings=warnings))
     return read(study, job)
 
 
@@ -107,7 +107,7 @@ def restore(study: Study, job: str) -> bool:
     path = study.batch_file(job)
     facts = next((found for place in sorted(path.parent.glob("shard-*.json")) if (found := read_sealed(place))), None)
     if facts and not path.exists():
-        _write_first(path, facts["batch"] | {"key": study.key(job)})
+        write_first(study, job, _plan(facts["batch"]))
     return facts is not None
 
 
@@ -118,6 +118,10 @@ def read(study: Study, job: str) -> BatchPlan:
     if facts is None or facts["key"] != study.key(job):
         raise JobError(f"how the job {job!r} cuts its batches ({job}/{path.name}) is damaged or belongs to another "
                        f"question. Run the study again (`python -m cadc run {study.name}`): it is made again.")
+    return _plan(facts)
+
+
+def _plan(facts: Mapping[str, Any]) -> BatchPlan:
     return BatchPlan(facts["rows"], facts["tokens"], facts["reason"], tuple(facts["warnings"]))
 
 
@@ -197,10 +201,11 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
-def _write_first(path: Path, facts: dict[str, Any]) -> None:
-    """Atomically, unless another machine was faster."""
+def write_first(study: Study, job: str, plan: BatchPlan) -> None:
+    """Keep a plan, atomically, unless another machine was faster."""
+    path = study.batch_file(job)
     mine = path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}")
-    write_sealed(mine, facts)
+    write_sealed(mine, asdict(plan) | {"key": study.key(job)})
     try:
         os.link(mine, path)
     except FileExistsError:

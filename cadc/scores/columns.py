@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from cadc.errors import JobError
-from cadc.study import Study, write_array
+from cadc.study import JOBS, Study, write_array
+from cadc.study.config import joined_signals
 from cadc.study.registry import Registry
 
 
@@ -56,11 +57,11 @@ COLUMNS: Registry[Column] = Registry("column", (
          ("sample_unit", "int32 [S]", "unit (0…M-1) of each single target sample"),
          ("sample_index", "int64 [S]", "its position in the target file")),
     Column(name="near.joined", shape="float32 [M, N]", job="near", needs=("near.gradients",),
-           about="sum of the columns of gradients and embedding, each standardised over the pool (decision 0019)"),
+           about="sum of the columns of gradients and other signals, each standardised over the pool (decision 0019)"),
     Column(name="best_index.joined", shape="int32 [S, L]", job="near", needs=("best_index.gradients",),
-           about="the rows of best_index.gradients, by the weighted sum of their ranks in both signals; -1 pads"),
+           about="the rows of best_index.gradients, by the weighted sum of their ranks in all signals; -1 pads"),
     Column(name="best_value.joined", shape="float32 [S, L]", job="near", needs=("best_value.gradients",),
-           about="Inf(z, z') of these rows: not descending, since ranks of both signals order them"),
+           about="Inf(z, z') of these rows: not descending, since ranks of all signals order them"),
     Column(name="out_of_fold_loss", shape="float32 [N]", job="out_of_fold", needs=("near.gradients",),
            about="ℓ(z) under models that did not train on z (decision 0016)"),
     Column(name="out_of_fold_target", shape="float32 [S]", job="out_of_fold",
@@ -74,7 +75,13 @@ NEAR = ("gradients", "joined")
 
 def near_of(study: Study) -> str:
     """The choice of near(z, s) that a study's settings ask for."""
-    return "joined" if study.config.nearness == "gradients+embedding" else "gradients"
+    return "joined" if joined_signals(study.config) else "gradients"
+
+
+def choice_of(study: Study, wanted: str) -> str:
+    """The choice that a preset wants, where the study has its columns; else the study's own."""
+    has = f"near.{wanted}" in COLUMNS and JOBS[COLUMNS[f"near.{wanted}"].job].wanted(study.config)
+    return wanted if has else near_of(study)
 
 
 def file_of(name: str) -> str:

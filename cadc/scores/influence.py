@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from cadc.arrays import spearman
 from cadc.errors import DataError
 from cadc.scores.scores import Scores
 
@@ -27,7 +26,7 @@ UNATTRIBUTED = "unattributed"
 
 
 class InfluenceColumns:
-    """Computes influence columns and remembers them by their content: a capability's members, preset, signal and scale.
+    """Influence columns, remembered by their content: a capability's members and the way they are measured.
 
     Keep one per study for as long as its scores are open; threads may share it. A column is 4·N bytes; the `keep`
     most recently used stay.
@@ -36,7 +35,7 @@ class InfluenceColumns:
     def __init__(self, scores: Scores, keep: int = 64) -> None:
         self.scores = scores
         self._keep = keep
-        self._columns: OrderedDict[tuple, np.ndarray] = OrderedDict()
+        self._columns: OrderedDict[tuple[object, ...], np.ndarray] = OrderedDict()
         self._moments: tuple[np.ndarray, np.ndarray] | None = None
         self._nearest: np.ndarray | None = None
         self._loss_rank: np.ndarray | None = None
@@ -44,16 +43,38 @@ class InfluenceColumns:
         self._remembered: dict[Hashable, Any] = {}
         self._lock = threading.RLock()
 
-    def influence(
-        self, of_unit: Sequence[int], *, preset: str, signal: str = "plain", scale: str = "unit"
-    ) -> np.ndarray:
-        """Inf^Traj(z, c_k), float32 [N, K]; see `capability_influence`."""
-        of_unit = np.asarray(of_unit, np.int64)
-        self._check(of_unit, preset, signal, scale)
-        k = int(of_unit.max(initial=-1)) + 1
+    def by_near(self, of_unit: Sequence[int]) -> np.ndarray:
+        """max over s ∈ c_k of near(z, s), each unit's column z-scored over the pool: float32 [N, K] (METHOD §4).
+
+        of_unit: M positions 0…K-1, -1 unassigned. Raises DataError when they are not M.
+        """
+        return self._by_members(of_unit, ("near",), self._near)
+
+    def by_mean(self, of_unit: Sequence[int], *, signal: str = "plain", scale: str = "unit") -> np.ndarray:
+        """Σ_t η_t cos(Γ_t(z), ḡ_t(c_k)) from dots and Gram: float32 [N, K] (CADC §4, METHOD §4).
+
+        of_unit: M positions 0…K-1, -1 unassigned; signal: `plain`, `grounded`; scale: `unit`, `raw`. Raises DataError
+        for an unknown choice, a grounded signal that was not computed, or positions that are not M.
+        """
+        for name, value, allowed in (("signal", signal, ("plain", "grounded")), ("scale", scale, ("unit", "raw"))):
+            if value not in allowed:
+                raise DataError(f"{name} {value!r}: expected one of {', '.join(allowed)}.")
+        if signal == "grounded" and not self.scores.has_grounded:
+            raise DataError(
+                "this study has no grounded target gradients. Use the plain signal, or run it with grounded=true."
+            )
+        return self._by_members(of_unit, ("mean", signal, scale), lambda members: self._mean(members, signal, scale))
+
+    def _by_members(self, of_unit: Sequence[int], way: tuple[str, ...],
+                    compute: Callable[[tuple[int, ...]], np.ndarray]) -> np.ndarray:
+        units = np.asarray(of_unit, np.int64)
+        if units.shape != (len(self.scores.units),):
+            raise DataError(f"{units.size} unit assignments for {len(self.scores.units)} target units.")
+        k = int(units.max(initial=-1)) + 1
         out = np.empty((k, len(self.scores.index)), np.float32)
         for c in range(k):
-            out[c] = self._column(tuple(np.flatnonzero(of_unit == c).tolist()), preset, signal, scale)
+            members = tuple(np.flatnonzero(units == c).tolist())
+            out[c] = self._column((members, *way), lambda members=members: compute(members))
         return out.T  # [N, K]
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
@@ -113,40 +134,24 @@ class InfluenceColumns:
                 self._loss_rank = rank
             return self._loss_rank
 
-    def _check(self, of_unit: np.ndarray, preset: str, signal: str, scale: str) -> None:
-        allowed = {"preset": (preset, ("studio", "paper")), "signal": (signal, ("plain", "grounded")),
-                   "scale": (scale, ("unit", "raw"))}
-        for name, (value, values) in allowed.items():
-            if value not in values:
-                raise DataError(f"{name} {value!r}: expected one of {', '.join(values)}.")
-        if of_unit.shape != (len(self.scores.units),):
-            raise DataError(f"{of_unit.size} unit assignments for {len(self.scores.units)} target units.")
-        if preset == "paper" and signal == "grounded" and not self.scores.has_grounded:
-            raise DataError(
-                "this study has no grounded target gradients. Use the plain signal, or run it with grounded=true."
-            )
-
-    def _column(self, members: tuple[int, ...], preset: str, signal: str, scale: str) -> np.ndarray:
-        key = (members, preset) if preset == "studio" else (members, preset, signal, scale)
+    def _column(self, key: tuple[object, ...], compute: Callable[[], np.ndarray]) -> np.ndarray:
         with self._lock:
             if key not in self._columns:
-                self._columns[key] = (
-                    self._studio(members) if preset == "studio" else self._paper(members, signal, scale)
-                )
+                self._columns[key] = compute()
             self._columns.move_to_end(key)
             while len(self._columns) > self._keep:
                 self._columns.popitem(last=False)
             return self._columns[key]
 
-    def _studio(self, members: tuple[int, ...]) -> np.ndarray:
-        """max over s ∈ c of z-scored near(z, s): float32 [N]."""
+    def _near(self, members: tuple[int, ...]) -> np.ndarray:
+        """One column of `by_near`: float32 [N]."""
         column = np.full(len(self.scores.index), -np.inf if members else 0.0, np.float32)
         for unit in members:
             np.maximum(column, self.z_score(unit).astype(np.float32), out=column)
         return column
 
-    def _paper(self, members: tuple[int, ...], signal: str, scale: str) -> np.ndarray:
-        """Σ_t η_t cos(Γ_t(z), ḡ_t(c)): float32 [N], summed in float64 in the order of the members."""
+    def _mean(self, members: tuple[int, ...], signal: str, scale: str) -> np.ndarray:
+        """One column of `by_mean`: float32 [N], summed in float64 in the order of the members."""
         grounded = signal == "grounded"
         dots = self.scores.dots_grounded if grounded else self.scores.dots  # [T, M, N]
         gram = np.asarray(self.scores.gram_grounded if grounded else self.scores.gram, np.float64)
@@ -179,26 +184,6 @@ def capability_weights(gram: np.ndarray, members: Sequence[int], scale: str) -> 
     defined = square > 1e-12 * np.einsum("ta,ta->t", weight**2, norm**2)
     length = np.sqrt(np.where(defined, square, 1.0))
     return np.where(defined[:, None], weight / length[:, None], 0.0)
-
-
-def capability_influence(scores: Scores, of_unit: Sequence[int], *, preset: str, signal: str = "plain",
-                         scale: str = "unit") -> np.ndarray:
-    """Influence of each pool sample on each capability: float32 [N, K] (CADC §4, METHOD §4).
-
-    of_unit: M positions 0…K-1, -1 unassigned. `paper`: Σ_t η_t cos(Γ_t(z), ḡ_t(c_k)) from dots and Gram, signal
-    `plain` or `grounded`, scale `unit` or `raw`. `studio`: max over s ∈ c_k of near(z, s), each unit's column
-    z-scored over the pool (signal and scale do not enter). Raises DataError for an unknown choice or a grounded
-    signal that was not computed.
-    """
-    return InfluenceColumns(scores).influence(of_unit, preset=preset, signal=signal, scale=scale)
-
-
-def held_out_correlation(columns: InfluenceColumns, held_out: Scores, of_unit: Sequence[int], *, preset: str,
-                         signal: str = "plain", scale: str = "unit") -> np.ndarray:
-    """How well predicted rows are ranked on each capability: float64 [K], Spearman between the influence of measured
-    rows and the same computed from what was predicted for them unseen (`Scores.held_out`, decision 0013)."""
-    known = columns.influence(of_unit, preset=preset, signal=signal, scale=scale)[columns.scores.measured]
-    return spearman(known, capability_influence(held_out, of_unit, preset=preset, signal=signal, scale=scale))
 
 
 def self_influence(scores: Scores) -> np.ndarray:

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cadc.errors import JobError
+from cadc.scores.scores import Scores
+from cadc.signals.signal import Signal
+from cadc.signals.similarity import Similarity, cosines
 from cadc.study import Study, StudyConfig, write_array
 from cadc.study.progress import Progress, Silent
 
@@ -107,3 +110,25 @@ def last_hidden(vlm: "Vlm", batch: "Batch") -> np.ndarray:
         hidden = vlm.decoder(*given.args, **given.kwargs)[0].float()  # [B, L, W]
     real = batch.inputs["attention_mask"][:, :, None].to(hidden.dtype)
     return ((hidden * real).sum(1) / real.sum(1)).cpu().numpy()
+
+
+def centred(pool: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Embeddings minus the pool's mean, unit norm: raw ones all point the same way and their cosines say little."""
+    mean = pool.mean(axis=0)
+    one, other = ((rows - mean) / np.maximum(np.linalg.norm(rows - mean, axis=1, keepdims=True), 1e-12)
+                  for rows in (pool, target))
+    return one, other
+
+
+def features(study: Study, scores: Scores, progress: Progress | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Centred embeddings of the scored rows and the single target samples, unit norm: float32 [N, W], [S, W]."""
+    pool, target = (embeddings(study, role, np.asarray(index), progress)
+                    for role, index in (("pool", scores.index), ("target", scores.sample_index)))
+    return centred(pool, target)
+
+
+def _open(study: Study, scores: Scores) -> Similarity:
+    return cosines(*features(study, scores))
+
+
+SIGNAL = Signal(name="embedding", about="last hidden states, no gradient", open=_open, needs="embedding")

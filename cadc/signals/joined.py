@@ -7,6 +7,7 @@ samples, M units, L best rows.
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,54 +15,59 @@ import numpy as np
 from cadc.arrays import standardise
 from cadc.scores import columns
 from cadc.scores.scores import Scores
-from cadc.signals.embedding import embeddings
-from cadc.signals.similarity import centred, cosine_signal, with_signal
+from cadc.signals import SIGNALS
+from cadc.signals.similarity import Similarity, with_similarity
 from cadc.study import Study
+from cadc.study.config import joined_signals
 from cadc.study.progress import Progress
 
 log = logging.getLogger(__name__)
 
 JOINED = ("near", "best_index", "best_value")
-"""What the second signal changes in `Scores`."""
+"""What other signals change in `Scores`."""
 WEIGHT = 0.5
-"""Of the embedding's rank in the list of a target sample, beside the gradient's."""
+"""Of another signal's rank in the list of a target sample, beside the gradient's."""
 
 
 def run_near(study: Study, progress: Progress) -> None:
-    """The job `near`: joined columns from those of gradients and the embedding. Idempotent. Raises JobError."""
+    """The job `near`: joined columns from those of gradients and the signals of `nearness`. Idempotent.
+
+    Raises JobError, and DataError for an unknown signal.
+    """
     result = study.result("near")
     if result.finished:
         progress.note("near(z, s) is joined already")
         return
     own = Scores.load(study, near="gradients")
     progress.start(len(own.index))
-    pool, target = (embeddings(study, role, np.asarray(index), progress)
-                    for role, index in (("pool", own.index), ("target", own.sample_index)))
-    progress.note("near(z, s): gradients and embedding together")
-    found = both(own, *centred(pool, target), q=study.config.near_q)
+    others = [SIGNALS[name] for name in joined_signals(study.config)]
+    progress.note(f"near(z, s): gradients and {' and '.join(signal.name for signal in others)} together")
+    found = join(own, [signal.open(study, own) for signal in others], q=study.config.near_q)
     for name in JOINED:
         columns.write(study, f"{name}.joined", getattr(found, name))
     result.finish()
     progress.step(len(own.index))
-    log.info("near(z, s) of %d rows: gradients and embedding", len(own.index))
+    log.info("near(z, s) of %d rows: %s", len(own.index), study.config.nearness)
 
 
-def both(scores: Scores, pool: np.ndarray, target: np.ndarray, *, q: int) -> Scores:
-    """Gradients' scores with near(z, s) and the order of best rows by both signals.
+def join(scores: Scores, others: Sequence[Similarity], *, q: int) -> Scores:
+    """Gradients' scores with near(z, s) and the order of best rows by all signals.
 
-    pool [N, W], target [S, W]: unit norm. near(z, s): the sum of both signals' columns, each standardised over the
-    pool; it decides pools and filters. Best rows of a target sample: the L of the gradients, by the sum of their ranks
-    among them in both signals; `best_value` stays Inf(z, z'). Only single gradients keep a selection diverse: rows
-    chosen by the sum of near(z, s) itself share their answers (decision 0015).
+    near(z, s): the sum of all signals' columns, each standardised over the pool; it decides pools and filters. Best
+    rows of a target sample: the L of the gradients, by the sum of their ranks among them, those of the other signals
+    counted with `WEIGHT`; `best_value` stays Inf(z, z'). Only single gradients keep a selection diverse: rows chosen by
+    the sum of near(z, s) itself share their answers (decision 0015).
     """
-    embedded = with_signal(scores, cosine_signal(pool, target), q=q).near
-    near = standardise(scores.near, 1) + standardise(embedded, 1)
+    near = standardise(scores.near, 1)
+    for other in others:
+        near = near + standardise(with_similarity(scores, other, q=q).near, 1)
     place, value = np.asarray(scores.best_index), np.asarray(scores.best_value)
     there = place >= 0
     ranks = np.zeros(place.shape)
     for sample in range(len(place)):  # padding (-1) stays last
         rows = place[sample, there[sample]]
-        ranks[sample, there[sample]] = np.arange(len(rows)) + WEIGHT * _rank(-(pool[rows] @ target[sample]))
+        ranks[sample, there[sample]] = np.arange(len(rows)) + sum(
+            WEIGHT * _rank(-other.among(rows, sample)) for other in others)
     order = np.argsort(np.where(there, ranks, np.inf), axis=1, kind="stable")
     return replace(scores, choice="joined", near=near.astype(np.float32),
                    best_index=np.take_along_axis(place, order, 1),

@@ -18,12 +18,14 @@ CHUNK = 2048
 
 
 @dataclass(frozen=True)
-class Signal:
-    """How near pool rows are to single target samples."""
+class Similarity:
+    """How near pool rows are to single target samples, as a signal sees it."""
 
     rows: int
     block: Callable[[int, int], np.ndarray]
     """block(start, stop) → float32 [stop − start, S]: similarities of these pool rows with every target sample."""
+    among: Callable[[np.ndarray, int], np.ndarray]
+    """among(rows, sample) → [len(rows)]: similarities of some pool rows with one target sample (0…S-1)."""
 
     def blocks(self) -> Iterator[tuple[int, np.ndarray]]:
         """(first row, block) over the pool."""
@@ -31,58 +33,31 @@ class Signal:
             yield start, self.block(start, min(start + CHUNK, self.rows))
 
 
-def cosine_signal(pool: Any, target: Any) -> Signal:
+def cosines(pool: Any, target: Any) -> Similarity:
     """Inner products of unit-norm features, pool [N, F] and target [S, F], dense or sparse."""
-    def block(start: int, stop: int) -> np.ndarray:
-        found = pool[start:stop] @ target.T
+    def dense(found: Any) -> np.ndarray:
         return np.asarray(found.todense() if hasattr(found, "todense") else found, np.float32)
 
-    return Signal(pool.shape[0], block)
+    def among(rows: np.ndarray, sample: int) -> np.ndarray:
+        if isinstance(pool, np.ndarray):
+            return pool[rows] @ target[sample]
+        return dense(pool[rows] @ target[[sample]].T)[:, 0]
+
+    return Similarity(pool.shape[0], lambda start, stop: dense(pool[start:stop] @ target.T), among)
 
 
-def gradient_signal(scores: Scores) -> Signal:
-    """near(z, s) of gradients for every target sample of s: what is kept of gradients for *every* pool row. A target
-    sample's own Inf(z, z') is kept for its best rows only, so here all samples of a unit share its column."""
-    of = np.asarray(scores.sample_unit)
-
-    def block(start: int, stop: int) -> np.ndarray:
-        return np.asarray(scores.near[:, start:stop]).T[:, of]
-
-    return Signal(scores.near.shape[1], block)
-
-
-def standardised(signal: Signal, weight: float = 1.0) -> Signal:
-    """Each target sample's column with mean 0 and standard deviation `weight` over the pool (0 where constant)."""
-    total = square = 0.0
-    for _, found in signal.blocks():
-        wide = found.astype(np.float64)
-        total, square = total + wide.sum(0), square + (wide**2).sum(0)
-    mean = total / signal.rows
-    spread = np.sqrt(np.maximum(square / signal.rows - mean**2, 0.0))
-    scale = np.divide(weight, spread, out=np.zeros_like(spread), where=spread > 1e-9 * (np.abs(mean) + 1e-9))
-
-    def block(start: int, stop: int) -> np.ndarray:
-        return ((signal.block(start, stop) - mean) * scale).astype(np.float32)
-
-    return Signal(signal.rows, block)
-
-
-def summed(*signals: Signal) -> Signal:
-    """The sum of signals; standardise them first, for their scales differ."""
-    return Signal(signals[0].rows, lambda start, stop: sum(one.block(start, stop) for one in signals))
-
-
-def with_signal(scores: Scores, signal: Signal, *, q: int) -> Scores:
+def with_similarity(scores: Scores, similarity: Similarity, *, q: int, choice: str = "") -> Scores:
     """The same scores with near(z, s), its winner and each target sample's best rows by another signal (METHOD §4).
 
     near(z, s) is the mean of the q largest similarities with samples of s; as many best rows are kept as before.
+    choice: what the result calls its near(z, s).
     """
     of, units = np.asarray(scores.sample_unit), len(scores.units)
-    keep = min(scores.best_index.shape[1], signal.rows)
-    near, winner = np.zeros((units, signal.rows), np.float32), np.zeros((units, signal.rows), np.int32)
+    keep = min(scores.best_index.shape[1], similarity.rows)
+    near, winner = np.zeros((units, similarity.rows), np.float32), np.zeros((units, similarity.rows), np.int32)
     best = np.empty((len(of), 0), np.float32)
     place = np.empty((len(of), 0), np.int64)
-    for start, found in signal.blocks():
+    for start, found in similarity.blocks():
         stop = start + len(found)
         for unit in range(units):
             own = np.flatnonzero(of == unit)
@@ -93,24 +68,5 @@ def with_signal(scores: Scores, signal: Signal, *, q: int) -> Scores:
         place = np.concatenate([place, np.broadcast_to(np.arange(start, stop), (len(of), len(found)))], 1)
         order = np.argsort(-best, axis=1, kind="stable")[:, :keep]  # ties: the earlier row
         best, place = np.take_along_axis(best, order, 1), np.take_along_axis(place, order, 1)
-    return replace(scores, near=near, winner=winner, best_index=place.astype(np.int32), best_value=best)
-
-
-def word_features(pool: list[str], target: list[str]) -> tuple[Any, Any]:
-    """TF-IDF rows (unit norm) of pool and target texts, fitted on both: sparse [N, F], [S, F]."""
-    from scipy.sparse import csr_matrix
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    vectors = TfidfVectorizer(token_pattern=r"(?u)\w+", sublinear_tf=True, dtype=np.float32)
-    try:
-        rows = vectors.fit_transform([*pool, *target])
-    except ValueError:  # no word anywhere: every row is as near as any other
-        rows = csr_matrix((len(pool) + len(target), 1), dtype=np.float32)
-    return rows[:len(pool)].tocsr(), rows[len(pool):].tocsr()
-
-
-def centred(pool: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Embeddings minus the pool's mean, unit norm: raw ones all point the same way and their cosines say little."""
-    mean = pool.mean(axis=0)
-    return tuple((rows - mean) / np.maximum(np.linalg.norm(rows - mean, axis=1, keepdims=True), 1e-12)
-                 for rows in (pool, target))
+    return replace(scores, near=near, winner=winner, best_index=place.astype(np.int32), best_value=best,
+                   choice=choice or scores.choice)

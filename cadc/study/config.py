@@ -82,7 +82,7 @@ class StudyConfig:
     near_samples: int = 32
     """At most this many single target samples per unit for near(z, s) (METHOD §4)."""
     nearness: str = "gradients+embedding"
-    """What near(z, s) is made of: `gradients` or `gradients+embedding` (docs/decisions/0019)."""
+    """What near(z, s) is made of: `gradients`, or with other signals joined, `gradients+embedding` (decision 0019)."""
     near_q: int = 5
     """q: near(z, s) is the mean of the q largest influences."""
     best_rows: int = 256
@@ -102,7 +102,7 @@ class StudyConfig:
     def __post_init__(self) -> None:
         checks = {
             "preset": re.fullmatch(r"[a-z][a-z0-9_-]*", self.preset) is not None,
-            "nearness": self.nearness in ("gradients+embedding", "gradients"),
+            "nearness": re.fullmatch(r"gradients(\+[a-z][a-z0-9_-]*)*", self.nearness) is not None,
             "features": self.features in ("adam", "less", "sgd"),
             "lora_layers": re.fullmatch(r"all|last:[1-9]\d*", self.lora_layers) is not None,
             "lora_targets": len(set(parts := self.lora_targets.split("+"))) == len(parts) and set(parts) <= set(PARTS),
@@ -142,6 +142,11 @@ class StudyConfig:
                 raise DataError(f"unknown setting {key!r}. Known: {', '.join(fields)}")
             values[key] = _parse(key, text, fields[key].type)
         return cls(**values)
+
+
+def joined_signals(config: StudyConfig) -> tuple[str, ...]:
+    """Names of the signals that near(z, s) is made of beside gradients."""
+    return tuple(config.nearness.split("+")[1:])
 
 
 def _parse(key: str, text: str, kind: Any) -> Any:

@@ -136,16 +136,13 @@ def _interleaved(ours: list[_Key], theirs: list[_Key]) -> list[_Key]:
     """Keys of both lists once, each list in its own order as far as both allow, otherwise by time."""
     shared, out = set(ours) & set(theirs), dict[_Key, None]()
     i = j = 0
-    while i < len(ours) or j < len(theirs):
-        a, b = (keys[n] if n < len(keys) else None for keys, n in ((ours, i), (theirs, j)))
-        first_a = b is None or (a is not None and a not in shared and (b in shared or a[0] <= b[0]))
-        if a is not None and (first_a or (a in shared and b in shared)):
-            i, take = i + 1, a
-        else:
-            j, take = j + 1, b
-        out[take] = None  # a dict: what the other list brought already keeps its place
+    while i < len(ours) and j < len(theirs):
+        a, b = ours[i], theirs[j]
+        alone = a not in shared, b not in shared
+        take = a if alone == (False, False) or (alone[0] and (not alone[1] or a[0] <= b[0])) else b
+        out[take] = None
+        while i < len(ours) and ours[i] in out:  # whatever is there already keeps its place
+            i += 1
         while j < len(theirs) and theirs[j] in out:
             j += 1
-        while i < len(ours) and ours[i] in out:
-            i += 1
-    return list(out)
+    return list(out | dict.fromkeys([*ours[i:], *theirs[j:]]))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cadc.errors import JobError
-from cadc.study.config import StudyConfig
+from cadc.study.config import StudyConfig, joined_signals
 from cadc.study.registry import Registry
 
 
@@ -75,7 +75,11 @@ _CHOICE = ("samples_per_unit", "near_samples")
 
 
 def _joins(config: StudyConfig) -> bool:
-    return "embedding" in config.nearness
+    return bool(joined_signals(config))
+
+
+def _embeds(config: StudyConfig) -> bool:
+    return "embedding" in joined_signals(config)
 
 
 JOBS: Registry[Job] = Registry("job", (
@@ -115,8 +119,8 @@ JOBS: Registry[Job] = Registry("job", (
         volatile=("attribute.json",)),
     Job(name="embedding", about="one forward of the untrained base over pool and target",
         run="cadc.signals.embedding:run_embedding", after=("ingest",), files=("model",), settings=_MODEL,
-        wanted=_joins, cost="cadc.estimate.costs:embedding", names=(("*.npy", "embeddings of the untrained base"),)),
-    Job(name="near", about="joins gradients and embedding into near(z, s)", run="cadc.signals.joined:run_near",
+        wanted=_embeds, cost="cadc.estimate.costs:embedding", names=(("*.npy", "embeddings of the untrained base"),)),
+    Job(name="near", about="joins gradients and other signals into near(z, s)", run="cadc.signals.joined:run_near",
         after=("scores", "embedding"), settings=("near_q", "nearness"), wanted=_joins, cost="cadc.estimate.costs:near",
         names=(("*.npy", "a column of the joined nearness"),)),
     Job(name="out_of_fold", about="finds rows that look wrong", run="cadc.signals.out_of_fold:run_out_of_fold",

@@ -8,7 +8,7 @@ entry points of the group `cadc.plugins` of installed packages.
 import importlib
 import importlib.metadata
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Generic, Protocol, TypeVar
 
 from cadc.errors import DataError
@@ -34,9 +34,10 @@ E = TypeVar("E", bound=Named)
 class Registry(Mapping[str, E], Generic[E]):
     """Entries by their name, in the order they were added."""
 
-    def __init__(self, what: str, entries: Iterable[E] = ()) -> None:
-        """`what`: how a person calls an entry (`job`, `export format`), for messages."""
-        self._what = what
+    def __init__(self, what: str, entries: Iterable[E] = (), *, derived: Callable[[], Iterable[E]] = tuple) -> None:
+        """`what`: how a person calls an entry (`job`, `export format`), for messages; `derived`: entries that follow
+        from another table, behind this one's own; one whose name is taken is left out."""
+        self._what, self._derived = what, derived
         self._entries: dict[str, E] = {}
         for entry in entries:
             self.add(entry)
@@ -48,24 +49,25 @@ class Registry(Mapping[str, E], Generic[E]):
         self._entries[entry.name] = entry
         return entry
 
+    def _all(self) -> dict[str, E]:
+        load_plugins()
+        return self._entries | {entry.name: entry for entry in self._derived() if entry.name not in self._entries}
+
     def __getitem__(self, name: str) -> E:
         """The entry. Raises DataError that lists the known names."""
-        load_plugins()
-        if name not in self._entries:
-            raise DataError(f"unknown {self._what} {name!r}. Known: {', '.join(self._entries)}")
-        return self._entries[name]
+        found = self._all()
+        if name not in found:
+            raise DataError(f"unknown {self._what} {name!r}. Known: {', '.join(found)}")
+        return found[name]
 
     def __contains__(self, name: object) -> bool:
-        load_plugins()
-        return name in self._entries
+        return name in self._all()
 
     def __iter__(self) -> Iterator[str]:
-        load_plugins()
-        return iter(tuple(self._entries))
+        return iter(self._all())
 
     def __len__(self) -> int:
-        load_plugins()
-        return len(self._entries)
+        return len(self._all())
 
 
 _loaded: set[str] = set()

@@ -9,26 +9,27 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from cadc.evaluation import EvaluationSettings
 
-def work(settings: Mapping[str, object], units: int, pool: int = 0, budget: float = 0.05) -> dict[str, int]:
+
+def work(settings: EvaluationSettings, units: int, pool: int = 0, budget: float = 0.05) -> dict[str, int]:
     """runs, trained, scored (samples) of a comparison, before it starts.
 
-    settings: `EvaluationSettings.to_json`; pool: scored rows, budget: of the curriculum, where steps follow from rows.
-    The base arm is scored once and never trained; the full pool is trained once where steps are the same at every
-    budget. Upper bounds: a unit may have fewer samples than it may be scored on, a rule may find fewer rows.
+    pool: scored rows, budget: of the curriculum, where steps follow from rows. The base arm is scored once and never
+    trained; the full pool is trained once where steps are the same at every budget. Upper bounds: a unit may have fewer
+    samples than it may be scored on, a rule may find fewer rows.
     """
-    seeds, batch, points = len(settings["seeds"]), settings["batch"], settings.get("budgets") or [budget]
-    epochs, equal = settings.get("epochs", 0), settings.get("equal", "steps")
-    runs, trained = int("base" in settings["arms"]), 0
-    for number, point in enumerate(points):
+    seeds, batch, epochs, equal = len(settings.seeds), settings.batch, settings.epochs, settings.equal
+    runs, trained = int("base" in settings.arms), 0
+    for number, point in enumerate(settings.budgets or (budget,)):
         own = point * pool if point <= 1 else point
-        for arm in settings["arms"]:
+        for arm in settings.arms:
             if arm == "base" or (arm == "full" and number and (equal == "epochs" or not epochs)):
                 continue
             rows = pool if arm == "full" and equal == "epochs" else own
-            steps = max(1, round(epochs * rows / batch)) if epochs else settings["steps"]
+            steps = max(1, round(epochs * rows / batch)) if epochs else settings.steps
             runs, trained = runs + seeds, trained + seeds * steps * batch
-    return {"runs": runs, "trained": trained, "scored": runs * units * settings["samples_per_unit"]}
+    return {"runs": runs, "trained": trained, "scored": runs * units * settings.samples_per_unit}
 
 
 def pace(results: Sequence[pd.DataFrame], warmup: Sequence[float]) -> tuple[float | None, str]:

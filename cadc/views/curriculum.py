@@ -5,7 +5,7 @@ K capabilities. A capability is named by its label.
 
 import dataclasses
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,8 +68,7 @@ class CurriculumView:
         bench, positions = self.bench, part["position"].to_numpy()
         known = bench.table.iloc[positions].reset_index(drop=True).assign(
             **{c: part[c].to_numpy() for c in ("stage", "self_influence", "loss", "reason", "measured", "position")})
-        influence = bench.influence_columns.influence(bench.capabilities.of_unit, preset=self.draft.preset,
-                                                      signal=self.draft.signal, scale=self.draft.scale)
+        influence = bench.influence_by(self.draft.preset, signal=self.draft.signal, scale=self.draft.scale)
         serves = rows.serves_table(part.rename(columns={"target_value": "value"}), bench.targets, positions)
         return rows.row_table(known, part["name"], influence[positions], self.names, serves)
 
@@ -143,7 +142,7 @@ def mixture_table(rows: pd.DataFrame) -> pd.DataFrame:
     return table.rename(columns={"name": "capability"})
 
 
-def composition_table(source: Sequence[str], capability: Sequence[str]) -> pd.DataFrame:
+def composition_table(source: Iterable[str], capability: Iterable[str]) -> pd.DataFrame:
     """source, capability, rows: counted over the chosen rows (both sequences in their order), largest source first."""
     frame = pd.DataFrame({"source": list(source), "capability": list(capability)})
     counts = frame.groupby(["source", "capability"], sort=False).size().rename("rows").reset_index()

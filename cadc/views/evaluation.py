@@ -64,7 +64,7 @@ class EvaluationView:
 
     def cost_note(self, settings: EvaluationSettings) -> str:
         """What a comparison will take, before it starts."""
-        todo = comparison.work(settings.to_json(), self.units, len(self.bench.table), self.bench.settings.budget)
+        todo = comparison.work(settings, self.units, len(self.bench.table), self.bench.settings.budget)
         return (f"{todo['runs']} runs: {todo['trained']:,} samples to train on and up to {todo['scored']:,} to score. "
                 f"About {duration(comparison.cost(todo, self.rate))} ({self.rate_from}). "
                 "Runs already there are not run again.")

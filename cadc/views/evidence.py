@@ -53,8 +53,8 @@ def stability_of(bench: Workbench) -> Stability:
 def _again(part: Partition) -> Callable[[np.ndarray], Partition]:
     """The method that made a partition, for another similarity."""
     if part.method == "hdbscan":
-        return partial(hdbscan_umap, min_size=part.min_size, seed=part.seed)
-    return partial(leiden, tau=part.tau, gamma=part.gamma, seed=part.seed)
+        return partial(hdbscan_umap, min_size=part.min_size or 2, seed=part.seed)
+    return partial(leiden, tau=part.tau or 0.0, gamma=part.gamma or 1.0, seed=part.seed)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -135,10 +135,9 @@ def influence_view(bench: Workbench, sources: np.ndarray, look: Look) -> Influen
     """sources: `rows.source_labels` of the pool's sources."""
     found = bench.capabilities
     names = list(found.names)
-    influence = bench.influence_columns.influence(found.of_unit, preset=look.preset, signal=look.signal,
-                                                  scale=bench.settings.scale)
+    influence = bench.influence_by(look.preset, signal=look.signal)
     assignment = assign(influence, bench.settings.floor)
-    table = flows(sources, assignment, influence, names)
+    table = flows(sources.tolist(), assignment, influence, names)
     return InfluenceView(
         bench=bench, look=look, names=names, colours=colours(found.ids, found.names), influence=influence,
         assignment=assignment, sources=sources, flows=table, drawn=links(table, look.measure),

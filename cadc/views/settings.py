@@ -1,7 +1,10 @@
-"""Settings as a person reads them: their names in words, and their values."""
+"""Settings and presets as a person reads them: their names in words, their values, and what each does."""
+
+from collections.abc import Callable
 
 import pandas as pd
 
+from cadc.curation import PRESETS, Preset
 from cadc.study import StudyConfig
 
 SHOWN = {"lora_rank": "LoRA rank r", "lora_layers": "adapted layers",
@@ -12,6 +15,16 @@ SHOWN = {"lora_rank": "LoRA rank r", "lora_layers": "adapted layers",
          "near_samples": "single target samples per unit", "nearness": "nearness to the target by",
          "out_of_fold": "rounds of the out-of-fold loss", "seed": "seed"}
 """Settings that the Trajectories page lists, in words."""
+
+
+def preset_names() -> tuple[str, ...]:
+    """Every preset, the usual one first."""
+    return tuple(PRESETS)
+
+
+def preset_help(say: Callable[[Preset], str], before: str = "") -> str:
+    """What each preset does, as one text: `say` picks the line; one that has none is left out."""
+    return " ".join([*filter(None, [before]), *(f"{one.name}: {say(one)}." for one in PRESETS.values() if say(one))])
 
 
 def setting_table(config: StudyConfig) -> pd.DataFrame:

@@ -68,7 +68,8 @@ class _Canvas:
 
     def __init__(self, arms: Sequence[str], colours: Mapping[str, str], high: float) -> None:
         self._parts: list[str] = []
-        x, y = LEFT, 20
+        x: float = LEFT
+        y = 20
         for arm in arms:
             wide = 26 + 7.2 * len(arm)
             if x + wide > WIDTH - RIGHT:
@@ -79,8 +80,8 @@ class _Canvas:
         self._top, self.floor = y + 16, y + 296
         self._high = min(1.0, max(high, 1e-6) * 1.05) if high <= 1 else high * 1.05
         for tick in _ticks(self._high):
-            y = f"{self.y(tick):.1f}"
-            self._parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}" stroke="{_GRID}"/>')
+            at = f"{self.y(tick):.1f}"
+            self._parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at}" y2="{at}" stroke="{_GRID}"/>')
             self.text(LEFT - 8, self.y(tick) + 4, f"{100 * tick:.0f} %", anchor="end")
 
     def y(self, value: float) -> float:

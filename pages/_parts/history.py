@@ -10,16 +10,16 @@ from cadc.errors import CadcError
 from cadc.store import Store
 from cadc.study import Study
 from cadc.views.decisions import history, refusal
+from pages._parts.tab import tab
 
 log = logging.getLogger(__name__)
 
 
 def decide(study: Study, store: Store, kind: str, *payloads: dict[str, Any], now: Capabilities | None = None) -> bool:
-    """Write the decisions of one act; whether the log grew. Says why in place where they do not apply.
+    """Write the decisions of one act, unless they do not apply; then `say_refused` says why on the next run.
 
-    now: the capabilities in force, for acts on them.
+    For callbacks. now: the capabilities in force, for acts on them.
     """
-    before = len(store.decisions(study))
     refused = refusal(now, kind, payloads) if now else ""
     if not refused:
         try:
@@ -28,18 +28,21 @@ def decide(study: Study, store: Store, kind: str, *payloads: dict[str, Any], now
             refused = str(error)
     if refused:
         log.warning("%s refused: %s", kind, refused)
-        say_refused(refused)
-    return len(store.decisions(study)) > before
+        tab().refused = refused
+    return not refused
 
 
-def say_refused(text: str) -> None:
-    """What could not be done; names in it are somebody's text."""
-    st.warning("That was not done:", icon=":material/block:")
-    st.code(text, language=None, wrap_lines=True)
+def say_refused() -> None:
+    """What a callback could not do, once; names in it are somebody's text."""
+    if refused := tab().refused:
+        tab().refused = ""
+        st.warning("That was not done:", icon=":material/block:")
+        st.code(refused, language=None, wrap_lines=True)
 
 
 def decision_buttons(study: Study, store: Store, scope: str) -> None:
     """Undo and redo for one scope, with the history beside them."""
+    say_refused()
     found = history(store.decisions(study, scope), store.redoable(study, scope))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Undo", icon=":material/undo:", disabled=not found.undo, key=f"undo-{scope}",

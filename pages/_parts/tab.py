@@ -21,8 +21,8 @@ class Tab:
     """The curriculum that is being shaped; None: what is saved."""
     draft_of: str = ""
     """What was saved when the draft was begun (`views.curriculum.draft_mark`)."""
-    draft_refused: str = ""
-    """Why the last gesture did not change the draft."""
+    refused: str = ""
+    """Why the last gesture was not taken; said once."""
 
 
 def tab() -> Tab:

@@ -3,7 +3,8 @@ import pytest
 from scipy.sparse import csr_array
 
 from benchmarks.lab.controls import best_unit, near_columns, unit_similarity
-from cadc.signals.similarity import centred, word_features
+from cadc.signals.embedding import centred
+from cadc.signals.words import word_features
 
 
 @pytest.mark.parametrize("sparse", [False, True])

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from influences import capability_influence
 
 from cadc.curation import INSIDE, RULES, STAGINGS, CurationSettings, curate
 from cadc.discovery.capabilities import Capabilities
 from cadc.errors import DataError
-from cadc.scores.influence import InfluenceColumns, assign, capability_influence, served
+from cadc.scores.influence import InfluenceColumns, assign, served
 from cadc.selection.filters import highest_loss
 
 OF_UNIT = (0, 1, 1, -1, 0, 2, 1, 2)
@@ -157,3 +158,12 @@ def test_the_presets_divide_the_budget_by_different_rules(made):
     shares = make(made).budgets.set_index("capability")["share"]
     sizes = {name: sum(1 for m in OF_UNIT if m == k) for k, name in enumerate(NAMED.ids)}
     assert shares.to_dict() == pytest.approx({name: size / sum(sizes.values()) for name, size in sizes.items()})
+
+
+@pytest.mark.parametrize("preset", ["studio", "paper"])
+@pytest.mark.parametrize("signal, scale", [("plain", "unit"), ("plain", "raw"), ("grounded", "unit")])
+def test_influence_is_measured_as_the_settings_say(made, preset, signal, scale):
+    rows = make(made, preset=preset, signal=signal, scale=scale).rows
+    influence = capability_influence(made.scores, OF_UNIT, preset=preset, signal=signal, scale=scale)
+    k = rows["capability"].map(NAMED.ids.index).to_numpy()
+    np.testing.assert_array_equal(rows["influence"], influence[rows["position"], k])

@@ -1,5 +1,7 @@
 """Every preset decides the same things and hands out each free row of a pool once."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -49,3 +51,15 @@ def test_an_unknown_preset_is_one_clear_line():
         CurationSettings.of_preset("magic")
     with pytest.raises(DataError, match="preset='magic': expected one of studio, paper"):
         CurationSettings(preset="magic")
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_predicted_rows_are_judged_by_the_rows_that_were_measured(made, name):
+    of_unit, rows = [0, 0, 1, -1, 1, 1, 0, -1], np.arange(240) % 3 == 0
+    columns = InfluenceColumns(replace(made.scores, measured=rows))
+    perfect = replace(made.scores, dots=made.scores.dots[:, :, rows], near=made.scores.near[:, rows],
+                      index=made.scores.index[rows], measured=np.zeros(rows.sum(), bool))
+    found = PRESETS[name].held_out(columns, perfect, of_unit)  # the z-scores of fewer rows are a little others
+    assert found.shape == (2,) and (found > 0.95).all()
+    reversed_ = replace(perfect, dots=-perfect.dots, near=-perfect.near)
+    assert (PRESETS[name].held_out(columns, reversed_, of_unit) < -0.2).all()

@@ -27,7 +27,8 @@ def bench(made, tmp_path):
     """`bench(*decisions)`: a workbench on a registered study."""
     for name in ("pool", "target"):
         (tmp_path / f"{name}.jsonl").write_text("{}\n")
-    config = StudyConfig(pool=str(tmp_path / "pool.jsonl"), target=str(tmp_path / "target.jsonl"), model="tiny", seed=7)
+    config = StudyConfig(pool=str(tmp_path / "pool.jsonl"), target=str(tmp_path / "target.jsonl"), model="tiny", seed=7,
+                         nearness="gradients")
     study = Study.create("trial", config, created="2030-01-01T00:00:00", root=tmp_path / "cache")
     return lambda *events, **more: Workbench(study, made.scores, made.pool, made.targets, events, **more)
 

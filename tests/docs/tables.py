@@ -11,10 +11,13 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from cadc.cli import COMMANDS
+from cadc.curation import PRESETS
+from cadc.discovery.clusterers import CLUSTERERS
 from cadc.estimate.devices import DEVICES
 from cadc.evaluation.arms import ARMS
 from cadc.export.formats import FORMATS
 from cadc.scores.columns import COLUMNS
+from cadc.signals import SIGNALS
 from cadc.study import StudyConfig
 from cadc.study.jobs import JOBS, Job
 from cadc.study.meanings import meanings
@@ -78,13 +81,16 @@ def commands() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
+    "clusterers": lambda: entries(CLUSTERERS, "method"),
     "arms": lambda: entries(ARMS, "arm"),
     "columns": columns,
     "commands": commands,
     "devices": devices,
     "formats": lambda: entries(FORMATS, "format"),
     "jobs": jobs,
+    "presets": lambda: entries(PRESETS, "preset"),
     "settings": settings,
+    "signals": lambda: entries(SIGNALS, "signal"),
 }
 
 

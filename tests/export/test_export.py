@@ -226,6 +226,7 @@ def test_embedded_pictures_travel_with_the_export(root, tmp_path, form, absolute
     shown = lines(out / "curriculum.jsonl")[0]
     path = shown["image"] if "image" in shown else shown["images"][0]
     assert Path(path).is_absolute() == absolute
+    assert ("the pictures lie in `images/`" in (out / "TRAINING.md").read_text()) != absolute
 
 
 def test_absolute_paths_on_request(found, root, tmp_path):
@@ -284,3 +285,29 @@ def test_a_workbench_is_exported_with_all_that_led_to_it(study, tmp_path):
 def test_every_format_is_documented():
     text = (Path(__file__).parents[2] / "docs" / "export.md").read_text()
     assert [name for name in FORMATS if f"| `{name}` |" not in text] == []
+
+
+@pytest.mark.parametrize("shape, container, wanted, beside", [
+    ("llava", "jsonl", "LLaVA-NeXT", False), ("messages-tags", "json", "LLaMA-Factory", True),
+    ("messages-blocks", "jsonl", "SFTTrainer", False), ("question-answer", "parquet", "transformers Trainer", False)])
+def test_rows_as_they_came_bring_what_trainers_of_their_shape_need(found, root, tmp_path, shape, container, wanted,
+                                                                   beside):
+    done = write_curriculum(ordered(found), table_of(found), found.samples, {"input_format": f"{shape} {container}"},
+                            tmp_path / "out", format="input", pictures=Pictures(root=root))
+    assert wanted in (tmp_path / "out" / "TRAINING.md").read_text()
+    assert (tmp_path / "out" / "dataset_info.json").exists() == beside
+    assert any(path.name == "curriculum.json" for path in done.files) == (container == "json")
+
+
+def test_llavas_trainer_is_told_of_system_turns(found, root, tmp_path):
+    write_curriculum(ordered(found), table_of(found), found.samples, {"system_turns": 3}, tmp_path / "out",
+                     format="llava", pictures=Pictures(root=root))
+    assert "rows with one here: 3." in (tmp_path / "out" / "TRAINING.md").read_text()
+
+
+def test_the_guide_says_where_pictures_lie(found, root, tmp_path):
+    def guide(**more) -> str:
+        written(found, root, tmp_path / "out", "llava", **more)
+        return (tmp_path / "out" / "TRAINING.md").read_text()
+
+    assert f"it was `{root}`" in guide() and "fit the machine that wrote them" in guide(absolute=True)

@@ -24,7 +24,7 @@ def test_empty_cache_points_to_the_data_page(empty_cache, open_page):
 
 
 def test_study_without_scores_says_what_is_missing(study, open_page):
-    (study.scores_folder / "scores.json").unlink()
+    study.result("scores").reopen()
     assert "Trajectories" in open_page("3_capabilities").info[0].value
 
 

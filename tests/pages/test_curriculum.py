@@ -7,6 +7,7 @@ import pytest
 
 from cadc.curation.workbench import open_workbench
 from cadc.jobs.control import JobStatus, write_status
+from cadc.scores import columns
 from cadc.study import Study, write_array
 from cadc.study.decisions import latest, read_decisions
 
@@ -148,19 +149,22 @@ def chosen(page) -> list[int]:
 
 def test_scores_that_are_written_while_the_page_is_open_are_followed_without_a_restart(study, page):
     before = chosen(page)
-    for name in ("near", "best_index", "best_value"):  # what a second signal changes, each file replaced as a whole
-        path = study.scores_folder / f"{name}.npy"
-        values = np.load(path)
-        write_array(path, np.ascontiguousarray(values[::-1]))
+    result = study.result("scores")  # made anew while the page is open
+    result.reopen()
+    for name in ("near", "best_index", "best_value"):
+        path = result.folder / columns.file_of(f"{name}.gradients")
+        write_array(path, np.ascontiguousarray(np.load(path)[::-1]))
+    result.finish()
     page.run()
     expected = open_workbench(study).curriculum.rows["index"].tolist()
     assert not page.exception and chosen(page) == expected != before
 
 
 def test_scores_of_a_job_that_has_not_ended_are_not_shown(study, open_page):
-    write_status(study, JobStatus(job="attribute", state="queued"))
+    study.result("scores").reopen()
+    write_status(study, JobStatus(job="scores", state="queued"))
     page = open_page("5_curriculum", study="trial")
     assert any("they are not computed yet" in i.value for i in page.info) and not page.slider
-    write_status(study, JobStatus(job="attribute", state="done"))
+    study.result("scores").finish()
     page.run()
     assert page.slider

@@ -107,7 +107,7 @@ def test_every_advanced_setting_says_what_it_does(empty_cache, open_page):
 
 
 def test_failed_ingest_says_why_and_can_be_tried_again(study, open_page):
-    study.ingest_report.unlink()
+    study.result("ingest").reopen()
     jobs.write_status(study, jobs.JobStatus(job="ingest", state="failed", message="pool.jsonl is empty. Give a file."))
     page = open_page("1_data", study="trial")
     assert any("pool.jsonl is empty" in c.value for c in page.code)

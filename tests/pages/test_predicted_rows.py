@@ -1,27 +1,26 @@
 """A study with predicted rows: pages say so, and how well unseen rows are ranked."""
 
-from dataclasses import fields, replace
-
 import numpy as np
 import pytest
 
 from cadc.curation.workbench import open_workbench
-from cadc.scores.scores import HELD_OUT, Scores
+from cadc.scores.compaction import write_scores
+from cadc.scores.scores import ARRAYS, PREDICTED, Scores
 from cadc.study import Study
 
 
 @pytest.fixture
 def half(study) -> Study:
     """Every second row counts as measured; what was predicted for it is its own score (a perfect prediction)."""
-    scores = Scores.load(study)
-    scores = replace(scores, **{f.name: np.array(getattr(scores, f.name)) for f in fields(Scores)
-                                if f.type is np.ndarray})
-    measured = np.arange(len(scores.index)) % 2 == 0
-    replace(scores, measured=measured).save(study.scores_folder)
-    held = replace(scores, index=scores.index[measured], dots=scores.dots[:, :, measured],
-                   dots_grounded=scores.dots_grounded[:, :, measured], near=scores.near[:, measured],
-                   measured=~measured[measured])
-    held.save(study.scores_folder / HELD_OUT)
+    scores, result = Scores.load(study), study.result("scores")
+    arrays = {name: np.array(getattr(scores, name)) for name in ARRAYS if not name.startswith("out_of_fold")}
+    known = np.arange(len(scores.index)) % 2 == 0
+    over_rows = {"near": (slice(None), known), "dots": (slice(None), slice(None), known),
+                 "dots_grounded": (slice(None), slice(None), known)}
+    held = {name: arrays[name][over_rows.get(name, known)] for name in PREDICTED}
+    result.reopen()
+    write_scores(study, arrays | {"measured": known}, scores.units, held_out=held)
+    result.finish()
     return study
 
 

@@ -1,9 +1,9 @@
 """The Trajectories page: what runs, what it cost, and jobs that outlive the tab."""
 
-import json
 import time
 
 from cadc.estimate import ledger
+from cadc.gradients import batch_plan
 from cadc.jobs.control import JobStatus, worker_lock, write_status
 
 
@@ -25,12 +25,14 @@ def test_finished_study_shows_settings_and_what_jobs_took(study, open_page):
 
 
 def test_interrupted_job_can_be_resumed(study, open_page):
+    study.result("attribute").reopen()
     write_status(study, JobStatus(job="attribute", state="running", done=10, total=300, updated=time.time()))
     page = open_page("2_trajectories", study="trial")
     assert "Resume" in labels(page) and any("interrupted" in m.value for m in page.markdown)
 
 
 def test_running_job_shows_its_pace_and_a_cancel_request_reaches_its_file(study, open_page):
+    study.result("attribute").reopen()
     write_status(study, JobStatus(job="attribute", state="running", done=10, total=300, rate=12.5, eta_s=200,
                                   readings={"loss": 1.25}, updated=time.time()))
     with worker_lock(study):
@@ -44,15 +46,16 @@ def test_running_job_shows_its_pace_and_a_cancel_request_reaches_its_file(study,
 
 
 def test_failed_job_shows_its_message(study, open_page):
+    study.result("warmup").reopen()
     write_status(study, JobStatus(job="warmup", state="failed", message="model ran out of memory. Lower warmup_batch."))
     page = open_page("2_trajectories", study="trial")
     assert any("Lower warmup_batch" in c.value for c in page.code)
 
 
 def test_study_that_was_only_read_can_be_started(study, open_page):
-    for job in ("warmup", "targets", "attribute", "crossfit"):
+    for job in ("warmup", "targets", "attribute", "scores"):
+        study.result(job).reopen()
         write_status(study, JobStatus(job=job))
-    (study.scores_folder / "scores.json").unlink()
     assert "Start" in labels(open_page("2_trajectories", study="trial"))
 
 
@@ -81,8 +84,6 @@ def test_warning_of_the_start_up_check_is_shown_as_plain_text(study, open_page):
     before = len(open_page("2_trajectories", study="trial").warning)
     text = "scores depend on which samples share a batch: *eager*"
     for job in ("targets", "attribute"):
-        path = study.batch_file(job)
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps({"warnings": [text]}))
+        batch_plan.write_first(study, job, batch_plan.BatchPlan(warnings=(text,)))
     page = open_page("2_trajectories", study="trial")
     assert len(page.warning) == before + 1 and [c.value for c in page.code].count(text) == 1

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from influences import capability_influence
 from sklearn.metrics.pairwise import cosine_similarity
 
+from cadc.curation import PRESETS
 from cadc.errors import DataError
 from cadc.scores.influence import (
     InfluenceColumns,
     assign,
-    capability_influence,
     flows,
     own_influence,
     self_by_capability,
@@ -80,21 +81,21 @@ def test_any_sequence_of_moves_gives_exactly_the_fresh_result(made, moves, prese
     columns, of_unit = InfluenceColumns(made.scores, keep=3), [0, 1, 2, 3, 0, 1, 2, 3]
     for unit, to in moves:
         of_unit[unit] = to
-        now = columns.influence(of_unit, preset=preset)
+        now = PRESETS[preset].influence(columns, of_unit)
         np.testing.assert_array_equal(now, capability_influence(made.scores, of_unit, preset=preset))
 
 
 def test_a_move_computes_two_columns_and_undo_none(made, monkeypatch):
     columns, counted = InfluenceColumns(made.scores), []
-    inner = InfluenceColumns._paper
-    monkeypatch.setattr(InfluenceColumns, "_paper", lambda self, members, *rest: counted.append(members)
+    inner = InfluenceColumns._mean
+    monkeypatch.setattr(InfluenceColumns, "_mean", lambda self, members, *rest: counted.append(members)
                         or inner(self, members, *rest))
     before = [0, 1, 2, 3, 0, 1, 2, 3]
-    first = columns.influence(before, preset="paper")
+    first = columns.by_mean(before)
     assert len(counted) == 4
-    columns.influence([1, 1, 2, 3, 0, 1, 2, 3], preset="paper")
+    columns.by_mean([1, 1, 2, 3, 0, 1, 2, 3])
     assert counted[4:] == [(4,), (0, 1, 5)]
-    np.testing.assert_array_equal(columns.influence(before, preset="paper"), first)
+    np.testing.assert_array_equal(columns.by_mean(before), first)
     assert len(counted) == 6
 
 

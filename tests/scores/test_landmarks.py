@@ -11,6 +11,7 @@ from tiny_study import make_study, scored, work, write_data
 from watching import Counting, times
 
 from cadc.arrays import spearman
+from cadc.curation import PRESETS
 from cadc.data import read_samples
 from cadc.data.sample import Sample, Turn
 from cadc.gradients import landmarks
@@ -18,7 +19,7 @@ from cadc.gradients.attribute import pool_inputs, run_attribute
 from cadc.jobs import engines
 from cadc.jobs.engines import local
 from cadc.scores import compaction
-from cadc.scores.influence import InfluenceColumns, held_out_correlation
+from cadc.scores.influence import InfluenceColumns
 from cadc.scores.regression import Basis, Kernel, Ridge
 from cadc.scores.scores import Scores
 from cadc.study import Study
@@ -86,10 +87,10 @@ def test_the_report_says_how_well_unseen_rows_are_predicted(study):
     again = spearman(held.near.T, found.near[:, found.measured].T)
     assert np.allclose(list(said["held_out"]["units"].values()), again, atol=1e-4)
     assert said["held_out"]["lowest"] == min(said["held_out"]["units"].values())
-    columns = InfluenceColumns(found)
-    whole = held_out_correlation(columns, held, [0, 1, 2], preset="paper")
+    columns, paper = InfluenceColumns(found), PRESETS["paper"]
+    whole = paper.held_out(columns, held, [0, 1, 2])
     assert whole.shape == (3,) and (np.abs(whole) <= 1).all()
-    assert np.allclose(held_out_correlation(columns, found_only(found), [0, 1, 2], preset="paper"), 1)
+    assert np.allclose(paper.held_out(columns, found_only(found), [0, 1, 2]), 1)
 
 
 def found_only(scores: Scores) -> Scores:

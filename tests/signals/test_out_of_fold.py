@@ -12,13 +12,13 @@ import numpy as np
 import psutil
 import pytest
 
-from cadc.curation.candidates import FEW, looks_wrong
 from cadc.curation.curriculum import curate
 from cadc.curation.settings import CurationSettings
 from cadc.discovery.capabilities import Capabilities
 from cadc.jobs import control as jobs
 from cadc.scores.influence import InfluenceColumns
 from cadc.scores.scores import Scores
+from cadc.selection.filters import FEW, looks_wrong
 from cadc.signals import folds
 from cadc.signals import out_of_fold as crossfit
 from cadc.study import Study, StudyConfig

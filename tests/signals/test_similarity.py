@@ -5,7 +5,9 @@ import pytest
 from scipy.sparse import csr_array
 
 from cadc.signals import similarity as signals
-from cadc.signals.similarity import cosine_signal, gradient_signal, standardised, summed, with_signal, word_features
+from cadc.signals.gradients import similarity as gradient_similarity
+from cadc.signals.similarity import cosines, with_similarity
+from cadc.signals.words import word_features
 
 
 @pytest.fixture
@@ -19,7 +21,7 @@ def features(made):
 def test_near_winner_and_best_rows_are_those_of_the_whole_matrix(made, features, chunk, sparse, monkeypatch):
     monkeypatch.setattr(signals, "CHUNK", chunk)
     pool, target = features
-    found = with_signal(made.scores, cosine_signal(*(csr_array(a) if sparse else a for a in features)), q=2)
+    found = with_similarity(made.scores, cosines(*(csr_array(a) if sparse else a for a in features)), q=2)
     whole, of = (pool @ target.T).astype(np.float32), made.scores.sample_unit
     for unit in range(len(made.scores.units)):
         own = np.flatnonzero(of == unit)
@@ -34,19 +36,8 @@ def test_near_winner_and_best_rows_are_those_of_the_whole_matrix(made, features,
     assert found.dots is made.scores.dots and np.array_equal(found.loss, made.scores.loss)
 
 
-def test_standardised_columns_have_mean_0_and_the_asked_spread(features, monkeypatch):
-    monkeypatch.setattr(signals, "CHUNK", 33)
-    pool, target = features
-    target = np.vstack([target, np.zeros((1, 7))])
-    found = np.concatenate([block for _, block in standardised(cosine_signal(pool, target), 2.0).blocks()])
-    assert np.allclose(found.mean(0), 0, atol=1e-4)
-    assert np.allclose(found.std(0)[:-1], 2, atol=1e-3) and (found[:, -1] == 0).all()
-
-
-def test_a_sum_of_signals_is_the_sum_of_their_blocks(made, features):
-    one, two = cosine_signal(*features), gradient_signal(made.scores)
-    total = summed(one, two).block(10, 20)
-    assert np.allclose(total, one.block(10, 20) + two.block(10, 20))
+def test_gradients_as_a_signal_are_near_of_each_samples_unit(made):
+    two = gradient_similarity(made.scores)
     assert np.allclose(two.block(10, 20), made.scores.near.T[10:20][:, made.scores.sample_unit])
 
 

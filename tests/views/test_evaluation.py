@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cadc.evaluation import EvaluationSettings
 from cadc.evaluation.results import summary
 from cadc.views import comparison, palette
 from cadc.views.figures import evaluation as figures
@@ -70,7 +71,7 @@ def test_the_pace_is_measured_where_it_can_be(table):
 
 
 def test_the_cost_counts_every_run_and_the_base_once():
-    asked = {"arms": ["base", "cadc", "full"], "seeds": [0, 1], "steps": 10, "batch": 4, "samples_per_unit": 5}
+    asked = EvaluationSettings(arms=("base", "cadc", "full"), seeds=(0, 1), steps=10, batch=4, samples_per_unit=5)
     work = comparison.work(asked, units=3)
     assert work == {"runs": 5, "trained": 160, "scored": 75}
     assert comparison.cost(work, 10.0) == 23.5 and comparison.cost(work, None) is None

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.synthesise import synthesise
-from cadc.jobs.control import JobStatus, write_status
+from cadc.scores import columns
 from cadc.scores.scores import Scores
 from cadc.study import Study
 from cadc.views import opened
@@ -29,36 +29,35 @@ def study(finished, tmp_path) -> Study:
     return Study.open("trial", root=tmp_path)
 
 
-def test_scores_do_not_count_before_the_job_that_writes_them_has_ended(study):
+def test_scores_do_not_count_before_every_job_has_ended_that_they_rest_on(study):
     assert opened.is_scored(study) and opened.scores_digest(study)
-    write_status(study, JobStatus(job="attribute", state="running"))
+    study.result("scores").reopen()
     assert not opened.is_scored(study) and opened.scores_digest(study) == ""
-    write_status(study, JobStatus(job="attribute", state="done"))
-    (study.scores_folder / "scores.json").unlink()
-    assert not opened.is_scored(study)
+    study.result("scores").finish()
+    joined = Study.create("joined", replace(study.config, nearness="gradients+words"), created="", root=study.root)
+    assert joined.finished("scores") and not opened.is_scored(joined), "near(z, s) of gradients alone is not its own"
 
 
-def test_looking_again_gives_the_same_digest_and_temporary_files_do_not_count(study):
+def test_neither_times_nor_temporary_files_change_the_digest(study):
     before = opened.scores_digest(study)
-    (study.scores_folder / ".near.npy.host.1.tmp").write_bytes(b"half")
+    for path in study.result("scores").folder.rglob("*.npy"):
+        os.utime(path, ns=(1, 1))
+    (study.result("scores").folder / ".near.npy.host.1.tmp").write_bytes(b"half")
     assert opened.scores_digest(study) == before
 
 
-@pytest.mark.parametrize("change", [
-    lambda s: np.save(s.scores_folder / "near.npy", np.load(s.scores_folder / "near.npy") + 1),
-    lambda s: np.save(s.scores_folder / "crossfit_loss.npy", np.ones(60, np.float32)),
-    lambda s: (s.scores_folder / "tokens.npy").unlink(),
-    lambda s: (s.nearness_folder.mkdir(), (s.nearness_folder / "nearness.json").write_text("{}")),
-    lambda s: replace(opened.open_scores(s)).save(s.scores_folder / "held-out"),
-], ids=["rewritten", "added", "removed", "joined", "held out"])
-def test_digest_follows_every_file_of_the_scores(study, change):
-    before = opened.scores_digest(study)
-    change(study)
-    after = opened.scores_digest(study)
-    assert after != before
-    for path in study.scores_folder.rglob("*.npy"):  # the same size, another time
-        os.utime(path, ns=(1, 1))
-    assert opened.scores_digest(study) != after
+@pytest.mark.parametrize("name", ["near.gradients", "tokens", "gram"])
+def test_the_digest_follows_every_column_though_size_and_time_stay(study, name):
+    before, result = opened.scores_digest(study), study.result("scores")
+    path = result.folder / columns.file_of(name)
+    was = path.stat()
+    values = np.load(path)
+    values.flat[0] += 1
+    result.reopen()
+    np.save(path, values)
+    os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
+    result.finish()
+    assert opened.scores_digest(study) not in ("", before) and path.stat().st_size == was.st_size
 
 
 def test_opened_rows_stand_in_the_order_of_the_scores(study):

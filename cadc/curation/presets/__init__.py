@@ -2,7 +2,10 @@
 
 from cadc.curation.preset import Preset
 from cadc.curation.presets import paper, studio
-from cadc.study import StudyConfig
+from cadc.errors import DataError
+from cadc.signals import SIGNALS
+from cadc.study import JOBS, StudyConfig
+from cadc.study.config import joined_signals
 from cadc.study.registry import Registry
 
 PRESETS: Registry[Preset] = Registry("preset", (
@@ -12,6 +15,13 @@ PRESETS: Registry[Preset] = Registry("preset", (
 """Every known preset."""
 
 
-def with_known_preset(config: StudyConfig) -> StudyConfig:
-    """The same config. Raises DataError where its preset is none of the table."""
-    return config if PRESETS[config.preset] else config
+def checked(config: StudyConfig) -> StudyConfig:
+    """The same config. Raises DataError where its preset or a signal that it joins is none of its table, or needs a
+    job that near(z, s) does not wait for."""
+    PRESETS[config.preset]
+    for name in joined_signals(config):
+        needs = SIGNALS[name].needs
+        if needs and needs not in JOBS["near"].after:
+            raise DataError(f"the signal {name!r} reads the job {needs!r}, which runs too late to be joined with "
+                            "gradients. It can be an arm of the comparison.")
+    return config

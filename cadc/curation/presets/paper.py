@@ -12,7 +12,7 @@ from cadc.selection.rounds import Pick, by_influence
 def influence(columns: InfluenceColumns, of_unit: Sequence[int], *, signal: str = "plain",
               scale: str = "unit") -> np.ndarray:
     """Σ_t η_t cos(Γ_t(z), ḡ_t(c_k)): against the mean gradient of the capability."""
-    return columns.influence(of_unit, preset="paper", signal=signal, scale=scale)
+    return columns.by_mean(of_unit, signal=signal, scale=scale)
 
 
 def pick(rows: CapabilityRows) -> Iterator[Pick]:
@@ -23,5 +23,6 @@ def pick(rows: CapabilityRows) -> Iterator[Pick]:
 PRESET = Preset(
     name="paper", near="joined", influence=influence, pick=pick, signals=("plain", "grounded"),
     about="highest influence first, nothing left out, hard stages",
+    measures="against the mean gradient of each capability",
     settings={"rule": "self-influence", "staging": "hard", "replay": 0.3, "inside": "easy-first",
               "drop_duplicates": False, "drop_loss_share": 0.0, "loss_quantile": 1.0})

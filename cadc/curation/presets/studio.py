@@ -12,7 +12,7 @@ from cadc.selection.rounds import Pick, round_robin
 def influence(columns: InfluenceColumns, of_unit: Sequence[int], *, signal: str = "plain",
               scale: str = "unit") -> np.ndarray:
     """max over s ∈ c_k of near(z, s), each unit's column z-scored over the pool; signal and scale do not enter."""
-    return columns.influence(of_unit, preset="studio", signal=signal, scale=scale)
+    return columns.by_near(of_unit)
 
 
 def pick(rows: CapabilityRows) -> Iterator[Pick]:
@@ -24,5 +24,6 @@ PRESET = Preset(
     name="studio", near="joined", influence=influence, pick=pick,
     about="in rounds every target question takes its best row not yet taken; duplicates and rows that look wrong are "
           "left out; soft stages",
+    measures="against single target questions, the best of a capability's units",
     settings={"rule": "target-share", "staging": "soft", "replay": 0.6, "inside": "random", "drop_duplicates": True,
               "drop_loss_share": 0.12, "loss_quantile": 0.9})

@@ -1,6 +1,7 @@
 """Every arm of a comparison by its name: a new one is one function in a file beside this one and one line here."""
 
 from cadc.evaluation.arms import controls, curricula, gradients, rivals, truth
+from cadc.evaluation.arms.signals import signal_arms
 from cadc.evaluation.context import Arm
 from cadc.study.registry import Registry
 
@@ -29,10 +30,8 @@ ARMS: Registry[Arm] = Registry("arm", (
     rivals.MIDDLE_LOSS,
     rivals.LENGTH,
     gradients.GRADIENTS,
-    rivals.WORDS,
-    rivals.EMBEDDING,
-))
-"""Every known arm."""
+), derived=signal_arms)
+"""Every known arm; each signal of `SIGNALS` is one, too."""
 
 
 def called(arm: str) -> str:

@@ -30,18 +30,6 @@ def _length(context: SelectionContext) -> TrainingRows:
     return TrainingRows(positions=context.best(np.asarray(context.known.scores.tokens)))
 
 
-def _words(context: SelectionContext) -> TrainingRows:
-    """The rounds of `studio`, by TF-IDF of question and answer instead of gradients."""
-    known = context.known
-    return TrainingRows.of(known.round_robin(known.words, context.budget))
-
-
-def _embedding(context: SelectionContext) -> TrainingRows:
-    """The rounds of `studio`, by last hidden states of the untrained base instead of gradients."""
-    known = context.known
-    return TrainingRows.of(known.round_robin(known.embedding, context.budget))
-
-
 def _coincide(context: SelectionContext) -> TrainingRows:
     known = context.known
     return TrainingRows(positions=coincide(known.embedded[0], context.allowed, context.budget, known.study.config.seed))
@@ -50,8 +38,5 @@ def _coincide(context: SelectionContext) -> TrainingRows:
 LOSS = Arm(name="loss", about="highest loss at the last checkpoint", select=_loss)
 MIDDLE_LOSS = Arm(name="middle-loss", about="loss nearest to the median", select=_middle_loss)
 LENGTH = Arm(name="length", about="longest answers", select=_length)
-WORDS = Arm(name="words", about="studio's rounds by words (TF-IDF), no gradient", select=_words)
-EMBEDDING = Arm(name="embedding", about="studio's rounds by last hidden states, no gradient", select=_embedding,
-                needs="embedding")
 COINCIDE = Arm(name="coincide", about="clusters of embeddings, by how near and how spread they are",
                select=_coincide, needs="embedding")

@@ -1,0 +1,26 @@
+"""What a signal is: something that says how near a pool row is to a single target sample.
+
+One is one file beside this one and one line in the table `cadc.signals.SIGNALS`. Each is an arm of the comparison (the
+rounds of `studio` by it alone), and `nearness=gradients+NAME` joins it with gradients.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cadc.scores.scores import Scores
+from cadc.signals.similarity import Similarity
+from cadc.study import Study
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signal:
+    """A named signal."""
+
+    name: str
+    about: str
+    """A few words for a person: what it sees, and what it does not."""
+    open: Callable[[Study, Scores], Similarity]
+    """Its similarities of the scored rows with the single target samples. Raises JobError when what it needs is not
+    there."""
+    needs: str = ""
+    """Job whose result it reads beside the scores; run first where it is missing."""
