@@ -1,8 +1,6 @@
 """Small studies for tests: scores with known gradients, tiny models that learn, and the golden study of the first
 version. What several files need is made once per run (`once`)."""
 
-import fcntl
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from once import once
 
 from cadc.scores.scores import Scores
 from cadc.study import Study
@@ -79,20 +78,6 @@ def make_scores() -> Callable[..., Made]:
 def made(make_scores) -> Made:
     """240 rows, 8 units in 4 groups, T = 3, 32 target samples."""
     return make_scores()
-
-
-def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
-    """A folder that `make` fills once per test run, whichever of its processes comes first; the others wait."""
-    base = factory.getbasetemp()
-    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
-    folder, done = shared / f"shared-{name}", shared / f"shared-{name}.done"
-    with (shared / f"shared-{name}.lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        if not done.exists():
-            folder.mkdir(exist_ok=True)
-            make(folder)
-            done.touch()
-    return folder
 
 
 @pytest.fixture

@@ -12,14 +12,16 @@ Shape letters: B samples, L tokens, T checkpoints, R target vectors, P LoRA para
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
+from cadc.data.indices import FeedRow
 from cadc.errors import JobError
 
 if TYPE_CHECKING:
-    from cadc.data.indices import FeedRow
+    from torch.utils.flop_counter import FlopCounterMode
+
     from cadc.models.encode import Batch, Encoded
     from cadc.models.forward import Prefix
     from cadc.models.vlm import Vlm
@@ -73,7 +75,7 @@ def product_flops(vectors: int, parameters: int) -> float:
 
 
 @contextmanager
-def counting() -> Iterator[Any]:
+def counting() -> "Iterator[FlopCounterMode]":
     """torch's FLOP counter; attention runs as plain matmuls meanwhile, because fused CPU kernels are not counted."""
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode

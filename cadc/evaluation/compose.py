@@ -7,6 +7,7 @@ import numpy as np
 from cadc.curation.curriculum import curate_on
 from cadc.curation.inputs import CurationInputs
 from cadc.data.contamination import picture_hashes, repeats_target
+from cadc.data.indices import FileIndex
 from cadc.errors import DataError, JobError
 from cadc.evaluation.arms import ARMS, UNTRAINED
 from cadc.evaluation.context import SelectionContext, TrainingRows
@@ -30,7 +31,8 @@ def compose(study: Study, request: Request, inputs: CurationInputs) -> Request:
     split = scored_samples([s.unit or s.id for s in target], in_means=in_means, single=single,
                            at_most=settings.samples_per_unit)
     by_index = {s.index: s for s in pool}
-    contaminated = repeats_target([by_index[int(i)] for i in inputs.scores.index], target, picture_hashes(study))
+    scored_rows = [by_index[FileIndex(int(i))] for i in inputs.scores.index]
+    contaminated = repeats_target(scored_rows, target, picture_hashes(study))
     material = Material(study, inputs, contaminated)
     for arm in settings.arms:
         if why := ARMS[arm].available(material):

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -128,7 +127,7 @@ def measure_half(study: Study, asked: HalfPools, number: int, retrainer: Retrain
 def measured(study: Study, asked: HalfPools, units: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     """(halves bool [R, n], loss [R, M]) of the retrainings that are finished."""
     done = [r for r in range(asked.retrainings) if asked.file(study, r).exists()]
-    found: list[dict[str, Any]] = [json.loads(asked.file(study, r).read_text())["loss"] for r in done]
+    found: list[dict[str, float]] = [json.loads(asked.file(study, r).read_text())["loss"] for r in done]
     loss = np.array([[one.get(unit, np.nan) for unit in units] for one in found]).reshape(len(done), len(units))
     return asked.halves[done], loss
 

@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import torch
 
+from cadc.data.indices import FeedRow
 from cadc.errors import DataError, JobError
 from cadc.gradients.composition import Measured, disagreement
 from cadc.models.batching import ROWS, TOKENS, Item, out_of_memory
@@ -79,11 +80,12 @@ class CudaMeter:
         return torch.cuda.max_memory_reserved() / torch.cuda.get_device_properties().total_memory
 
 
-Run = Callable[[Sequence[Item]], Any]
+R = TypeVar("R")
+Run = Callable[[Sequence[Item]], object]
 
 
-def choose_batch_size(study: Study, job: str, vlm: "Vlm", feed: "Feed", run: Run, measure: Callable[[Any], Measured]
-                      ) -> BatchPlan:
+def choose_batch_size(study: Study, job: str, vlm: "Vlm", feed: "Feed", run: Callable[[Sequence[Item]], R],
+                      measure: Callable[[R], Measured]) -> BatchPlan:
     """The plan of a job ('targets' or 'attribute'): read when it is there, else found by running a few batches.
 
     One process searches, those beside it wait; where locks are not shared between machines, the first file wins. A plan
@@ -178,12 +180,12 @@ def _filled(items: Sequence[Item], count: int) -> list[Item]:
 
 def _ends(feed: "Feed") -> tuple[list[Item], list[Item]]:
     """Encoded samples from the short and the long end of the feed, ascending in length."""
-    order = feed.by_length(range(len(feed)))
+    order = feed.by_length()
     count = min(PROBES, max(1, len(order) // 2))
     return _encoded(feed, order[:count]), _encoded(feed, order[-count:])
 
 
-def _encoded(feed: "Feed", rows: Sequence[int]) -> list[Item]:
+def _encoded(feed: "Feed", rows: Sequence[FeedRow]) -> list[Item]:
     found: list[Item] = []
     for row in rows:
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cadc.data import Sample, open_images
+from cadc.data.indices import FileIndex
 from cadc.errors import DataError
 from cadc.study import Study
 
@@ -22,7 +23,7 @@ SIDE = 96
 
 def opened_pictures(study: Study, role: str, row: Mapping[str, Any]) -> "list[Image]":
     """Pictures of one row (`index`, `id`, `images`). Raises DataError when one cannot be opened."""
-    sample = Sample(index=int(row["index"]), id=str(row["id"]), images=tuple(row["images"]), turns=())
+    sample = Sample(index=FileIndex(int(row["index"])), id=str(row["id"]), images=tuple(row["images"]), turns=())
     return open_images(sample, study.image_root(role), study.ingest_images(role))
 
 
@@ -37,7 +38,7 @@ def miniature(name: str, root: Path, embedded: Path) -> str:
     if not name:
         return ""
     try:
-        picture = open_images(Sample(index=-1, id=name, images=(name,), turns=()), root, embedded)[0]
+        picture = open_images(Sample(index=FileIndex(-1), id=name, images=(name,), turns=()), root, embedded)[0]
     except DataError as error:
         log.warning("no miniature: %s", error)
         return ""

@@ -12,14 +12,16 @@ import pytest
 
 from cadc.errors import BusyError, JobError
 from cadc.jobs import control as jobs
-from cadc.study import Study, StudyConfig
+from cadc.jobs.status import FileProgress, log_tail, read_status
+from cadc.study import JOBS, Study, StudyConfig
 from cadc.study.progress import Cancelled
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 HOLD = """
 import sys, time
 from pathlib import Path
-from cadc.jobs.control import FileProgress, worker_lock
+from cadc.jobs.control import worker_lock
+from cadc.jobs.status import FileProgress
 from cadc.study import Study
 study = Study.open("a", root=Path(sys.argv[1]))
 with worker_lock(study):
@@ -59,7 +61,7 @@ def wait_for(condition, seconds=60):
 
 
 def test_a_new_study_waits_for_everything(study):
-    assert [s.state for s in jobs.statuses(study)] == ["waiting"] * len(jobs.JOBS)
+    assert [s.state for s in jobs.statuses(study)] == ["waiting"] * len(JOBS)
     assert not jobs.is_running(study)
 
 
@@ -85,22 +87,33 @@ def test_cancel_reaches_the_worker_at_its_next_batch(study, holder):
 
 
 def test_progress_counts_rates_and_earlier_seconds(study):
-    progress = jobs.FileProgress(study, "warmup", every_s=0.0)
+    progress = FileProgress(study, "warmup", every_s=0.0)
     progress.start(10)
     for _ in range(10):
         time.sleep(0.03)
         progress.step(1, loss=2.0, bad=float("nan"))
     progress.tell("done")
-    first = jobs.status(study, "warmup")
+    first = read_status(study, "warmup")
     assert (first.done, first.total, first.state, first.readings) == (10, 10, "done", {"loss": 2.0})
     assert first.seconds >= 0.3 and first.rate > 0
-    again = jobs.FileProgress(study, "warmup", every_s=0.0)
+    again = FileProgress(study, "warmup", every_s=0.0)
     again.tell("done")
-    assert jobs.status(study, "warmup").seconds >= first.seconds
+    assert read_status(study, "warmup").seconds >= first.seconds
+
+
+def test_only_a_result_makes_a_job_done_whatever_its_status_file_says(study, finished, own_copy):
+    FileProgress(study, "warmup").tell("done")
+    assert jobs.status(study, "warmup").state == "waiting"
+    made = own_copy(finished, "finished")
+    assert {s.state for s in jobs.statuses(made) if JOBS[s.job].core} == {"done"}
+    (made.job_folder("near") / "status.json").unlink()
+    assert jobs.status(made, "near").state == "done", "whoever made it"
+    made.result("near").remove()
+    assert jobs.status(made, "near").state == "waiting"
 
 
 def test_a_cancel_file_stops_a_step(study):
-    progress = jobs.FileProgress(study, "targets", every_s=0.0)
+    progress = FileProgress(study, "targets", every_s=0.0)
     progress.start(3)
     progress.step()
     jobs.cancel(study, "targets")
@@ -114,7 +127,7 @@ def test_a_failing_job_says_why_in_one_line(study):
     failed = jobs.status(study, "ingest")
     assert failed.state == "failed"
     assert failed.message and "Traceback" not in failed.message
-    assert "Traceback" in jobs.log_tail(study, "ingest", 200)
+    assert "Traceback" in log_tail(study, "ingest", 200)
 
 
 def test_unknown_jobs_are_refused(study):

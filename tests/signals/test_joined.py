@@ -1,65 +1,75 @@
-"""near(z, s) of two signals: computed by the job, once; what gradients say is kept; a stop in between costs nothing."""
+"""near(z, s) of two signals: computed by jobs of its own, once; what gradients say is kept; a stop costs nothing."""
 
-import shutil
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from watching import Counting, times
 
+from cadc.errors import JobError
+from cadc.scores import columns
 from cadc.scores.scores import Scores
-from cadc.signals import joined as nearness
-from cadc.signals.embedding import embeddings
-from cadc.study import Study
-from cadc.study.progress import Silent
-
-sys.path.insert(0, str(Path(__file__).parent / "evaluation"))
+from cadc.signals import embedding, joined
+from cadc.signals.embedding import embeddings, run_embedding
+from cadc.study.progress import Cancelled, Silent
 
 
-@pytest.fixture(scope="module")
-def attributed(tmp_path_factory):
-    from squares import attributed_squares
-
-    return attributed_squares(tmp_path_factory.mktemp("nearness"))
+def run_both(study, progress=None) -> None:
+    for job in (run_embedding, joined.run_near):
+        job(study, progress or Silent())
 
 
-BOTH = {"nearness": "gradients+embedding"}
-
-
-@pytest.fixture
-def study(attributed, tmp_path):
-    shutil.copytree(attributed.folder.parent.parent, tmp_path / "cache")
-    opened = Study.open("squares", root=tmp_path / "cache")
-    return replace(opened, config=replace(opened.config, **BOTH))
-
-
-def test_the_sum_replaces_near_and_keeps_what_gradients_say(study):
-    before = Scores.load(study)
-    old = {name: np.array(getattr(before, name)) for name in nearness.ARRAYS}
-    nearness.run_attribute(study, Silent())
-    after, alone = Scores.load(study), nearness.gradients_alone(study)
-    assert nearness.is_combined(study)
-    for name in nearness.ARRAYS:
-        assert np.array_equal(getattr(alone, name), old[name])
-    assert not np.allclose(after.near, old["near"]) and np.array_equal(after.dots, before.dots)
+def test_the_sum_is_another_column_and_what_gradients_say_is_as_it_was(study):
+    before = Scores.load(study, near="gradients")
+    files = times(study.result("scores").folder)
+    run_both(study)
+    after, alone = Scores.load(study), Scores.load(study, near="gradients")
+    assert (after.choice, alone.choice) == ("joined", "gradients")
+    for name in joined.JOINED:
+        assert np.array_equal(getattr(alone, name), getattr(before, name))
+    assert times(study.result("scores").folder) == files
+    assert not np.allclose(after.near, alone.near) and np.array_equal(after.dots, alone.dots)
     assert abs(np.asarray(after.near).mean()) < 3  # standard deviations, not cosines
 
 
-def test_both_signals_decide_and_padding_stays_last(made):
+def random_units(made, width: int = 5) -> list[np.ndarray]:
+    """Embeddings of pool and target, of length one."""
     rng = np.random.default_rng(4)
-    unit = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in
-            (rng.normal(size=(len(made.scores.index), 5)), rng.normal(size=(len(made.scores.sample_unit), 5)))]
+    rows = (rng.normal(size=(count, width)) for count in (len(made.scores.index), len(made.scores.sample_unit)))
+    return [values / np.linalg.norm(values, axis=1, keepdims=True) for values in rows]
+
+
+def by_rank(own: np.ndarray, cosine: np.ndarray, weight: float) -> list[int]:
+    """Rows of one list in the order of their places by gradient plus `weight` times those by embedding."""
+    place = {int(row): n for n, row in enumerate(own)}
+    other = {int(row): n for n, row in enumerate(sorted(own, key=lambda row: -cosine[row]))}
+    return sorted(place, key=lambda row: (place[row] + weight * other[row], place[row]))
+
+
+def test_best_rows_follow_one_gradient_rank_and_half_an_embedding_rank(made):
+    """The weight is a decision (docs/decisions/0019), so it stands here once more."""
+    unit = random_units(made)
+    found = joined.both(made.scores, *unit, q=2)
+    cosine = unit[0] @ unit[1].T
+    assert joined.WEIGHT == 0.5
+    others = {weight: 0 for weight in (0.0, 0.25, 1.0, 2.0)}
+    for sample, (rows, own) in enumerate(zip(found.best_index, made.scores.best_index, strict=True)):
+        assert rows.tolist() == by_rank(own, cosine[:, sample], 0.5)
+        for weight in others:
+            others[weight] += rows.tolist() != by_rank(own, cosine[:, sample], weight)
+    assert all(others.values()), "another weight would give other orders here"
+
+
+def test_both_signals_decide_and_padding_stays_last(made):
+    unit = random_units(made)
     padded = replace(made.scores, best_index=np.pad(made.scores.best_index, ((0, 0), (0, 3)), constant_values=-1),
                      best_value=np.pad(made.scores.best_value, ((0, 0), (0, 3))))
-    found = nearness.both(padded, *unit, q=2)
+    found, plain = (joined.both(scores, *unit, q=2) for scores in (padded, made.scores))
     cosine = unit[0] @ unit[1].T
     for sample, (rows, old) in enumerate(zip(found.best_index, made.scores.best_index, strict=True)):
         assert (rows[-3:] == -1).all() and set(rows[:-3]) == set(old)
+        assert np.array_equal(rows[:-3], plain.best_index[sample])
         assert np.allclose(found.best_value[sample, :-3], made.single[rows[:-3], sample], atol=1e-5)
-        by_embedding = {row: n for n, row in enumerate(sorted(old, key=lambda r: -cosine[r, sample]))}
-        total = [list(old).index(r) + nearness.WEIGHT * by_embedding[r] for r in rows[:-3]]
-        assert total == sorted(total)
     for m in range(len(made.scores.units)):
         own = np.sort(cosine[:, made.scores.sample_unit == m], 1)[:, -2:].mean(1)
         z = [(v - v.mean()) / v.std() for v in (made.scores.near[m].astype(float), own)]
@@ -67,50 +77,55 @@ def test_both_signals_decide_and_padding_stays_last(made):
 
 
 def test_it_runs_once_and_goes_on_after_a_stop(study, monkeypatch):
-    saved = nearness.write_array
-    calls = []
+    run_both(study)
+    whole = {name: np.array(columns.read(study, f"{name}.joined")) for name in joined.JOINED}
+    study.result("near").remove()
+    real, calls = columns.write, []
 
-    def stop_at(path, values):
-        calls.append(path)
-        if len(calls) == len(nearness.ARRAYS) + 2:  # the second array of the scores
+    def stop_at(own, name, values):
+        calls.append(name)
+        if len(calls) == 2:
             raise KeyboardInterrupt
-        saved(path, values)
+        real(own, name, values)
 
-    monkeypatch.setattr(nearness, "write_array", stop_at)
-    with pytest.raises(KeyboardInterrupt):
-        nearness.combine(study, Silent())
-    monkeypatch.setattr(nearness, "write_array", saved)
-    assert not nearness.is_combined(study)
-    nearness.run_attribute(study, Silent())
-    stopped = np.array(Scores.load(study).near)
-    stamps = {p: p.stat().st_mtime_ns for p in study.scores_folder.iterdir()}
-    nearness.run_attribute(study, Silent())
-    assert {p: p.stat().st_mtime_ns for p in study.scores_folder.iterdir()} == stamps
-    for name in nearness.ARRAYS:  # from the kept originals, once more, undisturbed
-        shutil.copy(nearness._kept(study, name), study.scores_folder / f"{name}.npy")
-    nearness.combine(study, Silent())
-    assert np.array_equal(np.array(Scores.load(study).near), stopped)
+    with monkeypatch.context() as patch:
+        patch.setattr(columns, "write", stop_at)
+        with pytest.raises(KeyboardInterrupt):
+            joined.run_near(study, Silent())
+    assert not study.finished("near") and len(list(study.result("near").folder.glob("*.npy"))) == 1
+    with pytest.raises(JobError, match="no result of the job 'near' yet"):
+        Scores.load(study)
+    first = times(study.result("near").folder)
+    joined.run_near(study, Silent())
+    stamps = times(study.result("near").folder)
+    assert first.items() <= stamps.items(), "what was there is kept"
+    joined.run_near(study, Silent())
+    assert times(study.result("near").folder) == stamps
+    for name, values in whole.items():
+        assert np.array_equal(columns.read(study, f"{name}.joined"), values)
 
 
-def test_the_job_ends_on_its_own_rows(study, monkeypatch):
-    seen = []
-
-    class Told(Silent):
-        def start(self, total, unit="samples", done=0):
-            seen.append((total, done))
-
-    nearness.combine(study, Told())
+def test_the_job_ends_on_its_own_rows(study):
+    told = Counting()
+    run_both(study, told)
     rows = len(Scores.load(study).index)
-    assert (60, 0) in seen and (48, 0) in seen, "pool and target are embedded"
-    assert seen[-1] == (rows, rows)
+    assert told.starts == [(48, 0), (60, 0), (rows, 0)], "target and pool are embedded, then joined"
+    assert told.rows == 48 + 60 + rows
+
+
+def test_a_stop_between_pool_and_target_keeps_what_is_there(study):
+    with pytest.raises(Cancelled):
+        run_embedding(study, Counting(rows=49))
+    kept = times(study.result("embedding").folder)
+    assert set(kept) == {"target-index.npy", "target-values.npy"} and not study.finished("embedding")
+    run_embedding(study, Silent())
+    assert kept.items() <= times(study.result("embedding").folder).items() and study.finished("embedding")
 
 
 def test_a_batch_that_does_not_fit_is_embedded_in_halves(study, monkeypatch):
-    from cadc.signals import embedding
-
-    index = np.asarray(Scores.load(study).index)
+    index = np.asarray(Scores.load(study, near="gradients").index)
     whole, real, sizes = embeddings(study, "pool", index), embedding.last_hidden, []
-    shutil.rmtree(study.embedding_folder)
+    study.result("embedding").remove()
 
     def tight(vlm, batch):
         sizes.append(len(batch.inputs["input_ids"]))
@@ -123,17 +138,36 @@ def test_a_batch_that_does_not_fit_is_embedded_in_halves(study, monkeypatch):
     assert max(sizes) > 8 >= min(sizes)
 
 
-def test_gradients_alone_is_a_choice(study):
-    own = replace(study, config=replace(study.config, nearness="gradients"))
-    before = np.array(Scores.load(study).near)
-    nearness.run_attribute(own, Silent())
-    assert not nearness.is_combined(study) and np.array_equal(Scores.load(study).near, before)
+def test_gradients_alone_is_a_choice(finished_study):
+    scores = Scores.load(finished_study)
+    assert scores.choice == "gradients" and finished_study.complete
+    assert np.array_equal(scores.near, columns.read(finished_study, "near.gradients"))
+    assert (np.diff(scores.best_value, axis=1) <= 0).all(), "highest first"
 
 
 def test_embeddings_do_not_depend_on_who_asks_and_are_kept(study):
-    index = np.asarray(Scores.load(study).index)
+    index = np.asarray(Scores.load(study, near="gradients").index)
     whole = embeddings(study, "pool", index)
-    stamp = next(study.embedding_folder.glob("pool-values.npy")).stat().st_mtime_ns
+    stamps = times(study.result("embedding").folder)
     assert np.array_equal(embeddings(study, "pool", index[[5, 2]]), whole[[5, 2]])
-    assert next(study.embedding_folder.glob("pool-values.npy")).stat().st_mtime_ns == stamp
+    assert times(study.result("embedding").folder) == stamps
     assert np.isfinite(whole).all() and len(np.unique(whole.round(5), axis=0)) > 50
+
+
+def test_embeddings_are_the_same_whatever_the_study_adapts(study):
+    """They are of the untrained base, so studies of other LoRA settings share them."""
+    from cadc.study import Study
+
+    config = replace(study.config, lora_rank=3, lora_layers="last:1", lora_targets="language+connector", seed=5)
+    other = Study.create("other", config, created="", root=study.root)
+    run_embedding(study, Silent())
+    assert other.finished("embedding") and not other.finished("warmup")
+    kept = {path.name: path.read_bytes() for path in study.result("embedding").folder.glob("*.npy")}
+    other.result("embedding").remove()
+    run_embedding(other, Silent())
+    assert {path.name: path.read_bytes() for path in other.result("embedding").folder.glob("*.npy")} == kept
+
+
+def test_a_row_without_an_embedding_is_said(study):
+    with pytest.raises(JobError, match="pool rows without an embedding.*nearness=gradients"):
+        embeddings(study, "pool", np.array([3, 60]))

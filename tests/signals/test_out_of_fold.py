@@ -1,71 +1,87 @@
-"""The cross-fitted loss: no row is judged by a model that saw it, a stop costs one model, the filter is a quantile."""
+"""The out-of-fold loss: no row is judged by a model that saw it, a stop costs one model, the filter is a quantile."""
 
 import os
 import shutil
 import signal
-import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
+from tiny_study import work
+from watching import Counting, times
 
 from cadc.curation.curriculum import curate
 from cadc.curation.settings import CurationSettings
 from cadc.discovery.capabilities import Capabilities
 from cadc.jobs import control as jobs
+from cadc.jobs.engines import EngineSettings
+from cadc.jobs.status import log_tail
 from cadc.scores.influence import InfluenceColumns
 from cadc.scores.scores import Scores
 from cadc.selection.filters import FEW, looks_wrong
-from cadc.signals import folds
-from cadc.signals import out_of_fold as crossfit
+from cadc.signals import folds, out_of_fold
+from cadc.signals.embedding import run_embedding
+from cadc.signals.joined import run_near
+from cadc.signals.out_of_fold import run_out_of_fold
 from cadc.study import Study, StudyConfig
 from cadc.study.progress import Cancelled, Silent
 
-sys.path.insert(0, str(Path(__file__).parent / "evaluation"))
-
 
 @pytest.fixture(scope="module")
-def attributed(tmp_path_factory):
-    from squares import attributed_squares
-
-    return attributed_squares(tmp_path_factory.mktemp("crossfit"))
+def joined(tmp_path_factory, finished_study) -> Study:
+    """The squares with both signals joined (shared: copy before writing)."""
+    root = tmp_path_factory.mktemp("joined") / "cache"
+    shutil.copytree(finished_study.root, root)
+    config = replace(finished_study.config, nearness="gradients+embedding", out_of_fold=2, out_of_fold_share=0.8)
+    made = Study.create("both", config, created="", root=root)
+    for job in (run_embedding, run_near):
+        job(made, Silent())
+    return made
 
 
 @pytest.fixture
-def study(attributed, tmp_path):
-    shutil.copytree(attributed.folder.parent.parent, tmp_path / "cache")
-    opened = Study.open("squares", root=tmp_path / "cache")
-    return replace(opened, config=replace(opened.config, crossfit=2, crossfit_share=0.8))
+def study(joined, own_copy) -> Study:
+    return own_copy(joined)
 
 
-class Counting(Silent):
-    """Counts what a job says it has done; asks it to stop after `stop` steps."""
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """As in the processes of a worker: another number of threads rounds otherwise."""
+    import torch
 
-    def __init__(self, stop: int = 10**9) -> None:
-        self.total, self.done, self.calls, self.stop = 0, 0, 0, stop
-
-    def start(self, total: int, unit: str = "samples", done: int = 0) -> None:
-        self.total = total
-
-    def step(self, n: int = 1, **readings: float) -> None:
-        self.done, self.calls = self.done + n, self.calls + 1
-        if self.calls >= self.stop:
-            raise Cancelled("crossfit")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
-def test_the_job_writes_the_loss_of_every_row_and_target_sample(study):
-    before = Scores.load(study)
-    assert not before.has_crossfit
-    crossfit.run_crossfit(study, Silent())
-    after = Scores.load(study)
-    assert after.has_crossfit and after.crossfit_target.shape == after.sample_index.shape
-    assert np.isfinite(after.crossfit_loss).all() and (after.crossfit_loss > 0).all()
+@pytest.fixture(scope="module")
+def whole(joined, tmp_path_factory, _one_thread) -> Study:
+    """The same with the job done, undisturbed (shared: copy before writing)."""
+    root = tmp_path_factory.mktemp("whole") / "cache"
+    shutil.copytree(joined.root, root)
+    made = Study.open("both", root=root)
+    run_out_of_fold(made, Silent())
+    return made
+
+
+def rounds(study: Study) -> dict[str, int]:
+    """Losses of finished models, and when they were written."""
+    return times(study.result("out_of_fold").folder, "round-*.npz")
+
+
+def test_the_job_writes_the_loss_of_every_row_and_target_sample(joined, whole):
+    before, after = Scores.load(joined), Scores.load(whole)
+    assert not before.has_out_of_fold
+    assert after.has_out_of_fold and after.out_of_fold_target.shape == after.sample_index.shape
+    assert np.isfinite(after.out_of_fold_loss).all() and (after.out_of_fold_loss > 0).all()
     assert np.array_equal(after.near, before.near) and np.array_equal(after.loss, before.loss)
     seen = Counting()
-    crossfit.run_crossfit(study, seen)
+    run_out_of_fold(whole, seen)
     assert seen.calls == 0, "what is there is not computed again"
 
 
@@ -90,17 +106,18 @@ def test_only_target_samples_that_gradients_see_teach(study, monkeypatch):
     from cadc.data import read_samples
     from cadc.gradients.choice import gradient_samples
 
-    fewer = replace(study, config=replace(study.config, samples_per_unit=3, near_samples=2))
+    config = replace(study.config, samples_per_unit=3, near_samples=2)
+    fewer = work(Study.create("fewer", config, created="", root=study.root), "near")
     target = read_samples(fewer.samples_file("target"))
     seen = {target[p].index for p in set.union(*gradient_samples(fewer.config, target))}
-    question = crossfit._question(fewer, Scores.load(fewer))
+    question = out_of_fold._question(fewer, Scores.load(fewer))
     assert set(question.taught.tolist()) == seen
     assert len(seen) < len(target), "the others are kept for evaluation"
     assert not set.union(*_watched(fewer, monkeypatch)[2]) - seen
 
 
 def test_without_the_target_both_models_read_its_samples(study, monkeypatch):
-    alone = replace(study, config=replace(study.config, crossfit_target=False))
+    alone = replace(study, config=replace(study.config, out_of_fold_target=False))
     _, _, taught, asked = _watched(alone, monkeypatch)
     singles = set(Scores.load(study).sample_index.tolist())
     assert taught == [set()] * 4 and asked == [singles] * 4
@@ -108,17 +125,17 @@ def test_without_the_target_both_models_read_its_samples(study, monkeypatch):
 
 def _watched(study, monkeypatch):
     """Run the job; per model: pool rows trained on, pool rows read, target samples trained on, target samples read."""
-    from cadc.evaluation import retrain as module
+    from cadc.training import loop
 
     trained, judged, taught, asked = [], [], [], []
-    real_train, real_model, real_losses = module.train_batches, crossfit._model, crossfit._losses
+    real_train, real_model, real_losses = loop.train_fresh, out_of_fold._model, out_of_fold._losses
 
     def model(task, judge, progress):
         names = {row: ("pool", i) for i, row in judge.pool.items()} | {row: ("target", i)
                                                                         for i, row in judge.target.items()}
         assert len(names) == len(judge.pool) + len(judge.target)
 
-        def train_batches(vlm, bank, batches, **named):
+        def train_fresh(vlm, bank, batches, **named):
             seen = {names[int(row)] for row in batches.ravel()}
             for list_, role in ((trained, "pool"), (taught, "target")):
                 list_.append({i for kind, i in seen if kind == role})
@@ -129,22 +146,22 @@ def _watched(study, monkeypatch):
             return real_losses(own, rows, progress)
 
         read = []
-        monkeypatch.setattr(module, "train_batches", train_batches)
-        monkeypatch.setattr(crossfit, "_losses", losses)
+        monkeypatch.setattr(loop, "train_fresh", train_fresh)
+        monkeypatch.setattr(out_of_fold, "_losses", losses)
         found = real_model(task, judge, progress)
         for list_, role in ((judged, "pool"), (asked, "target")):
             list_.append({i for kind, i in set.union(*read) if kind == role})
         return found
 
-    monkeypatch.setattr(crossfit, "_model", model)
-    crossfit.run_crossfit(study, Silent())
+    monkeypatch.setattr(out_of_fold, "_model", model)
+    run_out_of_fold(study, Silent())
     return trained, judged, taught, asked
 
 
 def test_copies_share_a_fold(study):
     from cadc.data import read_table
 
-    question = crossfit._question(study, Scores.load(study))
+    question = out_of_fold._question(study, Scores.load(study))
     group = read_table(study.samples_file("pool")).set_index("index")["group"].loc[question.index].to_numpy()
     for number in range(2):
         for one in np.unique(group):
@@ -152,24 +169,49 @@ def test_copies_share_a_fold(study):
     assert len({tuple(row) for row in question.fold}) == 2, "every round splits anew"
 
 
-def test_a_stop_repeats_one_model_and_gives_the_same_bits(study, tmp_path):
-    crossfit.run_crossfit(study, Silent())
-    whole = np.array(Scores.load(study).crossfit_loss)
-    (study.scores_folder / "crossfit_loss.npy").unlink()
-    (study.scores_folder / "crossfit_target.npy").unlink()
-    shutil.rmtree(study.crossfit_folder)
+def loss_of(study: Study) -> np.ndarray:
+    return np.array(Scores.load(study).out_of_fold_loss)
+
+
+def test_a_stop_repeats_one_model_and_gives_the_same_bits(study, whole):
     with pytest.raises(Cancelled):
-        crossfit.run_crossfit(study, Counting(stop=40))
-    kept = {p.name: p.stat().st_mtime_ns for p in study.crossfit_folder.glob("round-*.npz")}
-    assert 0 < len(kept) < 4 and not Scores.load(study).has_crossfit
-    crossfit.run_crossfit(study, Silent())
-    assert all((study.crossfit_folder / name).stat().st_mtime_ns == when for name, when in kept.items())
-    assert np.array_equal(Scores.load(study).crossfit_loss, whole)
+        run_out_of_fold(study, Counting(calls=40))
+    kept = rounds(study)
+    assert 0 < len(kept) < 4 and not Scores.load(study).has_out_of_fold
+    run_out_of_fold(study, Silent())
+    assert kept.items() <= rounds(study).items()
+    assert np.array_equal(loss_of(study), loss_of(whole))
 
 
-def test_killed_the_worker_goes_on_where_it_was(attributed, tmp_path):
-    shutil.copytree(attributed.folder.parent.parent, tmp_path / "cache")
-    study = Study.open("squares", root=tmp_path / "cache")
+def test_a_damaged_model_is_made_again_alone(whole, own_copy):
+    study = own_copy(whole)
+    result, before = study.result("out_of_fold"), rounds(study)
+    wanted = {path.name: path.read_bytes() for path in result.folder.iterdir()}
+    for name, content in (("round-0-fold-1.npz", b"cut"), ("round-1-fold-0.npz", wanted["round-1-fold-1.npz"])):
+        (result.folder / name).write_bytes(content)
+    assert {damage.file.name for damage in result.repair()} == {"round-0-fold-1.npz", "round-1-fold-0.npz"}
+    (result.folder / "round-0-fold-1.npz").write_bytes(b"cut")  # and where nobody has looked
+    run_out_of_fold(study, Silent())
+    after = rounds(study)
+    assert {name for name in before if after[name] != before[name]} == {"round-0-fold-1.npz", "round-1-fold-0.npz"}
+    assert {path.name: path.read_bytes() for path in result.folder.iterdir()} == wanted
+
+
+def test_models_that_were_made_from_other_scores_do_not_count(whole, own_copy):
+    study = own_copy(whole)
+    before = rounds(study)
+    near = study.result("near")
+    moved = np.array(np.load(near.folder / "near.joined.npy"))[:, ::-1]
+    near.reopen()
+    np.save(near.folder / "near.joined.npy", np.ascontiguousarray(moved))
+    near.finish()
+    assert not study.finished("out_of_fold") and rounds(study) == before
+    run_out_of_fold(study, Silent())
+    after = rounds(study)
+    assert after.keys() == before.keys() and all(after[name] != before[name] for name in before)
+
+
+def test_killed_the_worker_goes_on_where_it_was(study, whole):
     until = time.monotonic() + 240
 
     def wait_for_the_worker() -> None:
@@ -177,66 +219,48 @@ def test_killed_the_worker_goes_on_where_it_was(attributed, tmp_path):
             assert time.monotonic() < until
             time.sleep(0.02)
 
-    jobs.start(study, "crossfit")  # undisturbed, by a worker too: another process may count with other threads
-    wait_for_the_worker()
-    whole = np.array(Scores.load(study).crossfit_loss)
-    shutil.rmtree(study.crossfit_folder)
-    for name in ("crossfit_loss", "crossfit_target"):
-        (study.scores_folder / f"{name}.npy").unlink()
-    jobs.write_status(study, jobs.JobStatus(job="crossfit"))
-    jobs.start(study, "crossfit")
-    while not list(study.crossfit_folder.glob("round-*.npz")):
-        assert time.monotonic() < until and jobs.is_running(study), jobs.log_tail(study, "crossfit")
+    jobs.start(study, "out_of_fold", workers=2)
+    while not rounds(study):
+        assert time.monotonic() < until and jobs.is_running(study), log_tail(study, "out_of_fold")
         time.sleep(0.01)
-    worker = jobs.status(study, "crossfit").pid
+    worker = jobs.status(study, "out_of_fold").pid
     helpers = {child.pid for child in psutil.Process(worker).children(recursive=True)}
     os.kill(worker, signal.SIGKILL)
     wait_for_the_worker()
     while any(Path(f"/proc/{pid}").exists() for pid in helpers):
         assert time.monotonic() < until, "helper processes outlived the worker"
         time.sleep(0.02)
-    kept = {p: p.stat().st_mtime_ns for p in study.crossfit_folder.glob("round-*.npz")}
+    kept = rounds(study)
     assert 0 < len(kept) < 4
-    jobs.start(study, "crossfit")
+    jobs.start(study, "out_of_fold", workers=2)
     wait_for_the_worker()
-    assert jobs.status(study, "crossfit").state == "done", jobs.log_tail(study, "crossfit")
-    assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
-    assert np.array_equal(Scores.load(study).crossfit_loss, whole)
+    assert jobs.status(study, "out_of_fold").state == "done", log_tail(study, "out_of_fold")
+    assert kept.items() <= rounds(study).items()
+    assert np.array_equal(loss_of(study), loss_of(whole))
 
 
 def test_progress_counts_what_the_plan_says(study):
     scores, seen = Scores.load(study), Counting()
-    crossfit.run_crossfit(study, seen)
+    run_out_of_fold(study, seen)
+    assert len(seen.starts) == 1
     assert seen.total == sum(folds.work(study.config, len(scores.index), len(scores.sample_index), 8 * 3))
-    assert seen.done == pytest.approx(seen.total, rel=0.2)  # folds are not exactly halves
+    assert seen.rows == pytest.approx(seen.total, rel=0.2)  # folds are not exactly halves
 
 
-def test_side_by_side_gives_the_same_bits_and_can_be_cancelled(study):
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # as in each of the processes
-    try:
-        crossfit.run_crossfit(study, Silent())
-    finally:
-        torch.set_num_threads(before)
-    alone = {p.name: p.read_bytes() for p in study.crossfit_folder.glob("round-*.npz")}
-    loss = np.array(Scores.load(study).crossfit_loss)
-    shutil.rmtree(study.crossfit_folder)
-    for name in ("crossfit_loss", "crossfit_target"):
-        (study.scores_folder / f"{name}.npy").unlink()
+def test_side_by_side_gives_the_same_bits_and_can_be_cancelled(study, whole):
+    two = EngineSettings(workers=2)
     with pytest.raises(Cancelled):
-        crossfit.run_crossfit(study, Counting(stop=2), workers=2)
-    assert not Scores.load(study).has_crossfit
-    seen = Counting()
-    crossfit.run_crossfit(study, seen, workers=2)
-    assert np.array_equal(Scores.load(study).crossfit_loss, loss)
-    assert {p.name for p in study.crossfit_folder.glob("round-*.npz")} == set(alone)
+        run_out_of_fold(study, Counting(calls=2), engine=two)
+    assert not Scores.load(study).has_out_of_fold
+    run_out_of_fold(study, Silent(), engine=two)
+    assert np.array_equal(loss_of(study), loss_of(whole))
+    assert rounds(study).keys() == rounds(whole).keys()
 
 
 def test_switched_off_it_leaves_nothing(study):
-    crossfit.run_crossfit(replace(study, config=replace(study.config, crossfit=0)), Silent())
-    assert not study.crossfit_folder.exists() and not Scores.load(study).has_crossfit
+    off = replace(study, config=replace(study.config, out_of_fold=0))
+    run_out_of_fold(off, Silent())
+    assert not off.result("out_of_fold").folder.exists() and not Scores.load(off).has_out_of_fold
 
 
 def test_steps_grow_with_the_fold():
@@ -283,7 +307,8 @@ def test_units_of_few_samples_share_one_quantile(made):
 def test_studio_leaves_them_out_and_paper_does_not(made):
     loss = np.full(len(made.scores.index), 0.1, np.float32)
     loss[::5] = 9.0
-    scores = replace(made.scores, crossfit_loss=loss, crossfit_target=np.ones(len(made.scores.sample_unit), np.float32))
+    scores = replace(made.scores, out_of_fold_loss=loss,
+                     out_of_fold_target=np.ones(len(made.scores.sample_unit), np.float32))
     one = Capabilities(ids=("c1",), names=("c1",), of_unit=(0,) * len(scores.units), units=scores.units, issued=1,
                        skipped=())
     studio = curate(scores, made.pool, one, CurationSettings(budget=1.0))

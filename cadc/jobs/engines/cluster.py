@@ -182,9 +182,9 @@ class _ActorPool:
     def __init__(self, ray: Any, work: Work, workers: int | None, progress: Progress) -> None:
         self._ray, self._work, self._progress = ray, work, progress
         self._queue = ShardQueue(work.shards, progress, TRIES)
-        reinputs = ray.cluster_reinputs()
-        self._gpu = reinputs.get("GPU", 0) >= 1
-        slots = int(reinputs.get("GPU" if self._gpu else "CPU", 0))
+        resources = ray.cluster_resources()
+        self._gpu = resources.get("GPU", 0) >= 1
+        slots = int(resources.get("GPU" if self._gpu else "CPU", 0))
         if not slots:
             raise JobError("the Ray cluster offers no GPU and no core. `ray status` shows what it has.")
         self._size = min(workers or slots, len(work.shards))

@@ -66,8 +66,8 @@ def test_two_actors_one_of_them_killed_make_the_bytes_of_one_process(study, undi
 
 
 def test_killed_driver_loses_nothing(study, undisturbed, engine):
-    jobs.start(study, engine=engine)
-    wait_for(lambda: finished_shards(study))
+    jobs.start(study, "scores", engine=engine)
+    wait_for(lambda: finished_shards(study) or not jobs.is_running(study))
     os.kill(jobs.status(study, "attribute").pid, signal.SIGKILL)
     wait_for(lambda: not jobs.is_running(study))
     assert jobs.status(study, "attribute").state == "interrupted"

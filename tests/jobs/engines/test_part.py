@@ -36,8 +36,8 @@ def test_part_that_is_none_is_refused(text):
 
 
 def test_part_before_the_targets_says_what_to_do(study):
-    (study.targets_folder / "targets.json").unlink()
-    with pytest.raises(JobError, match="no target gradients yet"):
+    study.result("targets").remove()
+    with pytest.raises(JobError, match="no result of the job 'targets' yet"):
         run_part(study, "1/2", Watching())
 
 

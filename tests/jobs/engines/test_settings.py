@@ -48,6 +48,6 @@ def test_ray_is_not_imported_when_nobody_asks():
 
 def test_every_pass_can_be_found():
     for kind in PASSES.values():
-        assert all(callable(kind.find(name)) for name in (kind.opens, kind.cuts, kind.source))
+        assert all(callable(kind.find(name)) for name in (kind.opens, kind.cuts, kind.inputs))
     with pytest.raises(JobError, match="unknown pass 'x'. Passes: pool"):
         kind_of("x")
