@@ -15,7 +15,7 @@ import numpy as np
 
 from cadc.arrays import spearman
 from cadc.errors import DataError
-from cadc.evaluation.request import RowList, hash_of
+from cadc.evaluation.request import RowList, hash_of, trained_on
 from cadc.evaluation.retrain import Retrainer, retrain
 from cadc.evaluation.scoring import teacher_forced
 from cadc.evaluation.settings import EvaluationSettings
@@ -94,7 +94,7 @@ class HalfPools:
 
     def file(self, study: Study, number: int) -> Path:
         """Result of one retraining."""
-        question = [study.identity, self.rows, self.scored, self.retrainings, self.steps, self.batch,
+        question = [trained_on(study), self.rows, self.scored, self.retrainings, self.steps, self.batch,
                     self.learning_rate, self.seed, number]
         return study.evaluation_folder / "lds" / f"{hash_of(question)[:16]}.json"
 
