@@ -14,7 +14,8 @@ ALONE = {"nearness": "gradients", "out_of_fold": 0, "shard_rows": 64, "checkpoin
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
-    """Three finished studies of one question: `exact`, `sketch`, and `half`, half of whose rows are predicted."""
+    """Three finished studies of one pool and target: `exact`, `sketch`, and `half`, where half of the rows are
+    predicted."""
     root, data = tmp_path_factory.mktemp("runs"), tmp_path_factory.mktemp("rows")
     write_data(data, pool=2 * MINIMUM)
     idefics3(data / "model", layers=2)
