@@ -80,10 +80,10 @@ def show(result: dict[str, Any]) -> None:
 def measure(study: Study, plan: Plan, processes: int, clock: Clock) -> dict[str, Any]:
     """All parts on a finished study, as the JSON line has them (before `plain`)."""
     from cadc.evaluation import at_budget, read_result
-    from cadc.evaluation.run import embed
+    from cadc.evaluation.material import provide
     from cadc.study.progress import Silent
 
-    embed(study, Silent())
+    provide(study, "embedding", Silent())
     clock.lap("embedding")
     asked = requests(study, plan)
     halves = lds_question(study, asked["first"].scored, plan) if plan.lds_retrainings else None

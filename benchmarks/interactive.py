@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -71,8 +72,7 @@ def synthesise(folder: Path, size: Size) -> tuple[Scores, pd.DataFrame, pd.DataF
             order = np.argsort(-value, kind="stable")
             best_index[sample, : len(rows)], best_value[sample, : len(rows)] = rows[order], value[order]
             best_index[sample, len(rows):] = -1
-    for array in (dots, near, winner, best_index, best_value):
-        array.flush()
+    del dots, near, winner, best_index, best_value  # written
     base = np.eye(m, dtype=np.float32) + 0.5 * (group[:, None] == group[None, :]).astype(np.float32)
     fall = np.linspace(1.5, 0.5, t, dtype=np.float32)
     scores = Scores(
@@ -84,7 +84,7 @@ def synthesise(folder: Path, size: Size) -> tuple[Scores, pd.DataFrame, pd.DataF
         best_value=_open(folder, "best_value"), gram=np.repeat(base[None], t, 0),
         gram_grounded=np.empty((0, m, m), np.float32), sample_gram=np.empty((t, 0, 0), np.float32),
         sample_unit=np.repeat(np.arange(m, dtype=np.int32), size.per_unit), sample_index=np.arange(s),
-        units=tuple(f"unit {i}" for i in range(m)), identity="synthetic")
+        units=tuple(f"unit {i}" for i in range(m)))
     pool = pd.DataFrame(
         {
             "index": np.arange(n),
@@ -100,14 +100,14 @@ def _open(folder: Path, name: str) -> np.ndarray:
     return np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
 
 
-def measure(scores: Scores, pool: pd.DataFrame, targets: pd.DataFrame) -> list[dict]:
+def measure(scores: Scores, pool: pd.DataFrame, targets: pd.DataFrame) -> list[dict[str, Any]]:
     """Seconds of each interaction: first time and median of the repetitions."""
     columns = InfluenceColumns(scores)
-    study = SimpleNamespace(name="synthetic", identity="synthetic", inputs={},
-                            config=SimpleNamespace(preset="studio", seed=0, nearness="gradients"))
+    study: Any = SimpleNamespace(name="synthetic", identity="synthetic", inputs={},
+                                 config=SimpleNamespace(preset="studio", seed=0, nearness="gradients"))
     found = SimpleNamespace(kind="discover", payload={"method": "leiden", "tau": 0.1})
 
-    def bench(moves: int, **settings) -> Workbench:
+    def bench(moves: int, **settings: Any) -> Workbench:
         events = [found, *(SimpleNamespace(kind="move", payload={"unit": f"unit {i}", "to": f"c{i % 2 + 1}"})
                            for i in range(2, 2 + moves))]
         chosen = CurationSettings.of_preset(settings.pop("preset", "studio"), **settings)

@@ -7,7 +7,6 @@ shares of junk where the generator's truth lies beside the pool.
 """
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from benchmarks.lab.truth import junk_shares, read_truth
 from cadc.arrays import spearman
 from cadc.curation import PRESETS
 from cadc.curation.workbench import Workbench, open_workbench, with_settings
+from cadc.scores import compaction
 from cadc.study import Study
 
 BUDGET = "5%"
@@ -43,21 +43,21 @@ def ranks(full: Workbench, predicted: Workbench) -> dict[str, Any]:
     """Spearman on the predicted rows against the full run, and what the study itself reports from held-out rows."""
     open_rows = ~np.asarray(predicted.scores.measured)
     true = spearman(full.scores.near[:, open_rows].T, predicted.scores.near[:, open_rows].T)
-    said = json.loads((predicted.study.shards_folder / "attribute.json").read_text())["landmarks"]
+    said = compaction.report(predicted.study)["landmarks"]
     of_unit = full.capabilities.of_unit
     out = {"units": {"true_median": float(np.median(true)), "true_lowest": float(true.min()),
                      "held_out_median": said["held_out"]["median"], "held_out_lowest": said["held_out"]["lowest"]}}
     for preset in PRESETS:
         columns = [PRESETS[preset].influence(b.influence_columns, of_unit)[open_rows] for b in (full, predicted)]
-        out[f"capabilities, {preset}"] = {
-            "true": spearman(*columns).tolist(),
-            "held_out": predicted.with_settings(preset=preset).held_out(preset, "plain").tolist()}
+        held = predicted.with_settings(preset=preset).held_out(preset, "plain")
+        out[f"capabilities, {preset}"] = {"true": spearman(*columns).tolist(),
+                                          "held_out": [] if held is None else held.tolist()}
     return out
 
 
 def seconds(full: Workbench, predicted: Workbench) -> dict[str, Any]:
     """Seconds of the shards as recorded (one process each; two runs meet different company on a busy machine)."""
-    whole, part = (json.loads((b.study.shards_folder / "attribute.json").read_text()) for b in (full, predicted))
+    whole, part = (compaction.report(b.study) for b in (full, predicted))
     said = part["landmarks"]
     share = said["gradient_seconds"] / said["measured"]
     return {"full": whole["seconds"], "landmarks": part["seconds"], "gradient_row": share,
@@ -69,16 +69,17 @@ def seconds(full: Workbench, predicted: Workbench) -> dict[str, Any]:
 def curricula(full: Workbench, predicted: Workbench, preset: str) -> dict[str, Any]:
     """Overlap of the two 5 % curricula, share of measured rows, and junk shares."""
     benches = [with_settings(b, budget=BUDGET, preset=preset) for b in (full, predicted)]
-    rows = [np.unique(b.curriculum.rows["position"]) for b in benches]
+    one, other = (np.unique(b.curriculum.rows["position"]) for b in benches)
+    rows = [one, other]
     measured = np.asarray(predicted.scores.measured)
-    out = {"rows": [len(r) for r in rows], "overlap": len(np.intersect1d(*rows)) / len(rows[0]),
+    out = {"rows": [len(r) for r in rows], "overlap": len(np.intersect1d(one, other)) / len(one),
            "overlap_by_chance": len(rows[1]) / len(full.scores.index), "measured_in_pool": float(measured.mean()),
            "measured_in_curriculum": float(measured[rows[1]].mean()),
            "mean_influence_of_full_run": [_mean_influence(full, preset, r) for r in rows]}
     pool, target = (Path(getattr(full.study.config, role)) for role in ("pool", "target"))
-    facts = [path.with_name(f"truth_{path.stem}.jsonl") for path in (pool, target)]
-    if all(path.exists() for path in facts):
-        truth = read_truth(*facts, np.asarray(full.scores.index), full.scores.units)
+    known, asked = (path.with_name(f"truth_{path.stem}.jsonl") for path in (pool, target))
+    if known.exists() and asked.exists():
+        truth = read_truth(known, asked, np.asarray(full.scores.index), full.scores.units)
         out["junk"] = [junk_shares(truth.pool, r) for r in rows]
         out["junk_of_pool"] = junk_shares(truth.pool, np.arange(len(truth.pool)))
     return out

@@ -182,9 +182,9 @@ def _write_targets(study: Study, names: list[str], samples_per_unit: int) -> Non
     """The list of target samples."""
     result, count = study.result("targets"), len(names) * samples_per_unit
     write_json(result.folder / "targets.json", {
-        "units": names, "text_only": [], "products": {"mode": "exact", "dim": 0, "reason": "synthesised"}, "samples": [
+        "units": names, "text_only": [], "products": {"mode": "exact", "dim": 0}, "samples": [
             {"row": i, "index": i, "id": f"t{i}", "unit": names[i // samples_per_unit]} for i in range(count)]})
-    write_json(result.folder / "about.json", {"seconds": 12.0, "products": {}})
+    write_json(result.folder / "about.json", {"seconds": 12.0, "products": {"reason": "synthesised"}})
     result.finish()
 
 

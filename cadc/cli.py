@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from cadc.commands import app, data, estimate, export, run, studies
+from cadc.commands import app, data, estimate, export, run, studies, tables
 from cadc.commands.command import PROGRAM, Command
 from cadc.errors import CadcError
 from cadc.study.registry import Registry
@@ -21,6 +21,7 @@ COMMANDS: Registry[Command] = Registry("command", (
     estimate.ESTIMATE,
     export.EXPORT,
     studies.LIST,
+    tables.TABLES,
     app.DEMO,
     app.APP,
 ))

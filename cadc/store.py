@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -106,7 +106,7 @@ class Store:
             finally:
                 cursor.close()
 
-    def _frame(self, query: str, parameters: dict[str, Any] | list[Any] | None = None) -> pd.DataFrame:
+    def _frame(self, query: str, parameters: Mapping[str, object] | list[object] | None = None) -> pd.DataFrame:
         """Result of one query, on a cursor of its own so that threads do not share one."""
         with self._lock:
             cursor = self._db.cursor()
@@ -188,7 +188,7 @@ class Store:
         return [Decision(seq=n, batch=b, at=at.isoformat(timespec="seconds"), scope=sc, kind=k, payload=json.loads(p),
                          undone=u is not None) for n, b, at, sc, k, p, u in rows]
 
-    def _rows(self, query: str, parameters: list[Any]) -> list[tuple]:
+    def _rows(self, query: str, parameters: list[object]) -> list[tuple]:
         with self._lock:
             return self._db.execute(query, parameters).fetchall()
 

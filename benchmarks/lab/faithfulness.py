@@ -70,7 +70,7 @@ def gradient_cosine(study: Study, rows: np.ndarray, scores: "Scores") -> np.ndar
     from cadc.models import load_adapter_state, open_vlm
 
     vlm = open_vlm(study.config)
-    state = load_file(study.warmup_folder / f"checkpoint-{study.config.checkpoints}.safetensors")
+    state = load_file(study.require("warmup").intact(f"checkpoint-{study.config.checkpoints}.safetensors"))
     load_adapter_state(vlm, {name: value for name, value in state.items() if name.endswith((".A", ".B"))})
     pool, target = (_gradients(study, role, vlm, index)
                     for role, index in (("pool", rows), ("target", np.asarray(scores.sample_index))))
@@ -83,11 +83,12 @@ def _gradients(study: Study, role: str, vlm: "Vlm", index: np.ndarray) -> np.nda
     """float32 [len(index), P]: unit-norm gradient of each sample, one backward each."""
     import torch
 
+    from cadc.data.indices import FeedRow
     from cadc.models import answer_losses, lora_parameters, prefix
     from cadc.models.feed import Feed
 
     feed, parameters = Feed(study, role, vlm), lora_parameters(vlm)
-    row_of = {sample.index: row for row, sample in enumerate(feed.samples)}
+    row_of = {sample.index: FeedRow(row) for row, sample in enumerate(feed.samples)}
     out = []
     for position in index:
         loss = answer_losses(vlm, prefix(vlm, vlm.collate([feed.encode(row_of[int(position)])])))

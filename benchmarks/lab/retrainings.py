@@ -5,8 +5,9 @@ A run that has its file is not run again, so a stopped benchmark goes on where i
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
@@ -58,18 +59,43 @@ def work(study: Study, tasks: "Sequence[RunTask | HalfTask]", processes: int, mo
     if not tasks:
         return
     began = time.monotonic()
+    for number, _ in enumerate(_done(study, tasks, processes, model), 1):
+        spent = time.monotonic() - began
+        left = spent / number * (len(tasks) - number)
+        print(f"{number} of {len(tasks)} retrainings, {spent:.0f} s, about {left:.0f} s left",
+              file=sys.stderr, flush=True)
+
+
+def _done(study: Study, tasks: "Sequence[RunTask | HalfTask]", processes: int, model: str) -> Iterator[None]:
+    """Yields after each task; one process is this one."""
+    if processes == 1:
+        with _one_thread():
+            here = _Here(study, model)
+            for task in tasks:
+                _do(task, here)
+                yield
+        return
     start = (study.root, study.name, model)
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_begin, initargs=start) as pool:
-        running = [pool.submit(_do, task) for task in tasks]
-        for number, done in enumerate(as_completed(running), 1):
+        for done in as_completed([pool.submit(_do, task) for task in tasks]):
             done.result()
-            spent = time.monotonic() - began
-            left = spent / number * (len(tasks) - number)
-            print(f"{number} of {len(tasks)} retrainings, {spent:.0f} s, about {left:.0f} s left",
-                  file=sys.stderr, flush=True)
+            yield
 
 
-# ---- in a process of its own -----------------------------------------------------------------------------------------
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """As a process of its own has it: sums in another order are other numbers."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+# ---- what does it ----------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class _Here:
     """What a process keeps: the study, and for each set of scored samples a model with its prefixes."""
@@ -102,14 +128,15 @@ def _begin(root: Path, name: str, model: str) -> None:
     _here[:] = [_Here(Study.open(name, root=root), model)]
 
 
-def _do(task: RunTask | HalfTask) -> None:
+def _do(task: RunTask | HalfTask, here: _Here | None = None) -> None:
+    """One task; `here`: what to do it with, where this is no process of its own."""
     from cadc.errors import JobError
     from cadc.evaluation.lds import measure_half
     from cadc.evaluation.request import read_request
     from cadc.evaluation.run import run_one
     from cadc.study.progress import Silent
 
-    here = _here[0]
+    here = here or _here[0]
     if isinstance(task, HalfTask):
         measure_half(here.study, task.asked, task.number, here.retrainer(task.asked.scored), Silent())
         return

@@ -1,5 +1,11 @@
 """What may be chosen on the command line, each read from the table that it stands in."""
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cadc.study.registry import Named
+
 
 def presets() -> tuple[str, ...]:
     """Ways to put a curriculum together."""
@@ -41,3 +47,16 @@ def devices() -> tuple[str, ...]:
     from cadc.estimate.devices import DEVICES
 
     return tuple(DEVICES)
+
+
+def tables() -> "dict[str, Mapping[str, Named]]":
+    """Everything that may be chosen by a name and that a plugin can add to, by what it is called."""
+    from cadc.curation import PRESETS
+    from cadc.discovery.clusterers import CLUSTERERS
+    from cadc.evaluation.arms import ARMS
+    from cadc.export import FORMATS
+    from cadc.signals import SIGNALS
+    from cadc.study import JOBS
+
+    return {"jobs": JOBS, "signals": SIGNALS, "presets": PRESETS, "clusterers": CLUSTERERS, "formats": FORMATS,
+            "arms": ARMS}

@@ -18,7 +18,7 @@ FeedRow = NewType("FeedRow", int)
 ScorePosition = NewType("ScorePosition", int)
 """Position 0 … N−1 in the scores, whose order is that of the file, too."""
 CacheRow = NewType("CacheRow", int)
-"""Row of a `PrefixCache`: what its `encode` was given; a feed row where it reads a whole feed."""
+"""Row of a `PrefixCache` that joins several feeds; one that reads a single feed counts in `FeedRow`."""
 
 FileIndices = NDArray[np.int64]
 """`FileIndex` each."""

@@ -16,13 +16,14 @@ IN_GRADIENTS = 40
 """Of these so many enter the target gradients; the others are held out for evaluation."""
 
 
-def demo_study(root: Path | None = None, *, name: str = "demo", **settings) -> Study:
+def demo_study(root: Path | None = None, *, name: str = "demo", **settings: str | float) -> Study:
     """Write the embedded pool and target (once) and register the study on them; settings are StudyConfig fields."""
     from cadc.demo import MODEL_DIR, write_demo
 
     files = write_demo(cache_root(root) / "demo", per_unit=PER_UNIT)
-    config = StudyConfig(pool=str(files.pool), target=str(files.target), images=str(files.images),
-                         unit_column="task", model=str(MODEL_DIR), **({"samples_per_unit": IN_GRADIENTS} | settings))
+    config = StudyConfig.of({"pool": str(files.pool), "target": str(files.target), "images": str(files.images),
+                             "unit_column": "task", "model": str(MODEL_DIR), "samples_per_unit": IN_GRADIENTS,
+                             **settings})
     identity = identity_of(config, cache_root(root))[0]
     if name in Study.names(root) and Study.open(name, root=root).identity != identity:
         name = f"{name}-{identity[:6]}"  # made by another version: it keeps its name and its results

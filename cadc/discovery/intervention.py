@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cadc.data.indices import FeedRow
 from cadc.errors import DataError, JobError
 from cadc.study import Study
 from cadc.study.progress import Progress, Silent
@@ -109,7 +110,7 @@ def measure_transfer(study: Study, settings: TransferSettings | None = None,
     start = _start(study, vlm, settings.checkpoint)
     feed = Feed(study, "target", vlm)
     prefixes = PrefixCache(vlm, feed.encode)
-    units = _unit_rows(feed.samples, prefixes.usable(range(len(feed.samples))))
+    units = _unit_rows(feed.samples, prefixes.usable(map(FeedRow, range(len(feed)))))
     names = tuple(units)
     progress.start(len(names) * settings.repeats, unit="units")
     drop, before = np.zeros((len(names), len(names))), np.zeros(len(names))
@@ -129,7 +130,7 @@ def measure_transfer(study: Study, settings: TransferSettings | None = None,
     return Transfer(units=names, drop=drop, before=before, settings=settings)
 
 
-def _means(vlm: "Vlm", prefixes: "PrefixCache", groups: list[list[int]]) -> np.ndarray:
+def _means(vlm: "Vlm", prefixes: "PrefixCache[FeedRow]", groups: list[list[FeedRow]]) -> np.ndarray:
     """float64 [len(groups)]: mean loss of each group of rows under the current adapter."""
     from cadc.training.loop import losses
 
@@ -155,9 +156,9 @@ def _start(study: Study, vlm: "Vlm", checkpoint: int) -> "dict[str, torch.Tensor
     return {name: state[name] for name in adapter_state(vlm)}
 
 
-def _unit_rows(samples: "list[Sample]", usable: list[int]) -> dict[str, list[int]]:
+def _unit_rows(samples: "list[Sample]", usable: list[FeedRow]) -> dict[str, list[FeedRow]]:
     """Usable rows of each unit, units in order of first appearance (as the scores have them)."""
-    units: dict[str, list[int]] = {}
+    units: dict[str, list[FeedRow]] = {}
     for row in usable:
         units.setdefault(samples[row].unit or samples[row].id, []).append(row)
     if not units:
@@ -165,14 +166,15 @@ def _unit_rows(samples: "list[Sample]", usable: list[int]) -> dict[str, list[int
     return units
 
 
-def _halves(rows: list[int], settings: TransferSettings, number: int, repeat: int) -> tuple[list[int], list[int]]:
+def _halves(rows: list[FeedRow], settings: TransferSettings, number: int, repeat: int
+            ) -> tuple[list[FeedRow], list[FeedRow]]:
     """Seeded halves of a unit: rows to train on, rows to measure on (at most `measured`)."""
     order = np.random.default_rng([settings.seed, 51, repeat, number]).permutation(rows)[:settings.samples].tolist()
     middle = max(1, len(order) // 2, len(order) - settings.measured)
     return order[:middle], order[middle:] or order[:middle]
 
 
-def _batches(rows: list[int], settings: TransferSettings, number: int, repeat: int) -> list[list[int]]:
+def _batches(rows: list[FeedRow], settings: TransferSettings, number: int, repeat: int) -> list[list[FeedRow]]:
     """`steps` batches out of seeded passes over the training half."""
     rng = np.random.default_rng([settings.seed, 52, repeat, number])
     size = min(settings.batch, len(rows))

@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from cadc.errors import CadcError, JobError
 from cadc.estimate.sizes import target_passes, target_vectors
@@ -35,6 +36,7 @@ AIM_S = 16.0
 rows, never fewer than LEAST."""
 LEAST = 4
 _VECTOR_BYTES = 256 << 20
+Row = TypeVar("Row", bound=int)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -177,9 +179,9 @@ def _small_study(study: Study, scratch: Path, workers: int, second: float) -> tu
     each = _rows(AIM_S / (second * config.checkpoints))
     run = min(BLOCK, max(1, each // 2), config.shard_rows, -(-len(pool) // 2))
     workers = max(1, min(workers, len(pool) // run))
-    chosen = neighbours(by_length(pool, range(len(pool))), each * workers, run)
+    chosen = neighbours(by_length(pool), each * workers, run)
     wanted = min(2 * BLOCK, _rows(AIM_S / (second * config.checkpoints * rounds)))
-    targets = neighbours(by_length(target, range(len(target))), wanted, min(wanted, BLOCK))
+    targets = neighbours(by_length(target), wanted, min(wanted, BLOCK))
     batch = max(1, min(config.warmup_batch, int(AIM_S / second / 4), len(chosen) // 2))
     changed = dataclasses.replace(config, warmup_batch=batch, warmup_min_rows=2 * batch, warmup_share=1e-9,
                                   warmup_epochs=2, shard_rows=run, landmarks=1.0,
@@ -203,7 +205,7 @@ def _rows(wanted: float) -> int:
     return max(LEAST, int(wanted)) if wanted < BLOCK else min(4, int(wanted / BLOCK)) * BLOCK
 
 
-def neighbours(ordered: Sequence[int], count: int, size: int) -> list[int]:
+def neighbours(ordered: Sequence[Row], count: int, size: int) -> list[Row]:
     """About `count` of the rows ordered by length, ascending: evenly spread runs of `size` neighbours.
 
     Neighbours, because batches of neighbours is what the whole pass makes: single rows spread over all lengths would
@@ -227,7 +229,7 @@ def _row_seconds(study: Study) -> tuple[float, float]:
     vlm = open_vlm(study.config)
     loaded = time.perf_counter() - began
     feed = Feed(study, "pool", vlm)
-    order = feed.by_length(range(len(feed)))
+    order = feed.by_length()
     reason = "the pool is empty"
     for row in order[len(order) // 2:] + order[:len(order) // 2]:
         try:
@@ -286,11 +288,11 @@ def _model_facts(small: Study, workers: int) -> tuple[float, int, int, float]:
     vlm = open_vlm(small.config)
     load = time.perf_counter() - began
     on_gpu = vlm.device == "cuda"
-    count = max(16, min(512, _VECTOR_BYTES // (vlm.lora.size * 4)))
+    count = max(16, min(512, _VECTOR_BYTES // (vlm.layout.size * 4)))
 
     def timed(number: int) -> float:
         blocks, rows = ([torch.ones(n, m.size, device=vlm.device, dtype=torch.bfloat16 if on_gpu else torch.float32)
-                         for m in vlm.lora.matrices] for n in (count, BLOCK))
+                         for m in vlm.layout.matrices] for n in (count, BLOCK))
         times = []
         for _ in range(3):
             began = time.perf_counter()
@@ -302,7 +304,7 @@ def _model_facts(small: Study, workers: int) -> tuple[float, int, int, float]:
 
     threads = 1 if on_gpu else workers
     with ThreadPoolExecutor(threads) as pool:
-        return sum(pool.map(timed, range(threads))) / threads, vlm.lora.size, vlm.text_config.hidden_size, load
+        return sum(pool.map(timed, range(threads))) / threads, vlm.layout.size, vlm.text_config.hidden_size, load
 
 
 def _gram_seconds() -> float:

@@ -8,9 +8,9 @@ vectors, P LoRA parameters.
 from dataclasses import asdict
 
 from cadc.estimate.calibration import Rates, calibrate
-from cadc.estimate.costs import Memory, Prices, Work, costs_of, counted, measured
+from cadc.estimate.costs import Memory, Work, costs_of, counted, measured
 from cadc.estimate.devices import Device, device, share
-from cadc.estimate.flops import RowFlops, pool_row, product_flops
+from cadc.estimate.flops import pool_row, product_flops
 from cadc.estimate.ledger import HERE, Estimate, Price, keep, summed
 from cadc.estimate.sizes import Sizes, sizes
 from cadc.gradients.modes import SHARE
@@ -73,7 +73,7 @@ def estimate_for(study: Study, name: str, *, efficiency: float | None = None, de
     known = sizes(study)
     vlm = open_vlm(study.config)
     row, tokens, looked = pool_row(study, vlm)
-    weights, parameters = sum(p.numel() for p in vlm.model.parameters()), vlm.lora.size
+    weights, parameters = sum(p.numel() for p in vlm.model.parameters()), vlm.layout.size
     memory = device_memory(study, known, parameters, weights=weights, kept=row.kept, tokens=tokens)
     mode = chosen_mode(study, memory, chosen)
     length = parameters if mode == "exact" else study.config.sketch_dim
@@ -81,7 +81,7 @@ def estimate_for(study: Study, name: str, *, efficiency: float | None = None, de
     work = Work(config=study.config, sizes=known, parameters=parameters, width=vlm.text_config.hidden_size)
     jobs = {job: _rounded(cost.price / (chosen.tflops * 1e12 * reached) / (devices if cost.shared else 1),
                           sum(held[part] for part in cost.memory.parts), cost.disk_mb)
-            for job, cost in costs_of(work, _flop_prices(study, row, length)).items()}
+            for job, cost in costs_of(work, counted(row, study.config.checkpoints, product_flops(1, length))).items()}
     basis = (f"from the FLOP model, not measured: {chosen.name} at {reached:.0%} of its peak of {chosen.tflops:g} "
              f"TFLOP/s, {devices} device(s), counted on {looked} pool rows; decoding pictures, disk and the Gram "
              "matrices (on the host) are not in it")
@@ -89,16 +89,6 @@ def estimate_for(study: Study, name: str, *, efficiency: float | None = None, de
     return keep(study, name.strip().lower(), {
         **summed(jobs), "basis": basis, "mode": mode, "memory": {k: round(v, 1) for k, v in memory.items()},
         "flops": flops})
-
-
-def job_flops(study: Study, known: Sizes, row: RowFlops, length: int) -> dict[str, float]:
-    """FLOP of each job; `length`: numbers of a target vector, P for exact products, else the sketch's."""
-    work = Work(config=study.config, sizes=known, parameters=length, width=0)  # no matter: only disk depends on them
-    return {job: cost.price for job, cost in costs_of(work, _flop_prices(study, row, length)).items()}
-
-
-def _flop_prices(study: Study, row: RowFlops, length: int) -> Prices:
-    return counted(row, study.config.checkpoints, product_flops(1, length))
 
 
 def device_memory(study: Study, known: Sizes, parameters: int, *, weights: int, kept: float, tokens: float

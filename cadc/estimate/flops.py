@@ -12,13 +12,16 @@ Shape letters: B samples, L tokens, T checkpoints, R target vectors, P LoRA para
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
+from cadc.data.indices import FeedRow
 from cadc.errors import JobError
 
 if TYPE_CHECKING:
+    from torch.utils.flop_counter import FlopCounterMode
+
     from cadc.models.encode import Batch, Encoded
     from cadc.models.forward import Prefix
     from cadc.models.vlm import Vlm
@@ -72,7 +75,7 @@ def product_flops(vectors: int, parameters: int) -> float:
 
 
 @contextmanager
-def counting() -> Iterator[Any]:
+def counting() -> "Iterator[FlopCounterMode]":
     """torch's FLOP counter; attention runs as plain matmuls meanwhile, because fused CPU kernels are not counted."""
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
@@ -174,9 +177,9 @@ def pool_row(study: "Study", vlm: "Vlm") -> tuple[RowFlops, float, int]:
     from cadc.models.feed import Feed
 
     feed = Feed(study, "pool", vlm)
-    order = feed.by_length(range(len(feed)))
+    order = feed.by_length()
     chosen = [order[i * len(order) // min(SAMPLED, len(order))] for i in range(min(SAMPLED, len(order)))]
-    failed: dict[int, str] = {}
+    failed: dict[FeedRow, str] = {}
     items = [encoded for _, encoded in encoded_rows(feed, chosen, failed)]
     if not items:
         raise JobError("no pool row can be encoded, so nothing can be counted: " + next(iter(failed.values()), "empty"))

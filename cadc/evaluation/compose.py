@@ -7,11 +7,12 @@ import numpy as np
 from cadc.curation.curriculum import curate_on
 from cadc.curation.inputs import CurationInputs
 from cadc.data.contamination import picture_hashes, repeats_target
+from cadc.data.indices import FileIndex
 from cadc.errors import DataError, JobError
 from cadc.evaluation.arms import ARMS, UNTRAINED
 from cadc.evaluation.context import SelectionContext, TrainingRows
 from cadc.evaluation.material import Material
-from cadc.evaluation.request import Request, RowList, Run, hash_of
+from cadc.evaluation.request import Request, RowList, Run, hash_of, trained_on
 from cadc.evaluation.split import SAME, scored_samples
 from cadc.gradients.choice import gradient_samples
 from cadc.study import Study
@@ -30,7 +31,8 @@ def compose(study: Study, request: Request, inputs: CurationInputs) -> Request:
     split = scored_samples([s.unit or s.id for s in target], in_means=in_means, single=single,
                            at_most=settings.samples_per_unit)
     by_index = {s.index: s for s in pool}
-    contaminated = repeats_target([by_index[int(i)] for i in inputs.scores.index], target, picture_hashes(study))
+    scored_rows = [by_index[FileIndex(int(i))] for i in inputs.scores.index]
+    contaminated = repeats_target(scored_rows, target, picture_hashes(study))
     material = Material(study, inputs, contaminated)
     for arm in settings.arms:
         if why := ARMS[arm].available(material):
@@ -77,7 +79,7 @@ def _at(material: Material, request: Request, scored: tuple[int, ...], budget: f
             sizes[arm] = len(set(lists[name]["index"]))
             steps = 0 if arm == UNTRAINED else settings.steps_for(sizes[arm], context.budget)
             runs.append(Run(arm=arm, seed=seed, rows=name, steps=steps, budget=share,
-                            key=_key(request, name, scored, seed, steps)))
+                            key=_key(material.study, request, name, scored, seed, steps)))
     fewer = [f"{arm} {size:,}" for arm, size in sizes.items() if arm not in ("base", "full") and size != context.budget]
     notes = [f"At {100 * share:g} % of the pool the curriculum has {context.budget:,} rows; with another number, since "
              f"its rule finds no more: {', '.join(fewer)}."] if fewer else []
@@ -103,10 +105,10 @@ def _list(chosen: TrainingRows, index: np.ndarray, lists: dict[str, RowList]) ->
     return name
 
 
-def _key(request: Request, rows: str, scored: tuple[int, ...], seed: int, steps: int) -> str:
+def _key(study: Study, request: Request, rows: str, scored: tuple[int, ...], seed: int, steps: int) -> str:
     """Everything that the numbers of a run depend on."""
     settings = request.settings
-    question = {"identity": request.identity, "rows": rows, "scored": scored, "seed": seed if steps else 0,
+    question = {"study": trained_on(study), "rows": rows, "scored": scored, "seed": seed if steps else 0,
                 "steps": steps, "batch": settings.batch, "learning_rate": settings.learning_rate,
                 "rise": settings.rise, "max_new_tokens": settings.max_new_tokens}
     return hash_of(question)[:16]

@@ -10,13 +10,12 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from cadc.arrays import spearman
 from cadc.errors import DataError
-from cadc.evaluation.request import RowList, hash_of
+from cadc.evaluation.request import RowList, hash_of, trained_on
 from cadc.evaluation.retrain import Retrainer, retrain
 from cadc.evaluation.scoring import teacher_forced
 from cadc.evaluation.settings import EvaluationSettings
@@ -95,7 +94,7 @@ class HalfPools:
 
     def file(self, study: Study, number: int) -> Path:
         """Result of one retraining."""
-        question = [study.identity, self.rows, self.scored, self.retrainings, self.steps, self.batch,
+        question = [trained_on(study), self.rows, self.scored, self.retrainings, self.steps, self.batch,
                     self.learning_rate, self.seed, number]
         return study.evaluation_folder / "lds" / f"{hash_of(question)[:16]}.json"
 
@@ -128,7 +127,7 @@ def measure_half(study: Study, asked: HalfPools, number: int, retrainer: Retrain
 def measured(study: Study, asked: HalfPools, units: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     """(halves bool [R, n], loss [R, M]) of the retrainings that are finished."""
     done = [r for r in range(asked.retrainings) if asked.file(study, r).exists()]
-    found: list[dict[str, Any]] = [json.loads(asked.file(study, r).read_text())["loss"] for r in done]
+    found: list[dict[str, float]] = [json.loads(asked.file(study, r).read_text())["loss"] for r in done]
     loss = np.array([[one.get(unit, np.nan) for unit in units] for one in found]).reshape(len(done), len(units))
     return asked.halves[done], loss
 

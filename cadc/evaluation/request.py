@@ -82,6 +82,11 @@ def hash_of(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
+def trained_on(study: Study) -> str:
+    """What every retraining of a study reads beside its rows: its question, samples and pictures, the model's files."""
+    return hash_of([study.identity, study.key("ingest"), study.content["model"]])
+
+
 # ---- files ---------------------------------------------------------------------------------------------------------
 def request_file(study: Study, identifier: str) -> Path:
     """File of one request."""

@@ -5,7 +5,6 @@ Accuracy is a share 0…1, loss is mean answer cross-entropy in nats per token, 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -74,7 +73,7 @@ def summary(table: pd.DataFrame, group_of: Mapping[str, str] | None = None) -> p
     parts = [table.assign(capability="overall")]
     if group_of is not None:
         parts.append(table.assign(capability=[group_of.get(unit, "unassigned") for unit in table["unit"]]))
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     for part in parts:
         for (capability, arm), own in part.groupby(["capability", "arm"], sort=False):
             runs = own.groupby("seed")[["accuracy", "loss"]].mean()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cadc.data.indices import FeedRow, FileIndex
 from cadc.errors import JobError
 from cadc.evaluation.request import RowList
 from cadc.evaluation.settings import EvaluationSettings
@@ -26,13 +27,13 @@ class Retrainer:
     """The base model with an adapter, and kept prefixes of pool and target."""
 
     vlm: "Vlm"
-    pool: "PrefixCache"
-    target: "PrefixCache"
-    place: dict[int, int]
+    pool: "PrefixCache[FeedRow]"
+    target: "PrefixCache[FeedRow]"
+    place: dict[FileIndex, FeedRow]
     """Position in the pool file → row of `pool`."""
     samples: "list[Sample]"
     """Accepted target samples."""
-    scored: list[int]
+    scored: list[FeedRow]
     """Their positions that are scored and can be encoded."""
     pictures: "Callable[[Sample], list[Image]]"
 
@@ -52,16 +53,16 @@ def open_retrainer(study: Study, scored: Sequence[int], model: str = "") -> Retr
     vlm = open_vlm(replace(study.config, model=model) if model else study.config)
     pool, target = Feed(study, "pool", vlm), Feed(study, "target", vlm)
     prefixes = PrefixCache(vlm, target.encode)
-    at = {sample.index: place for place, sample in enumerate(target.samples)}
-    usable = prefixes.usable([at[index] for index in scored])
+    at = {sample.index: FeedRow(row) for row, sample in enumerate(target.samples)}
+    usable = prefixes.usable([at[FileIndex(index)] for index in scored])
     if not usable:
         raise JobError("no target sample can be encoded, so there is nothing to score. See the Data page.")
 
     def pictures(sample: "Sample") -> "list[Image]":
         return open_images(sample, study.image_root("target"), study.ingest_images("target"))
 
-    return Retrainer(vlm, PrefixCache(vlm, pool.encode), prefixes, {s.index: p for p, s in enumerate(pool.samples)},
-                     target.samples, usable, pictures)
+    return Retrainer(vlm, PrefixCache(vlm, pool.encode), prefixes,
+                     {s.index: FeedRow(row) for row, s in enumerate(pool.samples)}, target.samples, usable, pictures)
 
 
 def retrain(retrainer: Retrainer, rows: RowList, *, steps: int, seed: int, settings: EvaluationSettings,
@@ -75,7 +76,7 @@ def retrain(retrainer: Retrainer, rows: RowList, *, steps: int, seed: int, setti
     if not rows["index"] or not steps:
         fresh_adapter(retrainer.vlm, seed)
         return []
-    own = np.array([retrainer.place[index] for index in rows["index"]])
+    own = np.array([retrainer.place[FileIndex(index)] for index in rows["index"]])
     stages = None if rows["stages"] is None else np.array(rows["stages"])
     batches = plan(len(own), stages, steps=steps, batch=settings.batch, seed=seed, shuffled=rows["shuffled"])
     return train_fresh(retrainer.vlm, retrainer.pool, own[batches], seed=seed, learning_rate=settings.learning_rate,

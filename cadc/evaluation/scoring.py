@@ -4,8 +4,9 @@ n scored samples.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
+from cadc.data.indices import FeedRow
 from cadc.data.sample import Sample
 from cadc.evaluation.answers import is_right
 
@@ -19,9 +20,21 @@ if TYPE_CHECKING:
 BATCH = 32
 
 
-def score(vlm: "Vlm", prefixes: "PrefixCache", samples: Sequence[Sample], rows: Sequence[int], *,
+class UnitScore(TypedDict):
+    """How one unit of the target was answered."""
+
+    unit: str
+    accuracy: float
+    """Share of its samples that was answered rightly."""
+    loss: float
+    """Mean of ℓ(z; θ)."""
+    n: int
+    """Samples."""
+
+
+def score(vlm: "Vlm", prefixes: "PrefixCache[FeedRow]", samples: Sequence[Sample], rows: Sequence[FeedRow], *,
           pictures: "Callable[[Sample], list[Image]]", max_new_tokens: int,
-          seen: Callable[[int], None]) -> list[dict[str, Any]]:
+          seen: Callable[[int], None]) -> list[UnitScore]:
     """One {unit, accuracy, loss, n} per unit, in order of first appearance.
 
     rows: rows of `prefixes` and positions in `samples`. An answer is right when greedy generation gives it
@@ -29,8 +42,8 @@ def score(vlm: "Vlm", prefixes: "PrefixCache", samples: Sequence[Sample], rows: 
     before it, for then greedy decoding writes exactly the expected answer. `seen(n)` is called after every batch and
     may raise Cancelled.
     """
-    right: dict[int, bool] = {}
-    loss: dict[int, float] = {}
+    right: dict[FeedRow, bool] = {}
+    loss: dict[FeedRow, float] = {}
     for start in range(0, len(rows), BATCH):
         chunk = list(rows[start:start + BATCH])
         each, certain = teacher_forced(vlm, prefixes, chunk)
@@ -39,14 +52,15 @@ def score(vlm: "Vlm", prefixes: "PrefixCache", samples: Sequence[Sample], rows: 
         open_ones = [row for row in chunk if not right[row]]
         right.update(_generated(vlm, samples, open_ones, pictures, max_new_tokens))
         seen(len(chunk))
-    units: dict[str, list[int]] = {}
+    units: dict[str, list[FeedRow]] = {}
     for row in rows:
         units.setdefault(samples[row].unit or samples[row].id, []).append(row)
     return [{"unit": unit, "accuracy": sum(right[r] for r in own) / len(own),
              "loss": sum(loss[r] for r in own) / len(own), "n": len(own)} for unit, own in units.items()]
 
 
-def teacher_forced(vlm: "Vlm", prefixes: "PrefixCache", rows: list[int]) -> tuple[list[float], list[bool]]:
+def teacher_forced(vlm: "Vlm", prefixes: "PrefixCache[FeedRow]", rows: list[FeedRow]
+                   ) -> tuple[list[float], list[bool]]:
     """(ℓ(z; θ), whether every answer token is the likeliest) of each row, from one forward."""
     import torch
     from torch.nn import functional as F
@@ -67,8 +81,8 @@ def _per_sample(values: "torch.Tensor", owner: "torch.Tensor", size: int) -> "to
     return values.new_zeros(size).index_add(0, owner, values)
 
 
-def _generated(vlm: "Vlm", samples: Sequence[Sample], rows: list[int], pictures: "Callable[[Sample], list[Image]]",
-               max_new_tokens: int) -> dict[int, bool]:
+def _generated(vlm: "Vlm", samples: Sequence[Sample], rows: list[FeedRow],
+               pictures: "Callable[[Sample], list[Image]]", max_new_tokens: int) -> dict[FeedRow, bool]:
     """Whether greedy generation answers each of these rows rightly."""
     from cadc.data import answer_format
     from cadc.models import generate

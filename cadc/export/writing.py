@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from cadc.curation.plain import plain_records
 from cadc.data import Sample
+from cadc.data.indices import FileIndex
 from cadc.errors import DataError
 from cadc.export.format import Format, Outline, Row, StageFile
 from cadc.export.formats import FORMATS
@@ -86,7 +87,7 @@ def _chosen(rows: "pd.DataFrame", samples: Sequence[Sample]) -> list[Sample]:
     if missing:
         raise DataError(f"pool row {missing[0]} is in the curriculum but not among the samples. "
                         "Run the ingest job again.")
-    return [by_index[int(index)] for index in rows["index"]]
+    return [by_index[FileIndex(int(index))] for index in rows["index"]]
 
 
 def _lines(chosen: list[Sample], table: "pd.DataFrame", shown: Shown, format: Format) -> list[str]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from cadc.data.indices import FeedRow
 from cadc.gradients import batch_plan, landmarks, products, targets
 from cadc.gradients.checkpoints import Checkpoints, open_model
 from cadc.gradients.features import Feature
@@ -83,8 +84,9 @@ class Scoring:
         from cadc.models import answer_losses, prefix
 
         given = prefix(self.vlm, joined)
-        losses, gradients, features, dots, influence = [], [], [], [], 0
+        losses, gradients, features, dots = [], [], [], []
         count = self.vectors.samples
+        influence = torch.zeros(())  # a number until the first [B, S] is added
         for t, weight in enumerate(self.weights):
             self.checkpoints.switch(t)
             sums = _Sums(self.vlm, self.vectors, t, len(joined))
@@ -125,9 +127,9 @@ class PoolPass(Scoring):
     def shard(self, feed: "Feed", shard: shards.Shard, step: Callable[[int, float], None]) -> None:
         """Compute and write one shard; `step(rows, loss)` after every batch, cancels by raising."""
         started = time.monotonic()
-        failed: dict[int, str] = {}
+        failed: dict[FeedRow, str] = {}
         parts: list[dict[str, torch.Tensor]] = []
-        rows: list[int] = []
+        rows: list[FeedRow] = []
         plan = self._plan(feed)
         batches = run_batches(feed, shard.rows, self.scores, failed, plan)
         for part, found in batches:
@@ -152,7 +154,7 @@ class PoolPass(Scoring):
                 lambda found: (found["loss"], found["gradient_norm"]))
         return self.plan
 
-    def _join(self, parts: list[dict[str, torch.Tensor]], rows: list[int]) -> dict[str, torch.Tensor]:
+    def _join(self, parts: list[dict[str, torch.Tensor]], rows: Sequence[FeedRow]) -> dict[str, torch.Tensor]:
         """Batches → the tensors of a shard; of the influences only each target sample's best rows are kept."""
         if not parts:
             return {"rows": torch.zeros(0, dtype=torch.int64)}
@@ -170,7 +172,7 @@ class _Sums:
     """Adds up what each LoRA linear contributes to the products [B, R], ‖g‖² [B] and ‖Γ‖² [B]."""
 
     def __init__(self, vlm: "Vlm", vectors: TargetVectors, t: int, batch: int) -> None:
-        self._matrices, self._gamma = vlm.lora.matrices, vectors.features[t]
+        self._matrices, self._gamma = vlm.layout.matrices, vectors.features[t]
         self._kind = accumulating(vlm)
         self.products = vectors.vectors.products(t, batch)
         self.gradient = torch.zeros(batch, dtype=self._kind, device=vlm.device)
@@ -185,7 +187,7 @@ class _Sums:
         self.products.add(number, ready)
 
 
-def _finite(found: dict[str, torch.Tensor], rows: list[int], failed: dict[int, str]) -> torch.Tensor:
+def _finite(found: dict[str, torch.Tensor], rows: Sequence[FeedRow], failed: dict[FeedRow, str]) -> torch.Tensor:
     """bool [B]: rows whose numbers are all finite; the others are set aside with their reason."""
     fine = torch.isfinite(found["loss"]).all(1) & torch.isfinite(found["feature_norm"]).all(1)
     for row, ok in zip(rows, fine.tolist(), strict=True):

@@ -6,22 +6,21 @@ fixed default: batches fit the cache or not, and a measured choice would differ 
 (docs/decisions/0012).
 """
 
-import fcntl
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import torch
 
+from cadc.data.indices import FeedRow
 from cadc.errors import DataError, JobError
 from cadc.gradients.composition import Measured, disagreement
 from cadc.models.batching import ROWS, TOKENS, Item, out_of_memory
 from cadc.study import Study
+from cadc.study.files import alone
 from cadc.study.results import read_sealed, write_sealed
 
 if TYPE_CHECKING:
@@ -79,11 +78,12 @@ class CudaMeter:
         return torch.cuda.max_memory_reserved() / torch.cuda.get_device_properties().total_memory
 
 
-Run = Callable[[Sequence[Item]], Any]
+R = TypeVar("R")
+Run = Callable[[Sequence[Item]], object]
 
 
-def choose_batch_size(study: Study, job: str, vlm: "Vlm", feed: "Feed", run: Run, measure: Callable[[Any], Measured]
-                      ) -> BatchPlan:
+def choose_batch_size(study: Study, job: str, vlm: "Vlm", feed: "Feed", run: Callable[[Sequence[Item]], R],
+                      measure: Callable[[R], Measured]) -> BatchPlan:
     """The plan of a job ('targets' or 'attribute'): read when it is there, else found by running a few batches.
 
     One process searches, those beside it wait; where locks are not shared between machines, the first file wins. A plan
@@ -91,7 +91,7 @@ def choose_batch_size(study: Study, job: str, vlm: "Vlm", feed: "Feed", run: Run
     """
     path = study.batch_file(job)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(path.with_suffix(".lock")):
+    with alone(path.with_suffix(".lock")):
         if not path.exists() and not restore(study, job):
             short, long = _ends(feed)
             if found := disagreement(lambda items: measure(run(items)), short[:1] + long[-1:], vlm):
@@ -178,12 +178,12 @@ def _filled(items: Sequence[Item], count: int) -> list[Item]:
 
 def _ends(feed: "Feed") -> tuple[list[Item], list[Item]]:
     """Encoded samples from the short and the long end of the feed, ascending in length."""
-    order = feed.by_length(range(len(feed)))
+    order = feed.by_length()
     count = min(PROBES, max(1, len(order) // 2))
     return _encoded(feed, order[:count]), _encoded(feed, order[-count:])
 
 
-def _encoded(feed: "Feed", rows: Sequence[int]) -> list[Item]:
+def _encoded(feed: "Feed", rows: Sequence[FeedRow]) -> list[Item]:
     found: list[Item] = []
     for row in rows:
         try:
@@ -191,14 +191,6 @@ def _encoded(feed: "Feed", rows: Sequence[int]) -> list[Item]:
         except DataError:
             log.debug("row %d cannot be a probe", row)
     return sorted(found, key=lambda item: item[1].length)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """One process at a time; a dead one holds nothing."""
-    with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def write_first(study: Study, job: str, plan: BatchPlan) -> None:

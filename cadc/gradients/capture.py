@@ -16,8 +16,8 @@ lowest adapted layer and spares the batch's summed weight gradients.
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, Protocol
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import nn
@@ -25,6 +25,11 @@ from torch import nn
 from cadc.errors import ModelError
 from cadc.models.lora import lora_modules, lora_parameters
 from cadc.models.precision import full
+
+if TYPE_CHECKING:
+    from torch.utils.hooks import RemovableHandle
+
+    from cadc.models.vlm import Vlm
 
 Consumer = Callable[[int, torch.Tensor], None]
 """Called once per LoRA linear and backward: its number in layout order, gradients [B, r·in + r·out] (A, then B by
@@ -50,14 +55,14 @@ class Capture(Protocol):
     def switch(self, flat: torch.Tensor) -> None:
         """Make flat [P] the current adapter."""
 
-    def watch(self, consume: Consumer) -> Any:
+    def watch(self, consume: Consumer) -> AbstractContextManager[None]:
         """Context: every backward inside hands its gradients to `consume`; the loss must be a sum over samples."""
 
     def close(self) -> None:
         """Put the model back as it was."""
 
 
-def open_capture(vlm: Any) -> Capture:
+def open_capture(vlm: "Vlm") -> Capture:
     """The way that suits the model's precision."""
     owners = Counter(id(p) for m in vlm.model.modules() for p in m.parameters(recurse=False))
     plain = all(type(m.base_layer) is nn.Linear and owners[id(m.base_layer.weight)] == 1 for m in lora_modules(vlm))
@@ -100,7 +105,7 @@ class _Linear:
 
 
 @contextmanager
-def _hooked(handles: list[Any], linears: list[_Linear], consume: Consumer) -> Iterator[None]:
+def _hooked(handles: "list[RemovableHandle]", linears: list[_Linear], consume: Consumer) -> Iterator[None]:
     try:
         yield
         for number, linear in enumerate(linears):
@@ -127,28 +132,30 @@ def _asks(output: torch.Tensor) -> torch.Tensor:
 class Merged:
     """W + s B A in W's place; x and δ are caught at the base linear."""
 
-    def __init__(self, vlm: Any) -> None:
-        self._vlm, self._scale = vlm, vlm.lora.scale
+    def __init__(self, vlm: "Vlm") -> None:
+        self._vlm, self._scale = vlm, vlm.layout.scale
         self._modules = lora_modules(vlm)
-        self._kept = [module.base_layer.weight.data for module in self._modules]
+        self._weights = [module.get_base_layer().get_parameter("weight") for module in self._modules]
+        self._kept = [weight.data for weight in self._weights]
         self._place = [torch.empty_like(weight) for weight in self._kept]
         self._pairs: list[tuple[torch.Tensor, torch.Tensor]] = []
         for module in self._modules:
             module.enable_adapters(False)
 
     def switch(self, flat: torch.Tensor) -> None:
-        self._pairs = self._vlm.lora.views(flat)
-        for module, kept, place, (a, b) in zip(self._modules, self._kept, self._place, self._pairs, strict=True):
+        self._pairs = self._vlm.layout.views(flat)
+        for weight, kept, place, (a, b) in zip(self._weights, self._kept, self._place, self._pairs, strict=True):
             torch.addmm(kept, b, a, alpha=self._scale, out=place)
-            module.base_layer.weight.data = place
+            weight.data = place
 
-    def watch(self, consume: Consumer) -> Any:
+    def watch(self, consume: Consumer) -> AbstractContextManager[None]:
         linears = [_Linear() for _ in self._modules]
         handles = [module.base_layer.register_forward_hook(self._hook(number, linears[number], consume))
                    for number, module in enumerate(self._modules)]
         return _hooked(handles, linears, consume)
 
-    def _hook(self, number: int, linear: _Linear, consume: Consumer) -> Any:
+    def _hook(self, number: int, linear: _Linear, consume: Consumer
+              ) -> Callable[[nn.Module, tuple, torch.Tensor], None]:
         def after(module: nn.Module, args: tuple, y: torch.Tensor) -> None:
             if not torch.is_grad_enabled():
                 return
@@ -163,16 +170,16 @@ class Merged:
         return after
 
     def close(self) -> None:
-        for module, kept in zip(self._modules, self._kept, strict=True):
-            module.base_layer.weight.data = kept
+        for module, weight, kept in zip(self._modules, self._weights, self._kept, strict=True):
+            weight.data = kept
             module.enable_adapters(True)
 
 
 class Branch:
     """The base linear's output plus s B A x, in float32 from a half-precision x and rounded once."""
 
-    def __init__(self, vlm: Any) -> None:
-        self._vlm, self._scale = vlm, vlm.lora.scale
+    def __init__(self, vlm: "Vlm") -> None:
+        self._vlm, self._scale = vlm, vlm.layout.scale
         self._modules = lora_modules(vlm)
         self._pairs = [(letter[0].detach(), letter[1].detach()) for letter in _pairs(lora_parameters(vlm))]
         self._linears: list[_Linear] = []
@@ -183,7 +190,7 @@ class Branch:
                          for number, module in enumerate(self._modules)]
 
     def switch(self, flat: torch.Tensor) -> None:
-        self._pairs = self._vlm.lora.views(flat)
+        self._pairs = self._vlm.layout.views(flat)
 
     @contextmanager
     def watch(self, consume: Consumer) -> Iterator[None]:
@@ -194,7 +201,7 @@ class Branch:
         finally:
             self._linears, self._consume = [], None
 
-    def _hook(self, number: int) -> Any:
+    def _hook(self, number: int) -> Callable[[nn.Module, tuple, torch.Tensor], torch.Tensor]:
         def after(module: nn.Module, args: tuple, y: torch.Tensor) -> torch.Tensor:
             a, b = self._pairs[number]
             x = args[0]
@@ -249,10 +256,10 @@ def _pairs(parameters: list[nn.Parameter]) -> Iterator[tuple[nn.Parameter, nn.Pa
     return zip(parameters[::2], parameters[1::2], strict=True)
 
 
-def gradient_matrix(vlm: Any, capture: Capture, losses: Callable[[], torch.Tensor]
+def gradient_matrix(vlm: "Vlm", capture: Capture, losses: Callable[[], torch.Tensor]
                     ) -> tuple[torch.Tensor, torch.Tensor]:
     """Losses [B] and full per-sample gradients [B, P]: for target samples, which are few."""
-    layout = vlm.lora
+    layout = vlm.layout
     found: list[tuple[int, torch.Tensor]] = []
     with capture.watch(lambda number, gradient: found.append((number, gradient))):
         values = losses()

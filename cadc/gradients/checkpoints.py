@@ -43,7 +43,8 @@ class Checkpoints:
             path = result.intact(warmup.checkpoint_name(t + 1))
             state = load_file(path)
             updates = int(read_about(path)["updates"])
-            made.add(*(vlm.lora.flatten(state, suffix) for suffix in ("", ".m", ".v")), updates)
+            flat, first, second = (vlm.layout.flatten(state, suffix) for suffix in ("", ".m", ".v"))
+            made.add(flat, first, second, updates)
         return made
 
     def __len__(self) -> int:

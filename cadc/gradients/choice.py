@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cadc.data.indices import FeedRow
 from cadc.data.sample import Sample
 from cadc.study import StudyConfig
 
@@ -18,13 +19,13 @@ class Choice:
 
     units: tuple[str, ...]
     """M names, in order of first appearance."""
-    rows: tuple[tuple[int, ...], ...]
+    rows: tuple[tuple[FeedRow, ...], ...]
     """Rows of each unit that enter its mean, ascending."""
-    singles: tuple[tuple[int, ...], ...]
+    singles: tuple[tuple[FeedRow, ...], ...]
     """Rows of each unit that also count one by one, ascending."""
 
     @property
-    def unit_of(self) -> dict[int, int]:
+    def unit_of(self) -> dict[FeedRow, int]:
         """Unit of each row used."""
         return {row: u for u, rows in enumerate(self.rows) for row in rows}
 
@@ -32,9 +33,9 @@ class Choice:
 def choose(config: StudyConfig, samples: Sequence[Sample]) -> Choice:
     """At most `samples_per_unit` rows of each unit by a seeded draw; the first `near_samples` of the draw count
     singly."""
-    of_unit: dict[str, list[int]] = {}
+    of_unit: dict[str, list[FeedRow]] = {}
     for row, sample in enumerate(samples):
-        of_unit.setdefault(sample.unit or sample.id, []).append(row)
+        of_unit.setdefault(sample.unit or sample.id, []).append(FeedRow(row))
     rows, singles = [], []
     for number, members in enumerate(of_unit.values()):
         draw = np.random.default_rng([config.seed, _CHOICE, number]).permutation(members).tolist()
@@ -58,7 +59,7 @@ def donors(pictures: Sequence[tuple[str, ...]], round_: int, seed: Sequence[int]
         if count == 0 or len(group) < 2:
             continue
         rng = np.random.default_rng([*seed, round_, count])
-        draws = []
+        draws: list[tuple[int, int, dict[int, int]]] = []
         for _ in range(8):
             order = rng.permutation(group)
             moved = np.roll(order, 1 + round_ % (len(group) - 1))
@@ -75,11 +76,12 @@ def swappable(pictures: Sequence[tuple[str, ...]]) -> bool:
     return any(paths and seen.setdefault(len(paths), paths) != paths for paths in pictures)
 
 
-def gradient_samples(config: StudyConfig, samples: Sequence[Sample]) -> tuple[set[int], set[int]]:
+def gradient_samples(config: StudyConfig, samples: Sequence[Sample]
+                     ) -> tuple[set[FeedRow], set[FeedRow]]:
     """(positions that entered a unit mean, positions that counted singly) of the accepted target samples."""
     sizes = Counter(sample.unit or sample.id for sample in samples)
     if max(sizes.values(), default=0) <= min(config.samples_per_unit, config.near_samples):
-        everything = set(range(len(samples)))
+        everything = {FeedRow(row) for row in range(len(samples))}
         return everything, everything
     choice = choose(config, samples)
     return {p for rows in choice.rows for p in rows}, {p for rows in choice.singles for p in rows}

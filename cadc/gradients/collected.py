@@ -5,6 +5,7 @@ T checkpoints, S single target samples, M units, W numbers per vector after the 
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 
@@ -15,6 +16,22 @@ View = Callable[[int, torch.Tensor], torch.Tensor]
 def in_full(t: int, rows: torch.Tensor) -> torch.Tensor:
     """The gradients themselves."""
     return rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Left:
+    """What is left of the target once every row was tried."""
+
+    count: torch.Tensor
+    """[M]: encoded rows of each unit; M' units have any."""
+    places: torch.Tensor
+    """int64 [S']: the single samples that are left, as numbers 0…S-1."""
+    sample_unit: torch.Tensor
+    """int64 [S']: unit (0…M'-1) of each."""
+    plain: list[int]
+    """Units (0…M'-1) whose grounded mean is the plain one."""
+    rounds: int
+    """Permutations of the pictures."""
 
 
 class Collected:
@@ -39,21 +56,17 @@ class Collected:
             self.sample[t][single[chosen]] = (seen[chosen] / norm).to(self.sample.dtype)
 
     def add_swapped(self, t: int, units: torch.Tensor, rows: torch.Tensor) -> None:
-        """The same with the pictures of other samples of the unit."""
+        """The same with the pictures of other samples of the unit; only where `grounded`."""
+        assert self._swapped is not None
         self._swapped[t].index_add_(0, units, self._view(t, rows).cpu().to(self.unit.dtype))
 
-    def vectors(self, count: torch.Tensor, places: torch.Tensor, plain: list[int], rounds: int
-                ) -> dict[str, torch.Tensor]:
-        """`sample` [T, S', W], `unit` and, where collected, `grounded` [T, M', W] of units with count [M] > 0.
-
-        places [S']: the single samples that are left; plain: units (0…M'-1) whose grounded mean is the plain one;
-        rounds: permutations of the pictures.
-        """
-        alive = (count > 0).nonzero()[:, 0]
-        unit = self.unit[:, alive] / count[alive, None]
-        found = {"sample": self.sample[:, places] if self.sample.shape[1] else self.sample, "unit": unit}
+    def vectors(self, left: Left) -> dict[str, torch.Tensor]:
+        """`sample` [T, S', W], `unit` and, where collected, `grounded` [T, M', W] of what is left."""
+        alive = (left.count > 0).nonzero()[:, 0]
+        unit = self.unit[:, alive] / left.count[alive, None]
+        found = {"sample": self.sample[:, left.places] if self.sample.shape[1] else self.sample, "unit": unit}
         if self._swapped is not None:
-            grounded = unit - self._swapped[:, alive] / (rounds * count[alive, None])
-            grounded[:, plain] = unit[:, plain]
+            grounded = unit - self._swapped[:, alive] / (left.rounds * left.count[alive, None])
+            grounded[:, left.plain] = unit[:, left.plain]
             found["grounded"] = grounded
         return found

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 
 from cadc.arrays import spearman
+from cadc.data.indices import FeedRow
 from cadc.gradients import modes, products
 from cadc.gradients.capture import gradient_matrix
-from cadc.gradients.collected import Collected, in_full
+from cadc.gradients.collected import Collected, Left, View, in_full
 from cadc.gradients.features import Feature, feature
 from cadc.gradients.modes import Mode
 from cadc.gradients.sketch import PRODUCTS, Sketch, balances, principal
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from cadc.gradients.checkpoints import Checkpoints
     from cadc.gradients.choice import Choice
     from cadc.models.feed import Feed
+    from cadc.models.forward import Prefix
     from cadc.models.vlm import Vlm
     from cadc.study import Study
 
@@ -55,7 +57,7 @@ class GradientModel:
         c = self.checkpoints
         return feature(self.study.config.features, c.first[t], c.second[t], c.updates[t], BETAS, EPSILON)
 
-    def gradients(self, given: Any) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    def gradients(self, given: "Prefix") -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Losses [B] and gradients [B, P] at every checkpoint, of what `prefix` made."""
         from cadc.models import answer_losses
 
@@ -65,7 +67,7 @@ class GradientModel:
             found.append(gradient_matrix(self.vlm, self.checkpoints.capture, lambda: answer_losses(self.vlm, given)))
         return found
 
-    def all_gradients(self, feed: "Feed", rows: list[int]) -> torch.Tensor:
+    def all_gradients(self, feed: "Feed", rows: Sequence[FeedRow]) -> torch.Tensor:
         """[T, n, P] of those rows that can be encoded."""
         from cadc.models import prefix
 
@@ -74,7 +76,7 @@ class GradientModel:
             return torch.stack([matrix.to(self.kind) for _, matrix in found])
 
         parts = [found for _, found in run_batches(feed, feed.by_length(rows), run, {})]
-        return torch.cat(parts, 1) if parts else torch.zeros(len(self.checkpoints), 0, self.vlm.lora.size)
+        return torch.cat(parts, 1) if parts else torch.zeros(len(self.checkpoints), 0, self.vlm.layout.size)
 
     def sketch(self, dim: int, *, targets: bool) -> Sketch:
         """The projection of products, for the target side (g ⊘ c) or the pool side (c ⊙ Γ); decision 0011."""
@@ -82,7 +84,7 @@ class GradientModel:
         scales = balances(self.study.config.features, c.second, c.updates, BETAS[1], EPSILON)
         if scales is not None and targets:
             scales = [1 / scale for scale in scales]
-        return Sketch(self.vlm.lora.matrices, dim, (self.study.config.seed, PRODUCTS), len(c), scales=scales,
+        return Sketch(self.vlm.layout.matrices, dim, (self.study.config.seed, PRODUCTS), len(c), scales=scales,
                       device=self.vlm.device, kind=self.kind)
 
     def vectors(self, done: dict[str, Any]) -> Vectors:
@@ -104,14 +106,14 @@ class ExactKeeping:
 
     def __init__(self, engine: GradientModel, mode: Mode, choice: "Choice") -> None:
         self._mode = mode
-        self.main = Collected(in_full, shape(engine, choice, engine.vlm.lora.size), engine.study.config.grounded,
+        self.main = Collected(in_full, shape(engine, choice, engine.vlm.layout.size), engine.study.config.grounded,
                               engine.kind, stored(engine.vlm))
         self.every = [self.main]
         self._stored = stored(engine.vlm)
 
-    def finish(self, *how: Any) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor], dict[str, Any]]:
-        """Vectors to write, vectors to make Gram matrices of, facts. how: arguments of `Collected.vectors`."""
-        found = self.main.vectors(*how)
+    def finish(self, left: Left) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor], dict[str, Any]]:
+        """Vectors to write, vectors to make Gram matrices of, facts."""
+        found = self.main.vectors(left)
         facts = asdict(self._mode) | {"gram": {"sample": "exact", "unit": "exact"}}
         return {key: value.to(self._stored) for key, value in found.items()}, found, facts
 
@@ -123,7 +125,7 @@ class SketchKeeping:
                  ) -> None:
         """feeds: target and pool; free: bytes that anchors, audit and full sums may be measured by."""
         self._engine, self._mode = engine, mode
-        self._full = len(engine.checkpoints) * engine.vlm.lora.size * engine.kind.itemsize
+        self._full = len(engine.checkpoints) * engine.vlm.layout.size * engine.kind.itemsize
         """Bytes of one vector at every checkpoint."""
         self._room = int(SIDE_SHARE * free)
         config, dim = engine.study.config, mode.dim
@@ -135,17 +137,17 @@ class SketchKeeping:
         self._plain = self.main
         """What Gram matrices are made of: sketches without balancing."""
         if config.features != "sgd":
-            plain = Sketch(engine.vlm.lora.matrices, dim, (config.seed, _PLAIN), len(engine.checkpoints),
+            plain = Sketch(engine.vlm.layout.matrices, dim, (config.seed, _PLAIN), len(engine.checkpoints),
                            device=engine.vlm.device, kind=engine.kind)
             self._plain = self._collect(plain.whole, choice, dim)
         units = len(choice.units) * (3 if config.grounded else 1)  # sums, swapped sums, their difference
-        self._units = self._collect(in_full, choice, engine.vlm.lora.size, samples=False) \
+        self._units = self._collect(in_full, choice, engine.vlm.layout.size, samples=False) \
             if units * self._full <= self._room else None
         self._exact, self._note = self._audit(choice, feeds[1])
         every = (self.main, self._plain, self._units, self._exact)
         self.every = list({id(c): c for c in every if c is not None}.values())
 
-    def _collect(self, view: Any, choice: "Choice", width: int, samples: bool = True) -> Collected:
+    def _collect(self, view: View, choice: "Choice", width: int, samples: bool = True) -> Collected:
         steps, singles, units, _ = shape(self._engine, choice, width)
         return Collected(view, (steps, singles if samples else 0, units, width), self._engine.study.config.grounded,
                          self._engine.kind)
@@ -172,7 +174,7 @@ class SketchKeeping:
         count = min(AUDIT, len(pool), self._room // self._full)
         if count < min(AUDIT_LEAST, len(pool)):
             return None, f"{count} pool rows at full size fit into memory"
-        rows = _draw(self._engine.study.config.seed, _AUDIT, list(range(len(pool))), count)
+        rows = _draw(self._engine.study.config.seed, _AUDIT, [FeedRow(row) for row in range(len(pool))], count)
         features = []
         for t, gradients in enumerate(self._engine.all_gradients(pool, rows)):
             made, _, square = self._engine.feature(t).apply(gradients, 0, gradients.shape[1])
@@ -184,34 +186,32 @@ class SketchKeeping:
         view = lambda t, gradients: gradients.to(features[t].dtype) @ features[t].t()  # noqa: E731
         return self._collect(view, choice, len(features[0])), ""
 
-    def finish(self, *how: Any) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor], dict[str, Any]]:
+    def finish(self, left: Left) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor], dict[str, Any]]:
         """As in `ExactKeeping.finish`."""
-        found = self.main.vectors(*how)
-        grams = dict(self._plain.vectors(*how))
+        found = self.main.vectors(left)
+        grams = dict(self._plain.vectors(left))
         if self._units is not None:
-            grams |= {key: value for key, value in self._units.vectors(*how).items() if key != "sample"}
+            grams |= {key: value for key, value in self._units.vectors(left).items() if key != "sample"}
         facts = asdict(self._mode) | {
             "anchors": len(self.anchors[0]) if self.anchors else 0,
             "gram": {"sample": "sketch", "unit": "sketch" if self._units is None else "exact"}}
-        facts["agreement"] = {"note": self._note} if self._exact is None else self._agreement(found, *how)
+        facts["agreement"] = ({"note": self._note} if self._exact is None
+                              else self._agreement(found, self._exact.vectors(left), left.sample_unit))
         if self.anchors:
             found = found | {"anchors": torch.stack(self.anchors).cpu()}
         log.info("products: %s", modes.sentence(facts))
         return found, grams, facts
 
-    def _agreement(self, sketched: dict[str, torch.Tensor], *how: Any) -> dict[str, Any]:
+    def _agreement(self, sketched: dict[str, torch.Tensor], exact: dict[str, torch.Tensor], sample_unit: torch.Tensor
+                   ) -> dict[str, Any]:
         """Spearman correlation over the audited rows between sketched and exact scores, unit by unit."""
-        truth = self._exact.vectors(*how)
         side = self._engine.sketch(self._mode.dim, targets=False)
         if self.anchors:
             side.anchor(self.anchors)
         mine = [side.whole(t, rows).cpu() for t, rows in enumerate(self._features)]  # [A, d]
         guess = {key: torch.stack([a @ value[t].t() for t, a in enumerate(mine)]) for key, value in sketched.items()}
-        truth = {key: value.transpose(1, 2) for key, value in truth.items()}  # [T, A, ·]
-        return {"rows": len(mine[0])} | compare(self._engine, guess, truth, self.sample_unit)
-
-    sample_unit: torch.Tensor = torch.zeros(0, dtype=torch.int64)
-    """Unit (0…M'-1) of each single sample that is left; set before `finish`."""
+        truth = {key: value.transpose(1, 2) for key, value in exact.items()}  # [T, A, ·]
+        return {"rows": len(mine[0])} | compare(self._engine, guess, truth, sample_unit)
 
 
 def compare(engine: GradientModel, guess: dict[str, torch.Tensor], truth: dict[str, torch.Tensor],
@@ -237,5 +237,5 @@ def shape(engine: GradientModel, choice: "Choice", width: int) -> tuple[int, int
     return len(engine.checkpoints), sum(map(len, choice.singles)), len(choice.units), width
 
 
-def _draw(seed: int, stream: int, rows: list[int], count: int) -> list[int]:
+def _draw(seed: int, stream: int, rows: Sequence[FeedRow], count: int) -> list[FeedRow]:
     return sorted(np.random.default_rng([seed, stream]).permutation(rows)[:count].tolist())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cadc.arrays import largest_remainder
+from cadc.data.indices import FeedRow
 from cadc.jobs.shards import Shard, cut
 from cadc.study import Study
 
@@ -44,7 +45,7 @@ def predicts(study: Study, rows: int) -> bool:
     return gradient_rows(study.config.landmarks, rows) < rows
 
 
-def chosen(study: Study, samples: Sequence["Sample"]) -> list[int]:
+def chosen(study: Study, samples: Sequence["Sample"]) -> list[FeedRow]:
     """Rows whose gradients are computed, ascending: a seeded draw that follows the pool in source and length.
 
     Every source gets its share by largest remainder, and at least one row where there are enough for that; inside a
@@ -54,13 +55,13 @@ def chosen(study: Study, samples: Sequence["Sample"]) -> list[int]:
 
     count = gradient_rows(study.config.landmarks, len(samples))
     if count == len(samples):
-        return list(range(count))
-    of_source: dict[str, list[int]] = {}
-    for row in by_length(samples, range(len(samples))):
+        return [FeedRow(row) for row in range(count)]
+    of_source: dict[str, list[FeedRow]] = {}
+    for row in by_length(samples):
         of_source.setdefault(samples[row].source, []).append(row)
     names = sorted(of_source)
     rng = np.random.default_rng([study.config.seed, _STREAM])
-    rows: list[int] = []
+    rows: list[FeedRow] = []
     for name, quota in zip(names, quotas([len(of_source[name]) for name in names], count), strict=True):
         if quota:
             edges = np.arange(quota + 1) * len(of_source[name]) // quota
@@ -84,5 +85,5 @@ def feature_shards(study: Study, samples: Sequence["Sample"]) -> list[Shard]:
 
     if not predicts(study, len(samples)):
         return []
-    pieces = cut(by_length(samples, range(len(samples))), study.config.shard_rows)
+    pieces = cut(by_length(samples), study.config.shard_rows)
     return [FeatureShard(piece.number, piece.rows) for piece in pieces]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from cadc.data.indices import FeedRow
 from cadc.errors import ModelError
 from cadc.gradients.attribute import pool_inputs
 from cadc.gradients.checkpoints import open_model
@@ -71,7 +72,8 @@ class FeaturePass:
         try:
             with torch.no_grad():
                 given = prefix(self.vlm, self.vlm.collate([encoded for _, encoded in batch]))
-                caught.clear(), seen.clear()
+                caught.clear()
+                seen.clear()
                 loss = answer_losses(self.vlm, given)
         finally:
             for hook in hooks:
@@ -111,9 +113,9 @@ class FeaturePass:
     def shard(self, feed: "Feed", shard: shards.Shard, step: Callable[[int, float], None]) -> None:
         """Compute and write one shard; `step(rows, loss)` after every batch, cancels by raising."""
         started = time.monotonic()
-        failed: dict[int, str] = {}
+        failed: dict[FeedRow, str] = {}
         parts: list[dict[str, torch.Tensor]] = []
-        rows: list[int] = []
+        rows: list[FeedRow] = []
         for part, found in run_batches(feed, shard.rows, self.run, failed):
             fine = torch.isfinite(found["loss"])
             for row, ok in zip(part, fine.tolist(), strict=True):

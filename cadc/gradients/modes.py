@@ -95,7 +95,8 @@ def recorded(study: "Study") -> dict[str, Any] | None:
     """What the target job says on products: `Mode`'s fields, `gram` and, in sketch mode, `agreement`; None before."""
     if not study.finished("targets"):
         return None
-    result, found = study.result("targets"), {}
+    result = study.result("targets")
+    found: dict[str, Any] = {}
     for name in ("targets.json", "about.json"):
         found |= json.loads(result.intact(name).read_text())["products"]
     return found

@@ -19,6 +19,7 @@ from cadc.errors import DataError, JobError
 from cadc.gradients import batch_plan, keeping, modes
 from cadc.gradients.checkpoints import open_model
 from cadc.gradients.choice import Choice, choose, donors, swappable
+from cadc.gradients.collected import Left
 from cadc.gradients.vectors import stored
 from cadc.jobs.engines import EngineSettings
 from cadc.models.batching import Item, run_batches
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PICTURES = 22  # stream of the study's seed
+
+Keep = Callable[[int, Sequence[FeedRow], torch.Tensor, torch.Tensor, torch.Tensor], None]
+"""Checkpoint, rows [B], their units [B], losses [B], gradients [B, P]."""
 
 
 def summary(study: Study) -> dict[str, Any]:
@@ -54,19 +58,20 @@ def run_targets(study: Study, progress: Progress, *, engine: EngineSettings | No
     progress.note("loading the model and its checkpoints")
     vlm, checkpoints = open_model(study)
     feed = Feed(study, "target", vlm)
-    engine, choice = keeping.GradientModel(study, vlm, checkpoints), choose(study.config, feed.samples)
+    model, choice = keeping.GradientModel(study, vlm, checkpoints), choose(study.config, feed.samples)
     free = modes.free_bytes(vlm.device)
     singles, units = sum(map(len, choice.singles)), len(choice.units) * (2 if study.config.grounded else 1)
-    mode = modes.choose(study.config, modes.Need(vectors=len(checkpoints) * (singles + units), parameters=vlm.lora.size,
-                                                 width=stored(vlm).itemsize,
-                                                 workers=1 if vlm.device != "cpu" else workers), free)
+    need = modes.Need(vectors=len(checkpoints) * (singles + units), parameters=vlm.layout.size,
+                      width=stored(vlm).itemsize, workers=1 if vlm.device != "cpu" else workers)
+    mode = modes.choose(study.config, need, free)
     log.info("mode %s: %s", mode.mode, mode.reason)
     progress.note(f"{mode.mode} products: {mode.reason}")
+    kept: keeping.ExactKeeping | keeping.SketchKeeping
     if mode.mode == "exact":
-        kept = keeping.ExactKeeping(engine, mode, choice)
+        kept = keeping.ExactKeeping(model, mode, choice)
     else:
-        kept = keeping.SketchKeeping(engine, mode, choice, (feed, Feed(study, "pool", vlm)), free)
-    work = _Targets(engine, feed, choice, kept)
+        kept = keeping.SketchKeeping(model, mode, choice, (feed, Feed(study, "pool", vlm)), free)
+    work = _Targets(model, feed, choice, kept)
     work.run(progress)
     work.write(round(time.monotonic() - started, 3))
 
@@ -81,7 +86,7 @@ class _Targets:
         self.singles = {row: k for k, row in enumerate(row for rows in choice.singles for row in rows)}
         self.sample_loss = torch.zeros(len(engine.checkpoints), len(self.singles))
         self.count = torch.zeros(len(choice.units))
-        self.failed: dict[int, str] = {}
+        self.failed: dict[FeedRow, str] = {}
         self.plan, self.halved = batch_plan.BatchPlan(), 0
         self.plain_units = [u for u, rows in enumerate(choice.rows)
                             if not swappable([feed.samples[row].images for row in rows])]
@@ -102,7 +107,7 @@ class _Targets:
             giver = self._givers(round_)
             self._pass(self.feed.by_length(moved), self._keep_swapped, progress, partial(self._encode_with, giver))
 
-    def _pass(self, rows: Sequence[FeedRow], keep: Callable[..., None], progress: Progress,
+    def _pass(self, rows: Sequence[FeedRow], keep: Keep, progress: Progress,
               encode: Callable[[FeedRow], "Encoded"] | None = None) -> None:
         batches = run_batches(self.feed, rows, self._gradients, self.failed, self.plan, encode=encode)
         for part, found in batches:
@@ -117,7 +122,8 @@ class _Targets:
 
         return self.engine.gradients(prefix(self.vlm, self.vlm.collate([encoded for _, encoded in batch])))
 
-    def _keep(self, t: int, rows: list[int], units: torch.Tensor, losses: torch.Tensor, matrix: torch.Tensor) -> None:
+    def _keep(self, t: int, rows: Sequence[FeedRow], units: torch.Tensor, losses: torch.Tensor, matrix: torch.Tensor
+              ) -> None:
         if t == 0:
             self.count += torch.bincount(units, minlength=len(self.choice.units))
         single = torch.tensor([self.singles.get(row, -1) for row in rows])
@@ -125,14 +131,14 @@ class _Targets:
         for collected in self.kept.every:
             collected.add(t, units, matrix, single)
 
-    def _keep_swapped(self, t: int, rows: list[int], units: torch.Tensor, losses: torch.Tensor, matrix: torch.Tensor
-                      ) -> None:
+    def _keep_swapped(self, t: int, rows: Sequence[FeedRow], units: torch.Tensor, losses: torch.Tensor,
+                      matrix: torch.Tensor) -> None:
         for collected in self.kept.every:
             collected.add_swapped(t, units, matrix)
 
-    def _givers(self, round_: int) -> dict[int, int]:
+    def _givers(self, round_: int) -> dict[FeedRow, FeedRow]:
         """Row whose pictures each row gets."""
-        giver = {}
+        giver: dict[FeedRow, FeedRow] = {}
         for u, rows in enumerate(self.choice.rows):
             alive = [row for row in rows if row not in self.failed]
             swap = donors([self.feed.samples[row].images for row in alive], round_,
@@ -140,7 +146,7 @@ class _Targets:
             giver |= {row: alive[d] for row, d in zip(alive, swap, strict=True)}
         return giver
 
-    def _encode_with(self, giver: Mapping[int, int], row: FeedRow) -> "Encoded":
+    def _encode_with(self, giver: Mapping[FeedRow, FeedRow], row: FeedRow) -> "Encoded":
         try:
             return self.feed.encode(row, giver[row])
         except DataError as error:  # another picture may take more tokens than fit: the row then cancels out
@@ -160,8 +166,9 @@ class _Targets:
         plain = [number[u] for u in self.plain_units if u in number]
         samples = [{"row": row, "index": self.feed.samples[row].index, "id": self.feed.samples[row].id,
                     "unit": names[number[self.choice.unit_of[row]]]} for _, row in kept]
-        self.kept.sample_unit = torch.tensor([number[self.choice.unit_of[row]] for _, row in kept], dtype=torch.int64)
-        vectors, full, facts = self.kept.finish(self.count, places, plain, self.study.config.permutations)
+        of = torch.tensor([number[self.choice.unit_of[row]] for _, row in kept], dtype=torch.int64)
+        vectors, full, facts = self.kept.finish(Left(count=self.count, places=places, sample_unit=of, plain=plain,
+                                                     rounds=self.study.config.permutations))
         self._save(vectors, full, facts, self.sample_loss[:, places])
         bad = [{"index": self.feed.samples[row].index, "id": self.feed.samples[row].id, "reason": reason}
                for row, reason in sorted(self.failed.items())]

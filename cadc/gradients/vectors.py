@@ -5,7 +5,7 @@ Shape letters: B samples of a batch, R target vectors, P LoRA parameters, p thos
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 
@@ -52,7 +52,7 @@ class Exact:
     """Full vectors, cut by LoRA linear."""
 
     def __init__(self, vlm: "Vlm") -> None:
-        self._matrices: Sequence[LoraMatrix] = vlm.lora.matrices
+        self._matrices: Sequence[LoraMatrix] = vlm.layout.matrices
         self._device, self._kept, self._kind = vlm.device, stored(vlm), accumulating(vlm)
         self._blocks: list[list[torch.Tensor]] = []
 
@@ -85,7 +85,7 @@ class _ExactProducts:
 class Sketched:
     """Vectors [R, d] that were projected when they were made; features meet the same projection here."""
 
-    def __init__(self, sketch: Sketch, device: Any) -> None:
+    def __init__(self, sketch: Sketch, device: str) -> None:
         self._sketch, self._device = sketch, device
         self._rows: list[torch.Tensor] = []
 

@@ -1,11 +1,12 @@
 """Shards: which pool rows go together, and files that are written once, verified, and refused when they are another
 question's."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cadc.data.indices import FeedRow
 from cadc.errors import JobError
 from cadc.study import Study, file_digest, write_tensors
 from cadc.study.results import read_sealed, write_sealed
@@ -19,7 +20,7 @@ class Shard:
     """One piece of the pool."""
 
     number: int
-    rows: tuple[int, ...]
+    rows: tuple[FeedRow, ...]
     """Rows of the pool's samples file, in the order of computing: neighbours have similar lengths."""
 
     def file(self, study: Study) -> Path:
@@ -27,12 +28,12 @@ class Shard:
         return study.shards_folder / f"shard-{self.number:05d}.safetensors"
 
 
-def cut(ordered: list[int], size: int) -> list[Shard]:
+def cut(ordered: Sequence[FeedRow], size: int) -> list[Shard]:
     """Rows in order of length, cut into shards of `size`."""
     return [Shard(i, tuple(ordered[start:start + size])) for i, start in enumerate(range(0, len(ordered), size))]
 
 
-def write(study: Study, shard: Shard, tensors: "Mapping[str, torch.Tensor]", facts: Mapping[str, Any]) -> None:
+def write(study: Study, shard: Shard, tensors: "Mapping[str, torch.Tensor]", facts: Mapping[str, object]) -> None:
     """Tensors, then the sidecar with their checksum: only both together count as a finished shard."""
     path, key = shard.file(study), study.key("attribute")
     write_tensors(path, dict(tensors), {"key": key})

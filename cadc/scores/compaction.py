@@ -116,11 +116,12 @@ def _together(study: Study, pool: Sequence["Sample"], pieces: Sequence[Shard], f
     place[kept] = np.arange(len(kept))
     done = targets.summary(study)
     into = _Arrays(study, len(kept), len(done["units"]))
-    influence = []
+    influence: list[tuple[np.ndarray, np.ndarray]] = []
     for shard, found in zip(pieces, facts, strict=True):
         if found["kept"]:
             into.add(tensors := load_file(shard.file(study)), place)
-            influence.append((place[tensors["rows"]], tensors.get("influence")))
+            if features:  # else shards hold no influences
+                influence.append((place[tensors["rows"]], tensors["influence"]))
     predicted = None
     if features:
         predicted = _predict(study, pool, features, into, place, measured[kept], influence)

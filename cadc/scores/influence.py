@@ -9,6 +9,7 @@ fresh start, whatever was clicked.
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -74,7 +75,7 @@ class InfluenceColumns:
         out = np.empty((k, len(self.scores.index)), np.float32)
         for c in range(k):
             members = tuple(np.flatnonzero(units == c).tolist())
-            out[c] = self._column((members, *way), lambda members=members: compute(members))
+            out[c] = self._column((members, *way), partial(compute, members))
         return out.T  # [N, K]
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
@@ -263,17 +264,17 @@ def served(scores: Scores | InfluenceColumns, rows: np.ndarray, of_unit: Sequenc
     Returns DataFrame(position, rank, unit, target, target_index, value): unit 0…M-1, target 0…S-1, value near(z, s).
     """
     columns = scores if isinstance(scores, InfluenceColumns) else InfluenceColumns(scores)
-    rows, of_unit, scores = np.asarray(rows, np.int64), np.asarray(of_unit), columns.scores
-    z = np.stack([columns.z_score(m, rows) for m in range(len(of_unit))], 1)  # [n, M]
-    allowed = np.broadcast_to(of_unit >= 0, z.shape).copy()
+    rows, owner, scores = np.asarray(rows, np.int64), np.asarray(of_unit), columns.scores
+    z = np.stack([columns.z_score(m, rows) for m in range(len(owner))], 1)  # [n, M]
+    allowed = np.broadcast_to(owner >= 0, z.shape).copy()
     if capability is not None:
         wanted = np.asarray(capability)[:, None]
-        allowed &= (wanted < 0) | (of_unit[None, :] == wanted)
+        allowed &= (wanted < 0) | (owner[None, :] == wanted)
     z[~allowed] = -np.inf
-    best = np.empty((len(rows), min(top, len(of_unit))), np.int64)
-    for rank in range(best.shape[1]):
-        best[:, rank] = z.argmax(1)
-        z[np.arange(len(rows)), best[:, rank]] = -np.inf
+    best = np.empty((len(rows), min(top, len(owner))), np.int64)
+    for place in range(best.shape[1]):
+        best[:, place] = z.argmax(1)
+        z[np.arange(len(rows)), best[:, place]] = -np.inf
     keep = np.take_along_axis(allowed, best, 1).ravel()
     position = np.repeat(rows, best.shape[1])[keep]
     rank = np.tile(np.arange(best.shape[1]), len(rows))[keep]

@@ -6,11 +6,12 @@ letters: n rows, B samples, L tokens, W hidden width.
 """
 
 import logging
-from dataclasses import replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cadc.data.indices import FeedRow
 from cadc.errors import JobError
 from cadc.scores.scores import Scores
 from cadc.signals.signal import Signal
@@ -78,14 +79,13 @@ def _compute(study: Study, role: str, progress: Progress) -> None:
 
     # Fresh adapters on the whole language model change nothing (B = 0), and the cut lies before its first layer; they
     # are the same whatever the study adapts, so that its LoRA settings are none of this job's.
-    lora = {name: StudyConfig.__dataclass_fields__[name].default for name in LORA}
-    vlm = open_vlm(replace(study.config, **lora))
+    vlm = open_vlm(StudyConfig.of({name: value for name, value in asdict(study.config).items() if name not in LORA}))
     feed = Feed(study, role, vlm)
-    order = feed.by_length(range(len(feed)))
+    order = feed.by_length()
     progress.start(len(order), unit="samples")
     progress.note(f"embedding the {role}: one forward of the untrained base")
-    found: dict[int, np.ndarray] = {}
-    failed: dict[int, str] = {}
+    found: dict[FeedRow, np.ndarray] = {}
+    failed: dict[FeedRow, str] = {}
     hidden = lambda items: last_hidden(vlm, vlm.collate([one for _, one in items]))  # noqa: E731
     for part, values in run_batches(feed, order, hidden, failed):
         found.update(zip(part, values, strict=True))

@@ -18,6 +18,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from cadc.data.indices import CacheRow, FeedRow, FileIndex
 from cadc.errors import JobError
 from cadc.jobs.engines import EngineSettings
 from cadc.jobs.processes import end_with_parent
@@ -31,7 +32,7 @@ from cadc.study import Study, replacing
 from cadc.study.progress import Progress, Silent
 
 if TYPE_CHECKING:
-    from cadc.models import Vlm
+    from cadc.models import Encoded, Vlm
     from cadc.training.prefix_cache import PrefixCache
 
 log = logging.getLogger(__name__)
@@ -101,7 +102,7 @@ def teaching_rows(influences: InfluenceColumns, open_rows: np.ndarray, want: int
     """Positions of up to `want` open rows, taken in rounds over the single target samples of all units."""
     units = np.arange(len(influences.scores.units))
     taken = Taken(open_rows, np.zeros(0, np.int64), 0)
-    chosen = []
+    chosen: list[int] = []
     for position, *_ in round_robin(influences.scores, units, open_rows, taken):
         if len(chosen) == want:
             break
@@ -119,7 +120,7 @@ def _question(study: Study, scores: Scores) -> Question:
 
     pool, target = (read_samples(study.samples_file(role)) for role in ("pool", "target"))
     by_index = {s.index: s for s in pool}
-    contaminated = repeats_target([by_index[int(i)] for i in scores.index], target, picture_hashes(study))
+    contaminated = repeats_target([by_index[FileIndex(int(i))] for i in scores.index], target, picture_hashes(study))
     groups = _groups(study, "pool", scores.index)
     taught = np.zeros(0, np.int64)
     if study.config.out_of_fold_target:
@@ -210,7 +211,8 @@ class _OneByOne:
     """Makes models in this process; the base is loaded once."""
 
     def __init__(self, progress: Progress) -> None:
-        self._progress, self._judge = progress, None
+        self._progress = progress
+        self._judge: FoldModel | None = None
 
     def __enter__(self) -> "_OneByOne":
         return self
@@ -291,10 +293,10 @@ class FoldModel:
     """The base model with an adapter, and prefixes of pool and target samples in one bank."""
 
     vlm: "Vlm"
-    bank: "PrefixCache"
-    pool: dict[int, int]
+    bank: "PrefixCache[CacheRow]"
+    pool: dict[FileIndex, CacheRow]
     """Position in the pool file → row of the bank."""
-    target: dict[int, int]
+    target: dict[FileIndex, CacheRow]
     """Position in the target file → row of the bank."""
 
 
@@ -308,11 +310,12 @@ def open_fold_model(study: Study) -> FoldModel:
     pool, target = Feed(study, "pool", vlm), Feed(study, "target", vlm)
     size = len(pool.samples)
 
-    def encode(row: int):  # noqa: ANN202
-        return pool.encode(row) if row < size else target.encode(row - size)
+    def encode(row: CacheRow) -> "Encoded":
+        return pool.encode(FeedRow(row)) if row < size else target.encode(FeedRow(row - size))
 
-    return FoldModel(vlm=vlm, bank=PrefixCache(vlm, encode), pool={s.index: row for row, s in enumerate(pool.samples)},
-                 target={s.index: size + row for row, s in enumerate(target.samples)})
+    return FoldModel(vlm=vlm, bank=PrefixCache(vlm, encode),
+                     pool={s.index: CacheRow(row) for row, s in enumerate(pool.samples)},
+                     target={s.index: CacheRow(size + row) for row, s in enumerate(target.samples)})
 
 
 def _model(task: Task, judge: FoldModel, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
@@ -321,17 +324,17 @@ def _model(task: Task, judge: FoldModel, progress: Progress) -> tuple[np.ndarray
     from cadc.training.loop import train_fresh
     from cadc.training.schedule import plan
 
-    config, taught = task.study.config, judge.bank.usable([judge.target[int(i)] for i in task.taught])
-    rows = np.array([*(judge.pool[int(i)] for i in task.inside), *taught * task.repeats])
+    config, taught = task.study.config, judge.bank.usable([judge.target[FileIndex(int(i))] for i in task.taught])
+    rows = np.array([*(judge.pool[FileIndex(int(i))] for i in task.inside), *taught * task.repeats])
     seed = config.seed * 100 + task.number * FOLDS + task.fold
     batches = plan(len(rows), None, steps=fold_steps(config, len(rows)), batch=fold_batch(config, len(rows)), seed=seed)
     train_fresh(judge.vlm, judge.bank, rows[batches], seed=seed, learning_rate=config.learning_rate, rise=RISE,
                 progress=progress)
-    return (_losses(judge, [judge.pool[int(i)] for i in task.outside], progress),
-            _losses(judge, [judge.target[int(i)] for i in task.samples], progress))
+    return (_losses(judge, [judge.pool[FileIndex(int(i))] for i in task.outside], progress),
+            _losses(judge, [judge.target[FileIndex(int(i))] for i in task.samples], progress))
 
 
-def _losses(judge: FoldModel, rows: list[int], progress: Progress) -> np.ndarray:
+def _losses(judge: FoldModel, rows: list[CacheRow], progress: Progress) -> np.ndarray:
     """float32 [len(rows)]: losses of these rows of the bank under the model as it is now."""
     from cadc.training.loop import losses
 
@@ -345,7 +348,7 @@ def _losses(judge: FoldModel, rows: list[int], progress: Progress) -> np.ndarray
 
 def _mean(found: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
     loss, target = zip(*found, strict=True)
-    return np.mean(loss, 0, dtype=np.float32), np.mean(target, 0, dtype=np.float32)
+    return np.stack(loss).mean(0, dtype=np.float32), np.stack(target).mean(0, dtype=np.float32)
 
 
 # ---- files -----------------------------------------------------------------------------------------------------------

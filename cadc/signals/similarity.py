@@ -6,12 +6,15 @@ METHOD §4. N pool rows, S single target samples, M units, F features.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cadc.arrays import top_mean
 from cadc.scores.scores import Scores
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 CHUNK = 2048
 """Pool rows looked at together: a block of similarities is CHUNK × S float32."""
@@ -33,9 +36,9 @@ class Similarity:
             yield start, self.block(start, min(start + CHUNK, self.rows))
 
 
-def cosines(pool: Any, target: Any) -> Similarity:
+def cosines(pool: "np.ndarray | csr_matrix", target: "np.ndarray | csr_matrix") -> Similarity:
     """Inner products of unit-norm features, pool [N, F] and target [S, F], dense or sparse."""
-    def dense(found: Any) -> np.ndarray:
+    def dense(found: "np.ndarray | csr_matrix") -> np.ndarray:
         return np.asarray(found.todense() if hasattr(found, "todense") else found, np.float32)
 
     def among(rows: np.ndarray, sample: int) -> np.ndarray:

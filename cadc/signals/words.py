@@ -1,6 +1,6 @@
 """Words as a signal: TF-IDF of question and answer; blind to pictures, and the control that templates favour."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,8 +10,11 @@ from cadc.signals.signal import Signal
 from cadc.signals.similarity import Similarity, cosines
 from cadc.study import Study
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
-def word_features(pool: list[str], target: list[str]) -> tuple[Any, Any]:
+
+def word_features(pool: list[str], target: list[str]) -> "tuple[csr_matrix, csr_matrix]":
     """TF-IDF rows (unit norm) of pool and target texts, fitted on both: sparse [N, F], [S, F]."""
     from scipy.sparse import csr_matrix
     from sklearn.feature_extraction.text import TfidfVectorizer

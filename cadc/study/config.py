@@ -149,7 +149,7 @@ def joined_signals(config: StudyConfig) -> tuple[str, ...]:
     return tuple(config.nearness.split("+")[1:])
 
 
-def _parse(key: str, text: str, kind: Any) -> Any:
+def _parse(key: str, text: str, kind: Any) -> object:
     """Read one `key=value` text as the type of its field."""
     if kind is bool:
         words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}

@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from cadc.study.files import file_digest, write_json
 
@@ -101,7 +100,7 @@ def _about(place: str) -> list[int]:
     return [info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino]
 
 
-def _remembered(memo: Path) -> dict[str, Any]:
+def _remembered(memo: Path) -> dict[str, object]:
     try:
         known = json.loads(memo.read_text(encoding="utf-8"))
     except (OSError, ValueError):

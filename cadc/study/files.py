@@ -1,5 +1,6 @@
 """Files that a reader sees whole or not at all: the one way in which anything is written."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -9,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,7 +50,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         temporary.unlink(missing_ok=True)
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: object) -> None:
     """Replace a file by this value as JSON. Raises ValueError for a number that is not finite."""
     text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=False, allow_nan=False)
     with replacing(path) as handle:
@@ -103,3 +104,12 @@ def _abandoned(path: Path, host: str, pid: int) -> bool:
     except PermissionError:
         return False
     return False
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """One process of this machine at a time, by a lock on this file; the others wait, a dead one holds nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

@@ -48,7 +48,7 @@ class Job:
     cost: str = ""
     """`module:function` that predicts what it takes (`cadc.estimate`)."""
 
-    def function(self) -> Callable[..., Any]:
+    def function(self) -> Callable[..., None]:
         """The function that does it, imported now. Raises JobError where there is none."""
         return named(self.run)
 

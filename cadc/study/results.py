@@ -176,7 +176,7 @@ class Result:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
+def write_sealed(path: Path, value: Mapping[str, object]) -> None:
     """JSON with a checksum of itself in it."""
     write_json(path, {_SEAL: _sealed(value), **value})
 
@@ -191,7 +191,7 @@ def read_sealed(path: Path) -> dict[str, Any] | None:
     return value if seal == _sealed(value) else None
 
 
-def _sealed(value: Mapping[str, Any]) -> str:
+def _sealed(value: Mapping[str, object]) -> str:
     text = json.dumps(value, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 

@@ -1,4 +1,4 @@
-"""A study on disk: its name, its settings, and the only code that knows where its files lie (DESIGN: one way of data).
+"""A study on disk: its name, its settings, and the only code that knows where its files lie (docs/architecture.md).
 
 Below the cache root: `names/NAME.json` points to a study, `studies/IDENTITY/` holds its settings, what was decided, job
 states, comparisons and exports, `results/JOB/KEY/` what jobs made. A key is the hash of what the job reads (its own
@@ -89,7 +89,7 @@ class Study:
             raise DataError(f"study name {name!r}: use 1-64 letters, digits, '.', '_' or '-', "
                             "starting with a letter or digit.")
         base = cache_root(root)
-        config = dataclasses.replace(config, **_absolute(config))
+        config = _absolute(config)
         identity, inputs = identity_of(config, base)
         pointer = base / "names" / f"{name}.json"
         if (taken := identity_at(pointer)) and taken != identity:
@@ -355,14 +355,16 @@ def studies(root: Path | None = None) -> Iterator["Study"]:
             yield Study.open(called.get(folder.name, folder.name), root=base)
 
 
-def _absolute(config: StudyConfig) -> dict[str, str]:
+def _absolute(config: StudyConfig) -> StudyConfig:
     """Absolute paths for the files of a config; a model id that is no folder stays an id."""
-    fixed = {role: str(Path(getattr(config, role)).expanduser().resolve()) for role in ("pool", "target")}
-    if config.images:
-        fixed["images"] = str(Path(config.images).expanduser().resolve())
-    if Path(config.model).expanduser().is_dir():
-        fixed["model"] = str(Path(config.model).expanduser().resolve())
-    return fixed
+
+    def whole(path: str) -> str:
+        return str(Path(path).expanduser().resolve())
+
+    model = Path(config.model).expanduser()
+    return dataclasses.replace(config, pool=whole(config.pool), target=whole(config.target),
+                               images=whole(config.images) if config.images else "",
+                               model=whole(config.model) if model.is_dir() else config.model)
 
 
 def _hash(value: object) -> str:

@@ -1,12 +1,12 @@
 """The one training loop: AdamW on the adapters, with the warm-up's betas and clipping (METHOD §1, §6)."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
 from cadc.study.progress import Progress
-from cadc.training.prefix_cache import PrefixCache
+from cadc.training.prefix_cache import PrefixCache, R
 from cadc.training.schedule import rate
 
 if TYPE_CHECKING:
@@ -17,14 +17,17 @@ if TYPE_CHECKING:
 BETAS, EPSILON, CLIP = (0.9, 0.999), 1e-8, 1.0
 
 
-class Rows(Protocol):
+R_in = TypeVar("R_in", bound=int, contravariant=True)
+
+
+class Rows(Protocol[R_in]):
     """What batches are made of."""
 
-    def parts(self, rows: Sequence[int]) -> "list[tuple[list[int], Prefix]]":
+    def parts(self, rows: Sequence[R_in]) -> "list[tuple[list[int], Prefix]]":
         """A batch in parts, each with its positions in `rows`; rows that cannot be encoded are left out."""
 
 
-def train(vlm: "Vlm", rows: Rows, batches: Iterable[Sequence[int]], rates: Iterable[float],
+def train(vlm: "Vlm", rows: Rows[R], batches: Iterable[Sequence[R]], rates: Iterable[float],
           optimizer: "torch.optim.Optimizer | None" = None) -> Iterator[float]:
     """AdamW steps on the current adapter; yields the loss of each step, nan where no row of its batch can be encoded.
 
@@ -77,7 +80,7 @@ def new_optimizer(vlm: "Vlm") -> "torch.optim.Optimizer":
     return torch.optim.AdamW(lora_parameters(vlm), lr=1.0, betas=BETAS, eps=EPSILON, weight_decay=0.0)
 
 
-def losses(vlm: "Vlm", bank: PrefixCache, rows: Sequence[int], batch: int = 64) -> "torch.Tensor":
+def losses(vlm: "Vlm", bank: PrefixCache[R], rows: Sequence[R], batch: int = 64) -> "torch.Tensor":
     """float32 [len(rows)]: ℓ(z; θ) of usable rows under the current adapter, without a graph."""
     import torch
 
@@ -91,7 +94,7 @@ def losses(vlm: "Vlm", bank: PrefixCache, rows: Sequence[int], batch: int = 64) 
     return found
 
 
-def train_fresh(vlm: "Vlm", bank: PrefixCache, batches: np.ndarray, *, seed: int, learning_rate: float, rise: int,
+def train_fresh(vlm: "Vlm", bank: PrefixCache[R], batches: np.ndarray, *, seed: int, learning_rate: float, rise: int,
                 progress: Progress) -> list[float]:
     """A fresh adapter, one step for each line of `batches` [steps, batch] (rows of the bank); loss of every step.
 

@@ -7,7 +7,7 @@ letters: B samples, L tokens, W hidden width.
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from cadc.errors import DataError
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from cadc.models import Encoded, Prefix, Vlm
 
 log = logging.getLogger(__name__)
+
+R = TypeVar("R", bound=int)
+"""How rows are numbered: by `FeedRow` where a bank reads one feed, by `CacheRow` where it joins several."""
 
 LIMIT = 1 << 30
 """Bytes of kept prefixes; beyond it a sample's prefix is computed each time."""
@@ -34,7 +37,7 @@ class Piece:
     nbytes: int
 
 
-class PrefixCache:
+class PrefixCache(Generic[R]):
     """`Prefix` of any samples of one study and role, each computed once while it fits the limit.
 
     Families whose language model is called with anything but [B, L, …] tensors (Qwen's [3, B, L] positions, Gemma's
@@ -42,25 +45,25 @@ class PrefixCache:
     `note` says so.
     """
 
-    def __init__(self, vlm: "Vlm", encode: Callable[[int], "Encoded"], limit: int = LIMIT) -> None:
+    def __init__(self, vlm: "Vlm", encode: Callable[[R], "Encoded"], limit: int = LIMIT) -> None:
         self._vlm, self._encode, self._limit = vlm, encode, limit
-        self._pieces: dict[int, Piece] = {}
+        self._pieces: dict[R, Piece] = {}
         self._bytes = 0
         self._keeps = True
         self._checked = False
-        self.failed: dict[int, str] = {}
+        self.failed: dict[R, str] = {}
         """Rows that cannot be encoded, with the reason."""
         self.note = ""
 
-    def usable(self, rows: Iterable[int]) -> list[int]:
+    def usable(self, rows: Iterable[R]) -> list[R]:
         """Rows that can be encoded, in the order given; the others are remembered in `failed`. Fills the bank."""
-        found = []
+        found: list[R] = []
         for chunk in _chunks(list(rows), 32):
             self._fill([row for row in dict.fromkeys(chunk) if row not in self._pieces])
             found += [row for row in chunk if row not in self.failed]
         return found
 
-    def get(self, rows: Sequence[int]) -> "Prefix":
+    def get(self, rows: Sequence[R]) -> "Prefix":
         """Prefix of a batch of usable rows (a row may occur twice). Raises DataError for one that cannot be encoded."""
         wanted = list(dict.fromkeys(rows))
         fresh = self._fill([row for row in wanted if row not in self._pieces])
@@ -72,22 +75,22 @@ class PrefixCache:
 
         return prefix(self._vlm, self._vlm.collate([self._encode(row) for row in rows]))
 
-    def parts(self, rows: Sequence[int]) -> "list[tuple[list[int], Prefix]]":
+    def parts(self, rows: Sequence[R]) -> "list[tuple[list[int], Prefix]]":
         """`get` in parts of similar length, each with its positions in `rows`: what is padded beyond `PADDING` times
         the tokens costs more than another forward. One part where all are about as long, or none is kept."""
         wanted = list(dict.fromkeys(rows))
         fresh = self._fill([row for row in wanted if row not in self._pieces])
-        pieces = {row: self._pieces.get(row) or fresh.get(row) for row in wanted}
-        if not self._keeps or any(piece is None for piece in pieces.values()):
+        pieces = {row: piece for row in wanted if (piece := self._pieces.get(row) or fresh.get(row))}
+        if not self._keeps or len(pieces) < len(wanted):
             return [(list(range(len(rows))), self.get(rows))]
         cuts = by_length([pieces[row].length for row in rows])
         return [(places, join([pieces[rows[place]] for place in places])) for places in cuts]
 
-    def _fill(self, rows: list[int]) -> dict[int, Piece]:
+    def _fill(self, rows: list[R]) -> dict[R, Piece]:
         """Compute what is missing; returns the pieces of these rows, kept or not."""
         from cadc.models import prefix
 
-        encoded: dict[int, Encoded] = {}
+        encoded: dict[R, Encoded] = {}
         for row in rows:
             if row in self.failed:
                 continue
@@ -129,7 +132,7 @@ def by_length(lengths: Sequence[int]) -> list[list[int]]:
     return groups
 
 
-def _chunks(rows: list[int], size: int) -> Iterator[list[int]]:
+def _chunks(rows: list[R], size: int) -> Iterator[list[R]]:
     for start in range(0, len(rows), size):
         yield rows[start:start + size]
 

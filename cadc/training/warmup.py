@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cadc.data.indices import FeedRow
 from cadc.errors import DataError, JobError
 from cadc.study import Study, StudyConfig, read_about, replacing, write_json, write_tensors
 from cadc.study.progress import Progress
@@ -33,7 +34,7 @@ _ROWS, _ORDER = 11, 12  # streams of the study's seed: which rows, and in which 
 class Plan:
     """Rows, steps and learning rates, all known before the first step."""
 
-    rows: tuple[int, ...]
+    rows: tuple[FeedRow, ...]
     """Positions in the pool."""
     rates: tuple[float, ...]
     """Learning rate of each step."""
@@ -51,13 +52,13 @@ def plan(study: Study, pool: int) -> Plan:
     """The warm-up of a pool of `pool` rows: random share, steps, short linear rise, linear decay to a tenth."""
     config = study.config
     count = min(pool, max(config.warmup_min_rows, round(config.warmup_share * pool)))
-    rows = np.sort(np.random.default_rng([config.seed, _ROWS]).choice(pool, count, replace=False))
+    drawn = np.sort(np.random.default_rng([config.seed, _ROWS]).choice(pool, count, replace=False))
     total = max(config.warmup_epochs * -(-count // config.warmup_batch), config.checkpoints)
     rise = max(1, round(0.05 * total))
     rates = [config.learning_rate * min((i + 1) / rise, 1 - 0.9 * (i + 1 - rise) / max(total - rise, 1))
              for i in range(total)]
     ends = [round((t + 1) * total / config.checkpoints) for t in range(config.checkpoints)]
-    return Plan(tuple(rows.tolist()), tuple(rates), tuple(ends))
+    return Plan(tuple(map(FeedRow, drawn.tolist())), tuple(rates), tuple(ends))
 
 
 def checkpoint_file(study: Study, t: int) -> Path:
@@ -111,13 +112,13 @@ class _Rows:
 
     def __init__(self, vlm: "Vlm", feed: "Feed") -> None:
         self.feed = feed
-        self.failed: dict[int, str] = {}
+        self.failed: dict[FeedRow, str] = {}
         self._vlm, self._checked = vlm, False
-        self._kept: dict[int, Encoded] = {}
-        self._seen: set[int] = set()
+        self._kept: dict[FeedRow, Encoded] = {}
+        self._seen: set[FeedRow] = set()
         self._bytes = 0
 
-    def parts(self, rows: Sequence[int]) -> "list[tuple[list[int], Prefix]]":
+    def parts(self, rows: Sequence[FeedRow]) -> "list[tuple[list[int], Prefix]]":
         """See `cadc.training.loop.Rows`: one part, or none where no row can be encoded. The first batch is verified."""
         from cadc.models import prefix, verify
 
@@ -130,7 +131,7 @@ class _Rows:
             self._checked = True
         return [([place for place, _ in found], prefix(self._vlm, batch))]
 
-    def _get(self, row: int) -> "Encoded | None":
+    def _get(self, row: FeedRow) -> "Encoded | None":
         """The encoded row, or None when it cannot be."""
         if row in self._kept:
             return self._kept[row]
@@ -148,7 +149,7 @@ class _Rows:
             self._bytes += size
         return encoded
 
-    def failures(self, rows: Sequence[int]) -> list[dict[str, Any]]:
+    def failures(self, rows: Sequence[FeedRow]) -> list[dict[str, Any]]:
         """Which of these rows cannot be used, and why; rows that a resumed run did not meet are tried now."""
         for row in rows:
             if row not in self._seen:
@@ -157,7 +158,7 @@ class _Rows:
                 for row, reason in sorted(self.failed.items())]
 
 
-def batches(config: StudyConfig, rows: tuple[int, ...], steps: int) -> Iterator[list[int]]:
+def batches(config: StudyConfig, rows: Sequence[FeedRow], steps: int) -> Iterator[list[FeedRow]]:
     """`steps` batches of pool rows: each epoch is its own seeded shuffle of the share."""
     made = 0
     for epoch in range(steps):
@@ -215,11 +216,10 @@ def _save(study: Study, vlm: "Vlm", optimizer: "torch.optim.Optimizer", t: int, 
 
     from cadc.models import adapter_state, lora_parameters
 
-    assert vlm.lora is not None  # `open_vlm` has put it there
     state = adapter_state(vlm)
     for letter, key in (("m", "exp_avg"), ("v", "exp_avg_sq")):
         moments = [optimizer.state[p].get(key, torch.zeros_like(p)) for p in lora_parameters(vlm)]
-        state |= vlm.lora.unflatten(torch.cat([m.reshape(-1) for m in moments]), f".{letter}")
+        state |= vlm.layout.unflatten(torch.cat([m.reshape(-1) for m in moments]), f".{letter}")
     updates = int(max((s["step"].item() for s in optimizer.state.values()), default=0))
     write_tensors(checkpoint_file(study, t), {k: v.cpu() for k, v in state.items()},
                   {"key": study.key("warmup"), "step": str(step), "updates": str(updates)})
@@ -232,11 +232,10 @@ def _load(study: Study, vlm: "Vlm", optimizer: "torch.optim.Optimizer", t: int) 
 
     from cadc.models import load_adapter_state, lora_parameters
 
-    assert vlm.lora is not None
     path = checkpoint_file(study, t)
     head, state = read_about(path), load_file(path)
     load_adapter_state(vlm, state)
-    moments = [vlm.lora.views(vlm.lora.flatten(state, f".{letter}")) for letter in "mv"]
+    moments = [vlm.layout.views(vlm.layout.flatten(state, f".{letter}")) for letter in "mv"]
     for number, parameter in enumerate(lora_parameters(vlm)):
         m, v = (pairs[number // 2][number % 2] for pairs in moments)
         optimizer.state[parameter] = {"step": torch.tensor(float(head["updates"])),

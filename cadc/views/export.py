@@ -13,9 +13,6 @@ from cadc.export import FORMATS, export
 from cadc.study import Study
 from cadc.views.shares import budget_text
 
-ABOUT = {"llava": "LLaVA: conversations with <image> tags", "messages-tags": "chat messages with <image> tags",
-         "messages-blocks": "chat messages with content blocks", "input": "the rows as they came"}
-"""What each format is, in a line."""
 DOWNLOAD_LIMIT = 50 << 20
 """Larger files are not sent through the browser; their path is shown."""
 OFFERED = ("curriculum.jsonl", "manifest.json")
@@ -24,7 +21,7 @@ OFFERED = ("curriculum.jsonl", "manifest.json")
 
 def format_lines() -> dict[str, str]:
     """Every export format with what it is."""
-    return {name: ABOUT.get(name, name) for name in FORMATS}
+    return {form.name: form.about for form in FORMATS.values()}
 
 
 def default_folder(study: Study) -> Path:

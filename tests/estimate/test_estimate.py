@@ -8,7 +8,7 @@ from tiny_study import make_study
 from cadc.errors import JobError
 from cadc.estimate import costs, ledger
 from cadc.estimate.calibration import Rates, neighbours
-from cadc.estimate.estimate import estimate, job_flops, measured_costs
+from cadc.estimate.estimate import estimate, measured_costs
 from cadc.estimate.flops import RowFlops
 from cadc.estimate.sizes import Sizes, sizes
 from cadc.study import JOBS, Study
@@ -128,8 +128,9 @@ def test_landmarks_pay_for_their_own_rows_and_one_forward_of_all(read):
     row = RowFlops(vision=4.0, below=1.0, forward=4.0, backward=4.0, kept=0.0)
 
     def flops(**settings) -> dict[str, float]:
-        changed = dataclasses.replace(read, config=dataclasses.replace(read.config, **settings))
-        return job_flops(changed, known, row, 0)
+        config = dataclasses.replace(read.config, **settings)
+        work = costs.Work(config=config, sizes=known, parameters=0, width=32)
+        return {job: cost.price for job, cost in costs.costs_of(work, costs.counted(row, 2, 0.0)).items()}
 
     whole = flops(nearness="gradients")
     assert "embedding" not in whole and "near" not in whole

@@ -7,9 +7,9 @@ import torch
 from tiny_study import make_study
 
 from cadc.errors import DataError
-from cadc.estimate import flops
+from cadc.estimate import costs, flops
 from cadc.estimate.devices import DEVICES, device, share
-from cadc.estimate.estimate import chosen_mode, device_memory, estimate_for, job_flops
+from cadc.estimate.estimate import chosen_mode, device_memory, estimate_for
 from cadc.estimate.ledger import kept
 from cadc.estimate.sizes import sizes
 from cadc.models import add_lora, load_vlm
@@ -118,7 +118,9 @@ def test_flops_of_a_job_grow_with_the_pool_and_the_checkpoints(data, tmp_path):
     row = flops.RowFlops(vision=5, below=3, forward=7, backward=11, kept=1)
     known = sizes(study)
     twice = dataclasses.replace(known, pool=2 * known.pool)
-    once, more = (job_flops(study, k, row, 10) for k in (known, twice))
+    prices = costs.counted(row, study.config.checkpoints, flops.product_flops(1, 10))
+    once, more = ({job: cost.price for job, cost in costs.costs_of(
+        costs.Work(config=study.config, sizes=k, parameters=10, width=32), prices).items()} for k in (known, twice))
     products = 2 * known.vectors * 10
     assert once["attribute"] == known.pool * (8 + study.config.checkpoints * (18 + products))
     assert more["attribute"] == 2 * once["attribute"]

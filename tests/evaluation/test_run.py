@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from cadc.evaluation import EvaluationSettings, read_request, read_results, request_evaluation, run_evaluation
-from cadc.evaluation.request import result_file
+from cadc.evaluation.request import result_file, trained_on
+from cadc.study import Study
 from cadc.study.progress import Cancelled, Silent
 
 SMALL = EvaluationSettings(arms=("base", "cadc", "random", "full"), seeds=(0, 1), steps=12, batch=8, rise=2,
@@ -49,6 +50,20 @@ def test_every_trained_arm_sees_the_same_samples_and_steps(evaluated):
     assert set(result.table.loc[result.table["arm"] == "base", "samples_seen"]) == {0}
     for _, own in result.table.groupby(["arm", "seed"]):
         assert own.set_index("unit")["n"].to_dict() == {"name": 4, "is_red": 4, "option": 4}
+
+
+def test_runs_of_other_inputs_have_other_keys(study):
+    keys = {run.key for run in request_evaluation(study, SMALL).runs}
+    assert keys == {run.key for run in request_evaluation(Study.open(study.name, root=study.root), SMALL).runs}
+    weights = next(Path(study.config.model).glob("*.safetensors"))
+    was = weights.read_bytes()
+    try:
+        weights.write_bytes(was[:-1] + bytes([was[-1] ^ 1]))
+        changed = Study.open(study.name, root=study.root)
+        assert changed.identity == study.identity and trained_on(changed) != trained_on(study)
+    finally:
+        weights.write_bytes(was)
+    assert trained_on(Study.open(study.name, root=study.root)) == trained_on(study)
 
 
 def test_training_lowers_the_loss(evaluated):

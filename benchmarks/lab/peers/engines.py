@@ -69,15 +69,15 @@ class Ours:
         from cadc.gradients.attribute import Scoring, TargetVectors
         from cadc.gradients.checkpoints import Checkpoints
         from cadc.gradients.features import feature
-        from cadc.training.warmup import BETAS, EPSILON
+        from cadc.training.loop import BETAS, EPSILON
 
         checkpoints = Checkpoints(vlm, torch.ones(load.checkpoints, dtype=torch.float64))
         vectors = TargetVectors(vlm, torch.arange(load.units).repeat_interleave(load.singles), load.units)
         generator = torch.Generator().manual_seed(load.seed)
         for flat in adapters(vlm, load.checkpoints, load.seed):
-            second = torch.empty(vlm.lora.size).uniform_(1e-8, 1e-4, generator=generator)
+            second = torch.empty(vlm.layout.size).uniform_(1e-8, 1e-4, generator=generator)
             checkpoints.add(flat, torch.zeros_like(second), second, 100)
-            rows = torch.empty(load.vectors, vlm.lora.size).uniform_(-1, 1, generator=generator)
+            rows = torch.empty(load.vectors, vlm.layout.size).uniform_(-1, 1, generator=generator)
             vectors.add(feature("adam", checkpoints.first[-1], checkpoints.second[-1], 100, BETAS, EPSILON), rows)
             del rows
         self.scoring = Scoring(vlm, checkpoints, vectors, 5)
@@ -102,10 +102,10 @@ class Less(_Passes):
 
     def __init__(self, load: Load, vlm: Vlm) -> None:
         super().__init__(load, vlm)
-        self._first = torch.zeros(vlm.lora.size, device=vlm.device)
-        self._second = torch.full((vlm.lora.size,), 1e-6, device=vlm.device)
+        self._first = torch.zeros(vlm.layout.size, device=vlm.device)
+        self._second = torch.full((vlm.layout.size,), 1e-6, device=vlm.device)
         rows = min(load.batch, INTERVAL)
-        self._projector = projector(vlm.lora.size, DIMENSIONS * rows // INTERVAL, load.seed, vlm.device)
+        self._projector = projector(vlm.layout.size, DIMENSIONS * rows // INTERVAL, load.seed, vlm.device)
 
     def _pass(self, batch: Batch) -> torch.Tensor:
         found = []
@@ -139,7 +139,7 @@ def _names(vlm: Vlm) -> list[str]:
     """The linears of all LoRA pairs, A before B, as peers know them."""
     from cadc.models.lora import ADAPTER
 
-    return [f"{name}.{letter}.{ADAPTER}" for name in vlm.lora.names for letter in ("lora_A", "lora_B")]
+    return [f"{name}.{letter}.{ADAPTER}" for name in vlm.layout.names for letter in ("lora_A", "lora_B")]
 
 
 class Bergson(_Passes):

@@ -73,7 +73,7 @@ def adapters(vlm: Vlm, count: int, seed: int) -> list[torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
     made = []
     for _ in range(count):
-        flat = torch.empty(vlm.lora.size).normal_(0, 0.02, generator=generator)
+        flat = torch.empty(vlm.layout.size).normal_(0, 0.02, generator=generator)
         made.append(flat.to(vlm.device))
     return made
 

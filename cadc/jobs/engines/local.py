@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from cadc.errors import CadcError, JobError
 from cadc.jobs.engines import QUIET, Work
@@ -138,8 +138,9 @@ class _WorkerPool:
             return
         self._idle.discard(number)
         try:
-            self._processes[number].stdin.write(f"{shard}\n")
-            self._processes[number].stdin.flush()
+            to = _input(self._processes[number])
+            to.write(f"{shard}\n")
+            to.flush()
         except BrokenPipeError:
             log.debug("worker %d is gone", number + 1)
 
@@ -174,9 +175,15 @@ class _WorkerPool:
     def _close(process: "subprocess.Popen[str]") -> None:
         """Close our end of a worker's input; a number that it never read may still be in it."""
         try:
-            process.stdin.close()
+            _input(process).close()
         except BrokenPipeError:
             log.debug("a worker left its last shard unread")
+
+
+def _input(process: "subprocess.Popen[str]") -> IO[str]:
+    """Our end of a worker's input, which every worker is started with."""
+    assert process.stdin is not None
+    return process.stdin
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -204,7 +211,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _say(line: dict[str, Any]) -> None:
+def _say(line: dict[str, object]) -> None:
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
 

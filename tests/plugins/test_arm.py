@@ -25,7 +25,8 @@ from cadc.study.progress import Silent
 study = Study.open("squares", root=Path(sys.argv[1]))
 run_evaluation(study, Silent(), EvaluationSettings(arms=("cadc", "last"), seeds=(0, 1), steps=2, batch=2,
                                                    samples_per_unit=2, max_new_tokens=2, budgets=(0.2,)))
-print(list(ARMS)[-1], ARMS["last"].about, verdict(read_results(study)[0].table), sep="\\n")
+arm = next(name for name in ARMS if name == "last")
+print(arm, ARMS["last"].about, verdict(read_results(study)[0].table), sep="\\n")
 '''
 
 
