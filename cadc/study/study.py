@@ -92,7 +92,7 @@ class Study:
         config = _absolute(config)
         identity, inputs = identity_of(config, base)
         pointer = base / "names" / f"{name}.json"
-        if (taken := _pointed(pointer)) and taken != identity:
+        if (taken := identity_at(pointer)) and taken != identity:
             raise DataError(f"study {name!r} already asks another question ({taken}). Choose another name, or remove "
                             f"it first (`python -m cadc remove {name}`); changed settings make a new study, which "
                             "shares with the old one whatever they do not change.")
@@ -115,7 +115,7 @@ class Study:
     def open(cls, name: str, *, root: Path | None = None) -> "Study":
         """Open a study by its name (or its identity). Raises DataError when there is none."""
         base = cache_root(root)
-        identity = _pointed(base / "names" / f"{name}.json") or name
+        identity = identity_at(base / "names" / f"{name}.json") or name
         folder = base / "studies" / identity
         if not re.fullmatch(r"[0-9a-f]{16}", identity) or not folder.is_dir():
             raise DataError(f"no study named {name!r}. `python -m cadc list` shows them, "
@@ -327,7 +327,7 @@ def _placed(value: object, root: Path) -> object:
     return str(root / value[len(HERE):]) if isinstance(value, str) and value.startswith(HERE) else value
 
 
-def _pointed(pointer: Path) -> str:
+def identity_at(pointer: Path) -> str:
     """The identity that a name points to; '' when there is no such name, or its file is damaged and no study says that
     the name is its own."""
     try:
@@ -349,7 +349,7 @@ def _created(pointer: Path) -> str:
 def studies(root: Path | None = None) -> Iterator["Study"]:
     """Every study of a cache root, by its first name or its identity."""
     base = cache_root(root)
-    called = {_pointed(base / "names" / f"{name}.json"): name for name in reversed(Study.names(base))}
+    called = {identity_at(base / "names" / f"{name}.json"): name for name in reversed(Study.names(base))}
     for folder in sorted((base / "studies").glob("*")):
         if folder.is_dir() and re.fullmatch(r"[0-9a-f]{16}", folder.name):
             yield Study.open(called.get(folder.name, folder.name), root=base)

@@ -30,7 +30,9 @@ def study(tmp_path, monkeypatch) -> Study:
                                              {"from": "gpt", "value": str(i)}]} for i in range(9)]
     for name in ("pool.json", "target.json"):
         (tmp_path / name).write_text(json.dumps(rows))
-    config = StudyConfig(pool=str(tmp_path / "pool.json"), target=str(tmp_path / "target.json"), model="none")
+    (tmp_path / "empty").mkdir()
+    config = StudyConfig(pool=str(tmp_path / "pool.json"), target=str(tmp_path / "target.json"),
+                         model=str(tmp_path / "empty"))
     return Study.create("a", config, created="2026-01-01T00:00:00")
 
 
@@ -86,7 +88,7 @@ def test_a_job_that_ends_leaves_its_cost(study):
 
 
 def test_a_failed_job_leaves_its_cost_too(study):
-    assert not worker.run(study, "warmup", EngineSettings(workers=1))  # there is no model called none
+    assert not worker.run(study, "warmup", EngineSettings(workers=1))  # the folder holds no model
     assert jobs.cost(study, "warmup").state == "failed"
     assert jobs.cost(study, "targets") is None
 

@@ -11,6 +11,7 @@ from cadc.scores import columns
 from cadc.scores.scores import Scores
 from cadc.signals import embedding, joined
 from cadc.signals.embedding import embeddings, run_embedding
+from cadc.signals.similarity import cosines
 from cadc.study.progress import Cancelled, Silent
 
 
@@ -49,7 +50,7 @@ def by_rank(own: np.ndarray, cosine: np.ndarray, weight: float) -> list[int]:
 def test_best_rows_follow_one_gradient_rank_and_half_an_embedding_rank(made):
     """The weight is a decision (docs/decisions/0019), so it stands here once more."""
     unit = random_units(made)
-    found = joined.both(made.scores, *unit, q=2)
+    found = joined.join(made.scores, [cosines(*unit)], q=2)
     cosine = unit[0] @ unit[1].T
     assert joined.WEIGHT == 0.5
     others = {weight: 0 for weight in (0.0, 0.25, 1.0, 2.0)}
@@ -64,7 +65,7 @@ def test_both_signals_decide_and_padding_stays_last(made):
     unit = random_units(made)
     padded = replace(made.scores, best_index=np.pad(made.scores.best_index, ((0, 0), (0, 3)), constant_values=-1),
                      best_value=np.pad(made.scores.best_value, ((0, 0), (0, 3))))
-    found, plain = (joined.both(scores, *unit, q=2) for scores in (padded, made.scores))
+    found, plain = (joined.join(scores, [cosines(*unit)], q=2) for scores in (padded, made.scores))
     cosine = unit[0] @ unit[1].T
     for sample, (rows, old) in enumerate(zip(found.best_index, made.scores.best_index, strict=True)):
         assert (rows[-3:] == -1).all() and set(rows[:-3]) == set(old)

@@ -1,112 +1,244 @@
-"""Which jobs a changed setting computes anew: over all settings, against a table, and against what jobs really read."""
+"""Keys: which setting makes which results anew, declared here once more by hand, and held against what jobs read."""
 
 import dataclasses
+import json
+import shutil
 import sys
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import pytest
+from tiny_study import make_study
 
-from cadc.jobs.engines import EngineSettings
+from cadc.data import run_ingest
+from cadc.errors import JobError
+from cadc.gradients import landmarks
 from cadc.study import JOBS, Study, StudyConfig
+from cadc.study import study as study_module
+from cadc.study.config import FILES, RENAMED
 from cadc.study.jobs import core_jobs
 from cadc.study.progress import Silent
 
-MODEL = {"warmup", "targets", "attribute", "embedding", "out_of_fold", "evaluate"}
-ADAPTED = MODEL - {"embedding"}
-READ = {  # setting: (another value, jobs that read it)
-    "unit_column": ("", {"ingest"}),
+EVERY = {"ingest", "warmup", "targets", "attribute", "scores", "embedding", "near", "out_of_fold", "evaluate"}
+JOINED = {"near", "out_of_fold", "evaluate"}
+SCORED = {"scores"} | JOINED
+SHARDS = {"attribute"} | SCORED
+GRADIENTS = {"targets"} | SHARDS
+TRAINED = {"warmup"} | GRADIENTS
+
+CHANGES: dict[str, tuple[object, set[str]]] = {
+    "unit_column": ("task", EVERY),
     "preset": ("paper", set()),
-    "seed": (5, ADAPTED | {"scores"}),
-    "lora_rank": (2, ADAPTED), "lora_alpha": (8.0, ADAPTED), "lora_layers": ("all", ADAPTED),
-    "lora_targets": ("language+connector", ADAPTED),
-    "precision": ("float64", MODEL), "quantization": ("8bit", MODEL), "max_tokens": (1024, MODEL),
-    "warmup_share": (0.3, {"warmup"}), "warmup_min_rows": (40, {"warmup"}), "warmup_epochs": (3, {"warmup"}),
-    "warmup_batch": (8, {"warmup", "out_of_fold"}), "learning_rate": (1e-3, {"warmup", "out_of_fold"}),
-    "checkpoints": (3, {"warmup", "targets", "attribute"}),
-    "features": ("sgd", {"targets", "attribute"}), "grounded": (False, {"targets", "attribute", "scores"}),
-    "permutations": (2, {"targets"}), "mode": ("sketch", {"targets"}), "sketch_dim": (128, {"targets"}),
-    "landmarks": (0.5, {"attribute", "scores"}),
-    "out_of_fold": (2, {"out_of_fold"}), "out_of_fold_share": (0.5, {"out_of_fold"}),
+    "seed": (1, TRAINED),
+    "lora_rank": (3, TRAINED),
+    "lora_alpha": (5.0, TRAINED),
+    "lora_layers": ("last:1", TRAINED),
+    "lora_targets": ("language+connector", TRAINED),
+    "precision": ("float64", TRAINED | {"embedding"}),
+    "quantization": ("8bit", TRAINED | {"embedding"}),
+    "max_tokens": (99, TRAINED | {"embedding"}),
+    "warmup_share": (0.5, TRAINED),
+    "warmup_min_rows": (5, TRAINED),
+    "warmup_epochs": (1, TRAINED),
+    "warmup_batch": (2, TRAINED),
+    "learning_rate": (0.1, TRAINED),
+    "checkpoints": (3, TRAINED),
+    "features": ("sgd", GRADIENTS),
+    "grounded": (False, GRADIENTS),
+    "permutations": (1, GRADIENTS),
+    "mode": ("sketch", GRADIENTS),
+    "sketch_dim": (77, GRADIENTS),
+    "samples_per_unit": (3, GRADIENTS),
+    "near_samples": (2, GRADIENTS),
+    "landmarks": (0.5, SHARDS),
+    "near_q": (2, SHARDS),
+    "best_rows": (9, SHARDS),
+    "shard_rows": (4, SHARDS),
+    "nearness": ("gradients", JOINED),
+    "out_of_fold": (1, {"out_of_fold"}),
+    "out_of_fold_share": (0.4, {"out_of_fold"}),
     "out_of_fold_target": (False, {"out_of_fold"}),
-    "samples_per_unit": (9, {"targets", "out_of_fold"}), "near_samples": (7, {"targets", "out_of_fold"}),
-    "nearness": ("gradients+words", {"near"}), "near_q": (2, {"attribute", "near"}),
-    "best_rows": (12, {"attribute", "scores"}), "shard_rows": (32, {"attribute"}),
 }
-PLACES = {"pool", "target", "images", "model"}
-"""Say where something lies: what it holds counts, and `test_study.py` and `test_content.py` look at that."""
+"""Setting → another value of it, and the jobs whose key it changes: those that read it and all that build on these."""
 
 
-def after(jobs: set[str]) -> set[str]:
-    """These jobs and all that rest on them."""
-    found = set(jobs)
-    for job in JOBS.values():
-        if found & set(job.after):
-            found.add(job.name)
-    return found
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory) -> Study:
+    """A study of text rows that was read; its model is a file that nobody opens."""
+    folder = tmp_path_factory.mktemp("asked")
+    rows = [{"id": str(i), "task": "ab"[i % 2], "question": f"what is {i}?", "answer": str(i)} for i in range(8)]
+    for role in ("pool", "target"):
+        (folder / f"{role}.json").write_text(json.dumps(rows))
+    (folder / "model").mkdir()
+    (folder / "model" / "config.json").write_text("{}")
+    config = StudyConfig(pool=str(folder / "pool.json"), target=str(folder / "target.json"),
+                         model=str(folder / "model"))
+    return read(Study.create("asked", config, created="", root=folder / "cache"))
 
 
-def before(job: str) -> set[str]:
-    """It and all that it rests on: what those read is in its key through theirs."""
-    return {job}.union(*(before(one) for one in JOBS[job].after))
+def read(study: Study) -> Study:
+    run_ingest(study, Silent())
+    return study
+
+
+def other(asked: Study, **changes) -> Study:
+    """The same question with other settings, read."""
+    config = dataclasses.replace(asked.config, **changes)
+    name = "-".join(["other", *(f"{key}.{str(value).split('/')[-1]}" for key, value in changes.items())])
+    return read(Study.create(name.replace("+", ".").replace(":", "."), config, created="", root=asked.root))
 
 
 def keys(study: Study) -> dict[str, str]:
-    return {job: study.key(job) for job in JOBS if JOBS[job].wanted(study.config) and study.finished("ingest")}
+    return {job: study.key(job) for job in JOBS}
 
 
-def test_the_table_knows_every_setting():
-    assert set(READ) == {f.name for f in dataclasses.fields(StudyConfig)} - PLACES
+def changed(one: Study, two: Study) -> set[str]:
+    before, after = keys(one), keys(two)
+    return {job for job in JOBS if before[job] != after[job]}
 
 
-@pytest.mark.parametrize("setting", READ)
-def test_a_changed_setting_gives_other_keys_to_the_jobs_that_read_it_and_to_no_other(finished, setting):
-    value, readers = READ[setting]
-    assert getattr(finished.config, setting) != value
-    changed = Study(name="other", folder=finished.folder, config=replace(finished.config, **{setting: value}),
-                    inputs=finished.inputs)
-    if "ingest" in readers:
-        assert changed.question != finished.question and not changed.finished("ingest")
-        return
-    assert changed.question == finished.question
-    old, new = keys(finished), keys(changed)
-    same = {job for job in set(old) & set(new) if old[job] == new[job]}
-    recomputed = set(JOBS) - same
-    expected = after(readers)
-    if setting == "nearness":  # without the embedding, nothing is left to ask of it
-        expected = expected | {"embedding"}
-    assert recomputed == expected, setting
+def test_the_table_has_every_job_and_every_setting():
+    assert set(JOBS) == EVERY
+    assert {f.name for f in dataclasses.fields(StudyConfig)} == set(CHANGES) | set(FILES)
 
 
-@dataclass(frozen=True, kw_only=True)
+@pytest.mark.parametrize("setting", list(CHANGES))
+def test_a_setting_changes_the_keys_of_those_jobs_and_no_other(asked, setting):
+    value, jobs = CHANGES[setting]
+    assert changed(asked, other(asked, **{setting: value})) == jobs
+
+
+@pytest.mark.parametrize("file", ["pool", "target", "model"])
+def test_files_count_by_content_and_not_by_place(asked, tmp_path, file):
+    before = Path(getattr(asked.config, file))
+    moved = tmp_path / "elsewhere" / before.name
+    moved.parent.mkdir()
+    shutil.copytree(before, moved) if before.is_dir() else shutil.copy(before, moved)
+    assert changed(asked, other(asked, **{file: str(moved)})) == set()
+    inside = moved / "config.json" if moved.is_dir() else moved
+    inside.write_text(inside.read_text().replace("what is 3?", "what is three?").replace("{}", "{ }"))
+    jobs = changed(asked, other(asked, **{file: str(moved)}, seed=asked.config.seed, preset="paper"))
+    assert jobs == (EVERY - {"ingest"} if file == "model" else EVERY)
+
+
+def test_a_new_setting_with_its_default_changes_no_key_and_no_identity(asked, monkeypatch):
+    """As a later version would have it: read by a job, left as it is by every older study."""
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Later(StudyConfig):
+        brightness: int = 3
+
+    monkeypatch.setitem(JOBS._entries, "targets", dataclasses.replace(
+        JOBS["targets"], settings=(*JOBS["targets"].settings, "brightness")))
+    old = {f.name: getattr(asked.config, f.name) for f in dataclasses.fields(StudyConfig)}
+    same, brighter = (dataclasses.replace(asked, config=Later(**old, **new)) for new in ({}, {"brightness": 4}))
+    assert keys(same) == keys(asked) and changed(asked, brighter) == GRADIENTS
+    found = [study_module.identity_of(one.config, asked.root)[0] for one in (asked, same, brighter)]
+    assert found[0] == found[1] != found[2]
+
+
+def test_another_version_of_a_job_makes_it_anew(asked, monkeypatch):
+    before = keys(asked)
+    monkeypatch.setitem(JOBS._entries, "near", dataclasses.replace(JOBS["near"], version=2))
+    assert {job for job in JOBS if asked.key(job) != before[job]} == JOINED
+
+
+def test_settings_by_their_names_in_earlier_versions_are_the_same_question(asked):
+    texts = {old: {"out_of_fold": "1", "out_of_fold_share": "0.4", "out_of_fold_target": "false"}[new]
+             for old, new in RENAMED.items()}
+    files = {name: getattr(asked.config, name) for name in ("pool", "target", "model")}
+    read_so = StudyConfig.from_settings(files, texts)
+    assert (read_so.out_of_fold, read_so.out_of_fold_share, read_so.out_of_fold_target) == (1, 0.4, False)
+    written = StudyConfig.of(files | {"crossfit": 1, "crossfit_share": 0.4, "crossfit_target": False,
+                                      "pool_sketch": 128})
+    assert written == read_so
+    with pytest.raises(TypeError):
+        StudyConfig.of(files | {"wormup": 1})
+
+
+def test_keys_of_jobs_wait_for_the_reading_of_the_files(asked, tmp_path):
+    fresh = Study.create("fresh", asked.config, created="", root=tmp_path)
+    for job in EVERY:
+        with pytest.raises(JobError, match="'fresh' has not read its pool and target yet.*--until ingest"):
+            fresh.key(job)
+        assert not fresh.finished(job)
+    assert keys(read(fresh)) == keys(asked), "another cache root, the same question"
+
+
+def test_jobs_name_only_settings_that_there_are_and_jobs_before_them():
+    fields, earlier = {f.name for f in dataclasses.fields(StudyConfig)}, set()
+    for job in JOBS.values():
+        assert set(job.settings) <= fields - set(FILES), job.name
+        assert set(job.after) <= earlier and set(job.files) <= {"pool", "target", "model"}, job.name
+        assert callable(job.function()) and job.about
+        earlier.add(job.name)
+
+
+# ---- what jobs really read -------------------------------------------------------------------------------------------
+READS: dict[str, set[str]] = {}
+NOW: list[str] = []
+"""The job that runs."""
+ORIGINAL: list[StudyConfig] = []
+
+
+def _machinery(frame: FrameType) -> bool:
+    """Whether settings are read to make a key, to find a folder or to be checked."""
+    module = frame.f_globals["__name__"]
+    return module in ("cadc.study.study", "cadc.study.jobs") or (
+        module == "cadc.study.config" and frame.f_code.co_name == "__post_init__")
+
+
 class Watched(StudyConfig):
-    """Notes which of its settings are read by whom; asking for a key reads them all and does not count."""
+    """Writes down which job reads which setting, and not what makes keys or copies settings. A setting of a copy that
+    differs from the study's own was put there by the job: reading that one is not reading the study's."""
 
-    def __getattribute__(self, name):
-        if name in READ or name in PLACES:
-            caller = Path(sys._getframe(1).f_code.co_filename)
-            if caller.parent.name != "study" and caller.name != "dataclasses.py":
-                SEEN.setdefault(NOW[0], set()).add(name)
-        return super().__getattribute__(name)
+    def __getattribute__(self, name: str) -> object:
+        value = super().__getattribute__(name)
+        if NOW and name in StudyConfig.__dataclass_fields__:
+            frame = sys._getframe(1)
+            if frame.f_globals["__name__"] == "dataclasses" and frame.f_code.co_name in ("replace", "_replace"):
+                return value
+            if self is not ORIGINAL[0] and value != object.__getattribute__(ORIGINAL[0], name):
+                return value
+            while frame is not None and not _machinery(frame):
+                frame = frame.f_back
+            if frame is None:
+                READS.setdefault(NOW[0], set()).add(name)
+        return value
 
 
-SEEN: dict[str, set[str]] = {}
-NOW = [""]
+@contextmanager
+def watching(job: str) -> Iterator[None]:
+    NOW.append(job)
+    yield
+    NOW.clear()
 
 
-def test_no_job_reads_a_setting_that_the_table_does_not_name(golden):
-    SEEN.clear()
-    own = golden.config(nearness="gradients+embedding+words")
-    made = Study.create("watched", own, created="2030-01-01T00:00:00", root=golden.root / "new")
-    config = Watched(**{f.name: getattr(own, f.name) for f in dataclasses.fields(own)} | {
-        f: getattr(made.config, f) for f in PLACES})
-    study = Study(name="watched", folder=made.folder, config=config, inputs=made.inputs)
-    for job in core_jobs(own):
-        NOW[0] = job
-        more = {"engine": EngineSettings(workers=1)} if JOBS[job].parallel else {}
-        JOBS[job].function()(study, Silent(), **more)
-        assert study.finished(job)
-        allowed = PLACES.union(*(JOBS[one].settings for one in before(job)))
-        read = SEEN.get(job, set())
-        assert read <= allowed, f"{job} reads {sorted(read - allowed)}"
-    assert SEEN["warmup"] >= {"warmup_batch", "learning_rate", "checkpoints", "lora_rank"}, "reads are noted"
+ODD = {"lora_rank": 2, "lora_alpha": 3.0, "lora_layers": "last:2", "lora_targets": "language+connector", "seed": 1}
+"""LoRA settings none of which is the default, so that what `embedding` puts in their place is seen."""
+
+
+WAYS = {"exact": {"mode": "exact"},
+        "sketch": {"mode": "sketch", "sketch_dim": 64, "landmarks": 0.5, "features": "less"},
+        "words": {"mode": "auto", "nearness": "gradients+words", "grounded": False, "out_of_fold_target": False}}
+
+
+def test_jobs_read_the_settings_that_they_declare_and_no_other(data, tmp_path, monkeypatch):
+    """Every job in process, in each way that the code takes by a setting."""
+    monkeypatch.setattr(landmarks, "MINIMUM", 8)
+    READS.clear()
+    for name, settings in WAYS.items():
+        study = make_study(data, tmp_path, name=name, **ODD, **settings)
+        values = {f.name: getattr(study.config, f.name) for f in dataclasses.fields(StudyConfig)}
+        ORIGINAL[:] = [Watched(**values)]
+        study = dataclasses.replace(study, config=ORIGINAL[0])
+        for job in core_jobs(study.config):
+            study.result(job).remove()  # nothing is taken over from the way before
+            with watching(job):
+                JOBS[job].function()(study, Silent())
+            assert study.finished(job)
+    assert set(READS) == EVERY - {"evaluate"}  # whose results lie in the study's own folder, named by all settings
+    declared = {job: {*JOBS[job].settings, *JOBS[job].files} for job in READS}
+    assert {job: names - declared[job] for job, names in READS.items() if names - declared[job]} == {}
+    assert {job: declared[job] - names for job, names in READS.items() if declared[job] - names} == {}
