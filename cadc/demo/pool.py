@@ -1,13 +1,11 @@
 """Write the embedded default: pool, target, pictures and the ground truth beside them (docs/demo.md)."""
 
-import fcntl
 import hashlib
 import io
 import json
 import random
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from cadc.arrays import largest_remainder
 from cadc.demo import kinds, offtopic, talk
 from cadc.demo.scenes import Ask, Scene
 from cadc.study import replacing
+from cadc.study.files import alone
 
 VERSION = 2
 SOURCES = ("drawn-665k", "picture-quiz", "atlas-qa", "homework-vl", "webdraw", "mixed-chat")
@@ -104,7 +103,7 @@ def write_mix(folder: Path, mix: PoolMix) -> DemoFiles:
     )
     marker = folder / "finished.json"
     stamp = json.dumps({"version": VERSION, "mix": asdict(mix)}, sort_keys=True)
-    with _alone(folder / ".lock"):
+    with alone(folder / ".lock"):
         if marker.is_file() and marker.read_text() == stamp:
             return files
         marker.unlink(missing_ok=True)
@@ -116,15 +115,6 @@ def write_mix(folder: Path, mix: PoolMix) -> DemoFiles:
         _write_rows(target, "target", files.target, files.truth_target, mix)
         _replace(marker, stamp)
     return files
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """One process at a time; a dead one holds nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def draft_target(mix: PoolMix) -> list[Pictured]:

@@ -6,14 +6,11 @@ fixed default: batches fit the cache or not, and a measured choice would differ 
 (docs/decisions/0012).
 """
 
-import fcntl
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import torch
@@ -23,6 +20,7 @@ from cadc.errors import DataError, JobError
 from cadc.gradients.composition import Measured, disagreement
 from cadc.models.batching import ROWS, TOKENS, Item, out_of_memory
 from cadc.study import Study
+from cadc.study.files import alone
 from cadc.study.results import read_sealed, write_sealed
 
 if TYPE_CHECKING:
@@ -93,7 +91,7 @@ def choose_batch_size(study: Study, job: str, vlm: "Vlm", feed: "Feed", run: Cal
     """
     path = study.batch_file(job)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(path.with_suffix(".lock")):
+    with alone(path.with_suffix(".lock")):
         if not path.exists() and not restore(study, job):
             short, long = _ends(feed)
             if found := disagreement(lambda items: measure(run(items)), short[:1] + long[-1:], vlm):
@@ -193,14 +191,6 @@ def _encoded(feed: "Feed", rows: Sequence[FeedRow]) -> list[Item]:
         except DataError:
             log.debug("row %d cannot be a probe", row)
     return sorted(found, key=lambda item: item[1].length)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """One process at a time; a dead one holds nothing."""
-    with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def write_first(study: Study, job: str, plan: BatchPlan) -> None:

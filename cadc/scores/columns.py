@@ -1,4 +1,4 @@
-"""What is known of every pool row, as columns: each is written once, by one job, and never changed (DESIGN, Columns).
+"""What is known of every pool row, as columns: each is written once, by one job, and never changed (decision 0022).
 
 A column lies in the result folder of its job as `NAME.npy`; the record of that result holds its size and digest and the
 digests of what it was made from. Reading one checks its size, and its bytes once per content. N scored pool rows, T

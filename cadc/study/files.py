@@ -1,5 +1,6 @@
 """Files that a reader sees whole or not at all: the one way in which anything is written."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -103,3 +104,12 @@ def _abandoned(path: Path, host: str, pid: int) -> bool:
     except PermissionError:
         return False
     return False
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """One process of this machine at a time, by a lock on this file; the others wait, a dead one holds nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

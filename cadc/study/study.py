@@ -1,4 +1,4 @@
-"""A study on disk: its name, its settings, and the only code that knows where its files lie (DESIGN: one way of data).
+"""A study on disk: its name, its settings, and the only code that knows where its files lie (docs/architecture.md).
 
 Below the cache root: `names/NAME.json` points to a study, `studies/IDENTITY/` holds its settings, what was decided, job
 states, comparisons and exports, `results/JOB/KEY/` what jobs made. A key is the hash of what the job reads (its own

@@ -11,10 +11,6 @@ from cadc.study import JOBS, Study
 from cadc.study.jobs import core_jobs
 from cadc.views.words import duration
 
-STANDS = {"running": "a job is at work", "done": "every job is done", "begun": "some jobs were begun",
-          "new": "nothing but reading was begun"}
-"""Where the jobs of a study can stand as a whole."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class JobLine:
@@ -59,7 +55,8 @@ def _line(study: Study, status: JobStatus) -> JobLine:
 
 
 def stand(study: Study) -> str:
-    """Where the jobs that every study needs stand together: a key of `STANDS`."""
+    """Where the jobs that every study needs stand together: `running`, `done`, `begun`, or `new` (nothing but reading
+    was begun)."""
     if jobs.is_running(study):
         return "running"
     states = [jobs.status(study, job).state for job in core_jobs(study.config)]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cadc.data import Sample, open_images
+from cadc.data import Sample, open_images, picture_path
 from cadc.data.indices import FileIndex
 from cadc.errors import DataError
 from cadc.study import Study
@@ -28,9 +28,18 @@ def opened_pictures(study: Study, role: str, row: Mapping[str, Any]) -> "list[Im
 
 
 def first_pictures(study: Study, role: str, images: Sequence[Sequence[str]]) -> list[tuple[str, Path, Path]]:
-    """First picture of each row as the arguments of `miniature`; a name of '' where a row has none."""
+    """First picture of each row as the arguments of `miniature` and `stamp`; a name of '' where a row has none."""
     root, embedded = study.image_root(role), study.ingest_images(role)
     return [(str(own[0]) if len(own) else "", root, embedded) for own in images]
+
+
+def stamp(name: str, root: Path, embedded: Path) -> str:
+    """Changes when the picture does: what is kept of it is keyed by this. '' while it is missing."""
+    try:
+        about = picture_path(name, root, embedded).stat() if name else None
+    except (DataError, OSError):
+        return ""
+    return f"{about.st_size} {about.st_mtime_ns}" if about else ""
 
 
 def miniature(name: str, root: Path, embedded: Path) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from cadc.study import Study
-from cadc.views.pictures import first_pictures, miniature, opened_pictures
+from cadc.views.pictures import first_pictures, miniature, opened_pictures, stamp
 from pages._parts.shell import guarded
 
 PAGE = 20
@@ -19,7 +19,7 @@ PAGE = 20
 
 
 @st.cache_data(max_entries=4096, show_spinner=False)
-def _miniature(name: str, root: Path, embedded: Path) -> str:
+def _miniature(stamp: str, name: str, root: Path, embedded: Path) -> str:
     return miniature(name, root, embedded)
 
 
@@ -40,7 +40,8 @@ def one_page(total: int, key: str) -> slice:
 
 def row_table(study: Study, rows: pd.DataFrame, key: str) -> dict[str, Any] | None:
     """One page of `views.rows.row_table`; returns the chosen row (or the first), None without rows."""
-    shown = rows.assign(picture=[_miniature(*first) for first in first_pictures(study, "pool", rows["images"])])
+    shown = rows.assign(picture=[_miniature(stamp(*first), *first)
+                                 for first in first_pictures(study, "pool", rows["images"])])
     front = ["picture", "question", "answer", "capability", "serves", "of_unit"]
     influences = [c for c in shown.columns if c.startswith("→ ")]
     last = ("stage", "self_influence", "loss", "reason", "measured", "source", "id", "index")
