@@ -2,7 +2,7 @@
 version. What several files need is made once per run (`once`)."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +10,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from once import once
+from threadpoolctl import threadpool_limits
 
 from cadc.scores.scores import Scores
 from cadc.study import Study
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """As in a worker process: the last bit of a matrix product hangs on how many threads share it."""
+    with threadpool_limits(1):
+        yield
 
 
 @dataclass(frozen=True, kw_only=True)

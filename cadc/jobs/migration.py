@@ -28,23 +28,30 @@ OLD = {"warmup": "warmup", "targets": "targets", "attribute": "attribute", "embe
 _COMPARED = ("index", "id", "images", "source", "unit", "turns", "group")
 
 
-def adopt(study: Study, job: str, progress: Progress) -> None:
-    """Take over what the first version computed for a job that is about to run, where it still fits."""
+def adopt(study: Study, job: str, progress: Progress) -> bool:
+    """Take over what the first version computed for a job that is about to run, where it still fits; whether it did.
+
+    What the job took then stays its cost.
+    """
     old = study.folder / OLD.get(job, job)
     if job not in OLD or not old.is_dir() or any(study.result(job).folder.glob("*")):
-        return
+        return False
     if why := _unfit(study):
         log.warning("results of the earlier version are left aside: %s", why)
         progress.note(f"results of the earlier version are left aside: {why}")
-        return
+        return False
     try:
         _TAKE[job](study, old)
     except (OSError, KeyError, ValueError) as error:
         log.warning("the earlier version's %s cannot be taken over (%s): made anew", job, error)
         progress.note(f"the earlier version's {job} cannot be taken over ({error}): made anew")
-        return
+        return False
     log.info("%s of the earlier version taken over", job)
     progress.note(f"{job} of the earlier version taken over")
+    cost = study.folder / "jobs" / OLD[job] / "cost.json"
+    if cost.exists():
+        write_json(study.cost_file(job), json.loads(cost.read_text()) | {"job": job})
+    return True
 
 
 def _unfit(study: Study) -> str:

@@ -8,15 +8,16 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 from cadc.errors import BusyError, CadcError
-from cadc.jobs.control import record_cost, worker_lock
+from cadc.jobs.control import cost, record_cost, worker_lock
 from cadc.jobs.engines import EngineSettings
 from cadc.jobs.integrity import repair
 from cadc.jobs.meter import Meter
 from cadc.jobs.migration import adopt
-from cadc.jobs.status import FileProgress, JobStatus, write_status
+from cadc.jobs.status import FileProgress, JobStatus, last_status, write_status
 from cadc.study import JOBS, Study
 from cadc.study.jobs import core_jobs, up_to
 from cadc.study.progress import Cancelled, Progress
@@ -36,8 +37,11 @@ def run(study: Study, until: str, engine: EngineSettings, again: str = "") -> bo
         if JOBS[job].core and study.finished(job):
             continue
         with Meter() as meter:
-            done = _run_one(study, job, engine, repaired.get(job, ()))
-        record_cost(study, job, meter, engine.processes if JOBS[job].parallel else 1)
+            done, taken_over = _run_one(study, job, engine, repaired.get(job, ()))
+        if taken_over and (known := cost(study, job)):
+            write_status(study, replace(last_status(study, job), seconds=known.seconds))
+        else:
+            record_cost(study, job, meter, engine.processes if JOBS[job].parallel else 1)
         if not done:
             for later in jobs[place + 1:]:
                 if not study.finished(later):
@@ -46,33 +50,33 @@ def run(study: Study, until: str, engine: EngineSettings, again: str = "") -> bo
     return True
 
 
-def _run_one(study: Study, job: str, engine: EngineSettings, repaired: tuple[str, ...]) -> bool:
-    """Run one job with its own log file and status."""
+def _run_one(study: Study, job: str, engine: EngineSettings, repaired: tuple[str, ...]) -> tuple[bool, bool]:
+    """Run one job with its own log file and status: is it done, and were results of an earlier version taken over?"""
     folder = study.job_folder(job)
     folder.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(folder / "log.txt", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.getLogger().addHandler(handler)
-    progress = FileProgress(study, job, repaired=repaired)
+    progress, taken_over = FileProgress(study, job, repaired=repaired), False
     try:
         log.info("job %s of study %s begins", job, study.identity)
         for what in repaired:
             log.warning("made again: %s", what)
         with _alone(study, job, progress) if JOBS[job].core and job != "ingest" else nullcontext():
-            adopt(study, job, progress)
+            taken_over = adopt(study, job, progress)
             if not (JOBS[job].core and study.finished(job)):
                 JOBS[job].function()(study, progress, **({"engine": engine} if JOBS[job].parallel else {}))
         log.info("job %s is done", job)
         progress.tell("done")
-        return True
+        return True, taken_over
     except Cancelled:
         log.info("job %s was cancelled", job)
         progress.tell("cancelled")
-        return False
+        return False, taken_over
     except CadcError as error:
         log.exception("job %s failed", job)  # before the status: who sees it looks into the log next
         progress.tell("failed", str(error))
-        return False
+        return False, taken_over
     except BaseException as error:
         log.exception("job %s failed", job)
         progress.tell("failed", f"{type(error).__name__}: {error}. The log of this job has the details.")

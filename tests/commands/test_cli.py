@@ -46,6 +46,8 @@ LINES = {
     "export mine --budget 500 --format messages-blocks --out d": {"budget": "500", "format": "messages-blocks"},
     "export mine --format input --out d": {"format": "input", "out": Path("d")},
     "list": {},
+    "tables": {},
+    "tables signals": {},
     "demo": {"no_app": False, "workers": None},
     "demo --no-app --workers 2": {"no_app": True, "workers": 2},
     "app": {"port": 8501},

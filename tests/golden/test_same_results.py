@@ -1,6 +1,7 @@
 """This version gives what the first one gave: shards, columns, capabilities, pools, curricula, exports."""
 
 import hashlib
+import json
 import logging
 import platform
 from importlib.metadata import version
@@ -11,6 +12,7 @@ from safetensors.numpy import load_file
 
 from cadc.curation.workbench import open_workbench, with_settings
 from cadc.export import export
+from cadc.jobs.control import cost
 from cadc.jobs.engines import EngineSettings
 from cadc.jobs.status import read_status
 from cadc.jobs.worker import run
@@ -85,6 +87,8 @@ def test_capabilities_pools_curriculum_and_exports_are_the_same(finished, golden
 
 def test_a_cache_of_the_first_version_is_taken_over(golden, caplog):
     caplog.set_level(logging.INFO)
+    took = {job: json.loads(golden.old("jobs", folder, "cost.json").read_text())["seconds"]
+            for job, folder in (("warmup", "warmup"), ("attribute", "attribute"), ("out_of_fold", "crossfit"))}
     kept = {path: path.read_bytes() for path in golden.old("embedding").glob("*.npy")}
     shards = {path.name: load_file(path) for path in golden.old("attribute").glob("*.safetensors")}
     study = Study.open("small", root=golden.cache)
@@ -93,6 +97,8 @@ def test_a_cache_of_the_first_version_is_taken_over(golden, caplog):
     for job in ("warmup", "targets", "attribute", "embedding", "out_of_fold"):
         assert f"{job} of the earlier version taken over" in caplog.text
     assert read_status(study, "attribute").state == "done"
+    for job, seconds in took.items():
+        assert cost(study, job).seconds == seconds and cost(study, job).job == job
     for path, content in kept.items():
         assert (study.result("embedding").folder / path.name).read_bytes() == content
     for name, tensors in shards.items():

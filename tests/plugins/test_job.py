@@ -9,7 +9,7 @@ import pytest
 
 from cadc.study import Study
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PLUGIN = '''
 import numpy as np
 from cadc.scores import columns
