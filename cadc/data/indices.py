@@ -20,11 +20,5 @@ ScorePosition = NewType("ScorePosition", int)
 CacheRow = NewType("CacheRow", int)
 """Row of a `PrefixCache` that joins several feeds; one that reads a single feed counts in `FeedRow`."""
 
-FileIndices = NDArray[np.int64]
-"""`FileIndex` each."""
 FeedRows = NDArray[np.int64]
 """`FeedRow` each."""
-ScorePositions = NDArray[np.int64]
-"""`ScorePosition` each."""
-CacheRows = NDArray[np.int64]
-"""`CacheRow` each."""
