@@ -171,13 +171,13 @@ def _rank_inside(values: np.ndarray, group: np.ndarray) -> np.ndarray:
 
 def curriculum_part(planted: Planted) -> dict[str, dict[str, float]]:
     """Junk in the pool and in the 5 % curriculum of each preset, with the default settings of that preset."""
-    from cadc.curation.workbench import open_workbench, with_settings
+    from cadc.curation.workbench import open_workbench
 
     truth = planted.truth
     found = {"pool": junk_shares(truth.pool, np.arange(len(truth.pool)))}
     bench = open_workbench(planted.study)
     for preset in PRESETS:
-        rows = with_settings(bench, preset=preset, budget=BUDGET).curriculum.rows["position"].to_numpy(np.int64)
+        rows = bench.with_settings(preset=preset, budget=BUDGET).curriculum.rows["position"].to_numpy(np.int64)
         units = truth.pool.iloc[np.unique(rows)]["unit"].dropna()
         found[preset] = junk_shares(truth.pool, rows) | {"rows": int(np.unique(rows).shape[0]),
                                                          "units_covered": int(units.nunique())}

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from influences import curated
 from tiny_study import work
 from watching import Counting, times
 
-from cadc.curation.curriculum import curate
 from cadc.curation.settings import CurationSettings
 from cadc.discovery.capabilities import Capabilities
 from cadc.jobs import control as jobs
@@ -311,11 +311,11 @@ def test_studio_leaves_them_out_and_paper_does_not(made):
                      out_of_fold_target=np.ones(len(made.scores.sample_unit), np.float32))
     one = Capabilities(ids=("c1",), names=("c1",), of_unit=(0,) * len(scores.units), units=scores.units, issued=1,
                        skipped=())
-    studio = curate(scores, made.pool, one, CurationSettings(budget=1.0))
+    studio = curated(scores, made.pool, one, CurationSettings(budget=1.0))
     assert not studio.rows["position"].mod(5).eq(0).any()
     assert studio.report["left_out"]["held-out loss too high for its unit"] > 0
     assert "highest loss of its unit" not in studio.report["left_out"]
-    everything = curate(scores, made.pool, one, CurationSettings(budget=1.0, loss_quantile=1.0, drop_loss_share=0.0))
+    everything = curated(scores, made.pool, one, CurationSettings(budget=1.0, loss_quantile=1.0, drop_loss_share=0.0))
     assert everything.rows["position"].mod(5).eq(0).any()
-    paper = curate(scores, made.pool, one, CurationSettings.of_preset("paper", budget=1.0))
+    paper = curated(scores, made.pool, one, CurationSettings.of_preset("paper", budget=1.0))
     assert "held-out loss too high for its unit" not in paper.report["left_out"]
