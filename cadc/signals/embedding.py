@@ -6,7 +6,6 @@ letters: n rows, B samples, L tokens, W hidden width.
 """
 
 import logging
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +15,7 @@ from cadc.errors import JobError
 from cadc.scores.scores import Scores
 from cadc.signals.signal import Signal
 from cadc.signals.similarity import Similarity, cosines
-from cadc.study import Study, StudyConfig, write_array
+from cadc.study import Study, write_array
 from cadc.study.progress import Progress, Silent
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ def _compute(study: Study, role: str, progress: Progress) -> None:
 
     # Fresh adapters on the whole language model change nothing (B = 0), and the cut lies before its first layer; they
     # are the same whatever the study adapts, so that its LoRA settings are none of this job's.
-    vlm = open_vlm(StudyConfig.of({name: value for name, value in asdict(study.config).items() if name not in LORA}))
+    vlm = open_vlm(study.config.without(LORA))
     feed = Feed(study, role, vlm)
     order = feed.by_length()
     progress.start(len(order), unit="samples")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,6 +99,11 @@ class StudyConfig:
         its default changes no old key."""
         return {f.name: value for f in dataclasses.fields(self)
                 if f.name not in FILES and (value := getattr(self, f.name)) != f.default}
+
+    def without(self, names: Iterable[str]) -> "StudyConfig":
+        """The same with these settings at their defaults: for a job that must not depend on them."""
+        fields: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(self) if f.name in names}
+        return dataclasses.replace(self, **fields)
 
     def __post_init__(self) -> None:
         checks = {

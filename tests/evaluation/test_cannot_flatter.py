@@ -24,8 +24,8 @@ from cadc.evaluation import (
 )
 from cadc.evaluation.context import Arm, TrainingRows
 from cadc.evaluation.material import read_truth
+from cadc.scores import columns
 from cadc.scores.scores import Scores
-from cadc.study import write_array
 from cadc.study.progress import Silent
 from cadc.study.registry import Registry
 
@@ -68,8 +68,9 @@ def test_copies_of_target_samples_are_found_in_other_letters_and_encodings(study
 def test_random_rows_behind_the_filters_hold_none_that_looks_wrong(study):
     scores = Scores.load(study)
     loss = np.where(np.asarray(scores.index) % 2 == 0, 9.0, 0.1).astype(np.float32)
-    write_array(study.scores_folder / "crossfit_target.npy", np.ones(len(scores.sample_index), np.float32))
-    write_array(study.scores_folder / "crossfit_loss.npy", loss)
+    columns.write(study, "out_of_fold_target", np.ones(len(scores.sample_index), np.float32))
+    columns.write(study, "out_of_fold_loss", loss)
+    study.result("out_of_fold").finish()
     request = request_evaluation(study, EvaluationSettings(arms=("random", "random-filtered"), seeds=(0, 1), steps=1,
                                                            budgets=(0.3,)))
     rows = {(run.arm, run.seed): request.row_lists[run.rows]["index"] for run in request.runs}

@@ -1,6 +1,7 @@
 """Retrain-and-compare on a real, tiny, from-config model."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -36,10 +37,14 @@ def numbers(study) -> list[tuple]:
 
 
 @pytest.fixture(scope="module")
-def evaluated(finished_study):
-    request_evaluation(finished_study, SMALL)
-    run_evaluation(finished_study, Silent())
-    return finished_study
+def evaluated(finished_study, tmp_path_factory):
+    """The finished study with a comparison of its own."""
+    root = tmp_path_factory.mktemp("evaluated") / "cache"
+    shutil.copytree(finished_study.root, root)
+    study = Study.open("squares", root=root)
+    request_evaluation(study, SMALL)
+    run_evaluation(study, Silent())
+    return study
 
 
 def test_every_trained_arm_sees_the_same_samples_and_steps(evaluated):
