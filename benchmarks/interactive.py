@@ -115,7 +115,7 @@ def measure(scores: Scores, pool: pd.DataFrame, targets: pd.DataFrame) -> list[d
 
     def repool(i: int) -> None:
         now = bench(i)
-        assert len(now.flows) and now.self_by_capability.shape[0]
+        assert len(now.flows) and now.inputs.self_mean.shape[0]
 
     everything = {
         "find capabilities (Leiden)": lambda i: bench(0).capabilities,

@@ -16,7 +16,7 @@ from benchmarks.lab.report import one_line, tell
 from benchmarks.lab.truth import junk_shares, read_truth
 from cadc.arrays import spearman
 from cadc.curation import PRESETS
-from cadc.curation.workbench import Workbench, open_workbench, with_settings
+from cadc.curation.workbench import Workbench, open_workbench
 from cadc.scores import compaction
 from cadc.study import Study
 
@@ -68,7 +68,7 @@ def seconds(full: Workbench, predicted: Workbench) -> dict[str, Any]:
 
 def curricula(full: Workbench, predicted: Workbench, preset: str) -> dict[str, Any]:
     """Overlap of the two 5 % curricula, share of measured rows, and junk shares."""
-    benches = [with_settings(b, budget=BUDGET, preset=preset) for b in (full, predicted)]
+    benches = [b.with_settings(budget=BUDGET, preset=preset) for b in (full, predicted)]
     one, other = (np.unique(b.curriculum.rows["position"]) for b in benches)
     rows = [one, other]
     measured = np.asarray(predicted.scores.measured)

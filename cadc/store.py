@@ -192,11 +192,6 @@ class Store:
         with self._lock:
             return self._db.execute(query, parameters).fetchall()
 
-    @staticmethod
-    def read_decisions(study: Study) -> list[Decision]:
-        """The JSON copy, for a process beside the one that holds the database."""
-        return read_decisions(study)
-
     # ---- loading what jobs finished --------------------------------------------------------------------------------
     def load_study(self, study: Study) -> None:
         """Bring log and JSON copy together; load samples and units once `ingest` has finished.

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from cadc.discovery.clusterers import CLUSTERERS
 from cadc.store import Store
 from cadc.study import Study
 from cadc.views.capabilities import NEW, NOWHERE, CapabilitiesView, capabilities_view, map_places
@@ -21,8 +22,9 @@ def find(view: CapabilitiesView, study: Study, store: Store) -> None:
         signal = st.radio("Target gradients", ["plain", "grounded"] if view.has_grounded else ["plain"],
                           index=int(now.signal == "grounded"), horizontal=True,
                           help="grounded: what the words alone teach is subtracted; what the picture causes stays.")
-        method = st.radio("Method", ["leiden", "hdbscan"], index=int(now.method == "hdbscan"), horizontal=True,
-                          format_func={"leiden": "Leiden", "hdbscan": "HDBSCAN"}.get)
+        methods = list(CLUSTERERS)
+        method = st.radio("Method", methods, index=methods.index(now.method), horizontal=True,
+                          format_func=lambda name: CLUSTERERS[name].about.partition(":")[0])
         automatic = st.checkbox("Leiden: choose τ automatically", value=now.tau is None)
         tau = st.slider("Leiden: similarity threshold τ", 0.0, 1.0, float(part.tau or 0.0), 0.005, format="%.3f",
                         help="Two units are linked when their similarity exceeds τ.")

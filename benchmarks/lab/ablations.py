@@ -97,10 +97,10 @@ def _study(study: Study, variant: Variant, processes: int, root: Path | None) ->
 
 def _bench(study: Study, variant: Variant) -> "Workbench":
     """The workbench under the changed decisions."""
-    from cadc.curation.workbench import open_workbench, with_settings
+    from cadc.curation.workbench import open_workbench
 
     bench = open_workbench(study)
     if variant.discover:
         event = SimpleNamespace(kind="discover", payload=variant.discover, undone=False)
         bench = replace(bench, decisions=[*bench.decisions, event])
-    return with_settings(bench, **variant.curate) if variant.curate else bench
+    return bench.with_settings(**variant.curate) if variant.curate else bench

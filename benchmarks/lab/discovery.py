@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.lab.controls import best_unit, near_columns, unit_similarity
-from benchmarks.lab.truth import Truth, junk_auc, junk_shares, read_truth, twin_auc
+from benchmarks.lab.truth import TWINS, Truth, junk_auc, junk_shares, read_truth, twin_auc
 from cadc.arrays import standardise
 from cadc.curation import PRESETS
 from cadc.errors import DataError
@@ -18,7 +18,7 @@ from cadc.scores.scores import Scores
 from cadc.study import Study
 
 if TYPE_CHECKING:
-    from cadc.discovery.intervention import TransferSettings
+    from benchmarks.lab.intervention import TransferSettings
 
 BUDGET = "5%"
 
@@ -53,8 +53,8 @@ def transfer_part(study: Study, units: tuple[str, ...], similar: dict[str, np.nd
 
     Raises DataError when the study's units are others, or in another order.
     """
-    from cadc.discovery.intervention import measure_transfer
-    from cadc.discovery.transfer import spearman_with, within_between
+    from benchmarks.lab.intervention import measure_transfer
+    from benchmarks.lab.transfer import spearman_with, within_between
 
     found = measure_transfer(study, settings)
     if found.units != units:
@@ -155,8 +155,6 @@ def auc_part(planted: Planted) -> dict[str, Any]:
 
 def _twins(units: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """Pairs of the generator whose first kind is a unit of this target."""
-    from cadc.demo.kinds import TWINS
-
     return tuple(pair for pair in TWINS if pair[0] in units)
 
 
@@ -173,13 +171,13 @@ def _rank_inside(values: np.ndarray, group: np.ndarray) -> np.ndarray:
 
 def curriculum_part(planted: Planted) -> dict[str, dict[str, float]]:
     """Junk in the pool and in the 5 % curriculum of each preset, with the default settings of that preset."""
-    from cadc.curation.workbench import open_workbench, with_settings
+    from cadc.curation.workbench import open_workbench
 
     truth = planted.truth
     found = {"pool": junk_shares(truth.pool, np.arange(len(truth.pool)))}
     bench = open_workbench(planted.study)
     for preset in PRESETS:
-        rows = with_settings(bench, preset=preset, budget=BUDGET).curriculum.rows["position"].to_numpy(np.int64)
+        rows = bench.with_settings(preset=preset, budget=BUDGET).curriculum.rows["position"].to_numpy(np.int64)
         units = truth.pool.iloc[np.unique(rows)]["unit"].dropna()
         found[preset] = junk_shares(truth.pool, rows) | {"rows": int(np.unique(rows).shape[0]),
                                                          "units_covered": int(units.nunique())}

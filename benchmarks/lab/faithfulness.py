@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks.lab.lds import HalfPools, measured, scores_of
 from benchmarks.lab.plan import Plan
-from cadc.evaluation.lds import HalfPools, measured, scores_of
 from cadc.study import Study
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from cadc.jobs.processes import end_with_parent
 from cadc.study import Study
 
 if TYPE_CHECKING:
+    from benchmarks.lab.lds import HalfPools
     from cadc.evaluation import Request
-    from cadc.evaluation.lds import HalfPools
     from cadc.evaluation.retrain import Retrainer
 
 
@@ -130,8 +130,8 @@ def _begin(root: Path, name: str, model: str) -> None:
 
 def _do(task: RunTask | HalfTask, here: _Here | None = None) -> None:
     """One task; `here`: what to do it with, where this is no process of its own."""
+    from benchmarks.lab.lds import measure_half
     from cadc.errors import JobError
-    from cadc.evaluation.lds import measure_half
     from cadc.evaluation.request import read_request
     from cadc.evaluation.run import run_one
     from cadc.study.progress import Silent

@@ -7,6 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.lab.transfer import auc
+
+TWINS = (("scatter_number", "fence_number"), ("scatter_letter", "fence_letter"), ("scatter_yesno", "fence_yesno"),
+         ("digit_number", "clock_number"), ("digit_yesno", "clock_yesno"), ("compare_word", "tallest_word"),
+         ("compare_yesno", "tallest_yesno"))
+"""Kinds of `cadc.demo.kinds` (on target, off target): same question words, same answers, other pictures."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Truth:
@@ -58,8 +65,6 @@ def junk_auc(score: np.ndarray, truth: pd.DataFrame) -> dict[str, float]:
     score: float [N], high = looks useful. off_topic: against all rows about pictures. off_target: among rows about
     pictures, against those the target asks for. wrong: among rows the target asks for, against right ones.
     """
-    from cadc.discovery.transfer import auc
-
     on_topic = ~truth["off_topic"].to_numpy(bool)
     asked = truth["on_target"].to_numpy(bool)
     low = -np.asarray(score, float)
@@ -74,8 +79,6 @@ def twin_auc(near: np.ndarray, units: tuple[str, ...], truth: pd.DataFrame,
 
     near: float [M, N], near(z, s); twins: (unit, kind of its twin). Pairs without rows on both sides are nan.
     """
-    from cadc.discovery.transfer import auc
-
     kind, found = truth["kind"].to_numpy(), {}
     for unit, twin in twins:
         rows = (kind == unit) | (kind == twin)

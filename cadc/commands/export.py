@@ -20,12 +20,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 def export(chosen: argparse.Namespace) -> int:
     """Write the curriculum of a finished study and print what was written."""
-    from cadc.curation.workbench import open_workbench, with_settings
+    from cadc.curation.workbench import open_workbench
     from cadc.export import export as write
     from cadc.study import Study
 
     study = Study.open(chosen.name)
-    bench = with_settings(open_workbench(study), budget=chosen.budget or None, preset=chosen.preset)
+    bench = open_workbench(study).with_settings(budget=chosen.budget or None, preset=chosen.preset)
     done = write(bench, chosen.out, format=chosen.format)
     print(json.dumps({"study": study.name, "rows": done.rows, "files": [str(f) for f in done.files]}))
     return 0

@@ -1,6 +1,6 @@
 """Budgets, selection and sequence: from pools to an ordered curriculum (CADC §5, METHOD §5)."""
 
-from cadc.curation.budgets import allocate, rescale
+from cadc.curation.budgets import allocate
 from cadc.curation.curriculum import Curriculum, curate
 from cadc.curation.preset import CapabilityRows, Preset
 from cadc.curation.presets import PRESETS
@@ -18,5 +18,4 @@ __all__ = [
     "allocate",
     "curate",
     "read_budget",
-    "rescale",
 ]

@@ -1,7 +1,5 @@
 """How many rows each capability gets (METHOD §5): shares by a rule, rows by largest remainder, capped by its pool."""
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
 
 from cadc.arrays import largest_remainder
@@ -64,17 +62,3 @@ def allocate(total: int, share: np.ndarray, capacity: np.ndarray, minimum: np.nd
     ideal = rest * share[between] / share[between].sum() if between.any() else np.empty(0)
     rows[between] = largest_remainder(ideal, rest)
     return rows
-
-
-def rescale(weights: Mapping[str, float], changed: str, value: float, locked: Sequence[str] = ()) -> dict[str, float]:
-    """Sliders that sum to 1: set one, scale the others that are not locked by one factor (equally where all are 0).
-
-    The changed slider takes at most what the locked ones leave, and all of it where every other one is locked.
-    """
-    fixed = sum(w for c, w in weights.items() if c in locked and c != changed)
-    free = [c for c in weights if c not in locked and c != changed]
-    value = min(max(value, 0.0), max(0.0, 1.0 - fixed)) if free else max(0.0, 1.0 - fixed)
-    rest, old = max(0.0, 1.0 - fixed - value), sum(weights[c] for c in free)
-    # divide first: rest × a subnormal weight would round
-    scaled = {c: rest * (weights[c] / old) if old > 0 else rest / len(free) for c in free}
-    return {c: value if c == changed else scaled.get(c, w) for c, w in weights.items()}

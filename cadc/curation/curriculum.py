@@ -8,12 +8,8 @@ import pandas as pd
 
 from cadc.curation.budgets import shares
 from cadc.curation.choose import Chosen, choose
-from cadc.curation.inputs import CurationInputs, aligned
+from cadc.curation.inputs import CurationInputs
 from cadc.curation.sequence import earliness, inside_order, sequence, stage_order
-from cadc.curation.settings import CurationSettings
-from cadc.discovery.capabilities import Capabilities
-from cadc.scores.influence import InfluenceColumns
-from cadc.scores.scores import Scores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,26 +33,8 @@ class Curriculum:
     sentences [str]. Sentences hold ids and numbers only, no dataset text."""
 
 
-def curate(scores: Scores, table: pd.DataFrame, capabilities: Capabilities, settings: CurationSettings, *,
-           targets: pd.DataFrame | None = None, columns: InfluenceColumns | None = None) -> Curriculum:
-    """The curriculum of these capabilities under these settings. Pure: the same call gives the same rows.
-
-    table: pool rows (columns index, id, source, group) holding every scored index; targets: target rows (index, id),
-    for `target_id`; columns: remembered influence columns of these scores. Raises DataError when they do not belong
-    together.
-    """
-    inputs = CurationInputs(
-        columns=columns or InfluenceColumns(scores),
-        table=aligned(table, scores.index, "pool"),
-        targets=targets,
-        capabilities=capabilities,
-        settings=settings,
-    )
-    return curate_on(inputs)
-
-
-def curate_on(inputs: CurationInputs) -> Curriculum:
-    """`curate` where the inputs are there already (a workbench shares them with the pages)."""
+def curate(inputs: CurationInputs) -> Curriculum:
+    """The curriculum of these inputs. Pure: the same call gives the same rows."""
     settings, capabilities = inputs.settings, inputs.capabilities
     share, sentences = shares(settings, capabilities, inputs.assignment, inputs.self_total)
     total = settings.rows(len(inputs.table)) if capabilities.k else 0

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cadc.curation.curriculum import Curriculum, curate_on
+from cadc.curation.curriculum import Curriculum, curate
 from cadc.curation.inputs import CurationInputs, aligned
 from cadc.curation.plain import plain_records
 from cadc.curation.presets import PRESETS
@@ -62,7 +62,7 @@ class Workbench:
     columns: InfluenceColumns | None = None
     """Remembered influence columns of `scores`; without them they are computed for this workbench alone."""
     settings_override: CurationSettings | None = None
-    """Curation settings instead of the decided ones (`with_settings`)."""
+    """Curation settings instead of the decided ones (`under`, `with_settings`)."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "table", aligned(self.table, self.scores.index, "pool"))
@@ -154,11 +154,6 @@ class Workbench:
         """Inf^Self: float32 [N, T]."""
         return self.inputs.self_influence
 
-    @property
-    def self_by_capability(self) -> np.ndarray:
-        """Mean self-influence of each pool: float64 [K, T]; NaN for an empty pool."""
-        return self.inputs.self_mean
-
     @cached_property
     def flows(self) -> pd.DataFrame:
         """Source → capability: DataFrame(source, capability, k, rows, influence, mean)."""
@@ -188,11 +183,23 @@ class Workbench:
     @cached_property
     def curriculum(self) -> Curriculum:
         """The curriculum under the settings in force."""
-        return curate_on(self.inputs)
+        return curate(self.inputs)
+
+    def under(self, settings: CurationSettings) -> "Workbench":
+        """The same study and capabilities under these curation settings."""
+        return replace(self, columns=self.influence_columns, settings_override=settings)
 
     def with_settings(self, **changed: Any) -> "Workbench":
-        """The same study and capabilities under other curation settings; see `with_settings`."""
-        return with_settings(self, **changed)
+        """The same study and capabilities under changed curation settings. None leaves a setting as it is; `budget`
+        also takes texts such as `5%`; another `preset` brings its own defaults, the budget decided so far stays. Raises
+        DataError."""
+        changed = {key: value for key, value in changed.items() if value is not None}
+        if isinstance(changed.get("budget"), str):
+            changed["budget"] = read_budget(changed["budget"])
+        now = self.settings
+        if changed.get("preset", now.preset) != now.preset:
+            return self.under(CurationSettings.of_preset(**({"budget": now.budget, "seed": now.seed} | changed)))
+        return self.under(CurationSettings.from_dict(now.to_dict() | changed))
 
     def summary(self) -> dict[str, Any]:
         """JSON value of what stands now, for status lines: counts, capabilities, pools, the sentences of the
@@ -221,21 +228,6 @@ class Workbench:
             "stages": plain_records(curriculum.stages),
             "counts": {key: curriculum.report[key] for key in ("pool", "budget", "rows", "left_out", "reasons")},
             "sentences": curriculum.report["sentences"], "skipped": list(self.capabilities.skipped)}
-
-
-def with_settings(bench: Workbench, **changed: Any) -> Workbench:
-    """The same study and capabilities under changed curation settings. None leaves a setting as it is; `budget` also
-    takes texts such as `5%`; another `preset` brings its own defaults, the budget decided so far stays. Raises
-    DataError."""
-    changed = {key: value for key, value in changed.items() if value is not None}
-    if isinstance(changed.get("budget"), str):
-        changed["budget"] = read_budget(changed["budget"])
-    now = bench.settings
-    if changed.get("preset", now.preset) != now.preset:
-        settings = CurationSettings.of_preset(**({"budget": now.budget, "seed": now.seed} | changed))
-    else:
-        settings = CurationSettings.from_dict(now.to_dict() | changed)
-    return replace(bench, columns=bench.influence_columns, settings_override=settings)
 
 
 def open_workbench(study: Study) -> Workbench:

@@ -1,4 +1,4 @@
-"""The four ways in which a sample is numbered, as types: all are whole numbers from 0, and mixing them up is wrong in
+"""The ways in which a sample is numbered, as types: all are whole numbers from 0, and mixing them up is wrong in
 silence.
 
 The file of a pool has rows that were set aside, the samples file (what a `Feed` walks over) has none of them, and the
@@ -15,16 +15,8 @@ FileIndex = NewType("FileIndex", int)
 """Position in the input file, over all rows, set-aside ones included: what reports, exports and people say."""
 FeedRow = NewType("FeedRow", int)
 """Row of the samples file and so of a `Feed`: 0 … accepted rows − 1, in file order."""
-ScorePosition = NewType("ScorePosition", int)
-"""Position 0 … N−1 in the scores, whose order is that of the file, too."""
 CacheRow = NewType("CacheRow", int)
 """Row of a `PrefixCache` that joins several feeds; one that reads a single feed counts in `FeedRow`."""
 
-FileIndices = NDArray[np.int64]
-"""`FileIndex` each."""
 FeedRows = NDArray[np.int64]
 """`FeedRow` each."""
-ScorePositions = NDArray[np.int64]
-"""`ScorePosition` each."""
-CacheRows = NDArray[np.int64]
-"""`CacheRow` each."""

@@ -70,18 +70,9 @@ def _listed(facts: Mapping[str, Fact]) -> Inventory:
                      tuple(f.sha256 for f in values), tuple(f.problem.split(":", 1)[0] for f in values))
 
 
-def changed(inventory: Inventory, root: Path, embedded: Path | None) -> list[Change]:
-    """Pictures whose content is another one now, in order of their names; a file that was only touched is none.
-
-    `root`: the image root; `embedded`: where copies of pictures inside the input are kept (none: they are not looked
-    at, they count with the input file). Only files of another size or time are read: what is written over with as many
-    bytes and given its old time again is not seen.
-    """
-    return differences(inventory, renewed(inventory, root, embedded))
-
-
 def differences(before: Inventory, after: Inventory) -> list[Change]:
-    """What changed between two inventories of the same names."""
+    """Pictures whose content is another one in the second inventory of the same names, in order of these; a file that
+    was only touched is none."""
     found = []
     for name, old, new in zip(before.names, before.sha256, after.sha256, strict=True):
         if old != new:
@@ -90,9 +81,12 @@ def differences(before: Inventory, after: Inventory) -> list[Change]:
 
 
 def renewed(inventory: Inventory, root: Path, embedded: Path | None) -> Inventory:
-    """The same names, looked at now: of a file whose size and time are as they were nothing is read.
+    """The same names, looked at now. Only files of another size or time are read: what is written over with as many
+    bytes and given its old time again is not seen.
 
-    Written back, it spares the next look from reading files that were only touched or copied.
+    `root`: the image root; `embedded`: where copies of pictures inside the input are kept (none: they are not looked
+    at, they count with the input file). Written back, it spares the next look from reading files that were only touched
+    or copied.
     """
     facts = {name: Fact(problem, bytes=size, mtime_ns=time, sha256=content) for name, size, time, content, problem
              in zip(inventory.names, inventory.bytes, inventory.mtime_ns, inventory.sha256, inventory.problems,

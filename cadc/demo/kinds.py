@@ -52,10 +52,6 @@ OFF_TARGET = {
               ("blob", "colour", ("word",)), ("blob", "shape", ("yes/no",)), ("blob", "size", ("word",)),
               ("blobs", "shape_of", ("letter",)), ("spots", "place", ("word",))),
 }
-# (on target, off target): same question words, same answers, other pictures.
-TWINS = (("scatter_number", "fence_number"), ("scatter_letter", "fence_letter"), ("scatter_yesno", "fence_yesno"),
-         ("digit_number", "clock_number"), ("digit_yesno", "clock_yesno"), ("compare_word", "tallest_word"),
-         ("compare_yesno", "tallest_yesno"))
 
 
 def _kinds(skills: dict[str, tuple], on_target: bool) -> tuple[Kind, ...]:

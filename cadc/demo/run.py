@@ -37,7 +37,7 @@ def run_demo(follow: Callable[[Study], bool], *, workers: int | None = None) -> 
 
     Raises JobError when a job did not finish. What is already there is not computed again.
     """
-    from cadc.curation.workbench import open_workbench, with_settings
+    from cadc.curation.workbench import open_workbench
     from cadc.export import export
     from cadc.jobs import control as jobs
 
@@ -52,7 +52,7 @@ def run_demo(follow: Callable[[Study], bool], *, workers: int | None = None) -> 
                            f"or see `python -m cadc status {study.name}`.")
     seconds |= {s.job: round(s.seconds, 1) for s in jobs.statuses(study) if JOBS[s.job].core}
     began = time.perf_counter()
-    bench = with_settings(open_workbench(study), budget=BUDGET)
+    bench = open_workbench(study).with_settings(budget=BUDGET)
     done = export(bench, cache_root() / "exports" / study.name, format="llava")
     seconds["export"] = round(time.perf_counter() - began, 1)
     report = json.loads(study.ingest_report.read_text())

@@ -20,8 +20,6 @@ class Stability:
     """One per round."""
     ks: tuple[int, ...]
     """K in each round."""
-    together: np.ndarray
-    """float64 [M, M]: share of rounds in which two units are in one community."""
 
 
 def stability(sample_gram: np.ndarray, sample_unit: np.ndarray, eta: np.ndarray,
@@ -49,11 +47,10 @@ def stability(sample_gram: np.ndarray, sample_unit: np.ndarray, eta: np.ndarray,
     reference = recluster(share)
     rng = np.random.default_rng(seed)
     members = [np.flatnonzero(sample_unit == unit) for unit in range(units)]
-    aris, ks, together = [], [], np.zeros((units, units))
+    aris, ks = [], []
     for _ in range(rounds):
         drawn = np.concatenate([rng.choice(m, len(m)) for m in members if len(m)])
         labels = recluster(np.bincount(drawn, minlength=len(sample_unit)) * share)
         aris.append(float(adjusted_rand_score(reference, labels)))
         ks.append(int((np.bincount(labels) > 1).sum()))
-        together += labels[:, None] == labels[None, :]
-    return Stability(mean_ari=float(np.mean(aris)), aris=tuple(aris), ks=tuple(ks), together=together / rounds)
+    return Stability(mean_ari=float(np.mean(aris)), aris=tuple(aris), ks=tuple(ks))

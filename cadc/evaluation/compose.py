@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cadc.curation.curriculum import curate_on
+from cadc.curation.curriculum import curate
 from cadc.curation.inputs import CurationInputs
 from cadc.data.contamination import picture_hashes, repeats_target
 from cadc.data.indices import FileIndex
@@ -64,7 +64,7 @@ def _at(material: Material, request: Request, scored: tuple[int, ...], budget: f
         lists: dict[str, RowList]) -> tuple[list[Run], list[str]]:
     """Runs at one budget, and what must be said about their sizes. Row lists are added to `lists`."""
     settings, index = request.settings, np.asarray(material.scores.index)
-    rows = curate_on(replace(material.inputs, settings=replace(material.inputs.settings, budget=budget))).rows
+    rows = curate(replace(material.inputs, settings=replace(material.inputs.settings, budget=budget))).rows
     context = SelectionContext(index=index, allowed=~material.barred, curriculum=rows["position"].to_numpy(np.int64),
                                stages=rows["stage"].to_numpy(np.int64), seed=0, material=material)
     share = round(budget if budget <= 1 else budget / len(index), 6)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cadc.curation.curriculum import Curriculum, curate_on
+from cadc.curation.curriculum import Curriculum, curate
 from cadc.curation.inputs import CurationInputs
 from cadc.curation.settings import CurationSettings
 from cadc.scores.influence import InfluenceColumns
@@ -63,7 +63,7 @@ class Material:
 
     def curriculum(self, preset: str, rows: int) -> Curriculum:
         """A preset's curriculum of so many rows by the gradients of the study."""
-        return curate_on(replace(self.inputs, settings=self.settings(preset, rows)))
+        return curate(replace(self.inputs, settings=self.settings(preset, rows)))
 
     def round_robin(self, similarity: Similarity, rows: int, q: int | None = None) -> Curriculum:
         """`studio` of so many rows, by another signal than gradients: same rounds, same filters, same capabilities."""
@@ -72,7 +72,7 @@ class Material:
 
     def by_scores(self, scores: Scores, rows: int) -> Curriculum:
         """`studio` of so many rows by the near(z, s) of these scores."""
-        return curate_on(replace(self.inputs, columns=InfluenceColumns(scores), settings=self.settings("studio", rows)))
+        return curate(replace(self.inputs, columns=InfluenceColumns(scores), settings=self.settings("studio", rows)))
 
     # ---- other signals -----------------------------------------------------------------------------------------------
     @cached_property

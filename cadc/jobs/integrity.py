@@ -56,8 +56,3 @@ def _changed_pictures(study: Study) -> str:
         return ""  # a study without its inputs is read, not made anew
     look: Callable[[Study], str] = named(PICTURES)
     return look(study)
-
-
-def files_of(study: Study) -> list[Path]:
-    """Every file that a study's jobs have written, for sizes and copies."""
-    return [path for job in _known(study) for path in sorted(study.result(job).folder.rglob("*")) if path.is_file()]

@@ -50,11 +50,6 @@ def describe(decision: Decision) -> str:
     return f"{words} " + ", ".join(f"{key} {value}" for key, value in about.items() if value not in (None, "", [], {}))
 
 
-def live(decisions: Iterable[Decision], scope: str | None = None) -> list[Decision]:
-    """Decisions in force (not undone), oldest first, of one scope or all."""
-    return [d for d in decisions if not d.undone and scope in (None, d.scope)]
-
-
 def latest(decisions: Iterable[Decision], kind: str) -> dict[str, Any] | None:
     """Payload of the newest decision of a kind that is in force; None when there is none."""
     found = [d.payload for d in decisions if d.kind == kind and not d.undone]

@@ -3,7 +3,6 @@
 K capabilities. A capability is named by its label.
 """
 
-import dataclasses
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -11,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cadc.curation import CurationSettings, Curriculum, curate
-from cadc.curation.workbench import Workbench, with_settings
+from cadc.curation import CurationSettings, Curriculum
+from cadc.curation.workbench import Workbench
 from cadc.views import rows
 from cadc.views.palette import colours
 from cadc.views.words import drawn
@@ -102,8 +101,7 @@ def curriculum_view(bench: Workbench, draft: CurationSettings, now: Curriculum, 
 
 def curriculum_of(bench: Workbench, settings: CurationSettings) -> Curriculum:
     """The curriculum of a study's capabilities under these settings."""
-    return curate(bench.scores, bench.table, bench.capabilities, settings, targets=bench.targets,
-                  columns=bench.influence_columns)
+    return bench.under(settings).curriculum
 
 
 def draft_mark(bench: Workbench) -> str:
@@ -113,8 +111,7 @@ def draft_mark(bench: Workbench) -> str:
 
 def of_preset(bench: Workbench, draft: CurationSettings, preset: str) -> CurationSettings:
     """The complete choices of another preset (METHOD §3); the draft's budget stays."""
-    start = dataclasses.replace(bench, columns=bench.influence_columns, settings_override=draft)
-    return with_settings(start, preset=preset).settings
+    return bench.under(draft).with_settings(preset=preset).settings
 
 
 def budget_table(before: Mapping[str, int], now: Mapping[str, int]) -> pd.DataFrame:

@@ -1,11 +1,13 @@
 import json
+import random
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.lab.truth import junk_auc, junk_shares, read_truth, twin_auc
+from benchmarks.lab.truth import TWINS, junk_auc, junk_shares, read_truth, twin_auc
+from cadc.demo import kinds
 
 
 def row(index: int, **known) -> dict:
@@ -57,3 +59,16 @@ def test_twins_are_told_apart_by_the_column_of_their_unit():
     near = np.array([[0.0] * 5, [3.0, 2.0, 1.0, 0.0, 9.0]])
     assert twin_auc(near, ("x", "a"), frame, (("a", "b"),)) == {"a / b": 0.75}
     assert np.isnan(twin_auc(near, ("x", "a"), frame, (("a", "none"),))["a / none"])
+
+
+@pytest.mark.parametrize(("on", "off"), TWINS)
+def test_twins_share_questions_and_answers(on: str, off: str) -> None:
+    def said(name: str) -> tuple[set, set]:
+        rng, out = random.Random(5), []
+        for _ in range(400):
+            turn = kinds.compose(kinds.KINDS[name], rng)[2]
+            out.append((turn.question.split("? ")[0], turn.answer))
+        return {q for q, _ in out}, {a for _, a in out}
+
+    assert kinds.KINDS[on].on_target and not kinds.KINDS[off].on_target
+    assert said(on) == said(off)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from cadc.curation import CurationSettings, allocate, read_budget, rescale
+from cadc.curation import CurationSettings, allocate, read_budget
 from cadc.curation.budgets import shares
 from cadc.discovery.capabilities import Capabilities
 from cadc.errors import DataError
@@ -107,24 +107,6 @@ def test_manual_shares_are_scaled_and_gone_capabilities_reported():
     share, notes = shares(CurationSettings(rule="manual"), capabilities(), POOL, SELF)
     np.testing.assert_allclose(share, [.5, .5])
     assert "equal shares" in notes[0]
-
-
-sliders = st.dictionaries(st.sampled_from(["c1", "c2", "c3", "c4"]), st.floats(0, 1), min_size=1, max_size=4)
-
-
-@given(weights=sliders, value=st.floats(-0.5, 1.5), locked=st.sets(st.sampled_from(["c1", "c2", "c3", "c4"])))
-@example(weights={"c1": 1.0, "c2": 0.5, "c3": 5e-324}, value=0.0, locked={"c2"})
-def test_sliders_always_sum_to_one_and_locked_ones_stay(weights, value, locked):
-    total = sum(weights.values())
-    assume(total > 1e-3)
-    weights = {c: w / total for c, w in weights.items()}
-    changed = min(weights)
-    found = rescale(weights, changed, value, sorted(locked))
-    assert sum(found.values()) == pytest.approx(1) and all(w >= 0 for w in found.values())
-    assert all(found[c] == weights[c] for c in weights if c in locked and c != changed)
-    free = [c for c in weights if c not in locked and c != changed and weights[c] > 1e-6]
-    if len(free) == 2:
-        assert found[free[0]] * weights[free[1]] == pytest.approx(found[free[1]] * weights[free[0]], abs=1e-9)
 
 
 def test_budgets_are_read_as_share_or_rows():

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from influences import capability_influence
+from influences import capability_influence, curated
 
-from cadc.curation import INSIDE, RULES, STAGINGS, CurationSettings, curate
+from cadc.curation import INSIDE, RULES, STAGINGS, CurationSettings
 from cadc.discovery.capabilities import Capabilities
 from cadc.errors import DataError
 from cadc.scores.influence import InfluenceColumns, assign, served
@@ -19,7 +19,7 @@ NAMED = Capabilities(ids=("c1", "c4", "c9"), names=("One", "Four", "Nine"), of_u
 
 def make(made, capabilities=NAMED, **chosen):
     settings = CurationSettings.of_preset(chosen.pop("preset", "studio"), **({"budget": 60} | chosen))
-    return curate(made.scores, made.pool, capabilities, settings, targets=made.targets)
+    return curated(made.scores, made.pool, capabilities, settings, made.targets)
 
 
 @settings(max_examples=60, deadline=None)
@@ -150,7 +150,7 @@ def test_unassigned_units_are_reported(made):
 
 def test_a_table_of_another_pool_is_refused(made):
     with pytest.raises(DataError, match="pool row 471"):
-        curate(made.scores, made.pool.iloc[:470], NAMED, CurationSettings())
+        curated(made.scores, made.pool.iloc[:470], NAMED, CurationSettings())
 
 
 def test_the_presets_divide_the_budget_by_different_rules(made):

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from cadc.curation import CurationSettings, workbench
-from cadc.curation.workbench import Workbench, with_settings
+from cadc.curation.workbench import Workbench
 from cadc.errors import DataError
 from cadc.scores.influence import InfluenceColumns
 from cadc.study import Study, StudyConfig
+from cadc.views.curriculum import curriculum_of
 
 
 @dataclass
@@ -37,7 +38,7 @@ def test_without_decisions_there_is_a_sensible_start(bench):
     now = bench()
     assert now.capabilities.of_unit == (0, 1, 2, 3, 0, 1, 2, 3)  # the planted groups
     assert now.settings == CurationSettings(seed=7) and len(now.curriculum.rows) == 12
-    assert now.influence.shape == (240, 4) and now.assignment.shape == (240,) and now.self_by_capability.shape == (4, 3)
+    assert now.influence.shape == (240, 4) and now.assignment.shape == (240,) and now.inputs.self_mean.shape == (4, 3)
     assert now.table["index"].tolist() == now.scores.index.tolist()
 
 
@@ -98,13 +99,13 @@ def test_the_way_to_a_grouping_leaves_no_trace_in_the_curriculum(bench, made):
 
 def test_settings_can_be_changed_without_a_decision(bench):
     now = bench(Event("curate", {"budget": 30, "order": ["c2"]}))
-    more = with_settings(now, budget="20%", preset=None)
+    more = now.with_settings(budget="20%", preset=None)
     assert len(more.curriculum.rows) == 48 and more.settings.order == ("c2",) and len(now.curriculum.rows) == 30
     paper = now.with_settings(preset="paper")
     assert paper.settings == CurationSettings.of_preset("paper", budget=30)
     assert paper.capabilities == now.capabilities
     with pytest.raises(DataError):
-        with_settings(now, budget="many")
+        now.with_settings(budget="many")
 
 
 def test_serving_target_samples_are_named_for_any_row(bench):
@@ -122,3 +123,15 @@ def test_a_partition_is_found_once_for_all_workbenches_of_a_study(bench, made, m
     assert bench(Event("move", {"unit": "unit 0", "to": "new"}), columns=columns).partition is first
     assert bench(Event("discover", {"tau": 0.3}), columns=columns).partition.tau == 0.3
     assert len(counted) == 2
+
+
+def test_a_draft_is_curated_from_the_near_that_its_preset_reads(bench, made):
+    """The page shows a draft's curriculum, the export writes the saved one: both from the same columns."""
+    scores = dataclasses.replace(made.scores, choice="joined")
+    columns = InfluenceColumns(scores)
+    own = dataclasses.replace(scores, choice="gradients", near=scores.near[::-1].copy())
+    columns.remember(("near", "gradients"), lambda: InfluenceColumns(own))  # this study has no other
+    now = dataclasses.replace(bench(columns=columns), scores=scores)
+    drafted = curriculum_of(now, CurationSettings(budget=30, seed=7))
+    assert drafted.rows.equals(now.with_settings(budget=30).curriculum.rows)
+    assert not drafted.rows.equals(bench().with_settings(budget=30).curriculum.rows)

@@ -6,11 +6,17 @@ import shutil
 import pytest
 
 from cadc.data import ingest
-from cadc.data.inventory import Change, Inventory, changed, differences, read_inventory, renewed, write_inventory
+from cadc.data.inventory import Change, Inventory, differences, read_inventory, renewed, write_inventory
 from cadc.data.pictures import MAX_BYTES
 from cadc.errors import JobError
 from tests.data.conftest import llava, picture
 from tests.data.test_parquet import png, save
+
+
+def changed(found, root, embedded):
+    """What a new look finds."""
+    return differences(found, renewed(found, root, embedded))
+
 
 NAMES = ("a.png", "b.jpg", "broken.png", "coco/train/c.png", "late.png")
 

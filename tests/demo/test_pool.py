@@ -185,19 +185,6 @@ def _is_true(ask: kinds.Ask, form: str, turn: talk.Turn) -> bool:
     return (truth in said) == (turn.answer == "yes")
 
 
-@pytest.mark.parametrize(("on", "off"), kinds.TWINS)
-def test_twins_share_questions_and_answers(on: str, off: str) -> None:
-    def said(name: str) -> tuple[set, set]:
-        rng, out = random.Random(5), []
-        for _ in range(400):
-            turn = kinds.compose(kinds.KINDS[name], rng)[2]
-            out.append((turn.question.split("? ")[0], turn.answer))
-        return {q for q, _ in out}, {a for _, a in out}
-
-    assert kinds.KINDS[on].on_target and not kinds.KINDS[off].on_target
-    assert said(on) == said(off)
-
-
 def test_off_topic_rows_are_short_text_with_an_answer() -> None:
     rng = random.Random(0)
     rows = [offtopic.off_topic(rng) for _ in range(500)]

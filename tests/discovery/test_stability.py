@@ -18,15 +18,12 @@ def test_planted_groups_are_stable_and_noise_is_not(make_scores):
     noise = run(make_scores(rows=5, units=12, per_unit=3, groups=12))
     assert structured.mean_ari > 0.95 and set(structured.ks) == {3}
     assert noise.mean_ari < 0.7
-    label = np.arange(12) % 3
-    assert structured.together[label[:, None] == label[None]].min() > 0.9
 
 
 def test_rounds_and_seed_are_honoured(made):
     once = run(made, seed=5)
     assert once.aris == run(made, seed=5).aris and len(once.aris) == 8
     assert once.mean_ari == pytest.approx(np.mean(once.aris))
-    assert (np.diag(once.together) == 1).all()
 
 
 def test_a_method_that_ignores_the_samples_is_perfectly_stable(made):

@@ -19,19 +19,23 @@ CITED = re.compile(r"METHOD((?:,? §\d+(?:\.\d+)?)+)")
 
 
 def _resolve(name: str) -> tuple[ModuleType, list[object]]:
-    """The module and the chain of objects (class, method) that `room.module:name` means. Raises LookupError."""
+    """The module and the chain of objects (class, method) that `room.module:name` means. Raises LookupError.
+
+    What starts with `benchmarks.` lies there, everything else in `cadc`.
+    """
     place, _, attributes = name.partition(":")
+    place = place if place.startswith("benchmarks.") else f"cadc.{place}"
     try:
-        module = importlib.import_module(f"cadc.{place}")
+        module = importlib.import_module(place)
     except ImportError as error:
-        raise LookupError(f"cadc.{place} cannot be imported ({error})") from error
+        raise LookupError(f"{place} cannot be imported ({error})") from error
     chain: list[object] = [module]
     for part in attributes.split("."):
         if not hasattr(chain[-1], part):
-            raise LookupError(f"cadc.{place} has no {attributes}")
+            raise LookupError(f"{place} has no {attributes}")
         chain.append(getattr(chain[-1], part))
     if inspect.getmodule(chain[1]) not in (module, None):
-        raise LookupError(f"cadc.{place} only imports it from {inspect.getmodule(chain[1]).__name__}")
+        raise LookupError(f"{place} only imports it from {inspect.getmodule(chain[1]).__name__}")
     return module, chain
 
 

@@ -136,7 +136,7 @@ def trained(finished_study, tmp_path_factory):
         know(patch, *(Arm(name=name, about="rows of one kind", select=select) for name, select in (
             ("useless", by_hash), ("poisoned", where(True)), ("clean", where(False)))))
         arms = ("random", "useless", "poisoned", "clean")
-        run_evaluation(own, Silent(), EvaluationSettings(arms=arms, seeds=(0, 1, 2), steps=60, batch=8,
+        run_evaluation(own, Silent(), EvaluationSettings(arms=arms, seeds=(0, 1, 2), steps=100, batch=8,
                                                          budgets=(0.3,), max_new_tokens=3, samples_per_unit=8))
     return read_results(own)[0].table
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from cadc.curation.workbench import open_workbench, with_settings
+from cadc.curation.workbench import open_workbench
 from cadc.export import export
 from cadc.jobs.control import cost
 from cadc.jobs.engines import EngineSettings
@@ -69,7 +69,7 @@ def test_checkpoints_and_shards_hold_the_same_tensors(finished, golden):
 def test_capabilities_pools_curriculum_and_exports_are_the_same(finished, golden, tmp_path, preset):
     if not exact():
         pytest.skip("positions near a tie move with the last bits of another processor; columns are compared above")
-    bench = with_settings(open_workbench(finished), budget="20%", preset=preset)
+    bench = open_workbench(finished).with_settings(budget="20%", preset=preset)
     assert np.array_equal(bench.assignment, golden.array(f"assignment-{preset}"))
     assert np.array_equal(bench.influence, golden.array(f"influence-{preset}"))
     wanted = golden.json("exports")

@@ -1,6 +1,6 @@
 """Decisions as values: what is in force, the latest of a kind, and how the history words them."""
 
-from cadc.study.decisions import Decision, describe, latest, live
+from cadc.study.decisions import Decision, describe, latest
 
 
 def made(kind, undone=False, **payload):
@@ -10,7 +10,6 @@ def made(kind, undone=False, **payload):
 def test_undone_decisions_are_not_in_force():
     log = [made("rename", name="a"), made("rename", undone=True, name="b"), made("move", unit="u")]
     assert latest(log, "rename") == {"name": "a"} and latest(log, "merge") is None
-    assert [d.kind for d in live(log)] == ["rename", "move"] and live(log, "curation") == []
 
 
 def test_history_says_what_each_decision_did():

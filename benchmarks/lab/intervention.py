@@ -87,12 +87,6 @@ def relative(drop: np.ndarray, floor: float = FLOOR) -> np.ndarray:
     return np.where(usable, drop / np.where(usable, own, 1.0), np.nan)
 
 
-def transfer_matrix(study: Study, settings: TransferSettings | None = None,
-                    progress: Progress | None = None) -> np.ndarray:
-    """Tr float64 [M, M] (METHOD §3), units in the order of the scores. See `measure_transfer`."""
-    return measure_transfer(study, settings, progress).matrix
-
-
 def measure_transfer(study: Study, settings: TransferSettings | None = None,
                      progress: Progress | None = None) -> Transfer:
     """Run the intervention for every unit of a study whose warm-up is finished.

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from benchmarks.lab.lds import half_pools, lds
 from cadc.errors import DataError
-from cadc.evaluation.lds import half_pools, lds
 
 
 @pytest.fixture(scope="module")

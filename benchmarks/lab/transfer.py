@@ -1,32 +1,10 @@
 """Whether a similarity or a labelling agrees with measured transfer between units (METHOD §3, intervention test).
 
 M units; Tr [M, M]: entry (s, s') is the loss drop on s' after training on s, relative to the drop after training on s'
-itself (`cadc.discovery.intervention` measures it). Pure.
+itself (`benchmarks.lab.intervention` measures it). Pure.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
-
-
-@dataclass(frozen=True, kw_only=True)
-class TransferReport:
-    """How a similarity and a labelling relate to measured transfer. Every number is nan where it is undefined."""
-
-    spearman: float
-    """Rank correlation of S with Tr over unordered pairs (Tr averaged over its two directions)."""
-    spearman_p: float
-    """Mantel test, one-sided: share of unit permutations with a correlation as large."""
-    pairs: int
-    """Unordered pairs with a measured transfer."""
-    within: float
-    """Mean Tr of pairs inside one capability."""
-    between: float
-    """Mean Tr of pairs across capabilities; unassigned units are in neither."""
-    within_p: float
-    """One-sided: share of label permutations with as large a gap."""
-    auc: float
-    """Chance that a pair inside one capability transfers more than one across."""
 
 
 def symmetric(transfer: np.ndarray) -> np.ndarray:
@@ -104,12 +82,3 @@ def auc(values: np.ndarray, positive: np.ndarray) -> float:
     if hits == 0 or misses == 0:
         return float("nan")
     return float((rankdata(values)[positive].sum() - hits * (hits + 1) / 2) / (hits * misses))
-
-
-def transfer_report(similarity: np.ndarray, transfer: np.ndarray, labels: np.ndarray, *, rounds: int = 2000,
-                    seed: int = 0) -> TransferReport:
-    """Judge a similarity S [M, M] and labels [M] (-1: unassigned) by measured transfer Tr [M, M] (METHOD §3)."""
-    rho, rho_p, pairs = spearman_with(similarity, transfer, rounds=rounds, seed=seed)
-    within, between, gap_p, area = within_between(transfer, labels, rounds=rounds, seed=seed)
-    return TransferReport(spearman=rho, spearman_p=rho_p, pairs=pairs, within=within, between=between, within_p=gap_p,
-                          auc=area)
