@@ -6,6 +6,7 @@ checkpoints, M units, S single target samples, L best rows.
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,8 +116,14 @@ def keep(path: Path, values: np.ndarray) -> None:
 
 def read(study: Study, name: str) -> np.ndarray:
     """A column, memory-mapped and read-only. Raises JobError when its job is not finished, or it is damaged."""
-    path = study.require(COLUMNS[name].job).intact(file_of(name))
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    return read_all(study, {name: name})[name]
+
+
+def read_all(study: Study, names: Mapping[str, str]) -> dict[str, np.ndarray]:
+    """Several columns at once, by other names: what is asked → name of the column. Raises JobError as `read` does."""
+    results = {job: study.require(job) for job in dict.fromkeys(COLUMNS[name].job for name in names.values())}
+    return {asked: np.load(results[COLUMNS[name].job].intact(file_of(name)), mmap_mode="r", allow_pickle=False)
+            for asked, name in names.items()}
 
 
 def digest(study: Study) -> str:

@@ -101,7 +101,7 @@ class Scores:
         names = [name for name in ARRAYS if not name.startswith("out_of_fold")]
         if study.finished("out_of_fold"):
             names += ["out_of_fold_loss", "out_of_fold_target"]
-        arrays = {name: columns.read(study, own.get(name, name)) for name in names}
+        arrays = columns.read_all(study, {name: own.get(name, name) for name in names})
         return cls(**arrays, units=units(study), choice=choice)
 
     @classmethod
