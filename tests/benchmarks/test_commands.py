@@ -82,6 +82,7 @@ def test_a_study_that_is_not_there_is_one_line(command, tmp_path, monkeypatch):
 
 def test_an_engine_that_has_died_is_closed_without_a_word():
     server = Server("plain", Load(model="no such model", batch=1))
+    server._process.kill()
     server._process.wait()
     with pytest.raises(EngineFailed, match="plain: "):
         server.ask("warm")
