@@ -297,9 +297,13 @@ class Store:
 
     # ---- reading ---------------------------------------------------------------------------------------------------
     def report(self, study: Study) -> dict[str, Any] | None:
-        """What ingest found, per role, without the lists (those page by page in `reasons`); None before ingest."""
+        """What ingest found, per role, without the lists (those page by page in `reasons`); None before ingest. `file`
+        is where the file lies now: a cache may have been copied with what is in it."""
         found = self._rows("SELECT report FROM studies WHERE study = ?", [study.identity])
-        return json.loads(found[0][0]) if found else None
+        if not found:
+            return None
+        report = json.loads(found[0][0])
+        return {role: report[role] | {"file": getattr(study.config, role)} for role in ROLES}
 
     def reasons(self, study: Study, role: str, kind: str, *, offset: int = 0,
                 limit: int = 25) -> tuple[pd.DataFrame, int]:

@@ -331,6 +331,18 @@ def test_pages_of_samples_are_disjoint_and_complete(store, study):
     assert store.samples(study, "pool", where={"search": "NO MARKUP"})[0]["question"].tolist() == [HOSTILE]
 
 
+def test_a_copied_cache_says_where_its_files_lie_now(store, study, tmp_path):
+    store.load_study(study)
+    store.close()
+    shutil.copytree(tmp_path, tmp_path.with_name("copy"))
+    copied = Study.open(study.name, root=tmp_path.with_name("copy"))
+    again = Store(copied.root)
+    again.load_study(copied)
+    assert again.report(copied)["pool"]["file"] == copied.config.pool != study.config.pool
+    assert copied.config.pool.startswith(str(copied.root))
+    again.close()
+
+
 def test_loading_again_changes_nothing(store, study):
     store.load_study(study)
     first = store.samples(study, "pool", limit=1000)[0]
