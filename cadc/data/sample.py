@@ -15,7 +15,10 @@ class Turn:
 
     role: Role
     parts: tuple[str | int, ...]
-    """Text pieces (str) and pictures (int: a position in `Sample.images`), in reading order."""
+    """Text pieces (str), as they stand in the input, and pictures (int: a position in `Sample.images`), in reading
+    order."""
+    learnt: bool = True
+    """Whether an assistant turn is trained on: no loss, gradient or label falls on one that is not. True for others."""
 
     @property
     def text(self) -> str:
@@ -37,6 +40,8 @@ class Sample:
     """Where the row came from (a `source`/`dataset` column), else the folder of its picture, else ''."""
     unit: str = ""
     """Target unit (METHOD §2: s); for a pool row ''."""
+    kept: str = ""
+    """The row's other columns as one JSON object ('' for none): model, licence, meta …; exports write them again."""
 
     @property
     def question(self) -> str:

@@ -27,7 +27,7 @@ def write_samples(path: Path, ingest: Ingest, groups: FeedRows) -> None:
     import pyarrow.parquet as pq
 
     kinds = {"index": pa.int64(), "group": pa.int64(), "images": pa.list_(pa.string())}
-    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in (*COLUMNS, "turns")])
+    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in (*COLUMNS, "turns", "kept")])
     with replacing(path) as handle, pq.ParquetWriter(handle, schema, compression="zstd") as writer:
         for start in range(0, len(ingest.samples), _BLOCK):
             part = slice(start, start + _BLOCK)
@@ -37,10 +37,12 @@ def write_samples(path: Path, ingest: Ingest, groups: FeedRows) -> None:
 
 
 def _row(sample: Sample, raw: str, group: int) -> dict[str, Any]:
-    turns = json.dumps([[turn.role, turn.parts] for turn in sample.turns], ensure_ascii=False)
+    turns = json.dumps([[turn.role, turn.parts, *(() if turn.learnt else (False,))] for turn in sample.turns],
+                       ensure_ascii=False)
     return {"index": sample.index, "id": sample.id, "images": list(sample.images), "source": sample.source,
             "unit": sample.unit, "question": sample.question, "answer": sample.answer,
-            "answer_format": answer_format(sample), "group": group, "raw": raw, "turns": turns}
+            "answer_format": answer_format(sample), "group": group, "raw": raw, "turns": turns,
+            "kept": sample.kept}
 
 
 def _table(path: Path, columns: list[str], only: Collection[FileIndex] | None = None) -> "pa.Table":
@@ -49,7 +51,8 @@ def _table(path: Path, columns: list[str], only: Collection[FileIndex] | None = 
 
     try:
         filters = None if only is None else [("index", "in", sorted(int(i) for i in only))]
-        return pq.read_table(path, columns=columns, filters=filters)
+        there = set(pq.read_schema(path).names)  # earlier versions kept fewer
+        return pq.read_table(path, columns=[name for name in columns if name in there], filters=filters)
     except (FileNotFoundError, pa.ArrowException, OSError) as error:
         raise _unreadable(path, error) from error
 
@@ -64,13 +67,14 @@ def read_samples(path: Path, *, only: Collection[FileIndex] | None = None) -> li
 
     Raises JobError when the file is missing or damaged.
     """
-    table = _table(path, ["index", "id", "images", "source", "unit", "turns"], only)
+    table = _table(path, ["index", "id", "images", "source", "unit", "turns", "kept"], only)
     samples = []
     try:
         for row in table.to_pylist():
-            turns = tuple(Turn(role=role, parts=tuple(parts)) for role, parts in json.loads(row["turns"]))
+            turns = tuple(Turn(role=role, parts=tuple(parts), learnt=not mark)
+                          for role, parts, *mark in json.loads(row["turns"]))
             samples.append(Sample(index=row["index"], id=row["id"], images=tuple(row["images"]), turns=turns,
-                                  source=row["source"], unit=row["unit"]))
+                                  source=row["source"], unit=row["unit"], kept=row.get("kept", "")))
     except (ValueError, TypeError) as error:
         raise _unreadable(path, error) from error
     return samples
