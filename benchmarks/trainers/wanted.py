@@ -1,0 +1,32 @@
+"""The pool as the study's own encoder has it: what every trainer is held against."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.trainers.compare import Wanted
+from cadc.data import Sample, open_images
+from cadc.models.load import load_vlm
+
+MAX_TOKENS = 8192
+
+
+def wanted_rows(model: Path, samples: Sequence[Sample], stages: Sequence[int], root: Path) -> list[Wanted]:
+    """samples: in training order; stages: of each."""
+    vlm = load_vlm(str(model), max_tokens=MAX_TOKENS)
+    rows = []
+    for sample, stage in zip(samples, stages, strict=True):
+        encoded = vlm.encode(sample, open_images(sample, root))
+        rows.append(Wanted(name=sample.id, stage=stage, ids=encoded.inputs["input_ids"].tolist(),
+                           learnt=encoded.answer.tolist(), pictures=_patches(encoded.inputs)))
+    return rows
+
+
+def _patches(inputs: dict[str, torch.Tensor]) -> list[np.ndarray]:
+    """Patches of each picture of one sample (the family lists them one picture after the other)."""
+    if "pixel_values" not in inputs:
+        return []
+    grids = inputs["image_grid_thw"].reshape(-1, 3).prod(-1).tolist()
+    return [part.float().numpy() for part in inputs["pixel_values"].split(grids)]
