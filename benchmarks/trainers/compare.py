@@ -67,6 +67,8 @@ class Verdict:
     label_tokens: int = 0
     on_answers: int = 0
     """Labels that fall on tokens of answers."""
+    answer_tokens: int = 0
+    """Tokens of answers, in the study."""
 
     @property
     def same(self) -> bool:
@@ -84,7 +86,8 @@ def compare(wanted: Sequence[Wanted], seen: Sequence[SeenRow], pixels: Mapping[s
     """
     plain = [[i for i in one.ids if i != picture] for one in wanted]
     found = [_nearest([i for i in row["ids"] if i != picture], plain) for row in seen]
-    verdict = Verdict(rows=len(seen), wanted=len(wanted), pictures=sum(len(one.pictures) for one in wanted))
+    verdict = Verdict(rows=len(seen), wanted=len(wanted), pictures=sum(len(one.pictures) for one in wanted),
+                      answer_tokens=sum(sum(one.learnt) for one in wanted))
     verdict.lost = [one.name for place, one in enumerate(wanted) if place not in found]
     verdict.in_place = sum(place == which for place, which in enumerate(found))
     verdict.borders = [wanted[which].stage for which in found] == [one.stage for one in wanted]

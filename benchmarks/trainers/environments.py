@@ -56,8 +56,8 @@ def _environment(name: str) -> Path:
 
 
 def _install(name: str, *wanted: str) -> None:
-    command = [str(ROOT / name / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check", *wanted]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    pip = [str(ROOT / name / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    done = subprocess.run([*pip, *wanted], capture_output=True, text=True, check=False)
     if done.returncode:
         tail = "\n".join(line for line in done.stderr.splitlines() if not line.startswith("WARNING"))[-1500:]
         raise BuildError(f"the environment of {name} cannot be made: {tail}")

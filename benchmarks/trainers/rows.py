@@ -1,16 +1,20 @@
-"""A pool made on purpose: every kind of row that an export must carry over, and pictures of every kind.
+"""Rows made on purpose: every kind that an export must carry over, with pictures of every kind.
 
-Its order and stages are given, not measured: what is tried here is what the trainers do with an ordered file.
+Their order and stages are given, not measured: what is tried here is what the trainers do with an ordered file.
 """
 
-import json
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
-STAGES = (9, 12, 9)
+from cadc.data import Sample, Turn
+from cadc.data.indices import FileIndex
+from cadc.data.sample import Role
+
+STAGES = (9, 12, 10)
 """Rows of each stage: no multiples of the batch, so that a stage border falls inside one."""
 PICTURES = {
     "plain.png": (56, 56), "wide.png": (140, 56), "tall.png": (56, 112), "odd sizes.png": (99, 73),
@@ -21,30 +25,26 @@ PICTURES = {
 
 @dataclass(frozen=True)
 class Pool:
-    """What was written."""
+    """What was made."""
 
-    file: Path
+    samples: tuple[Sample, ...]
+    """In training order."""
+    stages: tuple[int, ...]
+    """Per sample, from 1, ascending."""
     root: Path
     """Image root."""
-    order: tuple[int, ...]
-    """Positions in the pool file, in training order."""
-    stage: tuple[int, ...]
-    """Per row of `order`, from 1, ascending."""
 
 
-def write_pool(folder: Path, *, unlearnt: bool = True) -> Pool:
-    """The pool file with its pictures. `unlearnt`: also rows with an answer that must not be learnt."""
-    root = folder / "pictures"
+def make_pool(root: Path) -> Pool:
+    """The rows; their pictures are written into `root`."""
     for name, size in PICTURES.items():
         _picture(root / name, size)
-    rows = [{"id": f"r{number:02d}", "messages": said} for number, said in enumerate(_talks(unlearnt))]
-    file = folder / "pool.jsonl"
-    file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    order = random.Random(7).sample(range(len(rows)), len(rows))
+    samples = [_sample(number, said) for number, said in enumerate(_talks())]
+    random.Random(7).shuffle(samples)
     borders = [sum(STAGES[:number + 1]) for number in range(len(STAGES))]
-    stage = [next((n for n, border in enumerate(borders, 1) if place < border), len(STAGES))
-             for place in range(len(rows))]
-    return Pool(file, root, tuple(order), tuple(stage))
+    stages = [next((n for n, border in enumerate(borders, 1) if place < border), len(STAGES))
+              for place in range(len(samples))]
+    return Pool(tuple(samples), tuple(stages), root)
 
 
 def _picture(path: Path, size: tuple[int, int]) -> None:
@@ -62,42 +62,56 @@ def _picture(path: Path, size: tuple[int, int]) -> None:
     image.save(path, exif=exif, **({"quality": 95} if path.suffix == ".jpg" else {}))
 
 
-def _user(*parts: str) -> dict[str, object]:
-    """A user turn; a part that names a picture shows it."""
-    return {"role": "user", "content": [{"type": "image", "image": part} if part in PICTURES else
-                                        {"type": "text", "text": part} for part in parts]}
+Said = tuple[Role, Sequence[str], bool]
+"""Role, texts and names of pictures, whether it is learnt from."""
 
 
-def _said(role: str, text: str, **marks: object) -> dict[str, object]:
-    return {"role": role, "content": [{"type": "text", "text": text}]} | marks
+def _sample(number: int, said: Sequence[Said]) -> Sample:
+    """A row; each place of a picture is one of its pictures, as in the normal form of our reader."""
+    images: list[str] = []
+    turns = []
+    for role, parts, learnt in said:
+        own: list[str | int] = []
+        for part in parts:
+            own.append(len(images) if part in PICTURES else part)
+            images += [part] if part in PICTURES else []
+        turns.append(Turn(role=role, parts=tuple(own), learnt=learnt))
+    return Sample(index=FileIndex(number), id=f"r{number:02d}", images=tuple(images), turns=tuple(turns),
+                  kept='{"licence": "CC0", "meta": {"from": "made"}}')
 
 
-def _talks(unlearnt: bool) -> list[list[dict[str, object]]]:
+def _ask(*parts: str) -> Said:
+    return "user", parts, True
+
+
+def _say(text: str, *, learnt: bool = True) -> Said:
+    return "assistant", (text,), learnt
+
+
+def _rule(text: str) -> Said:
+    return "system", (text,), True
+
+
+def _talks() -> list[list[Said]]:
     """The turns of every row."""
     long = " ".join(f"word{number}" for number in range(300))
-    talks = [[_user(f"No picture, number {n}."), _said("assistant", f"Answer {n}.")] for n in range(6)]
-    talks += [[_user(name, f"What is {place}?"), _said("assistant", f"Picture {place}.")]
-              for place, name in enumerate(PICTURES)]
-    talks += [
-        [_user("plain.png", "tall.png", "Two in front."), _said("assistant", "Both.")],
-        [_user("Compare ", "wide.png", " with\n", "plain.png", "\n\n  which?"), _said("assistant", "The second.")],
-        [_user("plain.png", "\n", "grey.png", "\nand\t", "wide.png", "  three "), _said("assistant", "Three.")],
-        [_said("system", "Be brief."), _user("wide.png", "System turn with a picture."), _said("assistant", "Yes.")],
-        [_said("system", "Be  very\nbrief."), _user("System turn, no picture."), _said("assistant", "No.")],
-        [_user("tall.png", "First question."), _said("assistant", "First answer."), _user("And the second?"),
-         _said("assistant", "Second answer.")],
-        [_user("Hello."), _said("assistant", "Hello to you."), _user("Now look: ", "plain.png"),
-         _said("assistant", "I see."), _user("tall.png", "And this?"), _said("assistant", "I see that too.")],
-        [_said("system", "You know all."), _user("One?"), _said("assistant", "1"), _user("Two?"),
-         _said("assistant", "2"), _user("Three?"), _said("assistant", "3")],
-        [_user("  Two blanks first,\n\n\ta tab, blanks last  "), _said("assistant", "  kept \n\n as it is  ")],
-        [_user("plain.png", "Long answer."), _said("assistant", long)],
-        [_user("Marks: <b>bold</b> {braces} $x$ \\n <|x|> “quotes” 漢字 🙂"), _said("assistant", "<i>fine</i> 🙂 {x}")],
-    ]
-    marked = [
-        [_user("plain.png", "A wrong start."), _said("assistant", "Not to be learnt.", weight=0),
-         _user("Again?"), _said("assistant", "To be learnt.", weight=1)],
-        [_user("A right start."), _said("assistant", "To be learnt, too.", weight=1),
-         _user("And then?"), _said("assistant", "Never learn this.", weight=0),
-         _user("wide.png", "Last?"), _said("assistant", "The end.", weight=1)]]
-    return talks + (marked if unlearnt else [])
+    talks = [[_ask(f"No picture, number {n}."), _say(f"Answer {n}.")] for n in range(6)]
+    talks += [[_ask(name, f"What is {place}?"), _say(f"Picture {place}.")] for place, name in enumerate(PICTURES)]
+    return talks + [
+        [_ask("plain.png", "tall.png", "Two in front."), _say("Both.")],
+        [_ask("Compare ", "wide.png", " with\n", "plain.png", "\n\n  which?"), _say("The second.")],
+        [_ask("plain.png", "\n", "grey.png", "\nand\t", "wide.png", "  three "), _say("Three.")],
+        [_rule("Be brief."), _ask("wide.png", "System turn with a picture."), _say("Yes.")],
+        [_rule("Be  very\nbrief."), _ask("System turn, no picture."), _say("No.")],
+        [_ask("tall.png", "First question."), _say("First answer."), _ask("And the second?"), _say("Second answer.")],
+        [_ask("Hello."), _say("Hello to you."), _ask("Now look: ", "plain.png"), _say("I see."),
+         _ask("tall.png", "And this?"), _say("I see that too.")],
+        [_rule("You know all."), _ask("One?"), _say("1"), _ask("Two?"), _say("2"), _ask("Three?"), _say("3")],
+        [_ask("  Two blanks first,\n\n\ta tab, blanks last  "), _say("  kept \n\n as it is  ")],
+        [_ask("plain.png", "Long answer."), _say(long)],
+        [_ask("Marks: <b>bold</b> {braces} $x$ \\n <|x|> “quotes” 漢字 🙂"), _say("<i>fine</i> 🙂 {x}")],
+        [_ask("Roles as words:\nassistant\nuser\nsystem\n"), _say("assistant\nuser")],
+        [_ask("plain.png", "A wrong start."), _say("Not to be learnt.", learnt=False), _ask("Again?"),
+         _say("To be learnt.")],
+        [_ask("A right start."), _say("To be learnt, too."), _ask("And then?"), _say("Never learn this.", learnt=False),
+         _ask("wide.png", "Last?"), _say("The end.")]]

@@ -1,17 +1,27 @@
 """What a trainer really trains on, caught where it computes its loss. Runs in the trainers' own environments: imports
 nothing of this project.
+
+A probe is run in place of a trainer's command by an export's own `run.sh` (`benchmarks.trainers.running`), and told by
+the environment where the tiny model lies ($MODEL), where to write ($PROBE_OUT), and whether to take out of the exported
+settings what keeps order, length and labels ($PROBE_DEFAULTS).
 """
 
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
+
+MODEL, OUT = Path(os.environ.get("MODEL", ".")), Path(os.environ.get("PROBE_OUT", "."))
+DEFAULTS = os.environ.get("PROBE_DEFAULTS") == "1"
 
 
 class Seen:
     """Rows in the order in which they reach the loss."""
 
-    def __init__(self, model: Path) -> None:
-        """model: folder of the tiny model."""
-        self.start = json.loads((model / "config.json").read_text())["vision_start_token_id"]
+    def __init__(self) -> None:
+        self.start = json.loads((MODEL / "config.json").read_text())["vision_start_token_id"]
         self.rows: list[dict] = []
         self.pixels: dict[str, object] = {}
         self.steps = 0
@@ -20,7 +30,7 @@ class Seen:
         """Look at every batch that the class's `compute_loss` is called with, then go on as it would have."""
         plain = trainer_class.compute_loss
 
-        def watched(trainer, model, inputs, *args, **options):  # type: ignore[no-untyped-def]
+        def watched(trainer, model, inputs, *args, **options):
             if model.training:
                 self.batch(inputs)
             return plain(trainer, model, inputs, *args, **options)
@@ -48,17 +58,20 @@ class Seen:
                               "pictures": shown})
         self.steps += 1
 
-    def write(self, folder: Path, **about: object) -> None:
-        """seen.json and pixels.npz."""
+    @contextmanager
+    def writing(self, *packages: str) -> Iterator[None]:
+        """Write `seen.json` and `pixels.npz` at the end, also where the run dies: then with its error."""
         import numpy as np
 
-        folder.mkdir(parents=True, exist_ok=True)
-        np.savez(folder / "pixels.npz", **self.pixels)
-        (folder / "seen.json").write_text(json.dumps({"rows": self.rows, "steps": self.steps, **about}))
-
-
-def versions(*names: str) -> dict[str, str]:
-    """Version of each package."""
-    from importlib.metadata import version
-
-    return {name: version(name) for name in names}
+        error = ""
+        try:
+            yield
+        except Exception as caught:
+            error = f"{type(caught).__name__}: {caught}"
+            raise
+        finally:
+            OUT.mkdir(parents=True, exist_ok=True)
+            np.savez(OUT / "pixels.npz", **self.pixels)
+            found = {name: version(name) for name in (*packages, "transformers", "datasets", "torch")}
+            (OUT / "seen.json").write_text(json.dumps({"rows": self.rows, "steps": self.steps, "error": error,
+                                                       "versions": found}))

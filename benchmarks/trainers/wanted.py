@@ -1,24 +1,24 @@
 """The pool as the study's own encoder has it: what every trainer is held against."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from benchmarks.trainers.compare import Wanted
-from cadc.data import Sample, open_images
+from benchmarks.trainers.rows import Pool
+from cadc.data import open_images
 from cadc.models.load import load_vlm
 
 MAX_TOKENS = 8192
 
 
-def wanted_rows(model: Path, samples: Sequence[Sample], stages: Sequence[int], root: Path) -> list[Wanted]:
-    """samples: in training order; stages: of each."""
+def wanted_rows(model: Path, pool: Pool) -> list[Wanted]:
+    """Every row of the pool, in training order."""
     vlm = load_vlm(str(model), max_tokens=MAX_TOKENS)
     rows = []
-    for sample, stage in zip(samples, stages, strict=True):
-        encoded = vlm.encode(sample, open_images(sample, root))
+    for sample, stage in zip(pool.samples, pool.stages, strict=True):
+        encoded = vlm.encode(sample, open_images(sample, pool.root))
         rows.append(Wanted(name=sample.id, stage=stage, ids=encoded.inputs["input_ids"].tolist(),
                            learnt=encoded.answer.tolist(), pictures=_patches(encoded.inputs)))
     return rows

@@ -1,0 +1,50 @@
+"""The exports that are tried, each moved away from where it was written and from the pictures that it was made of."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from cadc.export.recipe import Recipe
+
+from benchmarks.trainers.rows import Pool
+from benchmarks.trainers.wanted import MAX_TOKENS
+from cadc.evaluation.settings import EvaluationSettings
+from cadc.export import Pictures, write_curriculum
+from cadc.study import StudyConfig
+
+FORMATS = {"trl": "trl", "llamafactory": "llamafactory", "swift": "ms-swift", "axolotl": "axolotl"}
+"""Trainer → its export."""
+BATCH = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """One export."""
+
+    folder: Path
+    names: list[str]
+    """Rows in it, in order."""
+    refused: dict[str, str]
+    """Rows that its trainer cannot hold → why."""
+
+
+def export_pool(pool: Pool, model: Path, name: str, folder: Path) -> Written:
+    """Write the pool for a trainer by the recipe of one pass, then move it to a folder whose name has a blank."""
+    rows = pd.DataFrame({"index": [int(sample.index) for sample in pool.samples], "stage": pool.stages,
+                         "id": [sample.id for sample in pool.samples]})
+    table = pd.DataFrame({"index": rows["index"], "raw": ""})
+    config = StudyConfig(pool="pool", target="target", images="images", model=str(model), precision="float32",
+                         max_tokens=MAX_TOKENS)
+    recipe = Recipe.of(config, EvaluationSettings(epochs=1.0, batch=BATCH, rise=0))
+    first = folder / "first" / name
+    done = write_curriculum(rows, table, pool.samples, {"input_format": "messages-blocks jsonl"}, first,
+                            format=FORMATS[name], pictures=Pictures(root=pool.root), recipe=recipe)
+    last = folder / "moved here" / name
+    shutil.rmtree(last, ignore_errors=True)
+    last.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(first, last)
+    manifest = json.loads((last / "manifest.json").read_text(encoding="utf-8"))
+    return Written(folder=last, names=[row["id"] for row in done.manifest["rows"]],
+                   refused={row["id"]: row["reason"] for row in manifest["not_written"]["list"]})

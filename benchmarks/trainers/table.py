@@ -1,0 +1,84 @@
+"""The two tables of `make trainers`, as Markdown."""
+
+from dataclasses import asdict, dataclass
+
+from benchmarks.trainers.compare import Verdict
+from benchmarks.trainers.exporting import Written
+from benchmarks.trainers.running import Run
+
+TITLES = {"trl": "TRL", "llamafactory": "LLaMA-Factory", "swift": "ms-swift", "axolotl": "Axolotl"}
+PACKAGES = {"trl": "trl", "llamafactory": "llamafactory", "swift": "ms-swift", "axolotl": "axolotl"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tried:
+    """One trainer."""
+
+    name: str
+    written: Written
+    export: tuple[Run, Verdict] | None = None
+    """What came of the export as it lies."""
+    defaults: tuple[Run, Verdict] | None = None
+    """What came of the same rows by the trainer's defaults."""
+    failed: str = ""
+    """Why its environment could not be made."""
+
+    @property
+    def same(self) -> bool:
+        """Whether the trainer trained on what the study learnt from."""
+        return self.export is not None and not self.export[0].error and self.export[1].same
+
+    @property
+    def numbers(self) -> dict[str, object]:
+        """Everything, for a machine."""
+        found = {name: {"versions": run.versions, "error": run.error} | asdict(verdict)
+                 for name, pair in (("export", self.export), ("defaults", self.defaults)) if pair
+                 for run, verdict in [pair]}
+        return {"same": self.same, "failed": self.failed, "left_out": self.written.refused} | found
+
+
+def by_export(tried: list[Tried]) -> str:
+    """What reached the loss when the export ran as it lay, beside what the study learnt from."""
+    lines = ["| trainer | rows | in order | stage borders | texts | loss on the same tokens | pixels | left out of the "
+             "export |", "|---|---|---|---|---|---|---|---|"]
+    for one in tried:
+        if one.export is None:
+            lines.append(f"| {_title(one)} | not run: {one.failed} | | | | | | |")
+            continue
+        run, v = one.export
+        rows = f"{v.rows} of {v.wanted}" + (f"; ended with {_short(run.error)}" if run.error else "")
+        also = f" (also {v.line_breaks} line breaks behind answers)" if v.line_breaks else ""
+        lines.append(f"| {_title(one)} | {rows} | {v.in_place} | {'kept' if v.borders else 'lost'} | "
+                     f"{_equal(v.wanted, v.texts)} | {_equal(v.wanted, v.labels)}{also} | "
+                     f"{_equal(v.pictures, v.pixels)} | {len(one.written.refused)} |")
+    return "\n".join(lines)
+
+
+def by_defaults(tried: list[Tried]) -> str:
+    """What the trainer's defaults would have done to the same rows."""
+    lines = ["| trainer, its defaults | rows | in order | whole | labels that are of answers | answer tokens learnt | "
+             "ended with |", "|---|---|---|---|---|---|---|"]
+    for one in tried:
+        if one.defaults is None:
+            continue
+        run, v = one.defaults
+        share = f"{v.on_answers / v.label_tokens:.1%}" if v.label_tokens else "none"
+        lines.append(f"| {_title(one)} | {v.rows} of {v.wanted} | {v.in_place} | {v.wanted - len(v.texts)} | {share} | "
+                     f"{v.on_answers} of {v.answer_tokens} | {_short(run.error) or 'success'} |")
+    return "\n".join(lines)
+
+
+def _title(one: Tried) -> str:
+    versions = one.export[0].versions if one.export else {}
+    beside = f" (transformers {versions['transformers']}, datasets {versions['datasets']})" if versions else ""
+    return f"{TITLES[one.name]} {versions.get(PACKAGES[one.name], '')}".rstrip() + beside
+
+
+def _equal(count: int, others: list[str]) -> str:
+    """`equal in 28 of 30; not in r13, r15`."""
+    return f"equal in {count - len(others)} of {count}" + (f"; not in {', '.join(others)}" if others else "")
+
+
+def _short(error: str) -> str:
+    """One line that a table can hold."""
+    return " ".join(error.split()).replace("|", "/")[:160]
