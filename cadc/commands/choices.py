@@ -21,6 +21,13 @@ def formats() -> tuple[str, ...]:
     return tuple(FORMATS)
 
 
+def pictures() -> dict[str, str]:
+    """What may become of the pictures of an export, with what it is."""
+    from cadc.export import WAYS
+
+    return dict(WAYS)
+
+
 def jobs() -> tuple[str, ...]:
     """All jobs in their order."""
     from cadc.study import JOBS
