@@ -1,6 +1,7 @@
 """Commands about data files, before there is a study."""
 
 import argparse
+from collections import Counter
 from pathlib import Path
 
 from cadc.commands.command import Command
@@ -12,25 +13,40 @@ SHOWN = 20
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pool", required=True, type=Path, metavar="FILE")
     parser.add_argument("--images", type=Path, metavar="DIR", help="image root; default: the folder of FILE")
+    parser.add_argument("--neutralise", action="store_true",
+                        help="break up chat-control tokens in texts (as the setting control_tokens=neutralise does)")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the report there")
 
 
 def check(chosen: argparse.Namespace) -> int:
-    """Read a pool as a study would and print what it would set aside."""
+    """Read a pool as a study would and print what it would set aside, and what became of its columns."""
     from cadc.data import check as read
 
-    report = read(chosen.pool, chosen.images or chosen.pool.parent)
+    report = read(chosen.pool, chosen.images, neutralise=chosen.neutralise)
     if chosen.json:
         from cadc.study import write_json
 
         write_json(chosen.json.resolve(), report)
     print(f"{report['samples']} samples, {report['accepted']} accepted, {len(report['set_aside'])} set aside, "
-          f"{len(report['warnings'])} warnings")
+          f"{len(report['warnings'])} warnings, {len(report['near_duplicates'])} near-duplicates")
+    for line in told_keys(report["keys"]):
+        print(line)
     for row in report["set_aside"][:SHOWN]:
         print(f"  row {row['index']} ({row['id'] or 'no id'}): {row['reason']}")
     if len(report["set_aside"]) > SHOWN:
         print(f"  … {len(report['set_aside']) - SHOWN} more; --json writes them all")
+    kinds = Counter(row["reason"].split(":", 1)[0] for row in report["warnings"])
+    for kind, number in kinds.most_common():
+        example = next(row for row in report["warnings"] if row["reason"].startswith(kind))
+        print(f"  warning, {number} times: row {example['index']}: {example['reason']}")
     return 0
+
+
+def told_keys(keys: dict[str, dict[str, dict[str, int]]]) -> list[str]:
+    """One line for each place and fate: `columns kept: licence (12), model (3)`."""
+    return [f"{place}s {fate}: " + ", ".join(f"{name} ({rows})" for name, rows in names.items())
+            for place in ("column", "turn", "block") for fate in ("read", "kept", "ignored")
+            if (names := keys.get(place, {}).get(fate))]
 
 
 CHECK = Command(name="check", about="Read a pool file and report every row that would be set aside, and why.",
