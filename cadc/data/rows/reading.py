@@ -18,8 +18,8 @@ SOURCES = ("source", "dataset", "data_source")
 IDS = ("id", "_id", "question_id", "sample_id", "uid")
 SYSTEMS = ("system", "system_prompt", "system_message")
 MAX_PICTURES = 64
-LONG_ANSWER = 8000
-"""Characters of an answer above which a warning is given."""
+LONG = 8000
+"""Characters of an answer, or of a whole row, above which a warning is given: about 2 000 tokens."""
 
 _PLAIN_FOLDERS = {"images", "image", "imgs", "img", "pictures", "data", "train", "val", "valid", "test", ".", "..", "/"}
 Pieces = list[Piece]
@@ -94,9 +94,7 @@ def _read(account: Account, row: RawRow, reading: Reading) -> Draft:
     turns, pictures = _place(account, Conversation(said.shape, spoken, said.blocks), given, reading)
     turns = _marked(account, turns, reading)
     _check_turns(turns)
-    longest = max((len(t.text) for t in turns if t.role == "assistant"), default=0)
-    if longest > LONG_ANSWER:
-        account.note(f"very long answer: {longest} characters")
+    _note_length(account, turns)
     if len(pictures) > MAX_PICTURES:
         raise SetAside(f"too many pictures: {len(pictures)}, at most {MAX_PICTURES}")
     if not pictures:
@@ -111,6 +109,16 @@ def _read(account: Account, row: RawRow, reading: Reading) -> Draft:
             account.get(name)
     return Draft(id=identity, shape=said.shape, turns=turns, pictures=pictures, source=source, unit=unit, kept=kept,
                  warnings=tuple(account.notes), keys=tuple(account.keys()))
+
+
+def _note_length(account: Account, turns: tuple[Turn, ...]) -> None:
+    """Warn of rows that may be too long for a model, before any model is known."""
+    longest = max((len(t.text) for t in turns if t.role == "assistant"), default=0)
+    whole = sum(len(t.text) for t in turns)
+    if longest > LONG:
+        account.note(f"very long answer: {longest} characters, about {longest // 4} tokens")
+    elif whole > LONG:
+        account.note(f"very long row: {whole} characters, about {whole // 4} tokens")
 
 
 # ---- words and pictures together -----------------------------------------------------------------------------------
