@@ -21,6 +21,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def check(chosen: argparse.Namespace) -> int:
     """Read a pool as a study would and print what it would set aside, and what became of its columns."""
     from cadc.data import check as read
+    from cadc.data.rows import told_keys
 
     report = read(chosen.pool, chosen.images, neutralise=chosen.neutralise)
     if chosen.json:
@@ -40,13 +41,6 @@ def check(chosen: argparse.Namespace) -> int:
         example = next(row for row in report["warnings"] if row["reason"].startswith(kind))
         print(f"  warning, {number} times: row {example['index']}: {example['reason']}")
     return 0
-
-
-def told_keys(keys: dict[str, dict[str, dict[str, int]]]) -> list[str]:
-    """One line for each place and fate: `columns kept: licence (12), model (3)`."""
-    return [f"{place}s {fate}: " + ", ".join(f"{name} ({rows})" for name, rows in names.items())
-            for place in ("column", "turn", "block") for fate in ("read", "kept", "ignored")
-            if (names := keys.get(place, {}).get(fate))]
 
 
 CHECK = Command(name="check", about="Read a pool file and report every row that would be set aside, and why.",

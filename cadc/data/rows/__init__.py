@@ -6,7 +6,7 @@ in alternation, ending with assistant; pictures in user turns only, each used on
 stand in the row, never empty, never two in a row, and never containing a literal `<image>`, `<video>` or `<audio>`.
 """
 
-from cadc.data.rows.keys import KeyCounts
+from cadc.data.rows.keys import KeyCounts, told_keys
 from cadc.data.rows.reading import Draft, Reading, has_known_shape, read_row, row_id
 
-__all__ = ["Draft", "KeyCounts", "Reading", "has_known_shape", "read_row", "row_id"]
+__all__ = ["Draft", "KeyCounts", "Reading", "has_known_shape", "read_row", "row_id", "told_keys"]

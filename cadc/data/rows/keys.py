@@ -5,7 +5,7 @@ nothing is learnt from it). A key of a turn or of a content block is read or *ig
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from cadc.data.reasons import printable
@@ -89,3 +89,10 @@ class KeyCounts:
             shown = printable(name, 60)
             names[shown] = names.get(shown, 0) + number
         return found
+
+
+def told_keys(keys: Mapping[str, Mapping[str, Mapping[str, int]]]) -> list[str]:
+    """One line for each place and fate: `columns kept: licence (12), model (3)`."""
+    return [f"{place}s {fate}: " + ", ".join(f"{name} ({rows})" for name, rows in names.items())
+            for place in ("column", "turn", "block") for fate in ("read", "kept", "ignored")
+            if (names := keys.get(place, {}).get(fate))]
