@@ -8,6 +8,7 @@ from cadc.data.reasons import SetAside, kind_of, printable
 from cadc.data.rows import tools
 from cadc.data.rows.keys import Account
 from cadc.data.rows.turns import Conversation, Spoken
+from cadc.data.sample import Turn
 
 QUESTIONS = ("question", "instruction", "prompt", "query")
 ANSWERS = ("answer", "response", "output", "completion")
@@ -42,11 +43,12 @@ def question_answer(account: Account) -> Conversation:
                         [*_history(account), Spoken("user", [question]), Spoken("assistant", [told])])
 
 
-def warn_of_unread(account: Account, said: str) -> None:
-    """Name columns beside a conversation without which its question may mean nothing: `said` is all that users say."""
+def warn_of_unread(account: Account, turns: tuple[Turn, ...]) -> None:
+    """Name columns beside a conversation without which its questions may mean nothing: nobody says them."""
     for name in (*OPTIONS, *CONTEXTS):
         value = account.row.get(name)
-        if name in account.left and value not in (None, "", [], {}):
+        if value not in (None, "", [], {}) and name in account.left:
+            said = "\n".join(turn.text for turn in turns if turn.role != "assistant")
             parts = [text for _, text in options_of(value)] if name in OPTIONS else [str(value)]
             if not parts or not all(text.strip() in said for text in parts):
                 account.note(f"column is not in the text: {name} stands beside the conversation and is not learnt")

@@ -100,7 +100,7 @@ def _read(account: Account, row: RawRow, reading: Reading) -> Draft:
     if not pictures:
         showing.warn_of_unread(account)
     if said.shape != "question-answer":
-        questions.warn_of_unread(account, "\n".join(t.text for t in turns if t.role != "assistant"))
+        questions.warn_of_unread(account, turns)
     identity, source = row_id(account.row), _source(account.row, pictures)
     unit = _unit(account.row, reading.unit_column) if reading.unit_column else ""
     kept = _kept(account)  # ids, sources and units are read *and* come out again
@@ -113,8 +113,9 @@ def _read(account: Account, row: RawRow, reading: Reading) -> Draft:
 
 def _note_length(account: Account, turns: tuple[Turn, ...]) -> None:
     """Warn of rows that may be too long for a model, before any model is known."""
-    longest = max((len(t.text) for t in turns if t.role == "assistant"), default=0)
-    whole = sum(len(t.text) for t in turns)
+    lengths = [(sum(len(part) for part in turn.parts if isinstance(part, str)), turn.role) for turn in turns]
+    longest = max((length for length, role in lengths if role == "assistant"), default=0)
+    whole = sum(length for length, _ in lengths)
     if longest > LONG:
         account.note(f"very long answer: {longest} characters, about {longest // 4} tokens")
     elif whole > LONG:
@@ -255,10 +256,9 @@ def _check_turns(turns: tuple[Turn, ...]) -> None:
         raise SetAside("no assistant answer")
     if dialogue[-1].role != "assistant":
         raise SetAside("ends with a user turn")
-    if any(turn.role == "assistant" and not turn.text for turn in dialogue):
-        raise SetAside("empty answer")
-    if any(not turn.text and not any(isinstance(p, int) for p in turn.parts) for turn in dialogue):
-        raise SetAside("empty question and no picture")
+    for turn in dialogue:
+        if not any(isinstance(part, int) or part.strip() for part in turn.parts):
+            raise SetAside("empty answer" if turn.role == "assistant" else "empty question and no picture")
     if not any(turn.learnt for turn in dialogue if turn.role == "assistant"):
         raise SetAside("no answer to learn from: all are marked as not learnt")
 

@@ -27,7 +27,8 @@ ROLES: dict[str, Said] = {
 NAMES, CONTENTS = ("from", "role"), ("value", "content")
 THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thought")
 CALLS = ("tool_calls", "function_call")
-WEIGHTS, LEARNT = ("weight", "loss_weight"), ("loss", "train", "training", "trainable")
+LEARNT = ("loss", "train", "training", "trainable")
+MARKS = frozenset({"weight", "loss_weight", *LEARNT})
 
 
 @dataclass(frozen=True)
@@ -187,9 +188,7 @@ class _Turns:
     def _mark(self, turn: dict[str, object], answer: bool, number: int, read: set[str]) -> bool:
         """Whether a turn is learnt from, as its marks say. Raises SetAside for a mark that says neither."""
         learnt = True
-        for key in (*WEIGHTS, *LEARNT):
-            if key not in turn:
-                continue
+        for key in sorted(MARKS & turn.keys()):
             read.add(key)
             value = turn[key]
             if value is None:
@@ -221,8 +220,10 @@ def _turns(account: Account, name: str) -> _Turns:
 
 def _key(turn: dict[str, object], names: tuple[str, ...]) -> str:
     """The first of these keys that the turn has with a value, else with none."""
-    return next((one for one in names if turn.get(one) is not None), next((one for one in names if one in turn),
-                                                                          names[0]))
+    for one in names:
+        if turn.get(one) is not None:
+            return one
+    return next((one for one in names if one in turn), names[0])
 
 
 # ---- other columns -------------------------------------------------------------------------------------------------
