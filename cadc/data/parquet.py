@@ -1,6 +1,5 @@
 """Rows of a parquet file, with pictures as {bytes, path} structs, lists of them, binary, or paths."""
 
-import datetime
 import hashlib
 import json
 import math
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cadc.data.indices import FileIndex
-from cadc.data.rawrow import Embedded, RawRow
+from cadc.data.rawrow import Embedded, RawRow, plain
 from cadc.errors import DataError
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def _row(index: FileIndex, row: dict[str, object], columns: tuple[str, ...]) -> 
     """Name the embedded pictures by their content and write the row's text without their bytes."""
     value = {name: _named(cell) if name in columns else _inside(cell) for name, cell in row.items()}
     try:
-        raw = json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)
+        raw = json.dumps(plain(value), ensure_ascii=False, allow_nan=False)
     except RecursionError:
         return RawRow(index, problem="nested too deeply")
     return RawRow(index, _texts(value), raw, columns=columns)
@@ -90,21 +89,6 @@ def _inside(cell: object) -> object:
         return {key: _named(one) if isinstance(one, dict) and "bytes" in one else _inside(one)
                 for key, one in cell.items()}
     return cell
-
-
-def _plain(value: object) -> object:
-    """A value as JSON can write it: names for pictures, null for NaN and stray bytes, text for dates and decimals."""
-    if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    if isinstance(value, Embedded):
-        return value.name
-    if isinstance(value, bytes) or (isinstance(value, float) and not math.isfinite(value)):
-        return None
-    if isinstance(value, str | int | float | bool) or value is None:
-        return value
-    return value.isoformat() if isinstance(value, datetime.date | datetime.time) else str(value)
 
 
 def _texts(value: dict[str, object]) -> dict[str, object]:
