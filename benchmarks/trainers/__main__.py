@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.trainers.compare import Verdict, Wanted, compare
-from benchmarks.trainers.environments import TRAINERS, BuildError
+from benchmarks.trainers.environments import TRAINERS, BuildError, build
 from benchmarks.trainers.exporting import Written, export_pool
 from benchmarks.trainers.rows import make_pool
 from benchmarks.trainers.running import Run, run
@@ -45,10 +45,11 @@ def _try(name: str, written: Written, wanted: list[Wanted], model: Path, folder:
     for defaults in (False, True):
         print(f"{name}{', defaults' if defaults else ''} …", file=sys.stderr)
         try:
-            got = run(name, written.folder, model, folder / "runs" / f"{name}{'-defaults' * defaults}",
-                      defaults=defaults)
+            python = build(name)
         except BuildError as error:
             return Tried(name=name, written=written, failed=str(error))
+        got = run(name, written.folder, model, folder / "runs" / f"{name}{'-defaults' * defaults}", python=python,
+                  defaults=defaults)
         verdicts.append((got, _compare(own, got, model)))
     return Tried(name=name, written=written, export=verdicts[0], defaults=verdicts[1])
 

@@ -61,7 +61,9 @@ class Verdict:
     pictures: int = 0
     """Pictures of the study."""
     pixels: list[str] = field(default_factory=list)
-    """Pictures that differ, as `row.place`."""
+    """Pictures that differ, as `row.place`; those of lost rows are not among them."""
+    pictures_lost: int = 0
+    """Pictures of lost rows."""
     apart: float = 0.0
     """Largest difference of a pixel among those that count as the same, in units of normalised pixels."""
     label_tokens: int = 0
@@ -89,6 +91,7 @@ def compare(wanted: Sequence[Wanted], seen: Sequence[SeenRow], pixels: Mapping[s
     verdict = Verdict(rows=len(seen), wanted=len(wanted), pictures=sum(len(one.pictures) for one in wanted),
                       answer_tokens=sum(sum(one.learnt) for one in wanted))
     verdict.lost = [one.name for place, one in enumerate(wanted) if place not in found]
+    verdict.pictures_lost = sum(len(one.pictures) for one in wanted if one.name in verdict.lost)
     verdict.in_place = sum(place == which for place, which in enumerate(found))
     verdict.borders = [wanted[which].stage for which in found] == [one.stage for one in wanted]
     for place, (row, which) in enumerate(zip(seen, found, strict=True)):

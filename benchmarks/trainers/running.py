@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.trainers.compare import Pixels, SeenRow
-from benchmarks.trainers.environments import HERE, build
 
+HERE = Path(__file__).parent
 COMMANDS = {"trl": "python", "llamafactory": "llamafactory-cli", "swift": "swift", "axolotl": "axolotl"}
 """Trainer → the command of it that `run.sh` calls."""
 LIMIT = 900
@@ -29,12 +29,11 @@ class Run:
     """Why it died, '' where it came to its end."""
 
 
-def run(name: str, export: Path, model: Path, out: Path, *, defaults: bool = False) -> Run:
-    """Build the trainer's environment where it is missing, and run the export in it, without a GPU and without a hub.
+def run(name: str, export: Path, model: Path, out: Path, *, python: Path, defaults: bool = False) -> Run:
+    """Run an export, without a GPU and without a hub.
 
-    defaults: take out of its settings what keeps order, length and labels.
+    python: of the trainer's environment; defaults: take out of its settings what keeps order, length and labels.
     """
-    python = build(name)
     shutil.rmtree(out, ignore_errors=True)
     (out / "bin").mkdir(parents=True)
     command = out / "bin" / COMMANDS[name]

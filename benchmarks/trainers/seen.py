@@ -14,6 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 MODEL, OUT = Path(os.environ.get("MODEL", ".")), Path(os.environ.get("PROBE_OUT", "."))
+START = json.loads((MODEL / "config.json").read_text()).get("vision_start_token_id")
+"""Token before each picture, in families that list patches."""
 DEFAULTS = os.environ.get("PROBE_DEFAULTS") == "1"
 
 
@@ -21,7 +23,6 @@ class Seen:
     """Rows in the order in which they reach the loss."""
 
     def __init__(self) -> None:
-        self.start = json.loads((MODEL / "config.json").read_text())["vision_start_token_id"]
         self.rows: list[dict] = []
         self.pixels: dict[str, object] = {}
         self.steps = 0
@@ -38,24 +39,22 @@ class Seen:
         trainer_class.compute_loss = watched
 
     def batch(self, inputs: dict) -> None:
-        """One batch: `input_ids`, `labels` [B, L], pictures as one list of patches with their grids."""
+        """One batch: `input_ids`, `labels` [B, L]; pictures as tiles [B, n, 3, H, W], those that are nought left out,
+        or as one list of patches with their grids, each picture between a token of its own and the next."""
         ids, labels, mask = inputs["input_ids"], inputs["labels"], inputs.get("attention_mask")
-        grids, pixels = inputs.get("image_grid_thw"), inputs.get("pixel_values")
-        picture, patch = 0, 0
+        pixels, grids = inputs.get("pixel_values"), inputs.get("image_grid_thw")
+        patches = iter(() if grids is None else pixels.split(grids.prod(-1).tolist()))
         for row in range(ids.shape[0]):
             keep = mask[row].bool() if mask is not None else ids[row] >= 0
             own = ids[row][keep]
-            number = len(self.rows)
-            shown = int((own == self.start).sum())
             if grids is not None:
-                for place, grid in enumerate(grids[picture:picture + shown].tolist()):
-                    patches = grid[0] * grid[1] * grid[2]
-                    cut = pixels[patch:patch + patches].float().cpu().numpy()
-                    self.pixels[f"{number}.{place}"] = cut.astype("float32")
-                    patch += patches
-                picture += shown
+                shown = [next(patches) for _ in range(int((own == START).sum()))]
+            else:
+                shown = [] if pixels is None else [tile for tile in pixels[row] if tile.any()]
+            for place, picture in enumerate(shown):
+                self.pixels[f"{len(self.rows)}.{place}"] = picture.float().cpu().numpy()
             self.rows.append({"step": self.steps, "ids": own.tolist(), "labels": labels[row][keep].tolist(),
-                              "pictures": shown})
+                              "pictures": len(shown)})
         self.steps += 1
 
     @contextmanager

@@ -39,8 +39,8 @@ class Tried:
 
 def by_export(tried: list[Tried]) -> str:
     """What reached the loss when the export ran as it lay, beside what the study learnt from."""
-    lines = ["| trainer | rows | in order | stage borders | texts | loss on the same tokens | pixels | left out of the "
-             "export |", "|---|---|---|---|---|---|---|---|"]
+    lines = ["| trainer | rows | in order | stage borders | texts equal | loss on the same tokens | pixels equal | "
+             "left out of the export |", "|---|---|---|---|---|---|---|---|"]
     for one in tried:
         if one.export is None:
             lines.append(f"| {_title(one)} | not run: {one.failed} | | | | | | |")
@@ -49,8 +49,8 @@ def by_export(tried: list[Tried]) -> str:
         rows = f"{v.rows} of {v.wanted}" + (f"; ended with {_short(run.error)}" if run.error else "")
         also = f" (also {v.line_breaks} line breaks behind answers)" if v.line_breaks else ""
         lines.append(f"| {_title(one)} | {rows} | {v.in_place} | {'kept' if v.borders else 'lost'} | "
-                     f"{_equal(v.wanted, v.texts)} | {_equal(v.wanted, v.labels)}{also} | "
-                     f"{_equal(v.pictures, v.pixels)} | {len(one.written.refused)} |")
+                     f"{_equal(v.wanted, len(v.lost), v.texts)} | {_equal(v.wanted, len(v.lost), v.labels)}{also} | "
+                     f"{_equal(v.pictures, v.pictures_lost, v.pixels)} | {len(one.written.refused)} |")
     return "\n".join(lines)
 
 
@@ -63,7 +63,8 @@ def by_defaults(tried: list[Tried]) -> str:
             continue
         run, v = one.defaults
         share = f"{v.on_answers / v.label_tokens:.1%}" if v.label_tokens else "none"
-        lines.append(f"| {_title(one)} | {v.rows} of {v.wanted} | {v.in_place} | {v.wanted - len(v.texts)} | {share} | "
+        whole = v.wanted - len(v.lost) - len(set(v.texts))
+        lines.append(f"| {_title(one)} | {v.rows} of {v.wanted} | {v.in_place} | {whole} | {share} | "
                      f"{v.on_answers} of {v.answer_tokens} | {_short(run.error) or 'success'} |")
     return "\n".join(lines)
 
@@ -74,9 +75,10 @@ def _title(one: Tried) -> str:
     return f"{TITLES[one.name]} {versions.get(PACKAGES[one.name], '')}".rstrip() + beside
 
 
-def _equal(count: int, others: list[str]) -> str:
-    """`equal in 28 of 30; not in r13, r15`."""
-    return f"equal in {count - len(others)} of {count}" + (f"; not in {', '.join(others)}" if others else "")
+def _equal(count: int, lost: int, others: list[str]) -> str:
+    """`28 of 30; not r13, r15`: those that are equal, lost ones not counted."""
+    named = ", ".join(others[:5]) + (" …" if len(others) > 5 else "")
+    return f"{count - lost - len(set(others))} of {count}" + (f"; not {named}" if others else "")
 
 
 def _short(error: str) -> str:

@@ -25,8 +25,11 @@ def wanted_rows(model: Path, pool: Pool) -> list[Wanted]:
 
 
 def _patches(inputs: dict[str, torch.Tensor]) -> list[np.ndarray]:
-    """Patches of each picture of one sample (the family lists them one picture after the other)."""
+    """Each picture of one sample: its patches, where the family lists those of all pictures one after the other, or
+    one tile."""
     if "pixel_values" not in inputs:
         return []
+    if "image_grid_thw" not in inputs:
+        return [tile.float().numpy() for tile in inputs["pixel_values"].flatten(0, -4)]
     grids = inputs["image_grid_thw"].reshape(-1, 3).prod(-1).tolist()
     return [part.float().numpy() for part in inputs["pixel_values"].split(grids)]
