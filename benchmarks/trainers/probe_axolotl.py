@@ -7,7 +7,7 @@ import yaml
 from seen import DEFAULTS, OUT, Seen
 
 KEEPING = ("curriculum_sampling", "shuffle_merged_datasets", "sample_packing", "val_set_size", "sequence_len",
-           "train_on_inputs", "roles_to_train", "train_on_eos", "role_boundaries")
+           "train_on_inputs", "roles_to_train", "train_on_eos", "role_boundaries", "plugins")
 """What keeps order, length and labels."""
 
 
@@ -29,7 +29,7 @@ def main() -> None:
     seen = Seen()
     seen.catch(AxolotlTrainer)
     with seen.writing("axolotl"):
-        do_cli(str(OUT / "run.yaml"), **{key.removeprefix("--"): value
+        do_cli(str(OUT / "run.yaml"), **{key.removeprefix("--").replace("-", "_"): value
                                          for key, value in zip(more[::2], more[1::2], strict=True)},
                dataset_prepared_path=str(OUT / "prepared"))
 
