@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from cadc.export.recipe import Recipe
 
 from benchmarks.trainers.rows import Pool
 from benchmarks.trainers.wanted import MAX_TOKENS
 from cadc.evaluation.settings import EvaluationSettings
-from cadc.export import Pictures, write_curriculum
+from cadc.export import FORMATS, Pictures, write_curriculum
+from cadc.export.format import How
+from cadc.export.recipe import Recipe
 from cadc.study import StudyConfig
 
-FORMATS = {"trl": "trl", "llamafactory": "llamafactory", "swift": "ms-swift", "axolotl": "axolotl"}
+FORMAT_OF = {"trl": "trl", "llamafactory": "llamafactory", "swift": "ms-swift", "axolotl": "axolotl"}
 """Trainer → its export."""
 BATCH = 4
 
@@ -30,7 +31,12 @@ class Written:
     """Rows that its trainer cannot hold → why."""
 
 
-def export_pool(pool: Pool, model: Path, name: str, folder: Path) -> Written:
+def ways(name: str) -> tuple[How, ...]:
+    """What a trainer's export can do with pictures, but for `link`: hard links are files like copies."""
+    return tuple(how for how in FORMATS[FORMAT_OF[name]].pictures if how != "link")
+
+
+def export_pool(pool: Pool, model: Path, name: str, folder: Path, how: How = "copy") -> Written:
     """Write the pool for a trainer by the recipe of one pass, then move it to a folder whose name has a blank."""
     rows = pd.DataFrame({"index": [int(sample.index) for sample in pool.samples], "stage": pool.stages,
                          "id": [sample.id for sample in pool.samples]})
@@ -40,8 +46,8 @@ def export_pool(pool: Pool, model: Path, name: str, folder: Path) -> Written:
     recipe = Recipe.of(config, EvaluationSettings(epochs=1.0, batch=BATCH, rise=0))
     first = folder / "first" / name
     done = write_curriculum(rows, table, pool.samples, {"input_format": "messages-blocks jsonl"}, first,
-                            format=FORMATS[name], pictures=Pictures(root=pool.root), recipe=recipe)
-    last = folder / "moved here" / name
+                            format=FORMAT_OF[name], pictures=Pictures(root=pool.root, how=how), recipe=recipe)
+    last = folder / "moved here" / f"{name} {how}"
     shutil.rmtree(last, ignore_errors=True)
     last.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(first, last)

@@ -12,10 +12,11 @@ PACKAGES = {"trl": "trl", "llamafactory": "llamafactory", "swift": "ms-swift", "
 
 @dataclass(frozen=True, kw_only=True)
 class Tried:
-    """One trainer."""
+    """One trainer and one way to carry pictures."""
 
     name: str
-    written: Written
+    how: str = ""
+    written: Written | None = None
     export: tuple[Run, Verdict] | None = None
     """What came of the export as it lies."""
     defaults: tuple[Run, Verdict] | None = None
@@ -34,21 +35,23 @@ class Tried:
         found = {name: {"versions": run.versions, "error": run.error} | asdict(verdict)
                  for name, pair in (("export", self.export), ("defaults", self.defaults)) if pair
                  for run, verdict in [pair]}
-        return {"same": self.same, "failed": self.failed, "left_out": self.written.refused} | found
+        left_out = self.written.refused if self.written else {}
+        return {"trainer": self.name, "pictures": self.how, "same": self.same, "failed": self.failed,
+                "left_out": left_out} | found
 
 
 def by_export(tried: list[Tried]) -> str:
     """What reached the loss when the export ran as it lay, beside what the study learnt from."""
-    lines = ["| trainer | rows | in order | stage borders | texts equal | loss on the same tokens | pixels equal | "
-             "left out of the export |", "|---|---|---|---|---|---|---|---|"]
+    lines = ["| trainer | pictures | rows | in order | stage borders | texts equal | loss on the same tokens | "
+             "pixels equal | left out of the export |", "|---|---|---|---|---|---|---|---|---|"]
     for one in tried:
-        if one.export is None:
-            lines.append(f"| {_title(one)} | not run: {one.failed} | | | | | | |")
+        if one.export is None or one.written is None:
+            lines.append(f"| {_title(one)} | | not run: {_short(one.failed)} | | | | | | |")
             continue
         run, v = one.export
         rows = f"{v.rows} of {v.wanted}" + (f"; ended with {_short(run.error)}" if run.error else "")
         also = f" (also {v.line_breaks} line breaks behind answers)" if v.line_breaks else ""
-        lines.append(f"| {_title(one)} | {rows} | {v.in_place} | {'kept' if v.borders else 'lost'} | "
+        lines.append(f"| {_title(one)} | {one.how} | {rows} | {v.in_place} | {'kept' if v.borders else 'lost'} | "
                      f"{_equal(v.wanted, len(v.lost), v.texts)} | {_equal(v.wanted, len(v.lost), v.labels)}{also} | "
                      f"{_equal(v.pictures, v.pictures_lost, v.pixels)} | {len(one.written.refused)} |")
     return "\n".join(lines)

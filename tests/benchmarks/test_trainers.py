@@ -114,11 +114,11 @@ def test_the_tables_say_what_was_lost(tmp_path):
     bad = Run(rows=[], pixels={}, versions={}, error="ValueError: a | b\nc")
     same = _compared([_seen(one) for one in WANTED], WANTED)
     lost = _compared([_seen(WANTED[2])], [WANTED[2]])
-    tried = [Tried(name="trl", written=written, export=(good, same), defaults=(bad, lost)),
-             Tried(name="axolotl", written=written, failed="no such release")]
+    tried = [Tried(name="trl", how="copy", written=written, export=(good, same), defaults=(bad, lost)),
+             Tried(name="axolotl", failed="no such release")]
     assert by_export(tried).splitlines()[2:] == [
-        "| TRL 1.2 (transformers 5, datasets 4) | 3 of 3 | 3 | kept | 3 of 3 | 3 of 3 | 3 of 3 | 1 |",
-        "| Axolotl | not run: no such release | | | | | | |"]
+        "| TRL 1.2 (transformers 5, datasets 4) | copy | 3 of 3 | 3 | kept | 3 of 3 | 3 of 3 | 3 of 3 | 1 |",
+        "| Axolotl | | not run: no such release | | | | | | |"]
     assert by_defaults(tried).splitlines()[2:] == [
         "| TRL 1.2 (transformers 5, datasets 4) | 1 of 3 | 0 | 1 | 100.0% | 2 of 5 | ValueError: a / b c |"]
     assert tried[0].same and not tried[1].same
