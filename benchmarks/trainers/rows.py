@@ -8,18 +8,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from cadc.data import Sample, Turn
 from cadc.data.indices import FileIndex
 from cadc.data.sample import Role
 
-STAGES = (9, 12, 10)
+STAGES = (9, 14, 11)
 """Rows of each stage: no multiples of the batch, so that a stage border falls inside one."""
 PICTURES = {
     "plain.png": (56, 56), "wide.png": (140, 56), "tall.png": (56, 112), "odd sizes.png": (99, 73),
     "big/scan.png": (1120, 756), "ünï cødé/a b (1) #2 100%.png": (84, 84), "quote'd \"x\".png": (84, 56),
-    "upright.jpg": (112, 56), "grey.png": (84, 84), "see-through.png": (84, 84), "palette.png": (84, 84)}
+    "upright.jpg": (112, 56), "grey.png": (84, 84), "see-through.png": (84, 84), "palette.png": (84, 84),
+    "sixteen bits.png": (84, 56), "print.jpg": (56, 84), "moving.gif": (84, 84)}
 """Name → width and height in pixels."""
 
 
@@ -56,10 +58,21 @@ def _picture(path: Path, size: tuple[int, int]) -> None:
     exif = Image.Exif()
     if path.stem == "upright":
         exif[0x0112] = 6  # a camera held upright: viewers turn it by 90°
-    if path.stem == "see-through":
-        image.putalpha(Image.linear_gradient("L").resize(size))
-    image = {"grey": lambda: image.convert("L"), "palette": lambda: image.quantize(16)}.get(path.stem, lambda: image)()
-    image.save(path, exif=exif, **({"quality": 95} if path.suffix == ".jpg" else {}))
+    more: dict[str, object] = {"quality": 95} if path.suffix == ".jpg" else {}
+    match path.stem:
+        case "grey":
+            image = image.convert("L")
+        case "palette":
+            image = image.quantize(16)
+        case "see-through":
+            image.putalpha(Image.linear_gradient("L").resize(size))
+        case "sixteen bits":
+            image = Image.fromarray(np.asarray(image.convert("L"), np.uint16) * 200)
+        case "print":
+            image = image.convert("CMYK")
+        case "moving":
+            more = {"save_all": True, "append_images": [image.transpose(Image.Transpose.ROTATE_180)]}
+    image.save(path, exif=exif, **more)
 
 
 Said = tuple[Role, Sequence[str], bool]
