@@ -25,7 +25,7 @@ def pictures() -> dict[str, str]:
     """What may become of the pictures of an export, with what it is."""
     from cadc.export import WAYS
 
-    return dict(WAYS)
+    return {str(way): about for way, about in WAYS.items()}
 
 
 def jobs() -> tuple[str, ...]:

@@ -27,10 +27,17 @@ def _front(outline: Outline) -> list[str]:
     """YAML for `load_dataset` and the hub: all rows in order as `train`, stages as splits of a second configuration."""
     text = ["---", "# The order of the rows is the point: load_dataset keeps it, a trainer's sampler may not (below).",
             "configs:", "- config_name: default", "  default: true", "  data_files:", "  - split: train"]
-    text += _paths(outline.data)
-    text += ["- config_name: stages", "  data_files:"]
-    for split, files in by_stage(outline.stages):
-        text += [f"  - split: {split}", *_paths(files)]
+    text += _paths((outline.loads,) if outline.loads else outline.data)
+    names = ["default"]
+    if not outline.loads:
+        names.append("stages")
+        text += ["- config_name: stages", "  data_files:"]
+        for split, files in by_stage(outline.stages):
+            text += [f"  - split: {split}", *_paths(files)]
+    if outline.types:
+        text += ["dataset_info:  # told, so that nobody guesses them from the first rows"]
+        for name in names:
+            text += [f"- config_name: {name}", "  features:", *outline.types]
     return [*text, "---"]
 
 
@@ -51,8 +58,9 @@ def _what(outline: Outline, head: Mapping[str, Any], place: str) -> list[str]:
                      f"{stage.last - 1} |")
     files = ", ".join(f"`{name}`" for name in outline.data[:3]) + (" …" if len(outline.data) > 3 else "")
     return [*lines, "", f"All rows in order: {files}. {place}", "",
-            "`datasets.load_dataset` of this folder reads all rows in order (split `train`); with the name `stages`, "
-            "one split a stage.", ""]
+            "`datasets.load_dataset` of this folder reads " + (
+                f"`{outline.loads}`, in order (split `train`)." if outline.loads else
+                "all rows in order (split `train`); with the name `stages`, one split a stage."), ""]
 
 
 def _chosen(head: Mapping[str, Any]) -> list[str]:
@@ -114,7 +122,7 @@ def _columns(outline: Outline, head: Mapping[str, Any]) -> list[str]:
 
 
 def _trained(outline: Outline, training: str) -> list[str]:
-    return ["## How to train", "", training.strip(), "",
+    return ["## How to train", "", training.strip("\n"), "",
             "### The recipe", "", outline.recipe.sentences(outline.rows), "",
             "The study takes the mean over the answer tokens of a row, then over the rows of a batch; trainers take "
             "the mean over all answer tokens of a batch, so rows with long answers weigh more there.", "",

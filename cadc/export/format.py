@@ -56,6 +56,10 @@ class Outline:
     """Rows with more than one picture."""
     marked: int = 0
     """Rows with an answer that is not to be learnt from."""
+    loads: str = ""
+    """See `Format.loads`."""
+    types: tuple[str, ...] = ()
+    """Types of the columns as lines of YAML; () where the files tell them."""
 
     @property
     def input_shape(self) -> str:
@@ -110,7 +114,9 @@ class Format:
     """What a sample must become for its trainer (a system turn folded into the question); before `shape`."""
     typed: bool = False
     """Whether its trainer reads with `datasets` or pyarrow, which know one type a column: other columns that are not of
-    one type are left."""
+    one type are left. (JSON Lines never have them, since `load_dataset` reads those; a JSON list has them all.)"""
+    loads: str = ""
+    """The file that `datasets.load_dataset` of the folder reads, where it is not the rows themselves."""
     write: "Callable[[RowSet, Path], tuple[list[Json], tuple[StageFile, ...]]] | None" = None
     """Writes the rows in a container of its own: the files written, and which of them each stage is in. None: JSON
     Lines."""

@@ -79,8 +79,12 @@ class Recipe:
         return max(asked, ceil(rows / self.batch), 1)
 
     def passes(self, rows: int) -> float:
-        """How often the file is gone through."""
+        """How often the study goes through the file: its batches run on over the end."""
         return self.steps_for(rows) * self.batch / rows
+
+    def passes_of_a_trainer(self, rows: int) -> float:
+        """How often a trainer goes through it in as many steps: the last step of each pass takes what is left."""
+        return self.steps_for(rows) / ceil(rows / self.batch)
 
     @property
     def micro(self) -> int:

@@ -5,16 +5,13 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cadc.data.sample import Sample
 from cadc.export.format import Row, StageFile
 from cadc.export.pictures import Shown
 from cadc.export.shapes import Json, line
+from cadc.export.types import column_types, with_pictures
 from cadc.study import file_digest, replacing
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 WHOLE = "curriculum"
 ROW_GROUP = 64
@@ -33,6 +30,16 @@ class RowSet:
     """With `first` and `last`; the files are still to be written."""
     records: Sequence[Json]
     """What the manifest says of each row."""
+    every: Sequence[Row] = ()
+    """The rows with all their other columns, for a JSON list, where `rows` have fewer; () where they are the same."""
+
+
+def row_digest(sample: Sample, pictures: Sequence[str]) -> str:
+    """16 hex digits of what is learnt from a row: its turns with their marks, and what is in its pictures (their
+    SHA-256). How a text is cut into pieces does not matter."""
+    said = [[turn.role, "".join(part if isinstance(part, str) else f"\0{part}\0" for part in turn.parts), turn.learnt]
+            for turn in sample.turns]
+    return hashlib.sha256(json.dumps([said, list(pictures)]).encode()).hexdigest()[:16]
 
 
 def entry(folder: Path, name: str, rows: int) -> Json:
@@ -64,13 +71,16 @@ def stage_width(stages: Sequence[StageFile]) -> int:
 def write_lines(found: RowSet, folder: Path, *, listed: bool) -> tuple[list[Json], tuple[StageFile, ...]]:
     """The whole and each stage as JSON Lines, and as a JSON list where a trainer reads only that."""
     lines, width = [line(row) for row in found.rows], stage_width(found.stages)
+    every = [line(row) for row in found.every] or lines
     stages = tuple(replace(s, file=stage_name(s, width, "jsonl")) for s in found.stages)
     files: list[Json] = []
-    parts = [(f"{WHOLE}.jsonl", lines), *((stage.file, lines[stage.first:stage.last]) for stage in stages)]
-    for name, own in parts:
+    parts = [(f"{WHOLE}.jsonl", slice(None)), *((stage.file, slice(stage.first, stage.last)) for stage in stages)]
+    for name, part in parts:
+        own = lines[part]
         files.append(write_text(folder, name, "".join(f"{one}\n" for one in own)) | {"rows": len(own)})
         if listed:
-            files.append(write_text(folder, name[:-1], "[\n" + ",\n".join(own) + "\n]\n") | {"rows": len(own)})
+            text = "[\n" + ",\n".join(every[part]) + "\n]\n"
+            files.append(write_text(folder, name[:-1], text) | {"rows": len(own)})
     return files, stages
 
 
@@ -82,7 +92,7 @@ def write_parquet(found: RowSet, folder: Path) -> tuple[list[Json], tuple[StageF
     import pyarrow.parquet as pq
 
     rows = [row for row in found.rows if isinstance(row, dict)]
-    schema = _schema(rows)
+    schema = with_pictures(column_types(rows, without=("images",)))
     width = stage_width(found.stages)
     stages = tuple(replace(s, file=stage_name(s, width, "parquet")) for s in found.stages)
     files = []
@@ -100,38 +110,6 @@ def _embedded(found: RowSet, row: Json, number: int) -> Json:
     pictures = [{"bytes": found.shown.content(name), "path": Path(found.shown.names[name]).name}
                 for name in found.samples[number].images]
     return row | {"images": pictures}
-
-
-def _schema(rows: Sequence[Json]) -> "pa.Schema":
-    """Types of all columns, with what `datasets` reads to know which of them are pictures."""
-    import pyarrow as pa
-
-    image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    plain = _plain_schema(rows)
-    schema = plain.append(pa.field("images", pa.list_(image)))
-    features = {field.name: feature(field.type) for field in plain}
-    features["images"] = {"feature": {"_type": "Image"}, "_type": "List"}
-    return schema.with_metadata({"huggingface": json.dumps({"info": {"features": features}})})
-
-
-def _plain_schema(rows: Sequence[Json]) -> "pa.Schema":
-    """Types of the columns without pictures, over all rows: `from_pylist` alone looks at the first row's names."""
-    import pyarrow as pa
-
-    names = dict.fromkeys(name for row in rows for name in row if name != "images")
-    return pa.schema([(name, pa.array([row.get(name) for row in rows]).type) for name in names])
-
-
-def feature(kind: "pa.DataType") -> object:
-    """A type as `datasets` writes it."""
-    import pyarrow as pa
-
-    if pa.types.is_struct(kind):
-        return {field.name: feature(field.type) for field in kind}
-    if pa.types.is_list(kind):
-        return {"feature": feature(kind.value_type), "_type": "List"}
-    names = {pa.float64(): "float64", pa.int64(): "int64", pa.bool_(): "bool", pa.null(): "null"}
-    return {"dtype": names.get(kind, "string"), "_type": "Value"}
 
 
 def whole(files: Sequence[Json], stages: Sequence[StageFile]) -> tuple[str, ...]:

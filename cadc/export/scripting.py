@@ -50,8 +50,8 @@ def longest(recipe: Recipe) -> int:
 
 
 def passes(outline: Outline) -> str:
-    """A comment about steps."""
-    return f"{outline.recipe.passes(outline.rows):.2f} passes over {outline.rows} rows"
+    """A comment about steps of a trainer."""
+    return f"{outline.recipe.passes_of_a_trainer(outline.rows):.1f} passes over {outline.rows} rows"
 
 
 def yes(condition: bool) -> str:

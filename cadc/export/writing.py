@@ -4,7 +4,6 @@ The same rows, samples and manifest give the same bytes: no time and no place of
 absolute picture paths are asked for.
 """
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,8 +22,9 @@ from cadc.export.format import Format, How, Outline, Row, StageFile
 from cadc.export.formats import FORMATS
 from cadc.export.pictures import Pictures, Shown
 from cadc.export.recipe import Recipe
-from cadc.export.rowset import RowSet, whole, write_lines, write_parquet, write_text
+from cadc.export.rowset import RowSet, row_digest, whole, write_lines, write_parquet, write_text
 from cadc.export.shapes import Json, hidden
+from cadc.export.types import card_types
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +50,9 @@ class _Chosen:
     """Rows that the trainer can hold, and those that it cannot."""
 
     samples: list[Sample]
-    """As its trainer gets them, other columns cut down."""
+    """As its trainer gets them, other columns cut down to those of one type (where a reader may need that)."""
+    every: list[Sample]
+    """The same with all their other columns."""
     kept: list[int]
     """Their places among the rows asked for."""
     refused: list[Json]
@@ -82,11 +84,10 @@ def write_curriculum(rows: "pd.DataFrame", table: "pd.DataFrame", samples: Seque
         clear(folder)
         require_free(folder, (CARD, *form.companions))
         brought = shown.travel() if form.write is None else []
-        found = RowSet(rows=_rows(chosen, rows, table, shown, form), samples=chosen.samples, shown=shown,
-                       stages=_stages(rows), records=_records(rows, chosen, shown, form))
+        found = _rowset(chosen, rows, table, shown, form)
         outline = _outline(form, how, found, manifest, recipe)
         files, stages = _files(found, folder, form, outline)
-        outline = replace(outline, stages=stages, data=whole(files, stages))
+        outline = replace(outline, stages=stages, data=whole(files, stages), types=_types(found, form, how))
         head = _head(form, chosen, outline, files, brought, manifest)
         texts = {name: text for name, make in form.companions.items() if (text := make(outline))}
         texts[CARD] = card(outline, form.training(outline), head, shown.place())
@@ -125,26 +126,46 @@ def _choose(samples: Sequence[Sample], form: Format) -> _Chosen:
     if not made:
         raise DataError(f"{form.name} can hold none of the {len(samples)} rows: {refused[0]['reason']}. Choose another "
                         "trainer.")
-    found = others.columns(made, typed=form.typed)
-    return _Chosen(samples=[found.of(sample) for sample in made], kept=kept, refused=refused, columns=found,
+    found = others.columns(made, typed=form.typed or form.write is None)
+    return _Chosen(samples=[found.of(sample) for sample in made], every=made, kept=kept, refused=refused, columns=found,
                    adapted=adapted)
 
 
 # ---- what rows say -------------------------------------------------------------------------------------------------
-def _rows(chosen: _Chosen, rows: "pd.DataFrame", table: "pd.DataFrame", shown: Shown, form: Format) -> list[Row]:
-    """The row of every sample, as its format has it."""
+def _rowset(chosen: _Chosen, rows: "pd.DataFrame", table: "pd.DataFrame", shown: Shown, form: Format) -> RowSet:
+    """The rows, as their format has them, and what the manifest says of each."""
+    shaped, every = _rendered(chosen, table, shown, form), list[Row]()
+    if form.shape is not None:
+        shaped = _shaped(chosen.samples, rows, shown, form, chosen.columns.left)
+        if not form.typed and form.write is None and chosen.columns.left:
+            every = _shaped(chosen.every, rows, shown, form, {})
+    return RowSet(rows=shaped, every=every, samples=chosen.samples, shown=shown, stages=_stages(rows),
+                  records=_records(rows, chosen, shown, form))
+
+
+def _shaped(samples: Sequence[Sample], rows: "pd.DataFrame", shown: Shown, form: Format, left: dict[str, str]
+            ) -> list[Row]:
+    """The row of every sample in a shape of ours; `left` learns of columns that a row has no place for."""
     if form.shape is None:
-        return _rendered(chosen, table, shown, form)
-    marked = any(not turn.learnt for sample in chosen.samples for turn in sample.turns)
-    named = form.typed and any(sample.id for sample in chosen.samples)
+        return []
+    marked = any(not turn.learnt for sample in samples for turn in sample.turns)
+    named = any(sample.id for sample in samples)
     stage, capability = _labels(rows)
     found: list[Row] = []
-    for sample, s, c in zip(chosen.samples, stage, capability, strict=True):
+    for sample, s, c in zip(samples, stage, capability, strict=True):
         row = form.shape(sample, shown.of(sample), marked=marked)
         for name in hidden(sample, row):
-            chosen.columns.left.setdefault(name, "these rows have a column of that name for their own")
+            left.setdefault(name, "these rows have a column of that name for their own")
         found.append(({"id": sample.id} if named else {}) | row | {others.STAGE: s, others.CAPABILITY: c})
     return found
+
+
+def _types(found: RowSet, form: Format, how: How) -> tuple[str, ...]:
+    """Types of the columns of JSON Lines, for the card."""
+    plain = [row for row in found.rows if isinstance(row, dict)]
+    if form.shape is None or form.write is not None or how == "parquet":
+        return ()
+    return tuple(card_types(plain))
 
 
 def _rendered(chosen: _Chosen, table: "pd.DataFrame", shown: Shown, form: Format) -> list[Row]:
@@ -162,13 +183,6 @@ def _labels(rows: "pd.DataFrame") -> tuple[list[int], list[str]]:
     given = [rows[name].fillna("").astype(str).tolist() if name in rows else [""] * len(rows)
              for name in ("name", "capability")]
     return [int(stage) for stage in rows["stage"]], [name or ident for name, ident in zip(*given, strict=True)]
-
-
-def row_digest(sample: Sample, pictures: Sequence[str]) -> str:
-    """16 hex digits of what is learnt from a row: its turns with their marks, and what is in its pictures (their
-    SHA-256)."""
-    said = [[turn.role, list(turn.parts), turn.learnt] for turn in sample.turns]
-    return hashlib.sha256(json.dumps([said, list(pictures)]).encode()).hexdigest()[:16]
 
 
 def _records(rows: "pd.DataFrame", chosen: _Chosen, shown: Shown, form: Format) -> list[Json]:
@@ -209,7 +223,7 @@ def _outline(form: Format, how: How, found: RowSet, manifest: Mapping[str, Any],
     samples = found.samples
     return Outline(format=form.name, rows=len(samples), stages=found.stages, recipe=recipe, data=(),
                    input_format=str(manifest.get("input_format", "")), how=how, pictures=len(found.shown.names),
-                   system_turns=sum(s.turns[0].role == "system" for s in samples),
+                   loads=form.loads, system_turns=sum(s.turns[0].role == "system" for s in samples),
                    several=sum(len(s.images) > 1 for s in samples),
                    marked=sum(any(not turn.learnt for turn in s.turns) for s in samples))
 

@@ -41,10 +41,10 @@ LINES = {
     "remove mine --yes": {"yes": True},
     "estimate mine": {"device": "", "efficiency": None, "workers": None, "json": False},
     "estimate mine --device h100 --efficiency 0.4 --workers 8 --json": {"device": "h100", "efficiency": 0.4},
-    "export mine --out curriculum/": {"budget": "", "preset": None, "format": "llava"},
+    "export mine --out curriculum/": {"budget": "", "preset": None, "trainer": None, "pictures": None},
     "export mine --budget 5% --preset paper --format messages-tags --out d": {"budget": "5%", "preset": "paper"},
-    "export mine --budget 500 --format messages-blocks --out d": {"budget": "500", "format": "messages-blocks"},
-    "export mine --format input --out d": {"format": "input", "out": Path("d")},
+    "export mine --budget 500 --for axolotl --pictures link --out d": {"trainer": "axolotl", "pictures": "link"},
+    "export mine --for input --out d": {"trainer": "input", "out": Path("d")},
     "list": {},
     "tables": {},
     "tables signals": {},
@@ -76,7 +76,7 @@ def test_a_command_line_means_what_it_meant(line):
 
 
 @pytest.mark.parametrize("line", ["", "nothing", "run", "new mine --pool p", "new mine --pool p --target t --preset x",
-                                  "run mine --engine slurm", "export mine", "export mine --out d --format csv",
+                                  "run mine --engine slurm", "export mine", "export mine --out d --for csv",
                                   "app --port many"])
 def test_a_command_line_that_means_nothing_is_refused(line, capsys):
     with pytest.raises(SystemExit) as ended:

@@ -172,7 +172,7 @@ def test_the_estimate_prices_the_job(toyed):
 
 def test_the_export_is_in_the_toy_format_by_the_toy_preset(toyed, tmp_path):
     _, environment = toyed
-    _cadc(environment, "export", "toyed", "--out", str(tmp_path), "--format", "toy-pairs", "--budget", "20%")
+    _cadc(environment, "export", "toyed", "--out", str(tmp_path), "--for", "toy-pairs", "--budget", "20%")
     rows = [json.loads(line) for line in (tmp_path / "curriculum.jsonl").read_text().splitlines()]
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     assert len(rows) == 12 and set(rows[0]) == {"q", "a"}

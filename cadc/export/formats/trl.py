@@ -1,7 +1,7 @@
 """TRL (SFTTrainer): prompt, completion, images; with the collator that labels exactly the answers to be learnt from."""
 
 from cadc.export.format import Format, Outline
-from cadc.export.scripting import passes, recipe_json, run_sh, script
+from cadc.export.scripting import recipe_json, run_sh, script
 from cadc.export.shapes import prompt_completion
 
 
@@ -10,7 +10,8 @@ def training(outline: Outline) -> str:
     return f"""    pip install "trl==1.16.0" peft datasets pillow
     sh run.sh
 
-`train.py` is the whole run, `answers.py` its collator, `recipe.json` its numbers ({passes(outline)}).
+`train.py` is the whole run, `answers.py` its collator, `recipe.json` its numbers
+({outline.recipe.passes(outline.rows):.1f} passes over the file; batches run on over its end, as in the study).
 
 * Order: `train_sampling_strategy="sequential"`; TRL's sampler is random by default, and `shuffle_dataset=False` alone
   does nothing against it. Packing and grouping by length stay off.

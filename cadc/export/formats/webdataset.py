@@ -3,12 +3,14 @@
 import io
 import json
 import tarfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from cadc.export.columns import CAPABILITY, STAGE
 from cadc.export.format import Format, Outline, StageFile
-from cadc.export.rowset import RowSet, entry
-from cadc.export.shapes import Json, blocks
+from cadc.export.rowset import RowSet, entry, write_text
+from cadc.export.shapes import Json, blocks, line
 from cadc.study import replacing
 
 ROWS = 1000
@@ -30,7 +32,21 @@ def write(found: RowSet, folder: Path) -> tuple[list[Json], tuple[StageFile, ...
                 _add(tar, found, place, f"{place:0{digits}d}")
         files.append(entry(folder, name, stop - start))
         own[stage.stage].append(name)
+    files.append(_index(found, folder, [str(file["file"]) for file, _ in zip(files, cuts, strict=True)], cuts, digits))
     return files, tuple(replace(s, file=own[s.stage][0], files=tuple(own[s.stage])) for s in found.stages)
+
+
+def _index(found: RowSet, folder: Path, names: Sequence[str], cuts: Sequence[tuple[StageFile, int, int]], digits: int
+           ) -> Json:
+    """index.jsonl: shard and key of every row, with its id, stage and capability."""
+    rows = []
+    for name, (_, start, stop) in zip(names, cuts, strict=True):
+        for place in range(start, stop):
+            row = found.rows[place]
+            told = row if isinstance(row, dict) else {}
+            rows.append({"shard": name, "key": f"{place:0{digits}d}", "id": told.get("id", ""), STAGE: told[STAGE],
+                         CAPABILITY: told[CAPABILITY]})
+    return write_text(folder, "index.jsonl", "".join(f"{line(row)}\n" for row in rows)) | {"rows": len(rows)}
 
 
 def _add(tar: tarfile.TarFile, found: RowSet, place: int, key: str) -> None:
@@ -56,10 +72,12 @@ def training(outline: Outline) -> str:
 
 * Order: `shardshuffle=False` and no `.shuffle(…)`; several workers or nodes take shards in turn
   (`nodesplitter`, `split_by_worker`) and so mix stages: {len(outline.data)} shards, one stage each.
+* `index.jsonl` says shard and key of every row; `datasets.load_dataset` of this folder reads that, since its own reader
+  of shards wants as many pictures in every row.
 * A row is `KEY.json` (`messages` with content blocks, `images` with the names of its pictures, other columns,
   `cadc_stage`, `cadc_capability`) and `KEY.0.jpg`, `KEY.1.png` …; an answer that is not to be learnt from carries
   weight 0 ({outline.marked} rows here)."""
 
 
 FORMAT = Format(name="webdataset", about="WebDataset: tar shards in order, JSON and pictures", shape=blocks,
-                training=training, write=write, pictures=("copy",))
+                training=training, write=write, pictures=("copy",), loads="index.jsonl")

@@ -54,6 +54,8 @@ def main(model_path: str, output: str) -> None:
     half = RECIPE["half"] and torch.cuda.is_available()
     model = kind.from_pretrained(model_path, dtype=torch.bfloat16 if half else torch.float32)
     data = rows() if hasattr(processor, "tokenizer") else rows().remove_columns("images")
+    wanted = RECIPE["steps"] * RECIPE["batch"]  # the file again and again; batches run on over its end, as in the study
+    data = data.select([number % len(data) for number in range(wanted)])
     settings = SFTConfig(
         output_dir=output, report_to="none", logging_steps=1, save_strategy="no",
         # the order: TRL's sampler is random by default, and shuffle_dataset alone does nothing against it
@@ -61,7 +63,7 @@ def main(model_path: str, output: str) -> None:
         # the loss: the collator below labels answers; a limit (1024 tokens, the default) would cut some
         max_length=None, remove_unused_columns=False, dataset_kwargs={"skip_prepare_dataset": True},
         # the recipe
-        max_steps=RECIPE["steps"], per_device_train_batch_size=RECIPE["micro_batch"],
+        num_train_epochs=1, per_device_train_batch_size=RECIPE["micro_batch"],
         gradient_accumulation_steps=RECIPE["accumulate"], learning_rate=RECIPE["learning_rate"],
         lr_scheduler_type="constant_with_warmup", warmup_steps=RECIPE["rise"], weight_decay=0.0,
         adam_beta1=RECIPE["betas"][0], adam_beta2=RECIPE["betas"][1], adam_epsilon=RECIPE["epsilon"],
