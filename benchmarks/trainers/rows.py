@@ -15,7 +15,7 @@ from cadc.data import Sample, Turn
 from cadc.data.indices import FileIndex
 from cadc.data.sample import Role
 
-STAGES = (9, 14, 11)
+STAGES = (9, 14, 12)
 """Rows of each stage: no multiples of the batch, so that a stage border falls inside one."""
 PICTURES = {
     "plain.png": (56, 56), "wide.png": (140, 56), "tall.png": (56, 112), "odd sizes.png": (99, 73),
@@ -112,6 +112,7 @@ def _talks() -> list[list[Said]]:
     talks += [[_ask(name, f"What is {place}?"), _say(f"Picture {place}.")] for place, name in enumerate(PICTURES)]
     return talks + [
         [_ask("plain.png", "tall.png", "Two in front."), _say("Both.")],
+        [_ask("big/scan.png", "big/scan.png", "Two scans."), _say("More tokens than most defaults allow.")],
         [_ask("Compare ", "wide.png", " with\n", "plain.png", "\n\n  which?"), _say("The second.")],
         [_ask("plain.png", "\n", "grey.png", "\nand\t", "wide.png", "  three "), _say("Three.")],
         [_rule("Be brief."), _ask("wide.png", "System turn with a picture."), _say("Yes.")],

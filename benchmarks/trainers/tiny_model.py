@@ -12,8 +12,8 @@ FIRST = 256 + len(MERGES)
 SPECIALS = (PAD, START, END, "<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>", "<|box_end|>",
             "<|quad_start|>", "<|quad_end|>", VISION_START, VISION_END, "<|vision_pad|>", IMAGE, "<|video_pad|>")
 PATCH, MERGE = 14, 2
-MAX_PIXELS = 1280 * 28 * 28
-"""Pictures are made smaller than this, as many of the hub's configs have it."""
+MAX_PIXELS = 640 * 28 * 28
+"""Larger pictures are made smaller by its processor: the limit is the model folder's, not the trainers' own."""
 TEMPLATE = (
     "{% for message in messages %}{% if loop.first and message['role'] != 'system' %}"
     "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n{% endif %}<|im_start|>{{ message['role'] }}\n"

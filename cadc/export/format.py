@@ -52,6 +52,8 @@ class Outline:
     """What became of the pictures (`How`)."""
     pictures: int = 0
     """Distinct pictures; 0: rows of words alone."""
+    anew: int = 0
+    """Those that are written anew, since trainers would see them otherwise than the study did."""
     several: int = 0
     """Rows with more than one picture."""
     marked: int = 0

@@ -1,6 +1,7 @@
 """What becomes of the pictures of an export: copied, linked, named by absolute paths, or put into parquet files."""
 
 import errno
+import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Sequence
@@ -10,9 +11,10 @@ from pathlib import Path
 from cadc.data import Sample, picture_path
 from cadc.data.parquet import EMBEDDED
 from cadc.errors import DataError
+from cadc.export.asseen import SUFFIX, as_seen
 from cadc.export.format import How
 from cadc.export.shapes import Json
-from cadc.study import file_digest
+from cadc.study import file_digest, replacing
 
 WAYS: dict[How, str] = {
     "copy": "copied beside the rows",
@@ -48,17 +50,27 @@ class Shown:
         """beside: see `Format.beside`."""
         self.pictures, self.folder, self.how, self.beside = pictures, Path(os.path.abspath(folder)), how, beside
         names = dict.fromkeys(name for sample in samples for name in sample.images)
+        self.anew = {name for name in names if beside and self._as_seen(name) is not None}
+        """Pictures that are written anew, as the study saw them (`asseen`), whatever becomes of the others."""
         self.names = {name: self._path(name) for name in names}
         self._digests: dict[str, str] = {}
 
     def _path(self, name: str) -> str:
-        """Relative to the folder; absolute where asked: an embedded picture's copy then lies in the folder."""
-        embedded = name.startswith(EMBEDDED)
-        short = name.removeprefix(EMBEDDED) if embedded and self.beside else os.path.normpath(name)
+        """Relative to the folder; absolute where asked: the copy of an embedded picture, and one that is written anew,
+        then lies in the folder."""
+        short = name.removeprefix(EMBEDDED) if name.startswith(EMBEDDED) and self.beside else os.path.normpath(name)
+        short += SUFFIX if name in self.anew else ""
         if self.how != "absolute":
             return f"{self.beside}/{short}" if self.beside else name
-        root = self.folder / self.beside if embedded else Path(os.path.abspath(self.pictures.root))
+        root = self.folder / self.beside if self._inside(name) else Path(os.path.abspath(self.pictures.root))
         return str(root / short)
+
+    def _inside(self, name: str) -> bool:
+        """Whether a picture's file comes into the folder, for rows that name absolute paths, too."""
+        return self.how != "absolute" or name.startswith(EMBEDDED) or name in self.anew
+
+    def _as_seen(self, name: str) -> bytes | None:
+        return as_seen(name, self.pictures.origin(name), self.pictures.root, self.pictures.embedded)
 
     def of(self, sample: Sample) -> Sequence[str]:
         """The path to write for each picture of a sample."""
@@ -68,11 +80,13 @@ class Shown:
         """A sentence about where the pictures lie."""
         if not self.names:
             return "No row has a picture."
+        anew = (f" {len(self.anew)} of them (turned by EXIF data, transparent, or grey of 16 bits) are written anew as the "
+                f"study saw them, as `*{SUFFIX}`: trainers would see them otherwise." if self.anew else "")
         where = f"in `{self.beside}/`" if self.beside else "beside the rows, under their names in the pool"
         return {"copy": f"Pictures lie {where}; paths are relative to this folder.",
                 "link": f"Pictures lie {where} as hard links of the pool's; paths are relative to this folder.",
                 "absolute": "Picture paths are absolute: they fit the machine that wrote them.",
-                "parquet": "Pictures are inside the parquet files."}[self.how]
+                "parquet": "Pictures are inside the parquet files."}[self.how] + anew
 
     def require_elsewhere(self) -> None:
         """Raises DataError where a picture lies in the folder that is written to: an export replaces an earlier one,
@@ -89,27 +103,34 @@ class Shown:
         if self.how == "parquet":
             return []
         goals = {path: name for name, path in self.names.items()
-                 if self.how != "absolute" or name.startswith(EMBEDDED)}
+                 if self._inside(name)}
         if self.how == "copy":
             _require_room(self.folder, sum(self.pictures.origin(name).stat().st_size for name in goals.values()))
         return [self._bring(name, self.folder / path) for path, name in goals.items()]
 
     def _bring(self, name: str, goal: Path) -> Json:
         if not goal.exists():
-            _place(self.pictures.origin(name), goal, link=self.how == "link")
+            if name in self.anew:
+                goal.parent.mkdir(parents=True, exist_ok=True)
+                with replacing(goal) as handle:
+                    handle.write(self.content(name))
+            else:
+                _place(self.pictures.origin(name), goal, link=self.how == "link")
         elif file_digest(goal) != self.digest(name):
             raise DataError(f"{goal} is there already and not of an export. Choose another folder.")
         return {"file": Path(os.path.normpath(goal)).relative_to(self.folder).as_posix(), "bytes": goal.stat().st_size,
                 "sha256": self.digest(name)}
 
     def content(self, name: str) -> bytes:
-        """A picture's bytes. Raises DataError for one that is gone."""
-        return self.pictures.origin(name).read_bytes()
+        """A picture's bytes as they are written. Raises DataError for one that is gone."""
+        found = self._as_seen(name) if name in self.anew else None
+        return self.pictures.origin(name).read_bytes() if found is None else found
 
     def digest(self, name: str) -> str:
-        """SHA-256 of a picture where it lies now. Raises DataError for one that is gone."""
+        """SHA-256 of a picture as it is written. Raises DataError for one that is gone."""
         if name not in self._digests:
-            self._digests[name] = file_digest(self.pictures.origin(name))
+            self._digests[name] = (hashlib.sha256(self.content(name)).hexdigest() if name in self.anew
+                                   else file_digest(self.pictures.origin(name)))
         return self._digests[name]
 
 
