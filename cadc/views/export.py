@@ -111,6 +111,10 @@ def _run(study: Study, folder: Path, files: list[dict[str, Any]]) -> str:
 def packed(folder: Path) -> IO[bytes]:
     """The whole folder as a zip, made on disk in a file that is gone once it is closed. Raises DataError."""
     out = tempfile.TemporaryFile()
-    pack(folder, out)
+    try:
+        pack(folder, out)
+    except BaseException:
+        out.close()
+        raise
     out.seek(0)
     return out
