@@ -41,17 +41,18 @@ class SeenRow(TypedDict):
 
 @dataclass(kw_only=True)
 class Verdict:
-    """How far the two are the same. Counts are of the study's rows, pictures and tokens."""
+    """How far the two are the same. Counts of tokens are of the first pass over the file."""
 
-    rows: int
-    """Rows that the trainer saw."""
     wanted: int
+    """Rows of the study."""
+    seen: int
+    """Rows that reached the loss, in all passes."""
     lost: list[str] = field(default_factory=list)
-    """Rows of the study that it never saw."""
+    """Rows of the study that never did."""
     in_place: int = 0
-    """Rows seen at their place in the order."""
+    """Of `seen`: at their place in the order, pass after pass."""
     borders: bool = False
-    """Whether every stage holds its own rows, from its first step to its last."""
+    """Whether every stage holds its own rows, from its first to its last, in every pass."""
     texts: list[str] = field(default_factory=list)
     """Rows whose tokens differ."""
     labels: list[str] = field(default_factory=list)
@@ -75,7 +76,7 @@ class Verdict:
     @property
     def same(self) -> bool:
         """Whether the trainer trains on what the study learnt from, in its order."""
-        return (self.in_place == self.rows == self.wanted and self.borders
+        return (self.in_place == self.seen >= self.wanted and self.borders
                 and not (self.lost or self.texts or self.labels or self.pixels))
 
 
@@ -88,14 +89,16 @@ def compare(wanted: Sequence[Wanted], seen: Sequence[SeenRow], pixels: Mapping[s
     """
     plain = [[i for i in one.ids if i != picture] for one in wanted]
     found = [_nearest([i for i in row["ids"] if i != picture], plain) for row in seen]
-    verdict = Verdict(rows=len(seen), wanted=len(wanted), pictures=sum(len(one.pictures) for one in wanted),
+    verdict = Verdict(seen=len(seen), wanted=len(wanted), pictures=sum(len(one.pictures) for one in wanted),
                       answer_tokens=sum(sum(one.learnt) for one in wanted))
     verdict.lost = [one.name for place, one in enumerate(wanted) if place not in found]
     verdict.pictures_lost = sum(len(one.pictures) for one in wanted if one.name in verdict.lost)
-    verdict.in_place = sum(place == which for place, which in enumerate(found))
-    verdict.borders = [wanted[which].stage for which in found] == [one.stage for one in wanted]
+    due = [place % len(wanted) for place in range(len(seen))]
+    verdict.in_place = sum(a == b for a, b in zip(due, found, strict=True))
+    verdict.borders = len(seen) >= len(wanted) and all(
+        wanted[a].stage == wanted[b].stage for a, b in zip(due, found, strict=True))
     for place, (row, which) in enumerate(zip(seen, found, strict=True)):
-        _tokens(verdict, wanted[which], row, breaks)
+        _tokens(verdict, wanted[which], row, breaks, counted=place < len(wanted))
         _pictures(verdict, wanted[which], [pixels[f"{place}.{n}"] for n in range(row["pictures"])
                                            if f"{place}.{n}" in pixels])
     return verdict
@@ -105,32 +108,39 @@ def _nearest(ids: list[int], plain: list[list[int]]) -> int:
     return max(range(len(plain)), key=lambda one: (plain[one] == ids, len(os.path.commonprefix([plain[one], ids]))))
 
 
-def _tokens(verdict: Verdict, one: Wanted, row: SeenRow, breaks: frozenset[int]) -> None:
+def _tokens(verdict: Verdict, one: Wanted, row: SeenRow, breaks: frozenset[int], *, counted: bool) -> None:
     """Texts and labels of one row."""
     labelled = [label != IGNORED for label in row["labels"]]
-    verdict.label_tokens += sum(labelled)
-    if list(one.ids) != row["ids"]:
-        verdict.texts.append(one.name)
+    if same := list(one.ids) == row["ids"]:
+        right = [a and b for a, b in zip(labelled, one.learnt, strict=True)]
+        after = [place for place, on in enumerate(labelled)
+                 if on and not one.learnt[place] and row["ids"][place] in breaks and one.learnt[place - 1]]
+    else:
         answers = {token for token, learnt in zip(one.ids, one.learnt, strict=True) if learnt}
-        verdict.on_answers += sum(on and token in answers for on, token in zip(labelled, row["ids"], strict=True))
-        verdict.labels.append(one.name)
-        return
-    verdict.on_answers += sum(a and b for a, b in zip(labelled, one.learnt, strict=True))
-    after = [place for place, on in enumerate(labelled)
-             if on and not one.learnt[place] and row["ids"][place] in breaks and one.learnt[place - 1]]
-    verdict.line_breaks += len(after)
-    if [on and place not in after for place, on in enumerate(labelled)] != list(one.learnt):
-        verdict.labels.append(one.name)
+        right, after = [on and token in answers for on, token in zip(labelled, row["ids"], strict=True)], []
+        _note(verdict.texts, one.name)
+    if not same or [on and place not in after for place, on in enumerate(labelled)] != list(one.learnt):
+        _note(verdict.labels, one.name)
+    if counted:
+        verdict.label_tokens += sum(labelled)
+        verdict.on_answers += sum(right)
+        verdict.line_breaks += len(after)
+
+
+def _note(names: list[str], name: str) -> None:
+    """Once, however many passes."""
+    if name not in names:
+        names.append(name)
 
 
 def _pictures(verdict: Verdict, one: Wanted, shown: Sequence[Pixels]) -> None:
     for place, expected in enumerate(one.pictures):
         got = shown[place] if place < len(shown) else None
         if got is None or got.shape != expected.shape:
-            verdict.pixels.append(f"{one.name}.{place}")
+            _note(verdict.pixels, f"{one.name}.{place}")
             continue
         apart = float(np.abs(got - expected).max())
         if apart > ROUNDING:
-            verdict.pixels.append(f"{one.name}.{place}")
+            _note(verdict.pixels, f"{one.name}.{place}")
         else:
             verdict.apart = max(verdict.apart, apart)

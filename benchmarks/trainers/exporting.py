@@ -37,20 +37,23 @@ def ways(name: str) -> tuple[How, ...]:
 
 
 def export_pool(pool: Pool, model: Path, name: str, folder: Path, how: How = "copy") -> Written:
-    """Write the pool for a trainer by the recipe of one pass, then move it to a folder whose name has a blank."""
+    """Write the pool for a trainer by the recipe of two passes, then move it to a folder whose name has a blank, but
+    for absolute paths, which fit one place."""
     rows = pd.DataFrame({"index": [int(sample.index) for sample in pool.samples], "stage": pool.stages,
                          "id": [sample.id for sample in pool.samples]})
     table = pd.DataFrame({"index": rows["index"], "raw": ""})
     config = StudyConfig(pool="pool", target="target", images="images", model=str(model), precision="float32",
                          max_tokens=MAX_TOKENS)
-    recipe = Recipe.of(config, EvaluationSettings(epochs=1.0, batch=BATCH, rise=0))
+    recipe = Recipe.of(config, EvaluationSettings(epochs=2.0, batch=BATCH, rise=0))
     first = folder / "first" / name
     done = write_curriculum(rows, table, pool.samples, {"input_format": "messages-blocks jsonl"}, first,
                             format=FORMAT_OF[name], pictures=Pictures(root=pool.root, how=how), recipe=recipe)
-    last = folder / "moved here" / f"{name} {how}"
-    shutil.rmtree(last, ignore_errors=True)
-    last.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(first, last)
+    last = first
+    if how != "absolute":
+        last = folder / "moved here" / f"{name} {how}"
+        shutil.rmtree(last, ignore_errors=True)
+        last.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(first, last)
     manifest = json.loads((last / "manifest.json").read_text(encoding="utf-8"))
     return Written(folder=last, names=[row["id"] for row in done.manifest["rows"]],
                    refused={row["id"]: row["reason"] for row in manifest["not_written"]["list"]})

@@ -9,9 +9,8 @@ KEEPING = ("dataset_shuffle", "train_dataloader_shuffle", "strict", "max_length"
            "split_dataset_ratio", "loss_scale")
 """What keeps order, length and labels."""
 OWN = ("--use_hf", "true", "--use_cpu", "true", "--attn_impl", "eager", "--gradient_checkpointing", "false",
-       "--model_type", "qwen2_vl", "--template", "qwen2_vl", "--use_logits_to_keep", "false")
-"""No GPU, no hub; the family, which ms-swift otherwise tells by a model's name; labels whole (to save memory, ms-swift
-cuts off what comes before the first answer)."""
+       "--use_logits_to_keep", "false")
+"""No GPU, no hub; labels whole (to save memory, ms-swift cuts off what comes before the first answer)."""
 
 
 def main() -> None:

@@ -50,11 +50,13 @@ def make_pool(root: Path) -> Pool:
 
 
 def _picture(path: Path, size: tuple[int, int]) -> None:
-    """A colour that runs over the picture, other for each name; a mode and a turn where the name asks for one."""
+    """Noise on a colour that runs over the picture, other for each name; a mode and a turn where the name asks for
+    one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     shade = sum(path.name.encode()) % 200
-    image = Image.new("RGB", size)
-    image.putdata([(shade, x * 255 // size[0], y * 255 // size[1]) for y in range(size[1]) for x in range(size[0])])
+    colours = np.random.default_rng(shade).integers(0, 80, (size[1], size[0], 3))
+    colours += np.array([shade * 0.8, 0, 0]).astype(int) + np.linspace(0, 120, size[0]).astype(int)[:, None]
+    image = Image.fromarray(colours.clip(0, 255).astype(np.uint8))
     exif = Image.Exif()
     if path.stem == "upright":
         exif[0x0112] = 6  # a camera held upright: viewers turn it by 90°

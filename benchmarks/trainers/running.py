@@ -14,6 +14,8 @@ from benchmarks.trainers.compare import Pixels, SeenRow
 HERE = Path(__file__).parent
 COMMANDS = {"trl": "python", "llamafactory": "llamafactory-cli", "swift": "swift", "axolotl": "axolotl"}
 """Trainer → the command of it that `run.sh` calls."""
+SWITCHES = {"swift": ("--model_type", "qwen2_vl", "--template", "qwen2_vl")}
+"""What a person hands to `run.sh` for a model whose folder's name tells nothing."""
 LIMIT = 900
 """Seconds after which a run counts as hanging."""
 
@@ -45,9 +47,10 @@ def run(name: str, export: Path, model: Path, out: Path, *, python: Path, defaul
              "PROBE_OUT": str(out), "PROBE_DEFAULTS": str(int(defaults)), "HF_HUB_OFFLINE": "1",
              "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false",
              "HF_HOME": home, "HF_DATASETS_CACHE": home, "MODELSCOPE_CACHE": home}
+    line = ["sh", str(export / "run.sh"), *SWITCHES.get(name, ())]
     with open(out / "log.txt", "w", encoding="utf-8") as log:
-        done = subprocess.run(["sh", str(export / "run.sh")], env=_plain_environment() | given, stdout=log,
-                              stderr=subprocess.STDOUT, cwd=out, check=False, timeout=LIMIT)
+        done = subprocess.run(line, env=_plain_environment() | given, stdout=log, stderr=subprocess.STDOUT, cwd=out,
+                              check=False, timeout=LIMIT)
     if not (out / "seen.json").is_file():
         tail = (out / "log.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
         return Run(rows=[], pixels={}, versions={}, error=f"exit {done.returncode}: {' / '.join(tail)}")

@@ -1,5 +1,6 @@
 """The two tables of `make trainers`, as Markdown."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from benchmarks.trainers.compare import Verdict
@@ -40,36 +41,49 @@ class Tried:
                 "left_out": left_out} | found
 
 
+EXPORT = ("trainer", "pictures", "rows", "in order, two passes", "stage borders", "texts equal",
+          "loss on the same tokens", "pixels equal", "left out of the export")
+DEFAULTS = ("trainer, its defaults", "rows", "in order, two passes", "whole", "labels that are of answers",
+            "answer tokens learnt", "ended with")
+
+
 def by_export(tried: list[Tried]) -> str:
     """What reached the loss when the export ran as it lay, beside what the study learnt from."""
-    lines = ["| trainer | pictures | rows | in order | stage borders | texts equal | loss on the same tokens | "
-             "pixels equal | left out of the export |", "|---|---|---|---|---|---|---|---|---|"]
+    rows = []
     for one in tried:
         if one.export is None or one.written is None:
-            lines.append(f"| {_title(one)} | | not run: {_short(one.failed)} | | | | | | |")
+            rows.append((_title(one), "", f"not run: {_short(one.failed)}", *[""] * 6))
             continue
         run, v = one.export
-        rows = f"{v.rows} of {v.wanted}" + (f"; ended with {_short(run.error)}" if run.error else "")
-        also = f" (also {v.line_breaks} line breaks behind answers)" if v.line_breaks else ""
-        lines.append(f"| {_title(one)} | {one.how} | {rows} | {v.in_place} | {'kept' if v.borders else 'lost'} | "
-                     f"{_equal(v.wanted, len(v.lost), v.texts)} | {_equal(v.wanted, len(v.lost), v.labels)}{also} | "
-                     f"{_equal(v.pictures, v.pictures_lost, v.pixels)} | {len(one.written.refused)} |")
-    return "\n".join(lines)
+        rows.append((
+            _title(one), one.how, _rows(v) + (f"; ended with {_short(run.error)}" if run.error else ""),
+            f"{v.in_place} of {v.seen}", "kept" if v.borders else "lost", _equal(v.wanted, len(v.lost), v.texts),
+            _equal(v.wanted, len(v.lost), v.labels) + (f" (and {v.line_breaks} line breaks behind answers)"
+                                                       if v.line_breaks else ""),
+            _equal(v.pictures, v.pictures_lost, v.pixels), str(len(one.written.refused))))
+    return _table(EXPORT, rows)
 
 
 def by_defaults(tried: list[Tried]) -> str:
     """What the trainer's defaults would have done to the same rows."""
-    lines = ["| trainer, its defaults | rows | in order | whole | labels that are of answers | answer tokens learnt | "
-             "ended with |", "|---|---|---|---|---|---|---|"]
+    rows = []
     for one in tried:
         if one.defaults is None:
             continue
         run, v = one.defaults
-        share = f"{v.on_answers / v.label_tokens:.1%}" if v.label_tokens else "none"
-        whole = v.wanted - len(v.lost) - len(set(v.texts))
-        lines.append(f"| {_title(one)} | {v.rows} of {v.wanted} | {v.in_place} | {whole} | {share} | "
-                     f"{v.on_answers} of {v.answer_tokens} | {_short(run.error) or 'success'} |")
-    return "\n".join(lines)
+        rows.append((
+            _title(one), _rows(v), f"{v.in_place} of {v.seen}", str(v.wanted - len(v.lost) - len(v.texts)),
+            f"{v.on_answers / v.label_tokens:.1%}" if v.label_tokens else "none",
+            f"{v.on_answers} of {v.answer_tokens}", _short(run.error) or "success"))
+    return _table(DEFAULTS, rows)
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *rows))
+
+
+def _rows(verdict: Verdict) -> str:
+    return f"{verdict.wanted - len(verdict.lost)} of {verdict.wanted}"
 
 
 def _title(one: Tried) -> str:

@@ -42,8 +42,17 @@ def _compared(rows: list[SeenRow], shown: list[Wanted]) -> Verdict:
 
 def test_a_faithful_trainer_is_the_same():
     found = _compared([_seen(one) for one in WANTED], WANTED)
-    assert found.same and (found.rows, found.in_place, found.pictures) == (3, 3, 3)
+    assert found.same and (found.seen, found.in_place, found.pictures) == (3, 3, 3)
     assert found.label_tokens == found.on_answers == found.answer_tokens == 5
+
+
+def test_a_second_pass_goes_on_where_the_first_ended_and_is_not_counted_twice():
+    order = [*WANTED, WANTED[0], WANTED[1]]
+    found = _compared([_seen(one) for one in order], order)
+    assert found.same and (found.seen, found.in_place, found.label_tokens) == (5, 5, 5)
+    order = [*WANTED, WANTED[1], WANTED[0]]
+    found = _compared([_seen(one) for one in order], order)
+    assert not found.same and found.in_place == 3 and found.borders
 
 
 def test_rows_in_another_order_are_not_and_lose_their_stages():
@@ -62,7 +71,7 @@ def test_a_change_inside_a_stage_leaves_its_border():
 def test_a_row_in_the_place_of_another_is_a_lost_row():
     order = [WANTED[0], WANTED[0], WANTED[2]]
     found = _compared([_seen(one) for one in order], order)
-    assert found.lost == ["b"] and found.rows == 3 and found.pictures_lost == 1 and not found.same
+    assert found.lost == ["b"] and found.seen == 3 and found.pictures_lost == 1 and not found.same
 
 
 def test_an_answer_that_was_cut_is_another_text_and_other_labels():
@@ -117,10 +126,10 @@ def test_the_tables_say_what_was_lost(tmp_path):
     tried = [Tried(name="trl", how="copy", written=written, export=(good, same), defaults=(bad, lost)),
              Tried(name="axolotl", failed="no such release")]
     assert by_export(tried).splitlines()[2:] == [
-        "| TRL 1.2 (transformers 5, datasets 4) | copy | 3 of 3 | 3 | kept | 3 of 3 | 3 of 3 | 3 of 3 | 1 |",
-        "| Axolotl | | not run: no such release | | | | | | |"]
+        "| TRL 1.2 (transformers 5, datasets 4) | copy | 3 of 3 | 3 of 3 | kept | 3 of 3 | 3 of 3 | 3 of 3 | 1 |",
+        "| Axolotl |  | not run: no such release |  |  |  |  |  |  |"]
     assert by_defaults(tried).splitlines()[2:] == [
-        "| TRL 1.2 (transformers 5, datasets 4) | 1 of 3 | 0 | 1 | 100.0% | 2 of 5 | ValueError: a / b c |"]
+        "| TRL 1.2 (transformers 5, datasets 4) | 1 of 3 | 0 of 1 | 1 | 100.0% | 2 of 5 | ValueError: a / b c |"]
     assert tried[0].same and not tried[1].same
 
 
