@@ -19,11 +19,18 @@ def main() -> None:
     seen = Seen()
     seen.catch(trl.SFTTrainer)
     with seen.writing("trl"):
-        by_defaults() if DEFAULTS else runpy.run_path(sys.argv[0], run_name="__main__")
+        if not DEFAULTS:
+            runpy.run_path(sys.argv[0], run_name="__main__")
+            return
+        try:
+            by_defaults()
+        except ValueError as error:
+            seen.forget(f"{error} (numbers: with max_length=None)")
+            by_defaults(max_length=None)
 
 
-def by_defaults() -> None:
-    """`messages` and `images` into an SFTTrainer without settings."""
+def by_defaults(**settings: object) -> None:
+    """`messages` and `images` into an SFTTrainer without further settings."""
     from datasets import Dataset, Image, List
     from transformers import AutoProcessor
     from trl import SFTConfig, SFTTrainer
@@ -39,7 +46,7 @@ def by_defaults() -> None:
         model=str(MODEL), train_dataset=data.cast_column("images", List(Image())),
         processing_class=AutoProcessor.from_pretrained(MODEL),
         args=SFTConfig(output_dir=str(OUT / "trained"), report_to="none", save_strategy="no", bf16=False, use_cpu=True,
-                       per_device_train_batch_size=recipe["micro_batch"], max_steps=recipe["steps"]))
+                       per_device_train_batch_size=recipe["micro_batch"], max_steps=recipe["steps"], **settings))
     trainer.train()
 
 

@@ -23,9 +23,13 @@ class Seen:
     """Rows in the order in which they reach the loss."""
 
     def __init__(self) -> None:
+        self.forget("")
+
+    def forget(self, why: str) -> None:
+        """Begin anew; why: the error to tell, '' for none."""
         self.rows: list[dict] = []
         self.pixels: dict[str, object] = {}
-        self.steps = 0
+        self.steps, self.error = 0, why
 
     def catch(self, trainer_class: type) -> None:
         """Look at every batch that the class's `compute_loss` is called with, then go on as it would have."""
@@ -62,15 +66,14 @@ class Seen:
         """Write `seen.json` and `pixels.npz` at the end, also where the run dies: then with its error."""
         import numpy as np
 
-        error = ""
         try:
             yield
         except Exception as caught:
-            error = f"{type(caught).__name__}: {caught}"
+            self.error = f"{type(caught).__name__}: {caught}"
             raise
         finally:
             OUT.mkdir(parents=True, exist_ok=True)
             np.savez(OUT / "pixels.npz", **self.pixels)
             found = {name: version(name) for name in (*packages, "transformers", "datasets", "torch")}
-            (OUT / "seen.json").write_text(json.dumps({"rows": self.rows, "steps": self.steps, "error": error,
+            (OUT / "seen.json").write_text(json.dumps({"rows": self.rows, "steps": self.steps, "error": self.error,
                                                        "versions": found}))

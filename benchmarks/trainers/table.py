@@ -99,5 +99,6 @@ def _equal(count: int, lost: int, others: list[str]) -> str:
 
 
 def _short(error: str) -> str:
-    """One line that a table can hold."""
-    return " ".join(error.split()).replace("|", "/")[:160]
+    """One line that a table can hold; of a worker's traceback its last."""
+    text = error.strip().splitlines()[-1] if "Traceback" in error else error
+    return " ".join(text.split()).replace("|", "/")[:160]

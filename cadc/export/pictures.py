@@ -80,8 +80,9 @@ class Shown:
         """A sentence about where the pictures lie."""
         if not self.names:
             return "No row has a picture."
-        anew = (f" {len(self.anew)} of them (turned by EXIF data, transparent, or grey of 16 bits) are written anew as "
-                f"the study saw them, `*{SUFFIX}`: trainers would see them otherwise." if self.anew else "")
+        anew = (f" {len(self.anew)} of them (turned by EXIF data, transparent, moving, for print, or of 16 bits) are "
+                f"written anew as the study saw them, `*{SUFFIX}`: trainers would see them otherwise."
+                if self.anew else "")
         where = f"in `{self.beside}/`" if self.beside else "beside the rows, under their names in the pool"
         return {"copy": f"Pictures lie {where}; paths are relative to this folder.",
                 "link": f"Pictures lie {where} as hard links of the pool's; paths are relative to this folder.",
