@@ -1,18 +1,26 @@
 """What becomes of the pictures of an export: copied, linked, named by absolute paths, or put into parquet files."""
 
 import errno
+import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
-from cadc.data import Sample, picture_path
+from PIL import Image
+
+from cadc.data import Sample, open_images, picture_path
+from cadc.data.indices import FileIndex
 from cadc.data.parquet import EMBEDDED
 from cadc.errors import DataError
 from cadc.export.format import How
 from cadc.export.shapes import Json
-from cadc.study import file_digest
+from cadc.study import file_digest, replacing
+
+_ORIENTATION = 0x0112
+_SEE_THROUGH = ("RGBA", "LA", "PA", "La", "RGBa")
 
 WAYS: dict[How, str] = {
     "copy": "copied beside the rows",
@@ -48,6 +56,9 @@ class Shown:
         """beside: see `Format.beside`."""
         self.pictures, self.folder, self.how, self.beside = pictures, Path(os.path.abspath(folder)), how, beside
         names = dict.fromkeys(name for sample in samples for name in sample.images)
+        self.odd = frozenset(name for name in names if _odd(pictures.origin(name)))
+        """Pictures that a trainer would see otherwise than the study did: turned by EXIF data, partly transparent, of
+        16 bits. What travels of them is what the study saw, upright RGB as PNG."""
         self.names = {name: self._path(name) for name in names}
         self._digests: dict[str, str] = {}
 
@@ -56,7 +67,8 @@ class Shown:
         embedded = name.startswith(EMBEDDED)
         short = name.removeprefix(EMBEDDED) if embedded and self.beside else os.path.normpath(name)
         if self.how != "absolute":
-            return f"{self.beside}/{short}" if self.beside else name
+            made = ".png" if name in self.odd and self.beside else ""
+            return f"{self.beside}/{short}{made}" if self.beside else name
         root = self.folder / self.beside if embedded else Path(os.path.abspath(self.pictures.root))
         return str(root / short)
 
@@ -95,22 +107,49 @@ class Shown:
         return [self._bring(name, self.folder / path) for path, name in goals.items()]
 
     def _bring(self, name: str, goal: Path) -> Json:
-        if not goal.exists():
+        if goal.exists():
+            if file_digest(goal) != self.digest(name):
+                raise DataError(f"{goal} is there already and not of an export. Choose another folder.")
+        elif self._rewritten(name):
+            with replacing(goal) as handle:
+                handle.write(self.content(name))
+        else:
             _place(self.pictures.origin(name), goal, link=self.how == "link")
-        elif file_digest(goal) != self.digest(name):
-            raise DataError(f"{goal} is there already and not of an export. Choose another folder.")
         return {"file": Path(os.path.normpath(goal)).relative_to(self.folder).as_posix(), "bytes": goal.stat().st_size,
                 "sha256": self.digest(name)}
 
     def content(self, name: str) -> bytes:
-        """A picture's bytes. Raises DataError for one that is gone."""
-        return self.pictures.origin(name).read_bytes()
+        """A picture's bytes as they travel. Raises DataError for one that is gone."""
+        return self._plain(name) if self._rewritten(name) else self.pictures.origin(name).read_bytes()
+
+    def _rewritten(self, name: str) -> bool:
+        """Whether what travels is not the file itself. (`input` keeps its files; absolute paths name the pool's.)"""
+        return name in self.odd and bool(self.beside) and self.how != "absolute"
+
+    def _plain(self, name: str) -> bytes:
+        """The picture as the study saw it, as PNG: no pixel changes."""
+        sample = Sample(index=FileIndex(0), id=name, images=(name,), turns=())
+        out = BytesIO()
+        open_images(sample, self.pictures.root, self.pictures.embedded)[0].save(out, "PNG")
+        return out.getvalue()
 
     def digest(self, name: str) -> str:
-        """SHA-256 of a picture where it lies now. Raises DataError for one that is gone."""
+        """SHA-256 of a picture as it travels. Raises DataError for one that is gone."""
         if name not in self._digests:
-            self._digests[name] = file_digest(self.pictures.origin(name))
+            self._digests[name] = (hashlib.sha256(self.content(name)).hexdigest() if self._rewritten(name)
+                                   else file_digest(self.pictures.origin(name)))
         return self._digests[name]
+
+
+def _odd(path: Path) -> bool:
+    """Whether Pillow alone, which trainers use, shows a picture otherwise than the study saw it. Looks at its head."""
+    try:
+        with Image.open(path) as image:
+            turned = image.getexif().get(_ORIENTATION, 1) not in (0, 1)
+            return turned or image.mode.startswith(("I", "F")) or image.mode in _SEE_THROUGH or (
+                "transparency" in image.info)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False  # what cannot be opened is named when it is decoded
 
 
 def _place(origin: Path, goal: Path, *, link: bool) -> None:
