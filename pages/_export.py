@@ -66,10 +66,10 @@ def written(view: ExportView) -> None:
         st.markdown("**Check it, here or anywhere**")
         st.code(view.check, language=None, wrap_lines=True)
         if view.sendable:
-            st.download_button(f"{view.folder.name}.zip, the whole folder ({view.megabytes})",
+            st.download_button(f"{view.folder.name}.zip, the whole folder ({view.weight})",
                                partial(packed, view.folder), file_name=f"{view.folder.name}.zip",
                                mime="application/zip", icon=":material/folder_zip:", key=f"zip-{view.form}",
                                on_click="ignore")
         else:
-            st.text(f"Too large to send through the browser ({view.megabytes}): it is in the folder above."
+            st.text(f"Too large to send through the browser ({view.weight}): it is in the folder above."
                     if view.there else "It is not there any more. Export again.")

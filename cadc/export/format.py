@@ -52,12 +52,12 @@ class Outline:
     """What became of the pictures (`How`)."""
     pictures: int = 0
     """Distinct pictures; 0: rows of words alone."""
-    anew: int = 0
-    """Those that are written anew, since trainers would see them otherwise than the study did."""
     several: int = 0
     """Rows with more than one picture."""
     marked: int = 0
     """Rows with an answer that is not to be learnt from."""
+    odd: int = 0
+    """Pictures that Pillow alone would show otherwise than the study saw them (`Shown.odd`)."""
     loads: str = ""
     """See `Format.loads`."""
     types: tuple[str, ...] = ()
@@ -117,6 +117,8 @@ class Format:
     typed: bool = False
     """Whether its trainer reads with `datasets` or pyarrow, which know one type a column: other columns that are not of
     one type are left. (JSON Lines never have them, since `load_dataset` reads those; a JSON list has them all.)"""
+    needs: str = ""
+    """What its run.sh must be told beside MODEL, as somebody would type it."""
     loads: str = ""
     """The file that `datasets.load_dataset` of the folder reads, where it is not the rows themselves."""
     write: "Callable[[RowSet, Path], tuple[list[Json], tuple[StageFile, ...]]] | None" = None

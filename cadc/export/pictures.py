@@ -6,15 +6,22 @@ import os
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
-from cadc.data import Sample, picture_path
+from PIL import Image
+
+from cadc.data import Sample, open_images, picture_path
+from cadc.data.indices import FileIndex
 from cadc.data.parquet import EMBEDDED
 from cadc.errors import DataError
-from cadc.export.asseen import SUFFIX, as_seen
 from cadc.export.format import How
 from cadc.export.shapes import Json
 from cadc.study import file_digest, replacing
+
+_ORIENTATION = 0x0112
+_USUAL = ("1", "L", "P", "RGB")
+"""Modes that every reader turns into the same RGB, where no colour is marked as transparent."""
 
 WAYS: dict[How, str] = {
     "copy": "copied beside the rows",
@@ -50,27 +57,25 @@ class Shown:
         """beside: see `Format.beside`."""
         self.pictures, self.folder, self.how, self.beside = pictures, Path(os.path.abspath(folder)), how, beside
         names = dict.fromkeys(name for sample in samples for name in sample.images)
-        self.anew = {name for name in names if beside and self._as_seen(name) is not None}
-        """Pictures that are written anew, as the study saw them (`asseen`), whatever becomes of the others."""
+        self.odd = frozenset(name for name in names if _odd(pictures.origin(name)))
+        """Pictures that a trainer would see otherwise than the study did: turned by EXIF data, partly transparent, of
+        16 bits, for print, moving. Trainers get what the study saw, upright RGB as PNG."""
         self.names = {name: self._path(name) for name in names}
         self._digests: dict[str, str] = {}
 
     def _path(self, name: str) -> str:
-        """Relative to the folder; absolute where asked: the copy of an embedded picture, and one that is written anew,
-        then lies in the folder."""
+        """Relative to the folder; absolute where asked: the copy of an embedded or an odd picture then lies in the
+        folder."""
         short = name.removeprefix(EMBEDDED) if name.startswith(EMBEDDED) and self.beside else os.path.normpath(name)
-        short += SUFFIX if name in self.anew else ""
+        made = ".png" if self._rewritten(name) else ""
         if self.how != "absolute":
-            return f"{self.beside}/{short}" if self.beside else name
+            return f"{self.beside}/{short}{made}" if self.beside else name
         root = self.folder / self.beside if self._inside(name) else Path(os.path.abspath(self.pictures.root))
-        return str(root / short)
+        return str(root / f"{short}{made}")
 
     def _inside(self, name: str) -> bool:
-        """Whether a picture's file comes into the folder, for rows that name absolute paths, too."""
-        return self.how != "absolute" or name.startswith(EMBEDDED) or name in self.anew
-
-    def _as_seen(self, name: str) -> bytes | None:
-        return as_seen(name, self.pictures.origin(name), self.pictures.root, self.pictures.embedded)
+        """Whether a picture's file comes into the folder."""
+        return self.how != "absolute" or name.startswith(EMBEDDED) or self._rewritten(name)
 
     def of(self, sample: Sample) -> Sequence[str]:
         """The path to write for each picture of a sample."""
@@ -80,14 +85,11 @@ class Shown:
         """A sentence about where the pictures lie."""
         if not self.names:
             return "No row has a picture."
-        anew = (f" {len(self.anew)} of them (turned by EXIF data, transparent, moving, for print, or of 16 bits) are "
-                f"written anew as the study saw them, `*{SUFFIX}`: trainers would see them otherwise."
-                if self.anew else "")
         where = f"in `{self.beside}/`" if self.beside else "beside the rows, under their names in the pool"
         return {"copy": f"Pictures lie {where}; paths are relative to this folder.",
                 "link": f"Pictures lie {where} as hard links of the pool's; paths are relative to this folder.",
                 "absolute": "Picture paths are absolute: they fit the machine that wrote them.",
-                "parquet": "Pictures are inside the parquet files."}[self.how] + anew
+                "parquet": "Pictures are inside the parquet files."}[self.how]
 
     def require_elsewhere(self) -> None:
         """Raises DataError where a picture lies in the folder that is written to: an export replaces an earlier one,
@@ -110,29 +112,59 @@ class Shown:
         return [self._bring(name, self.folder / path) for path, name in goals.items()]
 
     def _bring(self, name: str, goal: Path) -> Json:
-        if not goal.exists():
-            if name in self.anew:
-                goal.parent.mkdir(parents=True, exist_ok=True)
-                with replacing(goal) as handle:
-                    handle.write(self.content(name))
-            else:
-                _place(self.pictures.origin(name), goal, link=self.how == "link")
-        elif file_digest(goal) != self.digest(name):
-            raise DataError(f"{goal} is there already and not of an export. Choose another folder.")
+        if goal.exists():
+            if file_digest(goal) != self.digest(name):
+                raise DataError(f"{goal} is there already and not of an export. Choose another folder.")
+        elif self._rewritten(name):
+            with replacing(goal) as handle:
+                handle.write(self.content(name))
+        else:
+            _place(self.pictures.origin(name), goal, link=self.how == "link")
         return {"file": Path(os.path.normpath(goal)).relative_to(self.folder).as_posix(), "bytes": goal.stat().st_size,
                 "sha256": self.digest(name)}
 
     def content(self, name: str) -> bytes:
-        """A picture's bytes as they are written. Raises DataError for one that is gone."""
-        found = self._as_seen(name) if name in self.anew else None
-        return self.pictures.origin(name).read_bytes() if found is None else found
+        """A picture's bytes as they travel. Raises DataError for one that is gone."""
+        return self._plain(name) if self._rewritten(name) else self.pictures.origin(name).read_bytes()
+
+    def _rewritten(self, name: str) -> bool:
+        """Whether trainers get another file than the pool's, whatever becomes of others. (`input` keeps its own.)"""
+        return name in self.odd and bool(self.beside)
+
+    def _plain(self, name: str) -> bytes:
+        """The picture as the study saw it, as PNG: no pixel changes."""
+        sample = Sample(index=FileIndex(0), id=name, images=(name,), turns=())
+        out = BytesIO()
+        open_images(sample, self.pictures.root, self.pictures.embedded)[0].save(out, "PNG")
+        return out.getvalue()
 
     def digest(self, name: str) -> str:
-        """SHA-256 of a picture as it is written. Raises DataError for one that is gone."""
+        """SHA-256 of a picture as it travels. Raises DataError for one that is gone."""
         if name not in self._digests:
-            self._digests[name] = (hashlib.sha256(self.content(name)).hexdigest() if name in self.anew
+            self._digests[name] = (hashlib.sha256(self.content(name)).hexdigest() if self._rewritten(name)
                                    else file_digest(self.pictures.origin(name)))
         return self._digests[name]
+
+
+def _odd(path: Path) -> bool:
+    """Whether readers that trainers use show a picture otherwise than the study saw it. Looks at its head.
+
+    They do not turn it, put transparent parts on black, clip grey of 16 bits, change colours for print where they keep
+    them in a file of their own in between (`datasets`), and some take a moving picture for a video.
+    """
+    try:
+        with Image.open(path) as image:
+            moving = image.format != "MPO" and bool(getattr(image, "is_animated", False))
+            odd = moving or image.mode not in _USUAL or "transparency" in image.info
+            return odd or (_may_be_turned(image, path) and image.getexif().get(_ORIENTATION, 1) not in (0, 1))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False  # what cannot be opened is named when it is decoded
+
+
+def _may_be_turned(image: Image.Image, path: Path) -> bool:
+    """False for a PNG without EXIF data: Pillow decodes the whole of it to look for some behind the pixels."""
+    told = any(str(key).startswith(("exif", "xmp", "XML", "Raw profile")) for key in image.info)
+    return image.format != "PNG" or told or b"eXIf" in path.read_bytes()
 
 
 def _place(origin: Path, goal: Path, *, link: bool) -> None:

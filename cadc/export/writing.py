@@ -223,8 +223,8 @@ def _outline(form: Format, how: How, found: RowSet, manifest: Mapping[str, Any],
     samples = found.samples
     return Outline(format=form.name, rows=len(samples), stages=found.stages, recipe=recipe, data=(),
                    input_format=str(manifest.get("input_format", "")), how=how, pictures=len(found.shown.names),
-                   anew=len(found.shown.anew),
-                   loads=form.loads, system_turns=sum(s.turns[0].role == "system" for s in samples),
+                   odd=len(found.shown.odd), loads=form.loads,
+                   system_turns=sum(s.turns[0].role == "system" for s in samples),
                    several=sum(len(s.images) > 1 for s in samples),
                    marked=sum(any(not turn.learnt for turn in s.turns) for s in samples))
 
@@ -243,7 +243,7 @@ def _head(form: Format, chosen: _Chosen, outline: Outline, files: list[Json], br
             "stage_files": [_stage(stage) for stage in outline.stages],
             "restorable": form.shape is not None,
             "pictures": {"how": outline.how if outline.pictures else "none", "distinct": outline.pictures,
-                         "files": len(brought), "written_anew": outline.anew}}
+                         "files": len(brought), "turned_or_flattened": outline.odd}}
 
 
 def _stage(stage: StageFile) -> Json:

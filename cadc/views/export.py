@@ -1,11 +1,12 @@
 """Export part of the Curriculum page: trainers, pictures, folder, the same command, and what was written."""
 
+import io
 import shlex
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pandas as pd
 
@@ -82,9 +83,9 @@ class ExportView:
         return self.there and self.size <= DOWNLOAD_LIMIT
 
     @property
-    def megabytes(self) -> str:
+    def weight(self) -> str:
         """The size, for a person."""
-        return f"{self.size / (1 << 20):,.1f} MiB"
+        return f"{self.size / (1 << 20):,.1f} MiB" if self.size >= 1 << 20 else f"{self.size / (1 << 10):,.0f} KiB"
 
 
 def export_view(study: Study, form: str, folder: Path, manifest: Mapping[str, Any]) -> ExportView:
@@ -95,26 +96,25 @@ def export_view(study: Study, form: str, folder: Path, manifest: Mapping[str, An
     notes += [f"column {name} left: {why}" for name, why in manifest.get("columns", {}).get("left", {}).items()]
     pictures = manifest.get("pictures", {}).get("files", 0)
     notes += [f"and {pictures:,} picture files"] if pictures else []
-    return ExportView(form=form, folder=folder, rows=int(manifest["rows_written"]), files=pd.DataFrame(files),
-                      notes=tuple(notes), run=_run(study, folder, files),
+    table = pd.DataFrame(files, columns=["file", "rows", "bytes", "sha256"]).astype({"rows": "Int64"})
+    return ExportView(form=form, folder=folder, rows=int(manifest["rows_written"]), files=table, notes=tuple(notes),
+                      run=_run(study, form, folder, files),
                       check=f"python -m cadc verify {shlex.quote(str(folder))}",
                       size=int(manifest.get("size", sum(entry["bytes"] for entry in files))),
                       there=(folder / "manifest.json").is_file())
 
 
-def _run(study: Study, folder: Path, files: list[dict[str, Any]]) -> str:
-    if not any(entry["file"] == "run.sh" for entry in files):
+def _run(study: Study, form: str, folder: Path, files: list[dict[str, Any]]) -> str:
+    """What trains on it: `CLONE` stands for what only the person knows."""
+    if form not in FORMATS or not any(entry["file"] == "run.sh" for entry in files):
         return ""
-    return f"MODEL={shlex.quote(study.config.model)} sh {shlex.quote(str(folder / 'run.sh'))}"
+    needs = f"{FORMATS[form].needs} " if FORMATS[form].needs else ""
+    return f"{needs}MODEL={shlex.quote(study.config.model)} sh {shlex.quote(str(folder / 'run.sh'))}"
 
 
-def packed(folder: Path) -> IO[bytes]:
+def packed(folder: Path) -> io.BufferedReader:
     """The whole folder as a zip, made on disk in a file that is gone once it is closed. Raises DataError."""
-    out = tempfile.TemporaryFile()
-    try:
-        pack(folder, out)
-    except BaseException:
-        out.close()
-        raise
-    out.seek(0)
-    return out
+    with tempfile.NamedTemporaryFile() as made:
+        pack(folder, made)
+        made.flush()
+        return open(made.name, "rb")  # what is open stays readable when its name goes

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from cadc.data import Sample, Turn, open_images
-from cadc.export.asseen import SUFFIX, as_seen
+from cadc.export.pictures import Pictures, Shown
 
 RNG = np.random.default_rng(0)
 NOISE = RNG.integers(0, 256, (24, 40, 3), dtype=np.uint8)
@@ -53,9 +53,6 @@ def _save(folder: Path, kind: str) -> str:
         case "see-through":
             rgb.putalpha(Image.linear_gradient("L").resize(rgb.size))
             rgb.save(path)
-        case "opaque":
-            rgb.putalpha(255)
-            rgb.save(path)
         case "colour key":
             rgb.quantize(16).save(path, transparency=0)
         case "deep":
@@ -70,23 +67,28 @@ def _save(folder: Path, kind: str) -> str:
 
 
 ANEW = ("turned", "jpeg turned", "turned late", "see-through", "colour key", "deep", "print", "moving")
-KEPT = ("plain", "jpeg", "with a note", "opaque", "grey", "palette")
+KEPT = ("plain", "jpeg", "with a note", "grey", "palette")
+
+
+def _shown(folder: Path, name: str) -> Shown:
+    sample = Sample(index=0, id="", images=(name,), turns=())
+    return Shown(Pictures(root=folder), folder / "out", [sample], "copy")
 
 
 @pytest.mark.parametrize("kind", ANEW)
 def test_a_picture_that_readers_see_otherwise_becomes_what_the_study_saw(tmp_path, kind):
     name = _save(tmp_path, kind)
-    data = as_seen(name, tmp_path / name, tmp_path, None)
-    (tmp_path / "anew.png").write_bytes(data)
+    (tmp_path / "anew.png").write_bytes(_shown(tmp_path, name).content(name))
     saw = open_images(Sample(index=0, id="", images=(name,), turns=()), tmp_path)[0]
     with Image.open(tmp_path / "anew.png") as image:
         assert image.mode == "RGB" and image.tobytes() == saw.tobytes() and image.size == saw.size
+        assert not image.getexif() and not getattr(image, "is_animated", False)
 
 
 @pytest.mark.parametrize("kind", KEPT)
 def test_a_picture_that_every_reader_sees_alike_stays(tmp_path, kind):
     name = _save(tmp_path, kind)
-    assert as_seen(name, tmp_path / name, tmp_path, None) is None
+    assert _shown(tmp_path, name).content(name) == (tmp_path / name).read_bytes()
 
 
 @pytest.mark.parametrize("how", ["copy", "link", "absolute", "parquet"])
@@ -96,8 +98,8 @@ def test_an_export_writes_them_anew_and_says_so(tmp_path, how):
     turns = (Turn(role="user", parts=(0, 1, 2, "Which?")), Turn(role="assistant", parts=("This.",)))
     sample = Sample(index=0, id="one", images=names, turns=turns)
     done = curricula.written(tmp_path / "out", tmp_path / "pool", "trl", found=[sample], how=how)
-    assert done.manifest["pictures"]["written_anew"] == 2
-    assert "2 of them" in (tmp_path / "out" / "README.md").read_text()
+    assert done.manifest["pictures"]["turned_or_flattened"] == 2
+    assert "2 of them are turned" in (tmp_path / "out" / "README.md").read_text()
     if how == "parquet":
         import pyarrow.parquet as pq
 
@@ -108,7 +110,8 @@ def test_an_export_writes_them_anew_and_says_so(tmp_path, how):
     else:
         row = json.loads((tmp_path / "out" / "curriculum.jsonl").read_text())
         shown = [tmp_path / "out" / name for name in row["images"]]  # an absolute path stays itself
-        assert [str(path).endswith(SUFFIX) for path in shown] == [False, True, True]
+        inside = [path.is_relative_to(tmp_path / "out") for path in shown]
+        assert inside == [how != "absolute", True, True]
     saw = open_images(sample, tmp_path / "pool")
     for path, image in zip(shown, saw, strict=True):
         with Image.open(path) as found:

@@ -68,5 +68,5 @@ def refuses(sample: Sample) -> str:
 
 
 FORMAT = Format(name="llava", about="LLaVA: conversations with <image> tags, one picture a row", shape=llava,
-                training=training, listed=lambda outline: True, refuses=refuses, adapt=folded,
+                training=training, listed=lambda outline: True, needs="LLAVA=CLONE", refuses=refuses, adapt=folded,
                 companions={"run.sh": run, "sequential.py": lambda outline: script("llava_sequential.py")})

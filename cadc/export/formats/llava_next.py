@@ -53,5 +53,5 @@ def refuses(sample: Sample) -> str:
 
 
 FORMAT = Format(name="llava-next", about="LLaVA-NeXT: conversations with <image> tags, lists of pictures", shape=shape,
-                training=training, listed=lambda outline: True, refuses=refuses, adapt=folded,
+                training=training, listed=lambda outline: True, needs="LLAVA=CLONE", refuses=refuses, adapt=folded,
                 companions={"run.sh": run, "sequential.py": lambda outline: script("llava_next_sequential.py")})

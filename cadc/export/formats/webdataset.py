@@ -54,7 +54,7 @@ def _add(tar: tarfile.TarFile, found: RowSet, place: int, key: str) -> None:
     row, names = found.rows[place], []
     members = []
     for number, name in enumerate(found.samples[place].images):
-        suffix = PurePosixPath(name).suffix.lower() or ".img"
+        suffix = PurePosixPath(found.shown.names[name]).suffix.lower() or ".img"
         names.append(f"{key}.{number}{suffix}")
         members.append((names[-1], found.shown.content(name)))
     told = (row if isinstance(row, dict) else {}) | {"images": names}
