@@ -29,8 +29,8 @@ def form() -> None:
 
         with st.spinner("Drawing the pictures and writing the questions…"):
             begin(demo_study())
-    st.markdown("**Your own data.** A file, a folder or a glob of shards: LLaVA JSON or JSONL, chat `messages`, questions "
-                "with answers, or parquet with a picture column; compressed or not.")
+    st.markdown("**Your own data.** A file, a folder or a glob of shards: LLaVA JSON or JSONL, chat `messages`, "
+                "questions with answers, or parquet with a picture column; compressed or not.")
     with st.form("new-study"):
         left, right = st.columns(2)
         typed = {"pool": left.text_input("Pool file", placeholder="/data/pool.jsonl"),
