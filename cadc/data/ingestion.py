@@ -9,7 +9,9 @@ from typing import Any
 
 from cadc.data.files import open_rows
 from cadc.data.inventory import Inventory, inventory_of
-from cadc.data.pictures import PerceptualHash, PictureBox, relative
+from cadc.data.limits import USUAL, PictureLimits
+from cadc.data.pictures import PerceptualHash, PictureBox
+from cadc.data.places import relative
 from cadc.data.rawrow import Embedded, RawRow
 from cadc.data.reasons import Reason, SetAside, printable
 from cadc.data.rows import Draft, has_known_shape, read_row, row_id
@@ -44,28 +46,30 @@ class Ingest:
 
 
 def ingest(path: Path | str, images_root: Path | str | None = None, *, unit_column: str = "",
-           embedded_to: Path | str | None = None, progress: Progress | None = None) -> Ingest:
+           embedded_to: Path | str | None = None, progress: Progress | None = None,
+           limits: PictureLimits = USUAL) -> Ingest:
     """Read a pool or target file in any accepted format (docs/data.md).
 
     `images_root`: folder that picture paths are relative to; none means the file's own folder. `unit_column`: column
     that names the target unit of a row. `embedded_to`: folder for pictures embedded in parquet; without it they are
-    examined and named, but not kept. Raises DataError (one line) when the file as a whole cannot be read, or when none
-    of its rows could be of use.
+    examined and named, but not kept. `limits`: what pictures may be. Raises DataError (one line) when the file as a
+    whole cannot be read, or when none of its rows could be of use.
     """
-    reading, container = _read(path, images_root, unit_column, embedded_to, progress)
+    reading, container = _read(path, images_root, unit_column, embedded_to, progress, limits)
     reading.require_use(Path(path))
     return reading.finish(Path(path), container)
 
 
 def _read(path: Path | str, images_root: Path | str | None, unit_column: str, embedded_to: Path | str | None,
-          progress: Progress | None) -> "tuple[_Reading, str]":
+          progress: Progress | None, limits: PictureLimits) -> "tuple[_Reading, str]":
     """Every row read, and the container they came in."""
     path = Path(path)
     rows = open_rows(path)
     root = Path(images_root) if images_root not in (None, "") else path.parent
     if not root.is_dir():
         raise DataError(f"image root {root} is not a folder. Give the folder that picture paths are relative to.")
-    reading = _Reading(PictureBox(root, Path(embedded_to) if embedded_to is not None else None), unit_column)
+    reading = _Reading(PictureBox(root, Path(embedded_to) if embedded_to is not None else None, limits),
+                       unit_column)
     walk = iter(rows)
     while chunk := list(islice(walk, CHUNK)):
         reading.take(chunk)
@@ -79,12 +83,13 @@ def count_rows(path: Path | str) -> int:
     return sum(1 for _ in open_rows(Path(path)))
 
 
-def check(path: Path | str, images_root: Path | str | None = None, unit_column: str = "") -> dict[str, Any]:
+def check(path: Path | str, images_root: Path | str | None = None, unit_column: str = "",
+          limits: PictureLimits = USUAL) -> dict[str, Any]:
     """`cadc check`: {"samples" (rows in the file), "accepted", "set_aside": [{index, id, reason}], "warnings"}.
 
     A file that can be read is reported on even when none of its rows is of use; DataError when it cannot be read.
     """
-    reading, container = _read(path, images_root, unit_column, None, Silent())
+    reading, container = _read(path, images_root, unit_column, None, Silent(), limits)
     found = reading.finish(Path(path), container)
     return {"samples": found.rows, "accepted": len(found.samples), "set_aside": listed(found.set_aside),
             "warnings": listed(found.warnings)}
@@ -136,21 +141,19 @@ class _Reading:
 
     def _accept(self, row: RawRow, draft: Draft, pictures: list[str | Embedded]) -> None:
         """Keep a row whose pictures are all right."""
-        names = tuple(p.name if isinstance(p, Embedded) else p for p in pictures)
-        facts = [self.box.facts[name] for name in names]
-        problem = next((fact.problem for fact in facts if fact.problem), "")
-        if problem:
-            self.set_aside.append(Reason(row.index, draft.id, problem))
+        looked = self.box.looked(pictures)
+        if looked.problem:
+            self.set_aside.append(Reason(row.index, draft.id, looked.problem))
             return
-        notes = [*draft.warnings, *dict.fromkeys(fact.warning for fact in facts if fact.warning)]
+        notes = [*draft.warnings, *looked.warnings]
         if draft.id and draft.id in self.ids:
             notes.append(f"duplicate id: first in row {self.ids[draft.id]}")
         self.ids.setdefault(draft.id, row.index)
         self.warnings.extend(Reason(row.index, draft.id, note) for note in notes)
         self.shapes[draft.shape] = self.shapes.get(draft.shape, 0) + 1
         self.raw.append(row.raw)
-        self.samples.append(Sample(index=row.index, id=draft.id, images=names, turns=draft.turns, source=draft.source,
-                                   unit=draft.unit))
+        self.samples.append(Sample(index=row.index, id=draft.id, images=looked.names, turns=draft.turns,
+                                   source=draft.source, unit=draft.unit))
 
     def require_use(self, path: Path) -> None:
         """DataError when no row could ever have been accepted."""
@@ -171,6 +174,6 @@ class _Reading:
         log.info("%s: %d rows, %d accepted, %d set aside, %d warnings", path.name, self.rows, len(self.samples),
                  len(self.set_aside), len(self.warnings))
         self.set_aside.sort(key=lambda reason: reason.index)
-        hashes = {name: fact.hash for name, fact in self.box.facts.items() if fact.hash is not None}
+        hashes = {name: fact.hash for name, fact in self.box.found.items() if fact.hash is not None}
         return Ingest(self.samples, self.raw, self.set_aside, self.warnings, f"{shape} {container}{mixed}", self.rows,
-                      hashes, inventory_of(self.box.facts))
+                      hashes, inventory_of(self.box.found))

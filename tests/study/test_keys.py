@@ -30,6 +30,8 @@ TRAINED = {"warmup"} | GRADIENTS
 
 CHANGES: dict[str, tuple[object, set[str]]] = {
     "unit_column": ("task", EVERY),
+    "max_pixels": (1_000_000, EVERY),
+    "follow_links": (True, EVERY),
     "preset": ("paper", set()),
     "seed": (1, TRAINED),
     "lora_rank": (3, TRAINED),
