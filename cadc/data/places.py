@@ -160,6 +160,7 @@ class Places:
         self._listed: dict[str, _Folder | None] = {}
         self._outside: dict[str, bool] = {}
         """Folders that were missed in, and whether they lie outside."""
+        self._texts: dict[str, str] = {}
         self._left = ENTRIES
         self._below: tuple[str, ...] | None = None
         self._lock = Lock()
@@ -187,7 +188,7 @@ class Places:
                 raise SetAside(f"picture outside the image root: {printable(name)}{_windows(name)}")
             if self._barred(os.path.dirname(other)):
                 return Place(resolve(self.root, other, self.limits), other)  # says why
-            form = self._form(other)
+            form = None if other == name and name.isascii() else self._form(other)
             if form is not None:
                 if form != other:
                     warnings = (*warnings, f"picture name in another Unicode form: {printable(name)}")
@@ -233,7 +234,7 @@ class Places:
             near = self._near(parts)
             if near:
                 return f"; there is {printable(near)}. Letters and ending must agree: rename the one or the other"
-            root, text = self._other_root(parts), self._link_text(parts)
+            root, text = self._other_root(parts), self._link_text("/".join(parts[:-1]))
         if text:
             return f". {printable(text)} should be a folder and is {LINK_TEXT}"
         return f". The image root {printable(root)} would find it" if root else ""
@@ -249,16 +250,24 @@ class Places:
             found.append(like)
         return "/".join(found) if self._useful("/".join(found)) else ""
 
-    def _link_text(self, parts: list[str]) -> str:
-        """The first part of a path that is a link written out as text; '' where none is."""
-        for at in range(1, len(parts)):
+    def _link_text(self, folder: str) -> str:
+        """The first part of a folder's path that is a link written out as text; '' where none is."""
+        if folder in self._texts:
+            return self._texts[folder]
+        found, parts = "", folder.split("/") if folder else []
+        for at in range(1, len(parts) + 1):
+            part = "/".join(parts[:at])
+            if not _there(self.root, part):
+                break
             try:
-                path = resolve(self.root, "/".join(parts[:at]), self.limits)
-                with path.open("rb") as handle:
-                    return "/".join(parts[:at]) if is_link_text(handle.read(1024)) else ""
-            except (SetAside, OSError):
+                with resolve(self.root, part, self.limits).open("rb") as handle:
+                    found = part if is_link_text(handle.read(1024)) else ""
+                break
+            except (SetAside, OSError):  # a folder, or nothing that may be looked into
                 continue
-        return ""
+        if len(self._texts) < ENTRIES:
+            self._texts[folder] = found
+        return found
 
     def _other_root(self, parts: list[str]) -> str:
         """An image root that would find the picture: a folder above whose name the path repeats, or one below."""
