@@ -210,8 +210,8 @@ def test_avif_is_read_from_files_and_from_inside_parquet(root, write, tmp_path):
     (root / "a.avif").write_bytes(encoded(picture(3), "AVIF", quality=100))
     found = ingest(write([llava(image="a.avif")]), root)
     assert not found.warnings and np.abs(opened(root, "a.avif").astype(int) - np.asarray(picture(3))).mean() < 8
-    save(tmp_path / "p.parquet", image=[{"bytes": (root / "a.avif").read_bytes(), "path": None}], question=["<image>q?"],
-         answer=["a"])
+    save(tmp_path / "p.parquet", image=[{"bytes": (root / "a.avif").read_bytes(), "path": None}],
+         question=["<image>q?"], answer=["a"])
     inside = ingest(tmp_path / "p.parquet", root, embedded_to=tmp_path / "kept")
     assert inside.samples[0].images[0].endswith(".avif") and not inside.warnings
 
