@@ -21,6 +21,7 @@ BATCH = 64
 
 _MAGIC = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"GIF8": ".gif", b"BM": ".bmp", b"II*\0": ".tif",
           b"MM\0*": ".tif"}
+_AVIF = (b"ftypavif", b"ftypavis")
 
 
 def parquet_rows(path: Path) -> Iterator[RawRow]:
@@ -76,7 +77,7 @@ def _named(cell: object) -> object:
         return _named(cell.get("bytes")) if cell.get("bytes") is not None else cell.get("path")
     if isinstance(cell, bytes):
         suffix = next((ext for magic, ext in _MAGIC.items() if cell.startswith(magic)), "")
-        suffix = ".webp" if cell[8:12] == b"WEBP" else suffix
+        suffix = ".webp" if cell[8:12] == b"WEBP" else ".avif" if cell[4:12] in _AVIF else suffix
         return Embedded(f"{EMBEDDED}{hashlib.sha256(cell).hexdigest()[:32]}{suffix}", cell)
     return cell
 
