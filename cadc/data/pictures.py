@@ -72,6 +72,9 @@ class Fact:
     """When its file was last written, seen before it was read; −1 where there is none."""
     sha256: str = ""
     """Digest of its content, '' where it was not read."""
+    width: int = 0
+    """Pixels, upright; 0 where it was not decoded."""
+    height: int = 0
 
 
 def resolve(root: Path, name: str) -> Path:
@@ -184,7 +187,7 @@ def _examined(data: bytes, name: str, digest: bytes) -> Fact:
     if (upright.width > upright.height) != (width > height):
         width, height = height, width
     small = upright.resize((GREY, GREY), Image.Resampling.BOX)
-    return Fact(warning=warning, hash=PerceptualHash(
+    return Fact(warning=warning, width=width, height=height, hash=PerceptualHash(
         digest=digest, aspect=width / height, grey=small.convert("L").tobytes(),
         colour=small.resize((COLOUR, COLOUR), Image.Resampling.BOX).tobytes()))
 
