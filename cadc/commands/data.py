@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from cadc.commands.command import Command
 
@@ -12,6 +13,9 @@ SHOWN = 20
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pool", required=True, type=Path, metavar="FILE")
     parser.add_argument("--images", type=Path, metavar="DIR", help="image root; default: the folder of FILE")
+    parser.add_argument("--model", default="", metavar="PATH_OR_ID",
+                        help="also estimate tokens with this model's processor, and warn of rows that are too long")
+    parser.add_argument("--max-tokens", type=int, default=2048, metavar="N", help="the most a row may have (2048)")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the report there")
 
 
@@ -20,17 +24,42 @@ def check(chosen: argparse.Namespace) -> int:
     from cadc.data import check as read
 
     report = read(chosen.pool, chosen.images or chosen.pool.parent)
+    said = _too_long(report, chosen) if chosen.model else ""
     if chosen.json:
         from cadc.study import write_json
 
         write_json(chosen.json.resolve(), report)
     print(f"{report['samples']} samples, {report['accepted']} accepted, {len(report['set_aside'])} set aside, "
           f"{len(report['warnings'])} warnings")
+    if said:
+        print(said)
     for row in report["set_aside"][:SHOWN]:
         print(f"  row {row['index']} ({row['id'] or 'no id'}): {row['reason']}")
     if len(report["set_aside"]) > SHOWN:
         print(f"  … {len(report['set_aside']) - SHOWN} more; --json writes them all")
     return 0
+
+
+def _too_long(report: dict[str, Any], chosen: argparse.Namespace) -> str:
+    """Put rows that the model will probably not take among the warnings of a report; what they rest on, in a line."""
+    from cadc.data import ingest
+    from cadc.data.ingestion import listed
+    from cadc.data.lengths import expected_of
+    from cadc.data.reasons import told
+    from cadc.data.sizes import picture_sizes
+    from cadc.models.lengths import estimated_tokens
+
+    if not report["accepted"]:
+        return ""
+    root = chosen.images or chosen.pool.parent
+    found = ingest(chosen.pool, root)
+    names = [name for sample in found.samples for name in sample.images]
+    sizes = picture_sizes(found.pictures, names, root, None)
+    expected = expected_of(estimated_tokens(chosen.model, found.samples, sizes), [s.index for s in found.samples],
+                           [s.id for s in found.samples], chosen.max_tokens)
+    report["warnings"] = sorted([*report["warnings"], *listed(expected.rows)], key=lambda row: row["index"])
+    unknown = f"; of {expected.unknown:,} nobody can say" if expected.unknown else ""
+    return f"probably left out in a run: {told(expected.kinds)}{unknown} ({expected.how})"
 
 
 CHECK = Command(name="check", about="Read a pool file and report every row that would be set aside, and why.",

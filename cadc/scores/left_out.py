@@ -5,22 +5,21 @@ that the run left out (too long, refused by the processor, not finite), whicheve
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cadc.data.indices import FileIndex
+from cadc.data.ingestion import listed
 from cadc.data.lengths import Expected, expected
 from cadc.data.reasons import Reason, counted, run_reason, told
 from cadc.scores import columns
-from cadc.study import Study
-from cadc.study.results import Result
+from cadc.study import Study, write_json
 
 ROLES = ("pool", "target")
 LISTED = 10_000
 """Rows of each role that `FellOut.listed` names one by one; all are counted."""
-REPORT = "left-out.json"
-"""What a job that keeps no other report writes beside its results: `write_report`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,13 +114,15 @@ def left_out(study: Study) -> FellOut:
     return FellOut(**{role: _role(study, role, report[role]) for role in ROLES})
 
 
-def write_report(result: Result, found: Mapping[str, Iterable[Reason]]) -> None:
-    """Write what a job left out, by role, as `REPORT`; a job names that file in `Job.volatile`, so that results with
-    and without it are the same."""
-    from cadc.study import write_json
+def write_report(folder: Path, role: str, rows: Iterable[Reason]) -> None:
+    """Write what a job that keeps no other report left out of 'pool' or 'target', beside its results. Its name stands
+    in `Job.volatile`: a result with it and one of an earlier version without it are the same."""
+    write_json(folder / report_name(role), listed(rows))
 
-    write_json(result.folder / REPORT, {role: [{"index": r.index, "id": r.id, "reason": r.reason} for r in rows]
-                                        for role, rows in found.items()})
+
+def report_name(role: str) -> str:
+    """File of `write_report`."""
+    return f"left-out-{role}.json"
 
 
 def _role(study: Study, role: str, report: Mapping[str, Any]) -> RoleRows:
@@ -150,8 +151,7 @@ def _told(study: Study, role: str) -> Iterator[tuple[str, Reason]]:
         yield from (("attribute", reason) for _, reason in _listed(study, "scores", "failed.json"))
     else:
         yield from _listed(study, "targets", "targets.json", "failed")
-    for job in ("embedding", "out_of_fold"):
-        yield from _listed(study, job, REPORT, role)
+    yield from _listed(study, "embedding", report_name(role))  # out_of_fold meets only rows that the others passed
 
 
 def _listed(study: Study, job: str, name: str, key: str = "") -> Iterator[tuple[str, Reason]]:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cadc.data.indices import FeedRow
+from cadc.data.reasons import NOT_FINITE, Reason
 from cadc.errors import JobError
+from cadc.scores.left_out import write_report
 from cadc.scores.scores import Scores
 from cadc.signals.signal import Signal
 from cadc.signals.similarity import Similarity, cosines
@@ -87,13 +89,17 @@ def _compute(study: Study, role: str, progress: Progress) -> None:
     failed: dict[FeedRow, str] = {}
     hidden = lambda items: last_hidden(vlm, vlm.collate([one for _, one in items]))  # noqa: E731
     for part, values in run_batches(feed, order, hidden, failed):
-        found.update(zip(part, values, strict=True))
+        fine = np.isfinite(values).all(1)
+        found.update((row, value) for row, value, ok in zip(part, values, fine, strict=True) if ok)
+        failed |= {row: f"{NOT_FINITE}: hidden states" for row, ok in zip(part, fine, strict=True) if not ok}
         progress.step(len(part))
     for row, reason in sorted(failed.items()):
         log.warning("%s row %d cannot be encoded and has no embedding: %s", role, feed.samples[row].index, reason)
     if not found:
         raise JobError(f"no {role} sample can be encoded, so nothing can be embedded. See the Data page.")
     rows, folder = sorted(found), study.result("embedding").folder
+    write_report(folder, role, [Reason(feed.samples[row].index, feed.samples[row].id, reason)
+                                for row, reason in sorted(failed.items())])
     write_array(folder / file_of(role, "values"), np.stack([found[row] for row in rows]))
     write_array(folder / file_of(role, "index"), np.array([feed.samples[row].index for row in rows], np.int64))
 
