@@ -152,7 +152,7 @@ class Encoder:
                 special = not (self._bos and rendered.text.startswith(self._bos))
                 output = self._call(rendered.text, pictures, add_special_tokens=special)
         except (ValueError, TypeError, IndexError, ZeroDivisionError) as error:
-            raise RowRefused(PROCESSOR, f"{error}. Check the pictures of sample {sample.id}.") from error
+            raise RowRefused(PROCESSOR, f"{str(error).rstrip('.')}. Check its pictures.") from error
         length = int(output["input_ids"].shape[1])
         if length != len(self._recorder.offsets):
             raise unsupported("the model's processor changes the tokens after its tokenizer, so that answers cannot be "

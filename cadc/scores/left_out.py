@@ -78,6 +78,11 @@ class RoleRows:
         found |= {"scored_in_spite": len(self.used_in_part)} if self.used_in_part else {}
         return found | ({"expected": dict(self.expected.kinds)} if self.expected else {})
 
+    def listed(self) -> dict[str, Any]:
+        """`summary` and the rows themselves, at most `LISTED`."""
+        found = self.summary() | {"left_out_rows": [row.to_dict() for row in self.left_out[:LISTED]]}
+        return found | ({"expected_rows": listed(self.expected.rows)} if self.expected else {})
+
     def sentence(self) -> str:
         """The same in a line."""
         parts = [f"{self.rows:,} rows, {self.accepted:,} accepted", f"set aside: {told(self.set_aside)}"]
@@ -103,8 +108,7 @@ class FellOut:
 
     def listed(self) -> dict[str, Any]:
         """`summary` and the rows themselves, at most `LISTED` of each role."""
-        return {role: rows.summary() | {"left_out_rows": [row.to_dict() for row in rows.left_out[:LISTED]]}
-                for role, rows in (("pool", self.pool), ("target", self.target))}
+        return {role: self.role(role).listed() for role in ROLES}
 
 
 def left_out(study: Study) -> FellOut:
