@@ -58,7 +58,7 @@ def _too_long(report: dict[str, Any], chosen: argparse.Namespace) -> str:
     expected = expected_of(estimated_tokens(chosen.model, found.samples, sizes), [s.index for s in found.samples],
                            [s.id for s in found.samples], chosen.max_tokens)
     report["warnings"] = sorted([*report["warnings"], *listed(expected.rows)], key=lambda row: row["index"])
-    unknown = f"; of {expected.unknown:,} nobody can say" if expected.unknown else ""
+    unknown = f"; the length of {expected.unknown:,} rows cannot be estimated" if expected.unknown else ""
     return f"probably left out in a run: {told(expected.kinds)}{unknown} ({expected.how})"
 
 

@@ -52,10 +52,11 @@ def expected_of(found: Lengths, index: Sequence[FileIndex], ids: Sequence[str], 
     long = [row for row in np.flatnonzero(found.tokens > max_tokens).tolist() if row not in found.refused]
     reasons = {row: too_long(int(found.tokens[row]), max_tokens) for row in long[:LISTED]}
     reasons |= dict(list(found.refused.items())[:LISTED])
+    unknown = {row for row in np.flatnonzero(found.tokens == UNKNOWN).tolist() if row not in found.refused}
     kinds = counted([*(Reason(FileIndex(0), "", text).kind for text in found.refused.values()),
                      *[PROBABLY_TOO_LONG] * len(long)])
     return Expected(kinds=kinds, rows=tuple(Reason(index[row], ids[row], reasons[row]) for row in sorted(reasons)),
-                    unknown=int((found.tokens == UNKNOWN).sum()), how=found.how)
+                    unknown=len(unknown), how=found.how)
 
 
 def too_long(tokens: int, max_tokens: int) -> str:

@@ -97,7 +97,7 @@ def lost_view(rows: RoleRows) -> LostView:
         return LostView(title=title, text=f"{title}: {told(rows.kinds)}" if rows.told or rows.left_out else "",
                         kinds=rows.kinds, rows=rows.left_out, about="")
     title = "probably left out"
-    unknown = f"; of {guess.unknown:,} rows nobody can say" if guess.unknown else ""
+    unknown = f"; the length of {guess.unknown:,} rows cannot be estimated" if guess.unknown else ""
     return LostView(title=title, text=f"{title}: {told(guess.kinds)}{unknown}", kinds=dict(guess.kinds),
                     rows=guess.rows, about=f"Before the run, from estimated tokens: {guess.how}.")
 
