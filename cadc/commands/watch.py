@@ -47,7 +47,7 @@ def follow(study: Study, until: str = "") -> bool:
     failed = [s for s in found if s.state in ("failed", "cancelled", "interrupted")]
     for s in failed:
         console.print(f"{s.job} {s.state}: {s.message or 'run again to go on from there'}", style="bold", markup=False)
-    return all(s.state == "done" for s in found if not JOBS[s.job].advisory)
+    return all(s.state == "done" for s in found if s.job == until or not JOBS[s.job].advisory)
 
 
 def _show(bars: "Progress", task: "TaskID", s: JobStatus) -> None:

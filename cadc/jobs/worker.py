@@ -34,8 +34,8 @@ def run(study: Study, until: str, engine: EngineSettings, again: str = "") -> bo
         study.result(again).remove()
         study.ingest_pointer.unlink(missing_ok=True) if again == "ingest" else None
     for place, job in enumerate(jobs):
-        advisory = JOBS[job].advisory
-        if (JOBS[job].core and study.finished(job)) or (advisory and study.complete and job not in (again, until)):
+        advisory = JOBS[job].advisory and job not in (again, until)
+        if (JOBS[job].core and study.finished(job)) or (advisory and study.complete):
             continue
         with Meter() as meter:
             done, taken_over = _run_one(study, job, engine, repaired.get(job, ()))

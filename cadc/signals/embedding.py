@@ -12,8 +12,8 @@ import numpy as np
 
 from cadc.data.indices import FeedRow
 from cadc.data.reasons import NOT_FINITE, Reason
-from cadc.errors import JobError
-from cadc.scores.left_out import write_report
+from cadc.errors import DataError, JobError
+from cadc.scores.left_out import report_name, write_report
 from cadc.scores.scores import Scores
 from cadc.signals.signal import Signal
 from cadc.signals.similarity import Similarity, cosines
@@ -39,6 +39,8 @@ def run_embedding(study: Study, progress: Progress) -> None:
     for role in ("target", "pool"):  # the pool last: what the job has done is its rows
         if not all((result.folder / file_of(role, part)).exists() for part in PARTS):
             _compute(study, role, progress)
+        elif not (result.folder / report_name(role)).exists():  # lost, or of an earlier version that wrote none
+            _report_again(study, role)
     result.finish()
 
 
@@ -102,6 +104,26 @@ def _compute(study: Study, role: str, progress: Progress) -> None:
                                 for row, reason in sorted(failed.items())])
     write_array(folder / file_of(role, "values"), np.stack([found[row] for row in rows]))
     write_array(folder / file_of(role, "index"), np.array([feed.samples[row].index for row in rows], np.int64))
+
+
+def _report_again(study: Study, role: str) -> None:
+    """Which rows have no embedding, and why, where the embeddings are there and the report is not."""
+    from cadc.data import read_samples
+    from cadc.models import open_vlm
+    from cadc.models.feed import Feed
+
+    folder = study.result("embedding").folder
+    have = set(np.load(folder / file_of(role, "index"), allow_pickle=False).tolist())
+    missing = [FeedRow(row) for row, sample in enumerate(read_samples(study.samples_file(role)))
+               if sample.index not in have]
+    found = []
+    if missing:
+        feed = Feed(study, role, open_vlm(study.config.without(LORA)))
+        for row, outcome in feed.ahead(missing):
+            sample = feed.samples[row]
+            reason = str(outcome) if isinstance(outcome, DataError) else f"{NOT_FINITE}: hidden states"
+            found.append(Reason(sample.index, sample.id, reason))
+    write_report(folder, role, found)
 
 
 def last_hidden(vlm: "Vlm", batch: "Batch") -> np.ndarray:

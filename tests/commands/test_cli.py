@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LINES = {
     "check --pool pool.json": {"images": None, "json": None},
     "check --pool pool.json --images photos/ --json report.json": {"images": Path("photos"), "pool": Path("pool.json")},
+    "check --pool pool.json --model m --max-tokens 512": {"model": "m", "max_tokens": 512},
     "new mine --pool pool.json --target bench.json": {"set": [], "images": "", "unit_column": "", "model": "",
                                                       "preset": "studio"},
     "new mine --pool p --target t --images i --unit-column task --model m --preset paper": {"preset": "paper"},
@@ -158,6 +159,20 @@ def test_check_writes_the_report_it_prints(study, tmp_path, capsys):
     said, report = capsys.readouterr().out, json.loads((tmp_path / "report.json").read_text())
     assert said.startswith("36 samples, 9 accepted, 27 set aside") and len(report["set_aside"]) == 27
     assert said.count("\n  row ") == 20 and "… 7 more" in said
+
+
+def test_check_with_a_model_warns_of_rows_that_are_probably_too_long(data, tmp_path, capsys):
+    rows = json.loads((data / "pool.json").read_text())
+    rows[4]["conversations"][0]["value"] = "word " * 300
+    (tmp_path / "long.json").write_text(json.dumps(rows))
+    command = ["check", "--pool", str(tmp_path / "long.json"), "--images", str(data / "pictures"), "--json",
+               str(tmp_path / "report.json"), "--model", str(data / "model"), "--max-tokens"]
+    assert main([*command, "1000"]) == 0
+    assert "probably left out in a run: 1 (probably too long: 1)" in capsys.readouterr().out
+    warned = json.loads((tmp_path / "report.json").read_text())["warnings"]
+    assert [row["id"] for row in warned if "probably too long: about 15" in row["reason"]] == ["r4"]
+    assert main([*command, "2048"]) == 0
+    assert "probably left out in a run: none" in capsys.readouterr().out
 
 
 def test_new_list_and_status_agree(study, tmp_path, capsys):
