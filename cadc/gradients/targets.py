@@ -170,7 +170,8 @@ class _Targets:
         alive = (self.count > 0).nonzero()[:, 0]
         if len(alive) == 0:
             reason = next(iter(self.failed.values()), "the target is empty")
-            raise JobError(f"no target sample can be encoded: {reason}")
+            raise JobError(f"no target sample can be used: {reason.rstrip('.')}. Raise max_tokens where they are too "
+                           "long, mend them otherwise.")
         names = [self.choice.units[u] for u in alive]
         kept = sorted((k, row) for row, k in self.singles.items() if row not in self.failed)
         places = torch.tensor([k for k, _ in kept], dtype=torch.int64)

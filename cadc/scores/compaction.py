@@ -105,8 +105,9 @@ def _together(study: Study, pool: Sequence["Sample"], pieces: Sequence[Shard], f
     kept = np.flatnonzero(measured | (scored & ~np.isin(index, list(failed))))
     bad = [failed[i] for i in sorted(set(failed) - set(index[kept].tolist()))]
     if not measured.any():
-        raise JobError("no pool row could be scored: " + (bad[0]["reason"] if bad else "the pool is empty") +
-                       " The Data page lists what was set aside.")
+        why = bad[0]["reason"].rstrip(".") if bad else "the pool is empty"
+        raise JobError(f"no pool row could be scored: {why}. Raise max_tokens where rows are too long, mend them "
+                       "otherwise.")
     place = np.full(len(pool), -1, dtype=np.int64)
     place[kept] = np.arange(len(kept))
     done = targets.summary(study)

@@ -141,25 +141,37 @@ class _Rows:
 
     def _odd(self, given: "Prefix", rows: Sequence[FeedRow]) -> list[FeedRow]:
         """Rows of a batch that were never met before and whose loss is not finite."""
+        if self._fine >= set(rows):
+            return []
+        fine = self._finite(given)
+        self._fine |= {row for row, ok in zip(rows, fine, strict=True) if ok}
+        return [row for row, ok in zip(rows, fine, strict=True) if not ok and row not in self._fine]
+
+    def _finite(self, given: "Prefix") -> list[bool]:
         import torch
 
         from cadc.models import answer_losses
 
-        if self._fine >= set(rows):
-            return []
         with torch.no_grad():
-            fine = torch.isfinite(answer_losses(self._vlm, given)).tolist()
-        self._fine |= {row for row, ok in zip(rows, fine, strict=True) if ok}
-        return [row for row, ok in zip(rows, fine, strict=True) if not ok and row not in self._fine]
+            return torch.isfinite(answer_losses(self._vlm, given)).tolist()
+
+    def _alone(self, row: FeedRow) -> bool:
+        """Whether the loss of a row is finite on its own."""
+        from cadc.models import prefix
+
+        encoded = self._get(row)
+        return encoded is not None and all(self._finite(prefix(self._vlm, self._vlm.collate([encoded]))))
 
     def _refuse(self, odd: Sequence[FeedRow], batch: "Batch") -> None:
         """Leave out rows whose loss is not finite on their own either. Raises ModelError where it is so only beside
-        others: then the model cannot be trusted with any batch."""
-        from cadc.models import prefix, verify
+        others (then the model cannot be trusted with any batch), JobError where that of a row that was fine is not any
+        more (then it is the adapter)."""
+        from cadc.models import verify
 
+        if self._fine and not self._alone(min(self._fine)):
+            raise _astray()
         for row in odd:
-            encoded = self._get(row)
-            if encoded is not None and not self._odd(prefix(self._vlm, self._vlm.collate([encoded])), [row]):
+            if self._alone(row):
                 verify(self._vlm, batch)
                 raise ModelError(f"pool row {self.feed.samples[row].index}: its loss is finite on its own and not "
                                  "beside others. Choose another precision, float32 for instance.")
@@ -191,6 +203,11 @@ class _Rows:
                 self.parts([row])
         return [{"index": self.feed.samples[row].index, "id": self.feed.samples[row].id, "reason": reason}
                 for row, reason in sorted(self.failed.items())]
+
+
+def _astray() -> JobError:
+    return JobError("the warm-up went astray: its loss is not a finite number any more. Lower learning_rate, or choose "
+                    "another precision (float32).")
 
 
 def batches(config: StudyConfig, rows: Sequence[FeedRow], steps: int) -> Iterator[list[FeedRow]]:
@@ -228,8 +245,7 @@ def _train(study: Study, vlm: "Vlm", rows: _Rows, todo: Plan, progress: Progress
             for step, loss in enumerate(train(vlm, rows, every[start:end], todo.rates[start:end], optimizer), start):
                 used = sum(row not in rows.failed for row in every[step])
                 if used and not math.isfinite(loss):
-                    raise JobError(f"the warm-up went astray at step {step + 1}: its loss is not a finite number. "
-                                   "Lower learning_rate, or choose another precision (float32).")
+                    raise _astray()
                 if used:
                     line = {"step": step + 1, "loss": round(loss, 6), "lr": todo.rates[step],
                             "samples_per_s": round(used / max(time.monotonic() - began, 1e-9), 1)}
@@ -240,8 +256,8 @@ def _train(study: Study, vlm: "Vlm", rows: _Rows, todo: Plan, progress: Progress
                 began = time.monotonic()
             if len(rows.failed) == len(todo.rows):
                 raise JobError("no row of the warm-up share can be encoded: " +
-                               next(iter(rows.failed.values()), "the share is empty") +
-                               " The Data page lists what was set aside.")
+                               next(iter(rows.failed.values()), "the share is empty").rstrip(".") +
+                               ". Raise max_tokens where rows are too long, mend them otherwise.")
             _save(study, vlm, optimizer, t + 1, end)
             progress.step(1, **({"loss": line["loss"], "lr": line["lr"]} if used else {}))
             at = end
