@@ -4,9 +4,10 @@ import streamlit as st
 
 from cadc.data.answers import FORMATS as ANSWER_FORMATS
 from cadc.jobs import control
+from cadc.scores.left_out import left_out as left_out_rows
 from cadc.store import Store
 from cadc.study import Study
-from cadc.views.data import DataView, FileView, data_view, format_table, key_table, reason_table
+from cadc.views.data import DataView, FileView, LostView, data_view, format_table, key_table, reason_table
 from cadc.views.figures import data as figures
 from pages import _new_study
 from pages._parts.jobs import job_panel
@@ -22,6 +23,11 @@ def overview(file: FileView) -> None:
         for name, value in file.facts.items():
             st.metric(name, f"{value:,}")
     st.code(file.about, language=None, wrap_lines=True)
+    if file.lost.kinds:
+        st.warning(file.lost.text + ". The Set aside tab lists them." + " Raise max_tokens in a study of its own, "
+                   "shorten them, or run without them." * bool(file.lost.about), icon=":material/content_cut:")
+    elif file.lost.text:
+        st.caption(file.lost.text)
     if file.in_target:
         st.warning("Some pool rows are also in the target (same words, same picture). Training on them is training on "
                    "the benchmark: the Set aside tab lists them as warnings.", icon=":material/warning:")
@@ -50,8 +56,12 @@ def set_aside(view: DataView, study: Study, store: Store) -> None:
     """Every row that is not used, or used with a warning, and why."""
     with st.container(horizontal=True):
         role = st.segmented_control("File", ("pool", "target"), default="pool", required=True)
-        kind = st.segmented_control("Rows", ("set_aside", "warnings"), default="set_aside", required=True,
-                                    format_func={"set_aside": "set aside", "warnings": "used with a warning"}.get)
+        lost = view.file(role).lost
+        named = {"set_aside": "set aside", "left_out": lost.title, "warnings": "used with a warning"}
+        kind = st.segmented_control("Rows", tuple(named), default="set_aside", required=True, format_func=named.get)
+    if kind == "left_out":
+        left_out(lost, role)
+        return
     kinds = view.file(role).kinds[kind]
     if not kinds:
         st.success("None.", icon=":material/check:")
@@ -73,6 +83,18 @@ def columns(view: DataView) -> None:
                     icon=":material/info:")
         else:
             st.dataframe(key_table(file), hide_index=True)
+
+
+def left_out(lost: LostView, role: str) -> None:
+    """Rows that were accepted and that the run did without, or will probably do without."""
+    if lost.about:
+        st.caption(lost.about)
+    if not lost.kinds:
+        st.success("None.", icon=":material/check:") if lost.text else st.info("The run has not told yet.")
+        return
+    st.dataframe(reason_table(lost.kinds), hide_index=True)
+    offset = pager(len(lost.rows), REASONS, f"left-out-{role}")
+    st.dataframe(lost.table(offset, REASONS), hide_index=True)
 
 
 def browse(view: DataView, study: Study, store: Store) -> None:
@@ -98,7 +120,7 @@ def read(study: Study) -> None:
     """The job that reads both files, and a button to start it."""
     job_panel(study, ("ingest",))
     if not control.is_running(study) and st.button("Read pool and target", type="primary"):
-        control.start(study, "ingest")
+        control.start(study, "lengths")  # which also says what is probably too long
         st.rerun()
 
 
@@ -131,4 +153,4 @@ if study is not None:
         read(study)
     else:
         lengths = {role: store.lengths(study, role) for role in ("pool", "target")}
-        contents(data_view(report, store.units(study), lengths), study, store)
+        contents(data_view(report, store.units(study), lengths, left_out_rows(study)), study, store)

@@ -97,5 +97,5 @@ def begin(study: Study) -> None:
     """Choose the new study and start reading its files."""
     choose_study(study.name)
     if not is_read(study) and not control.is_running(study):
-        control.start(study, "ingest")
+        control.start(study, "lengths")
     st.rerun()

@@ -1,7 +1,7 @@
 """File → samples, with every row that cannot be used set aside for a stated reason."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -85,7 +85,7 @@ def count_rows(path: Path | str) -> int:
     return sum(1 for _ in open_rows(Path(path)))
 
 
-def listed(reasons: list[Reason]) -> list[dict[str, Any]]:
+def listed(reasons: Iterable[Reason]) -> list[dict[str, Any]]:
     """Reasons as JSON values."""
     return [{"index": r.index, "id": r.id, "reason": r.reason} for r in reasons]
 

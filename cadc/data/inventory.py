@@ -39,6 +39,9 @@ class Inventory:
     """Digest of each file's content, '' where it was not read."""
     problems: tuple[str, ...] = ()
     """Why it is of no use (`Reason.kind`), '' where it is."""
+    widths: tuple[int, ...] = ()
+    """Pixels, upright; 0 where it was not decoded; () in inventories of earlier versions."""
+    heights: tuple[int, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -69,7 +72,8 @@ def inventory_of(facts: Mapping[str, Fact]) -> Inventory:
 def _listed(facts: Mapping[str, Fact]) -> Inventory:
     values = facts.values()
     return Inventory(tuple(facts), tuple(f.bytes for f in values), tuple(f.mtime_ns for f in values),
-                     tuple(f.sha256 for f in values), tuple(f.problem.split(":", 1)[0] for f in values))
+                     tuple(f.sha256 for f in values), tuple(f.problem.split(":", 1)[0] for f in values),
+                     tuple(f.width for f in values), tuple(f.height for f in values))
 
 
 def differences(before: Inventory, after: Inventory) -> list[Change]:
@@ -91,9 +95,11 @@ def renewed(inventory: Inventory, root: Path, embedded: Path | None, limits: Pic
     study's, of which links count here. Written back, it spares the next look from reading files that were only touched
     or copied.
     """
-    facts = {name: Fact(problem, bytes=size, mtime_ns=time, sha256=content) for name, size, time, content, problem
+    none = (0,) * len(inventory)
+    facts = {name: Fact(problem, bytes=size, mtime_ns=time, sha256=content, width=width, height=height)
+             for name, size, time, content, problem, width, height
              in zip(inventory.names, inventory.bytes, inventory.mtime_ns, inventory.sha256, inventory.problems,
-                    strict=True)}
+                    inventory.widths or none, inventory.heights or none, strict=True)}
     look = _Look(facts, root, embedded, limits)
     with ThreadPoolExecutor(THREADS) as pool:
         parts = (inventory.names[start:start + PART] for start in range(0, len(inventory), PART))
@@ -135,9 +141,10 @@ class _Look:
             return Fact("picture not found")
         except SetAside as reason:
             return Fact(str(reason))
-        content = hashlib.sha256(data).hexdigest()
-        same = content == self._known[name].sha256
-        return replace(fact, sha256=content, problem=self._known[name].problem if same else "")
+        content, known = hashlib.sha256(data).hexdigest(), self._known[name]
+        if content != known.sha256:
+            return replace(fact, sha256=content)
+        return replace(fact, sha256=content, problem=known.problem, width=known.width, height=known.height)
 
 
 def _seen(places: Places, name: str) -> tuple[int, int]:
@@ -159,10 +166,13 @@ def write_inventory(path: Path, inventory: Inventory) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    none = (0,) * len(inventory)
     table = pa.table({"name": pa.array(inventory.names, pa.string()), "bytes": pa.array(inventory.bytes, pa.int64()),
                       "mtime_ns": pa.array(inventory.mtime_ns, pa.int64()),
                       "sha256": pa.array(inventory.sha256, pa.string()),
-                      "problem": pa.array(inventory.problems, pa.string())})
+                      "problem": pa.array(inventory.problems, pa.string()),
+                      "width": pa.array(inventory.widths or none, pa.int32()),
+                      "height": pa.array(inventory.heights or none, pa.int32())})
     with replacing(path) as handle:
         pq.write_table(table, handle, compression="zstd")
 
@@ -173,7 +183,9 @@ def read_inventory(path: Path) -> Inventory:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path, columns=["name", "bytes", "mtime_ns", "sha256", "problem"])
+        columns = ["name", "bytes", "mtime_ns", "sha256", "problem", "width", "height"]
+        there = set(pq.read_schema(path).names)  # earlier versions kept no sizes
+        table = pq.read_table(path, columns=[name for name in columns if name in there])
         return Inventory(*(tuple(column.to_pylist()) for column in table.columns))
     except (FileNotFoundError, pa.ArrowException, OSError, ValueError) as error:
         raise JobError(f"{path.name} of study {path.parent.parent.name} cannot be read ({type(error).__name__}). "

@@ -57,6 +57,9 @@ class Fact:
     """Digest of its content, '' where it was not read."""
     used: str = ""
     """The name under which it lies; '' where it lies under the one that was asked for, or nowhere."""
+    width: int = 0
+    """Pixels, upright; 0 where it was not decoded."""
+    height: int = 0
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ def _examined(data: bytes, name: str, limits: PictureLimits, digest: bytes) -> F
         warnings.append(f"animated picture, the first frame is used: {printable(name)}")
     if (upright.width > upright.height) != (width > height):
         width, height = height, width
-    return Fact(warnings=(*warnings, *filter(None, [warning])), hash=PerceptualHash(
+    return Fact(warnings=(*warnings, *filter(None, [warning])), width=width, height=height, hash=PerceptualHash(
         digest=digest, aspect=width / height, grey=small.convert("L").tobytes(),
         colour=small.resize((COLOUR, COLOUR), Image.Resampling.BOX).tobytes()))
 

@@ -7,9 +7,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 
 from cadc.data.indices import FeedRow
+from cadc.data.reasons import PICTURE, UNFIT
 from cadc.data.sample import Sample
 from cadc.errors import DataError
 from cadc.models.encode import Encoded
+from cadc.models.refusal import refusing
 from cadc.models.vlm import Vlm
 from cadc.study import Study
 
@@ -87,11 +89,12 @@ class Feed:
         return ahead(encode or self.encode, rows, encoders(self._vlm.device))
 
     def encode(self, row: FeedRow, pictures_of: FeedRow | None = None) -> Encoded:
-        """Encode a row, with its own pictures or those of another row (METHOD §2, grounded). Raises DataError."""
+        """Encode a row, with its own pictures or those of another row (METHOD §2, grounded). Raises RowRefused."""
         from cadc.data import opened_images
 
         donor = self.samples[row if pictures_of is None else pictures_of]
-        with opened_images(donor, self._root, self._embedded, self._limits) as images:
+        with (refusing(PICTURE), opened_images(donor, self._root, self._embedded, self._limits) as images,
+              refusing(UNFIT)):
             return self._vlm.encode(self.samples[row], images)
 
     def by_length(self, rows: Iterable[FeedRow] | None = None) -> list[FeedRow]:
