@@ -10,7 +10,8 @@ SHOWN = 20
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--pool", required=True, type=Path, metavar="FILE")
+    parser.add_argument("--pool", required=True, metavar="FILE",
+                        help="a file, a folder or glob of shards, or a downloaded dataset")
     parser.add_argument("--images", type=Path, metavar="DIR", help="image root; default: the folder of FILE")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the report there")
 
@@ -19,7 +20,7 @@ def check(chosen: argparse.Namespace) -> int:
     """Read a pool as a study would and print what it would set aside."""
     from cadc.data import check as read
 
-    report = read(chosen.pool, chosen.images or chosen.pool.parent)
+    report = read(chosen.pool, chosen.images)
     if chosen.json:
         from cadc.study import write_json
 

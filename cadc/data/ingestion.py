@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from cadc.data.files import open_rows
+from cadc.data.files import Rows, open_rows
 from cadc.data.inventory import Inventory, inventory_of
 from cadc.data.pictures import PerceptualHash, PictureBox, relative
 from cadc.data.rawrow import Embedded, RawRow
@@ -60,9 +60,8 @@ def ingest(path: Path | str, images_root: Path | str | None = None, *, unit_colu
 def _read(path: Path | str, images_root: Path | str | None, unit_column: str, embedded_to: Path | str | None,
           progress: Progress | None) -> "tuple[_Reading, str]":
     """Every row read, and the container they came in."""
-    path = Path(path)
     rows = open_rows(path)
-    root = Path(images_root) if images_root not in (None, "") else path.parent
+    root = Path(images_root) if images_root not in (None, "") else rows.root
     if not root.is_dir():
         raise DataError(f"image root {root} is not a folder. Give the folder that picture paths are relative to.")
     reading = _Reading(PictureBox(root, Path(embedded_to) if embedded_to is not None else None), unit_column)
@@ -71,12 +70,13 @@ def _read(path: Path | str, images_root: Path | str | None, unit_column: str, em
         reading.take(chunk)
         if progress is not None:
             progress.step(len(chunk))
+    reading.say_where(rows)
     return reading, rows.container
 
 
 def count_rows(path: Path | str) -> int:
     """Rows in a file; the file is read through. Raises DataError as `ingest` does."""
-    return sum(1 for _ in open_rows(Path(path)))
+    return sum(1 for _ in open_rows(path))
 
 
 def check(path: Path | str, images_root: Path | str | None = None, unit_column: str = "") -> dict[str, Any]:
@@ -163,6 +163,12 @@ class _Reading:
         if self.unit_column and self.objects and not self.unit_seen:
             raise DataError(f"{path}: no row has the unit column {self.unit_column!r}. Columns here: {columns}. Name "
                             "one of them, or none: then every target sample is a unit.")
+
+    def say_where(self, rows: Rows) -> None:
+        """Name the file that a row lies in, where there are several."""
+        for reasons in (self.set_aside, self.warnings):
+            reasons[:] = [replace(one, reason=f"{one.reason}{', ' if ':' in one.reason else ': '}{place}")
+                          if (place := rows.place(one.index)) else one for one in reasons]
 
     def finish(self, path: Path, container: str) -> Ingest:
         """The result."""
