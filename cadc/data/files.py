@@ -12,8 +12,9 @@ import shlex
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 from cadc.data.indices import FileIndex
 from cadc.data.json_text import MAX_ROW, integer, json_lines, json_list
@@ -137,12 +138,11 @@ def open_rows(given: Path | str) -> Rows:
 def _container(file: TextFile) -> Container | None:
     """What a file holds, from its first bytes; None when it is empty."""
     with file.open() as handle:
-        head = handle.read(HEAD)
+        head, rest = _head(handle)
         if head.startswith(b"PAR1"):
             return "parquet"
         if head.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
             return "arrow"
-        rest = handle.read(1)
         body = head.removeprefix(codecs.BOM_UTF8).lstrip()
         if not body and not rest:
             return None
@@ -161,6 +161,20 @@ def _container(file: TextFile) -> Container | None:
     raise DataError(f"{file.path} is neither a JSON list, nor JSON Lines, nor parquet. Convert it to one of these.")
 
 
+def _head(handle: BufferedReader) -> tuple[bytes, bytes]:
+    """(the first bytes of a text, a bit of what follows, '' at its end); those before the damage of a damaged one."""
+    pieces, size = [], 0
+    try:
+        while size < HEAD and (piece := handle.read1(PIECE)):
+            pieces.append(piece)
+            size += len(piece)
+        return b"".join(pieces), handle.read(1)
+    except CutOffError:
+        if not size:
+            raise
+        return b"".join(pieces), b"?"  # whoever reads on meets the damage
+
+
 def _parses(text: bytes) -> type | None:
     """Type of the JSON value that `text` is, None if it is none."""
     try:
@@ -172,7 +186,7 @@ def _parses(text: bytes) -> type | None:
 
 
 # ---- one JSON object is no rows ------------------------------------------------------------------------------------
-def _check_only_line(path: Path, body: bytes, rest: bytes, handle: IO[bytes]) -> None:
+def _check_only_line(path: Path, body: bytes, rest: bytes, handle: BufferedReader) -> None:
     """Raise DataError when a file that begins with one long line is nothing but one object that is no row."""
     size, piece = len(body), rest
     while piece:

@@ -38,7 +38,7 @@ class CutOffError(DataError):
 
 
 class _Inner(Protocol):
-    def read(self, size: int, /) -> bytes: ...
+    def read1(self, size: int, /) -> bytes: ...
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ class TextFile:
     """`UTF-8` or `UTF-16`."""
 
     @contextmanager
-    def open(self) -> Iterator[IO[bytes]]:
+    def open(self) -> Iterator[io.BufferedReader]:
         """Its text as UTF-8, from the start. Reading raises CutOffError where it is damaged, DataError for a bomb."""
         with self.path.open("rb") as file:
-            stream: IO[bytes] = _unpacked(self.path, file, self.packed) if self.packed else file
+            stream = _unpacked(self.path, file, self.packed) if self.packed else file
             yield io.BufferedReader(_Utf8(self.path, stream), PIECE) if self.encoding == "UTF-16" else stream
 
 
@@ -90,7 +90,7 @@ def _command(path: Path, packed: str) -> str:
     return f"{'gunzip -k' if packed == 'gzip' else 'unzstd'} {shlex.quote(path.name)}"
 
 
-def _unpacked(path: Path, file: IO[bytes], packed: str) -> IO[bytes]:
+def _unpacked(path: Path, file: IO[bytes], packed: str) -> io.BufferedReader:
     """What is in an archive; several that were joined are read one after the other."""
     inner: _Inner
     if packed == "gzip":
@@ -116,7 +116,7 @@ class _Unpacked(io.RawIOBase):
     def readinto(self, buffer: "WriteableBuffer") -> int:
         view = memoryview(buffer)
         try:
-            data = self.inner.read(min(len(view), PIECE))
+            data = self.inner.read1(min(len(view), PIECE))
         except (OSError, EOFError, ValueError, zlib.error) as error:
             raise CutOffError(f"{self.path}: the {self.packed} archive is damaged or cut off after {self.done:,} bytes "
                               f"of text ({str(error).splitlines()[0][:120]})") from None

@@ -20,7 +20,7 @@ DATA = (".json", ".jsonl", ".ndjson", ".jsonlines", ".parquet", ".arrow")
 PACKED = (".gz", ".zst", ".zstd")
 OTHER = (".md", ".rst", ".txt", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".py", ".pyc", ".sh", ".ipynb", ".html",
          ".pdf", ".csv", ".tsv", ".xlsx", ".bib", ".log", ".lock", ".done", ".crc", ".sha256", ".md5", ".tmp", ".bak",
-         ".part", ".zip", ".tar", ".tgz", ".safetensors", ".bin", ".pt", ".pth", ".npy", ".npz", ".index", ".mp4", ".wav")
+         ".part", ".zip", ".tar", ".tgz", ".safetensors", ".bin", ".pt", ".pth", ".npy", ".npz", ".mp4", ".wav")
 """Endings of files that are passed over, whatever is in them."""
 NAMES = ("readme", "license", "licence", "notice", "changelog", "citation.cff", "makefile", "dockerfile", "_success",
          "dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "croissant.json")
