@@ -240,7 +240,8 @@ def _refuse_wrapped(path: Path, members: dict[str, str]) -> None:
     name, lists = shlex.quote(path.name), [key for key, kind in members.items() if kind == "list of objects"]
     others = [key for key in members if key not in lists]
     if lists:
-        take = shlex.quote(f".[{json.dumps(lists[0])}][]")
+        key = lists[0] if re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", lists[0]) else f"[{json.dumps(lists[0])}]"
+        take = shlex.quote(f".{key}[]")
         raise DataError(f"{path} is one JSON object with a list of objects under {_few(lists)}"
                         f"{f' beside {_few(others)}' if others else ''}, not rows. Take the list out: "
                         f"`jq -c {take} {name} > rows.jsonl`.")

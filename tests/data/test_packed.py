@@ -123,7 +123,7 @@ def test_damage_in_utf_16_costs_one_line_or_is_one_clear_line(write):
 # ---- an object around the rows -------------------------------------------------------------------------------------
 @pytest.mark.parametrize("indent", [None, 1])
 @pytest.mark.parametrize("value, message", [
-    ({"data": [ROW, ROW]}, "under data, not rows. Take .*`jq -c '.\\[\"data\"\\]\\[\\]' pool.json"),
+    ({"data": [ROW, ROW]}, "under data, not rows. Take .*`jq -c '.data\\[\\]' pool.json"),
     ({"info": {"version": 1}, "n": 3, "annotations": [ROW]}, "under annotations beside info, n"),
     ({"q1": ROW, "q2": ROW}, "an object under each key \\(q1, q2\\).*to_entries"),
     ({"train": [ROW], "test": [ROW]}, "under train, test"),
@@ -230,7 +230,8 @@ def test_broken_base64_is_set_aside_with_that_reason(write, root, value, words):
 
 
 @pytest.mark.parametrize("value", ["Qkx", "Qk" * 40, "/9j/4AAQ.jpg", "data: 1, 2", "data:audio/wav;base64,AAAA",
-                                   "R0lGOD", "Qk" + "A" * 400, "iVBORw0KGgo is how a PNG begins", "data:text/plain,hello"])
+                                   "R0lGOD", "Qk" + "A" * 400, "iVBORw0KGgo is how a PNG begins",
+                                   "data:text/plain,hello"])
 def test_what_only_looks_like_a_picture_stays_text(value):
     raw = json.dumps({"note": value})
     assert lifted({"note": value}, raw) == ({"note": value}, raw)
