@@ -6,7 +6,7 @@ from cadc.data.answers import FORMATS as ANSWER_FORMATS
 from cadc.jobs import control
 from cadc.store import Store
 from cadc.study import Study
-from cadc.views.data import DataView, FileView, data_view, format_table, reason_table
+from cadc.views.data import DataView, FileView, data_view, format_table, key_table, reason_table
 from cadc.views.figures import data as figures
 from pages import _new_study
 from pages._parts.jobs import job_panel
@@ -62,14 +62,27 @@ def set_aside(view: DataView, study: Study, store: Store) -> None:
     st.dataframe(store.reasons(study, role, kind, offset=offset, limit=REASONS)[0], hide_index=True)
 
 
+def columns(view: DataView) -> None:
+    """What became of every column and key of the rows that are used."""
+    st.text("Read: it became words, pictures, an id. Kept: it comes out again in exports, nothing is learnt from it. "
+            "Ignored: it is in neither. A count is the number of used rows that have the key.")
+    for file in (view.pool, view.target):
+        st.subheader(file.role.capitalize())
+        if file.keys is None:
+            st.info("An earlier version read this file and did not count its keys. A study made anew on it shows them.",
+                    icon=":material/info:")
+        else:
+            st.dataframe(key_table(file), hide_index=True)
+
+
 def browse(view: DataView, study: Study, store: Store) -> None:
     """Samples with their pictures; filters act on Apply."""
     with st.form("browse"):
-        columns = st.columns([1, 1, 1, 2])
-        role = columns[0].selectbox("File", ("pool", "target"))
-        source = columns[1].selectbox("Source", [None, *view.sources], format_func=lambda s: s or "all")
-        form = columns[2].selectbox("Answer format", [None, *ANSWER_FORMATS], format_func=lambda f: f or "all")
-        words = columns[3].text_input("Words in question, answer or id")
+        boxes = st.columns([1, 1, 1, 2])
+        role = boxes[0].selectbox("File", ("pool", "target"))
+        source = boxes[1].selectbox("Source", [None, *view.sources], format_func=lambda s: s or "all")
+        form = boxes[2].selectbox("Answer format", [None, *ANSWER_FORMATS], format_func=lambda f: f or "all")
+        words = boxes[3].text_input("Words in question, answer or id")
         st.form_submit_button("Apply", icon=":material/filter_alt:")
     where = {"source": source, "format": form, "search": words.strip() or None}
     total = store.samples(study, role, where=where, limit=0)[1]
@@ -91,7 +104,7 @@ def read(study: Study) -> None:
 
 def contents(view: DataView, study: Study, store: Store) -> None:
     """What was read, one tab for each side of it."""
-    tabs = st.tabs(["Pool", "Target", "Answer formats", "Set aside", "Browse"])
+    tabs = st.tabs(["Pool", "Target", "Answer formats", "Columns", "Set aside", "Browse"])
     with tabs[0]:
         overview(view.pool)
     with tabs[1]:
@@ -100,8 +113,10 @@ def contents(view: DataView, study: Study, store: Store) -> None:
     with tabs[2]:
         answer_formats(view)
     with tabs[3]:
-        set_aside(view, study, store)
+        columns(view)
     with tabs[4]:
+        set_aside(view, study, store)
+    with tabs[5]:
         browse(view, study, store)
 
 

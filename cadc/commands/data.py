@@ -1,6 +1,7 @@
 """Commands about data files, before there is a study."""
 
 import argparse
+from collections import Counter
 from pathlib import Path
 
 from cadc.commands.command import Command
@@ -13,24 +14,33 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pool", required=True, metavar="FILE",
                         help="a file, a folder or glob of shards, or a downloaded dataset")
     parser.add_argument("--images", type=Path, metavar="DIR", help="image root; default: the folder of FILE")
+    parser.add_argument("--neutralise", action="store_true",
+                        help="break up chat-control tokens in texts (as the setting control_tokens=neutralise does)")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the report there")
 
 
 def check(chosen: argparse.Namespace) -> int:
-    """Read a pool as a study would and print what it would set aside."""
+    """Read a pool as a study would and print what it would set aside, and what became of its columns."""
     from cadc.data import check as read
+    from cadc.data.rows import told_keys
 
-    report = read(chosen.pool, chosen.images)
+    report = read(chosen.pool, chosen.images, neutralise=chosen.neutralise)
     if chosen.json:
         from cadc.study import write_json
 
         write_json(chosen.json.resolve(), report)
     print(f"{report['samples']} samples, {report['accepted']} accepted, {len(report['set_aside'])} set aside, "
-          f"{len(report['warnings'])} warnings")
+          f"{len(report['warnings'])} warnings, {len(report['near_duplicates'])} near-duplicates")
+    for line in told_keys(report["keys"]):
+        print(line)
     for row in report["set_aside"][:SHOWN]:
         print(f"  row {row['index']} ({row['id'] or 'no id'}): {row['reason']}")
     if len(report["set_aside"]) > SHOWN:
         print(f"  … {len(report['set_aside']) - SHOWN} more; --json writes them all")
+    kinds = Counter(row["reason"].split(":", 1)[0] for row in report["warnings"])
+    for kind, number in kinds.most_common():
+        example = next(row for row in report["warnings"] if row["reason"].startswith(kind))
+        print(f"  warning, {number} times: row {example['index']}: {example['reason']}")
     return 0
 
 

@@ -1,8 +1,9 @@
 """Samples: read from any accepted format, checked, written for the later steps (docs/data.md)."""
 
 from cadc.data.answers import answer_format
+from cadc.data.checking import check
 from cadc.data.duplicates import duplicate_groups
-from cadc.data.ingestion import Ingest, check, ingest
+from cadc.data.ingestion import Ingest, ingest
 from cadc.data.job import run_ingest
 from cadc.data.pictures import open_images, picture_path
 from cadc.data.reasons import Reason

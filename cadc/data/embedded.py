@@ -11,7 +11,8 @@ from cadc.data.reasons import SetAside
 
 EMBEDDED = "ingest/images/"
 """Prefix in `Sample.images` of pictures that were embedded in the input."""
-WORDS = ("text", "value", "content", "question", "answer", "instruction", "prompt", "response", "output", "query")
+WORDS = ("text", "value", "content", "question", "answer", "instruction", "prompt", "response", "output", "query",
+         "completion", "user", "assistant", "system", "input", "context", "hint", "reasoning_content")
 """Keys whose text is words, never a picture."""
 SHORTEST = 48
 """Base64 of fewer characters is no picture: the smallest GIF has 35 bytes."""

@@ -201,7 +201,7 @@ def _check_only_line(path: Path, body: bytes, rest: bytes, handle: BufferedReade
     text = body.decode("utf-8-sig", "replace")
     members = _members(text)
     try:
-        value: dict[str, object] = json.JSONDecoder(parse_int=integer).decode(text) if size <= MAX_ROW else {**members}
+        value = json.JSONDecoder(parse_int=integer).decode(text) if size <= MAX_ROW else _outline(members)
     except (RecursionError, ValueError):
         return  # a row with a problem
     if not has_known_shape(value):
@@ -229,7 +229,7 @@ def _check_over_lines(path: Path, body: bytes) -> None:
         raise DataError(f"{path} is several JSON objects over several lines each. Write one per line: `jq -c . "
                         f"{shlex.quote(path.name)} > rows.jsonl`.")
     members = _members(text)
-    if not has_known_shape(dict(members)):
+    if not has_known_shape(_outline(members)):
         _refuse_wrapped(path, members)
     raise DataError(f"{path} is one JSON object over several lines, not rows. {_ROWS_WANTED}. Keys here: "
                     f"{_few(members) or 'none'}.")
@@ -266,6 +266,11 @@ def _members(text: str) -> dict[str, str]:
         if depth <= 0:
             break
     return found
+
+
+def _outline(members: dict[str, str]) -> dict[str, object]:
+    """An object of these members without what is in them."""
+    return {key: [] if kind.startswith("list") else {} if kind == "object" else "" for key, kind in members.items()}
 
 
 def _few(names: "dict[str, str] | list[str]", most: int = COLUMNS) -> str:

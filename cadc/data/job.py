@@ -14,6 +14,7 @@ from cadc.data.indices import FeedRows
 from cadc.data.ingestion import Ingest, count_rows, ingest, listed
 from cadc.data.inventory import differences, read_inventory, renewed, write_inventory
 from cadc.data.reasons import Reason
+from cadc.data.rows import Reading
 from cadc.data.table import read_table, write_samples
 from cadc.errors import DataError
 from cadc.study import Study, write_json
@@ -99,7 +100,9 @@ def _read(study: Study, role: str, folder: Path, progress: Progress) -> Ingest:
     """One file of the study; target rows get their unit."""
     column = study.config.unit_column if role == "target" else ""
     progress.note(f"reading the {role}")
-    found = ingest(getattr(study.config, role), study.image_root(role), unit_column=column,
+    reading = Reading(unit_column=column, neutralise=study.config.control_tokens == "neutralise",
+                      stripped=study.config.reading == 1)
+    found = ingest(getattr(study.config, role), study.image_root(role), reading=reading,
                    embedded_to=folder / f"images-{role}", progress=progress)
     if not found.samples:
         kind = Counter(reason.kind for reason in found.set_aside).most_common(1)[0][0]
@@ -135,6 +138,7 @@ def _summary(study: Study, role: str, found: Ingest, groups: FeedRows, folder: P
         "duplicates": int(len(groups) - len(np.unique(groups))),
         "answer_formats": _counted(table["answer_format"]), "sources": _counted(table["source"]),
         "units": _counted(table["unit"]) if role == "target" else {},
+        "keys": found.keys,
         "set_aside_count": len(found.set_aside), "warnings_count": len(found.warnings),
         "set_aside_kinds": _counted(r.kind for r in found.set_aside),
         "warning_kinds": _counted(r.kind for r in found.warnings),

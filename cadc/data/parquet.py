@@ -1,6 +1,5 @@
 """Rows of a parquet or arrow file, with pictures as {bytes, path} structs, lists of them, binary, base64, or paths."""
 
-import datetime
 import json
 import math
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from cadc.data.embedded import EMBEDDED as EMBEDDED
 from cadc.data.embedded import lift, named
 from cadc.data.indices import FileIndex
 from cadc.data.json_text import MAX_TEXT, too_long
-from cadc.data.rawrow import Embedded, RawRow
+from cadc.data.rawrow import RawRow, plain
 from cadc.data.reasons import SetAside
 from cadc.errors import DataError
 
@@ -90,7 +89,7 @@ def _row(index: FileIndex, row: dict[str, object], columns: tuple[str, ...]) -> 
     value = {name: _named(cell) if name in columns else _inside(cell) for name, cell in row.items()}
     try:
         value = lift(value)
-        raw = json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)
+        raw = json.dumps(plain(value), ensure_ascii=False, allow_nan=False)
     except RecursionError:
         return RawRow(index, problem="nested too deeply")
     except SetAside as reason:
@@ -116,21 +115,6 @@ def _inside(cell: object) -> object:
         return {key: _named(one) if isinstance(one, dict) and "bytes" in one else _inside(one)
                 for key, one in cell.items()}
     return cell
-
-
-def _plain(value: object) -> object:
-    """A value as JSON can write it: names for pictures, null for NaN and stray bytes, text for dates and decimals."""
-    if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    if isinstance(value, Embedded):
-        return value.name
-    if isinstance(value, bytes) or (isinstance(value, float) and not math.isfinite(value)):
-        return None
-    if isinstance(value, str | int | float | bool) or value is None:
-        return value
-    return value.isoformat() if isinstance(value, datetime.date | datetime.time) else str(value)
 
 
 def _texts(value: dict[str, object]) -> dict[str, object]:

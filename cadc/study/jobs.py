@@ -84,7 +84,7 @@ def _embeds(config: StudyConfig) -> bool:
 
 JOBS: Registry[Job] = Registry("job", (
     Job(name="ingest", about="reads pool and target", run="cadc.data.job:run_ingest", files=("pool", "target"),
-        settings=("unit_column",),
+        settings=("unit_column", "control_tokens", "reading"),
         names=(("pool.parquet", "the samples of the pool"), ("target.parquet", "the samples of the target"),
                ("pictures-*.parquet", "the list of pictures"), ("report.json", "the report on pool and target"),
                ("images-*", "a picture that was embedded in the input")),

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cadc.errors import DataError, JobError
-from cadc.study.config import StudyConfig
+from cadc.study.config import BEFORE, StudyConfig
 from cadc.study.content import model_digest
 from cadc.study.files import write_json
 from cadc.study.inputs import input_files, input_root, input_there, is_hub_name
@@ -58,6 +58,13 @@ def identity_of(config: StudyConfig, root: Path | None = None) -> tuple[str, dic
     return _hash({"settings": config.chosen} | inputs), inputs
 
 
+def as_asked_before(config: StudyConfig, identity: str, root: Path | None = None) -> StudyConfig:
+    """The same question as an earlier version asked it, where that is the study `identity`: its results stay. Else
+    `config`."""
+    earlier = dataclasses.replace(config, **BEFORE)
+    return earlier if identity_of(earlier, root)[0] == identity else config
+
+
 @dataclass(frozen=True)
 class Study:
     """A study on disk. Open it with `Study.open(name)`, make it with `Study.create(name, config)`."""
@@ -93,7 +100,11 @@ class Study:
         config = _absolute(config)
         identity, inputs = identity_of(config, base)
         pointer = base / "names" / f"{name}.json"
-        if (taken := identity_at(pointer)) and taken != identity:
+        taken = identity_at(pointer)
+        if taken and taken != identity:
+            config = as_asked_before(config, taken, base)
+            identity = identity_of(config, base)[0]
+        if taken and taken != identity:
             raise DataError(f"study {name!r} already asks another question ({taken}). Choose another name, or remove "
                             f"it first (`python -m cadc remove {name}`); changed settings make a new study, which "
                             "shares with the old one whatever they do not change.")

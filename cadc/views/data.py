@@ -8,6 +8,7 @@ import pandas as pd
 
 from cadc.data import check
 from cadc.data.answers import FORMATS as ANSWER_FORMATS
+from cadc.data.rows import told_keys
 
 CHECKED = 200
 """Rows of a check that are listed with their reasons."""
@@ -33,6 +34,8 @@ class FileView:
     """`set_aside` and `warnings`: reason → rows."""
     lengths: pd.DataFrame
     """part (question | answer), words, rows."""
+    keys: dict[str, dict[str, dict[str, int]]] | None
+    """Place → fate → key → rows (`Ingest.keys`); None in a study that an earlier version read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +73,18 @@ def file_view(role: str, found: Mapping[str, Any], lengths: pd.DataFrame) -> Fil
     return FileView(role=role, facts=facts, about=f"{found['file']}  ·  {found['format']}  ·  {found['rows']:,} rows",
                     in_target=found.get("also_in_target", 0), sources=found["sources"],
                     formats=found["answer_formats"], lengths=lengths,
-                    kinds={"set_aside": found["set_aside_kinds"], "warnings": found["warning_kinds"]})
+                    kinds={"set_aside": found["set_aside_kinds"], "warnings": found["warning_kinds"]},
+                    keys=found.get("keys"))
+
+
+def key_table(file: FileView) -> pd.DataFrame:
+    """where (column | turn | block), key, became (read | kept | ignored), rows: ignored keys first, then kept ones."""
+    order = {"ignored": 0, "kept": 1, "read": 2}
+    rows = [(place, key, fate, number) for place, fates in (file.keys or {}).items() for fate, names in fates.items()
+            for key, number in names.items()]
+    frame = pd.DataFrame(rows, columns=["where", "key", "became", "rows"])
+    return frame.sort_values(["became", "rows"], key=lambda one: one.map(order) if one.name == "became" else -one,
+                             kind="stable", ignore_index=True)
 
 
 def reason_table(kinds: Mapping[str, int]) -> pd.DataFrame:
@@ -94,11 +108,17 @@ class Checked:
     """Counts in words."""
     set_aside: list[dict[str, Any]]
     """The first rows that would not be used, and why."""
+    warnings: list[dict[str, Any]]
+    """The first rows that would be used with a warning."""
+    keys: list[str]
+    """What became of columns and keys, a line for each fate."""
 
 
 def check_file(role: str, path: str, images: str, unit_column: str = "") -> Checked:
     """Read a file now without keeping anything. Raises DataError."""
     found = check(path, images, unit_column)
     return Checked(text=f"{role}: {found['samples']:,} rows, {found['accepted']:,} usable, "
-                        f"{len(found['set_aside']):,} set aside, {len(found['warnings']):,} warnings",
-                   set_aside=found["set_aside"][:CHECKED])
+                        f"{len(found['set_aside']):,} set aside, {len(found['warnings']):,} warnings, "
+                        f"{len(found['near_duplicates']):,} near-duplicates",
+                   set_aside=found["set_aside"][:CHECKED], warnings=found["warnings"][:CHECKED],
+                   keys=told_keys(found["keys"]))

@@ -101,12 +101,11 @@ def _png() -> str:
 
 
 PNG = _png()
-KEYS = ("conversations", "messages", "conversation", "question", "instruction", "prompt", "answer", "response",
-        "output", "input", "query", "system", "history", "tools", "options", "choices", "context", "hint", "reasoning_content",
-        "texts", "completion", "chosen", "rejected", "image", "images", "image_path", "image_1", "image_10",
-        "image_file", "file_name", "image_url", "picture", "video", "audio", "id", "source", "dataset", "weight", "loss", "train",
-        "license", "meta", "data", "bytes", "path", "role", "from", "value", "content", "type", "text", "user",
-        "assistant", "")
+KEYS = tuple("""conversations messages conversation question instruction prompt answer response output input query
+                system history tools options choices context hint reasoning_content texts completion chosen rejected
+                image images image_path image_1 image_10 image_file file_name image_url picture video audio id
+                source dataset weight loss train license meta data bytes path role from value content type
+                text user assistant""".split()) + ("",)
 WORDS = ("", " ", "<image>", "<image>\nWhat?", "red", "<video>", "human", "gpt", "user", "assistant", "system", "tool",
          "developer", "a.png", "../a.png", "file:///a.png", "https://x/y.png", "C:\\a.png", PNG, PNG[:-5],
          f"data:image/png;base64,{PNG}", "data:image/png;base64,?", "data:,", "[]", "[1]", '[{"role": "user"}]',

@@ -131,7 +131,10 @@ def test_check_reports_as_documented(write):
     report = check(write([ROW, 3, ROW | {"id": None}]))
     assert report == {"samples": 3, "accepted": 2,
                       "set_aside": [{"index": 1, "id": "", "reason": "row is not an object: it is a number"}],
-                      "warnings": []}
+                      "warnings": [], "format": "llava json",
+                      "keys": {"column": {"read": {"conversations": 2, "id": 1}, "kept": {"id": 1}},
+                               "turn": {"read": {"from": 2, "value": 2}}},
+                      "near_duplicates": [{"index": 2, "id": "", "first": 0}]}
     report = check(write([ROW, ROW]))
     assert report["warnings"] == [{"index": 1, "id": "r", "reason": "duplicate id: first in row 0"}]
 
@@ -153,7 +156,14 @@ def test_a_damaged_file_is_read_or_refused_but_never_fails_otherwise(tmp_path_fa
         assert used == list(range(found.rows)) and len(found.raw) == len(found.samples)
 
 
-@pytest.mark.parametrize("rows", [[{"file": "a", "box": [1, 2]}]])
-def test_check_reports_on_a_readable_file_without_a_single_good_row(write, rows):
-    report = check(write(json.dumps(rows)))
-    assert (report["samples"], report["accepted"], len(report["set_aside"])) == (len(rows), 0, len(rows))
+@pytest.mark.parametrize("rows, said", [([], "holds no rows"), ([3], "the first row: row is not an object"),
+                                        ([{"file": "a", "box": [1, 2]}], "columns here: file, box")])
+def test_a_file_without_a_row_of_a_known_form_is_refused_with_its_columns(write, rows, said):
+    for read in (check, ingest):
+        with pytest.raises(DataError, match=f"(?i){said}"):
+            read(write(json.dumps(rows)))
+
+
+def test_check_reports_on_a_file_whose_rows_are_all_set_aside(write):
+    report = check(write([{"question": "Why?", "answer": ""}]))
+    assert (report["accepted"], report["set_aside"][0]["reason"]) == (0, "empty answer")

@@ -1,5 +1,7 @@
 """Answer masks and batches, checked by decoding."""
 
+from dataclasses import replace
+
 import pytest
 import tiny_vlm
 import torch
@@ -52,6 +54,14 @@ def test_mask_covers_every_answer_and_its_end_of_turn(vlm):
     talk = sample((0, "what?"), "a red dot", "sure?", "yes", images=1)
     encoded = vlm.encode(talk, pictures((16, 16)))
     assert answers(vlm, encoded) == "a red dot<end_of_utterance>yes<end_of_utterance>"
+
+
+def test_a_turn_that_is_not_learnt_carries_no_label(vlm):
+    talk = sample((0, "what?"), "wrong", "sure?", "right", "and?", "ok", images=1)
+    marked = replace(talk, turns=tuple(replace(turn, learnt=turn.parts[0] != "wrong") for turn in talk.turns))
+    encoded, whole = (vlm.encode(one, pictures((16, 16))) for one in (marked, talk))
+    assert answers(vlm, encoded) == "right<end_of_utterance>ok<end_of_utterance>"
+    assert torch.equal(encoded.inputs["input_ids"], whole.inputs["input_ids"]), "it is still seen"
 
 
 def test_answer_that_repeats_the_question_is_masked_once(vlm):

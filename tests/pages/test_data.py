@@ -25,7 +25,10 @@ def test_finished_study_shows_its_counts_and_reasons(study, open_page):
     page = open_page("1_data", study="trial")
     shown = {m.label: m.value for m in page.metric[:7]}
     assert shown["samples"] == "300" and shown["set aside"] == "7" and shown["near-duplicates"] != "0"
-    reasons = page.dataframe[1].value
+    keys = page.dataframe[1].value.set_index("key")
+    assert dict(keys["became"]) == {"source": "read", "conversations": "read", "from": "read", "value": "read",
+                                    "id": "read", "image": "read"} and keys["rows"]["conversations"] == 300
+    reasons = page.dataframe[3].value
     assert reasons["rows"].sum() == 7 and "picture not found" in set(reasons["reason"])
 
 

@@ -30,6 +30,8 @@ TRAINED = {"warmup"} | GRADIENTS
 
 CHANGES: dict[str, tuple[object, set[str]]] = {
     "unit_column": ("task", EVERY),
+    "control_tokens": ("neutralise", EVERY),
+    "reading": (1, EVERY),
     "preset": ("paper", set()),
     "seed": (1, TRAINED),
     "lora_rank": (3, TRAINED),
@@ -152,7 +154,7 @@ def test_settings_by_their_names_in_earlier_versions_are_the_same_question(asked
     assert (read_so.out_of_fold, read_so.out_of_fold_share, read_so.out_of_fold_target) == (1, 0.4, False)
     written = StudyConfig.of(files | {"crossfit": 1, "crossfit_share": 0.4, "crossfit_target": False,
                                       "pool_sketch": 128})
-    assert written == read_so
+    assert written == dataclasses.replace(read_so, reading=1)
     with pytest.raises(TypeError):
         StudyConfig.of(files | {"wormup": 1})
 
