@@ -31,6 +31,8 @@ def check(chosen: argparse.Namespace) -> int:
         write_json(chosen.json.resolve(), report)
     print(f"{report['samples']} samples, {report['accepted']} accepted, {len(report['set_aside'])} set aside, "
           f"{len(report['warnings'])} warnings, {len(report['near_duplicates'])} near-duplicates")
+    if report["passed_over"]:
+        print("  passed over: " + ", ".join(f"{name} ({count})" for name, count in report["passed_over"].items()))
     for line in told_keys(report["keys"]):
         print(line)
     for row in report["set_aside"][:SHOWN]:

@@ -43,6 +43,8 @@ class Ingest:
     """Every picture that was looked for, found or not."""
     keys: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict, repr=False, compare=False)
     """Columns and keys of turns and blocks that were read, kept or ignored in the accepted rows (`KeyCounts.told`)."""
+    passed_over: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
+    """Files of a folder or glob that are no data → how many (`Rows.passed_over`)."""
 
 
 def ingest(path: Path | str, images_root: Path | str | None = None, *, unit_column: str = "",
@@ -56,14 +58,14 @@ def ingest(path: Path | str, images_root: Path | str | None = None, *, unit_colu
     when the file as a whole cannot be read, or when none of its rows could be of use.
     """
     reading = reading or Reading(unit_column=unit_column)
-    found, container = _read(path, images_root, reading, embedded_to, progress)
+    found, rows = _read(path, images_root, reading, embedded_to, progress)
     found.require_use(Path(path))
-    return found.finish(Path(path), container)
+    return found.finish(Path(path), rows)
 
 
 def _read(path: Path | str, images_root: Path | str | None, reading: Reading, embedded_to: Path | str | None,
-          progress: Progress | None) -> "tuple[_File, str]":
-    """Every row read, and the container they came in."""
+          progress: Progress | None) -> "tuple[_File, Rows]":
+    """Every row read, and the files they came in."""
     rows = open_rows(path)
     root = Path(images_root) if images_root not in (None, "") else rows.root
     if not root.is_dir():
@@ -75,7 +77,7 @@ def _read(path: Path | str, images_root: Path | str | None, reading: Reading, em
         if progress is not None:
             progress.step(len(chunk))
     found.say_where(rows)
-    return found, rows.container
+    return found, rows
 
 
 def count_rows(path: Path | str) -> int:
@@ -167,7 +169,7 @@ class _File:
             reasons[:] = [replace(one, reason=f"{one.reason}{', ' if ':' in one.reason else ': '}{place}")
                           if (place := rows.place(one.index)) else one for one in reasons]
 
-    def finish(self, path: Path, container: str) -> Ingest:
+    def finish(self, path: Path, rows: Rows) -> Ingest:
         """The result."""
         shape = max(self.shapes, key=lambda s: self.shapes[s], default="no accepted row:")
         mixed = " (mixed)" if len(self.shapes) > 1 else ""
@@ -175,5 +177,5 @@ class _File:
                  len(self.set_aside), len(self.warnings))
         self.set_aside.sort(key=lambda reason: reason.index)
         hashes = {name: fact.hash for name, fact in self.box.facts.items() if fact.hash is not None}
-        return Ingest(self.samples, self.raw, self.set_aside, self.warnings, f"{shape} {container}{mixed}", self.rows,
-                      hashes, inventory_of(self.box.facts), self.keys.told())
+        return Ingest(self.samples, self.raw, self.set_aside, self.warnings, f"{shape} {rows.container}{mixed}",
+                      self.rows, hashes, inventory_of(self.box.facts), self.keys.told(), dict(rows.passed_over))

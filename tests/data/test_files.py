@@ -134,7 +134,7 @@ def test_check_reports_as_documented(write):
                       "warnings": [], "format": "llava json",
                       "keys": {"column": {"read": {"conversations": 2, "id": 1}, "kept": {"id": 1}},
                                "turn": {"read": {"from": 2, "value": 2}}},
-                      "near_duplicates": [{"index": 2, "id": "", "first": 0}]}
+                      "near_duplicates": [{"index": 2, "id": "", "first": 0}], "passed_over": {}}
     report = check(write([ROW, ROW]))
     assert report["warnings"] == [{"index": 1, "id": "r", "reason": "duplicate id: first in row 0"}]
 

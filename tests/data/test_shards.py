@@ -48,6 +48,7 @@ def test_rows_are_counted_through_all_shards_in_natural_order(shards):
         assert not found.set_aside and found.rows == 7 and "jsonl+json+parquet" in found.format
     passed = open_rows(shards).passed_over
     assert passed == {"README.md": 1, "*.png": 1, "part-11.jsonl (empty)": 1}
+    assert check(shards)["passed_over"] == ingest(shards).passed_over == passed
     walked = open_rows(shards)
     assert [row.index for row in walked] == list(range(7))
     assert walked.place(0) == "part-1.jsonl row 0" and walked.place(4) == "part-3.jsonl.gz row 1"
