@@ -14,6 +14,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pool", required=True, metavar="FILE",
                         help="a file, a folder or glob of shards, or a downloaded dataset")
     parser.add_argument("--images", type=Path, metavar="DIR", help="image root; default: the folder of FILE")
+    parser.add_argument("--follow-links", action="store_true",
+                        help="open pictures that links below the image root lead to outside it (setting follow_links)")
+    parser.add_argument("--max-pixels", type=int, metavar="N", help="as the setting max_pixels; default: 100 million")
     parser.add_argument("--neutralise", action="store_true",
                         help="break up chat-control tokens in texts (as the setting control_tokens=neutralise does)")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the report there")
@@ -22,9 +25,11 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def check(chosen: argparse.Namespace) -> int:
     """Read a pool as a study would and print what it would set aside, and what became of its columns."""
     from cadc.data import check as read
+    from cadc.data.limits import USUAL, PictureLimits
     from cadc.data.rows import told_keys
 
-    report = read(chosen.pool, chosen.images, neutralise=chosen.neutralise)
+    limits = PictureLimits(max_pixels=chosen.max_pixels or USUAL.max_pixels, follow_links=chosen.follow_links)
+    report = read(chosen.pool, chosen.images, limits=limits, neutralise=chosen.neutralise)
     if chosen.json:
         from cadc.study import write_json
 

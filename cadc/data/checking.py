@@ -7,11 +7,12 @@ import numpy as np
 
 from cadc.data.duplicates import duplicate_groups
 from cadc.data.ingestion import ingest, listed
+from cadc.data.limits import USUAL, PictureLimits
 from cadc.data.rows import Reading
 
 
-def check(path: Path | str, images_root: Path | str | None = None, unit_column: str = "", *, neutralise: bool = False
-          ) -> dict[str, Any]:
+def check(path: Path | str, images_root: Path | str | None = None, unit_column: str = "",
+          limits: PictureLimits = USUAL, *, neutralise: bool = False) -> dict[str, Any]:
     """What `ingest` would find, as JSON values; nothing is kept.
 
     {"samples" (rows in the file), "format", "accepted", "set_aside": [{index, id, reason}], "warnings", "keys": what
@@ -20,7 +21,8 @@ def check(path: Path | str, images_root: Path | str | None = None, unit_column: 
     cannot be read, or no row of it has a form that is known; a file whose rows are all set aside for other reasons is
     reported on.
     """
-    found = ingest(path, images_root, reading=Reading(unit_column=unit_column, neutralise=neutralise))
+    found = ingest(path, images_root, limits=limits,
+                   reading=Reading(unit_column=unit_column, neutralise=neutralise))
     found.raw.clear()  # memory: nobody asks for the rows' own text here
     groups = duplicate_groups(found)
     again = np.flatnonzero(groups != np.arange(len(groups)))

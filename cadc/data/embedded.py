@@ -14,6 +14,10 @@ EMBEDDED = "ingest/images/"
 WORDS = ("text", "value", "content", "question", "answer", "instruction", "prompt", "response", "output", "query",
          "completion", "user", "assistant", "system", "input", "context", "hint", "reasoning_content")
 """Keys whose text is words, never a picture."""
+TOOLS = ("tools", "functions", "tool_calls", "function_call", "function", "arguments")
+"""Keys under which everything is words, however deep."""
+OPTIONS = ("options", "choices")
+"""Keys under which words are expected, and a picture would be lost."""
 SHORTEST = 48
 """Base64 of fewer characters is no picture: the smallest GIF has 35 bytes."""
 NO_PATH = 256
@@ -60,13 +64,13 @@ def lifted(value: object, raw: str) -> tuple[object, str]:
 def lift(value: dict[str, object]) -> dict[str, object]:
     """The same for a row that has no text of its own. Raises SetAside."""
     found: dict[str, Embedded] = {}
-    return {name: _lift(one, found, name) for name, one in value.items()}
+    return {name: one if name in TOOLS else _lift(one, found, name) for name, one in value.items()}
 
 
 def _lift(value: object, found: dict[str, Embedded], key: str = "") -> object:
     """A value with its pictures taken out into `found`; texts under `WORDS` are left."""
     if isinstance(value, dict):
-        return {name: _lift(one, found, name) for name, one in value.items()}
+        return {name: one if name in TOOLS else _lift(one, found, name) for name, one in value.items()}
     if isinstance(value, list):
         return [_lift(one, found, "" if key in WORDS else key) for one in value]
     if not isinstance(value, str) or key in WORDS:
@@ -75,6 +79,8 @@ def _lift(value: object, found: dict[str, Embedded], key: str = "") -> object:
         data = _decoded(value)
         if data is None:
             return value
+        if key in OPTIONS:
+            raise SetAside("not supported: a picture as an option")
         found[value] = named(data)
     return found[value]
 

@@ -13,8 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from cadc.data.limits import USUAL, PictureLimits
 from cadc.data.parquet import EMBEDDED
 from cadc.data.pictures import Fact, read_picture
+from cadc.data.places import Places
 from cadc.data.reasons import SetAside
 from cadc.errors import JobError
 from cadc.study import replacing
@@ -80,18 +82,19 @@ def differences(before: Inventory, after: Inventory) -> list[Change]:
     return found
 
 
-def renewed(inventory: Inventory, root: Path, embedded: Path | None) -> Inventory:
+def renewed(inventory: Inventory, root: Path, embedded: Path | None, limits: PictureLimits = USUAL) -> Inventory:
     """The same names, looked at now. Only files of another size or time are read: what is written over with as many
     bytes and given its old time again is not seen.
 
     `root`: the image root; `embedded`: where copies of pictures inside the input are kept (none: they are not looked
-    at, they count with the input file). Written back, it spares the next look from reading files that were only touched
+    at, they count with the input file); `limits`: the
+    study's, of which links count here. Written back, it spares the next look from reading files that were only touched
     or copied.
     """
     facts = {name: Fact(problem, bytes=size, mtime_ns=time, sha256=content) for name, size, time, content, problem
              in zip(inventory.names, inventory.bytes, inventory.mtime_ns, inventory.sha256, inventory.problems,
                     strict=True)}
-    look = _Look(facts, root, embedded)
+    look = _Look(facts, root, embedded, limits)
     with ThreadPoolExecutor(THREADS) as pool:
         parts = (inventory.names[start:start + PART] for start in range(0, len(inventory), PART))
         other = [name for part in pool.map(look.moved, parts) for name in part]
@@ -101,12 +104,12 @@ def renewed(inventory: Inventory, root: Path, embedded: Path | None) -> Inventor
 class _Look:
     """A second look at pictures that facts are known of."""
 
-    def __init__(self, known: Mapping[str, Fact], root: Path, embedded: Path | None) -> None:
-        self._known, self._root = known, os.path.realpath(root)
-        self._embedded = None if embedded is None else os.path.realpath(embedded)
+    def __init__(self, known: Mapping[str, Fact], root: Path, embedded: Path | None, limits: PictureLimits) -> None:
+        self._known, self._root = known, Places(root, limits)
+        self._embedded = None if embedded is None else Places(embedded)
 
-    def _place(self, name: str) -> tuple[str | None, str]:
-        """Folder and name in it; no folder for an embedded picture that is not looked at."""
+    def _place(self, name: str) -> tuple[Places | None, str]:
+        """Where to look, and for which name; nowhere for an embedded picture that is not looked at."""
         if not name.startswith(EMBEDDED):
             return self._root, name
         return self._embedded if self._known[name].mtime_ns >= 0 else None, name.removeprefix(EMBEDDED)
@@ -115,27 +118,40 @@ class _Look:
         """Those of another size or time, or that came or went."""
         found = []
         for name in names:
-            folder, inside = self._place(name)
-            if folder is not None:
-                try:
-                    info = os.stat(os.path.join(folder, inside))
-                    now = info.st_size, info.st_mtime_ns
-                except OSError:
-                    now = -1, -1
-                if now != (self._known[name].bytes, self._known[name].mtime_ns):
-                    found.append(name)
+            places, inside = self._place(name)
+            if places is not None and _seen(places, inside) != (self._known[name].bytes, self._known[name].mtime_ns):
+                found.append(name)
         return found
 
     def again(self, name: str) -> Fact:
         """One file read anew; what is wrong with it stays known while its content is the same."""
-        folder, inside = self._place(name)
+        places, inside = self._place(name)
+        if places is None:
+            raise ValueError(f"{name} is not looked at")
         try:
-            data, fact = read_picture(Path(folder or ""), inside)
+            place = places.exact(inside)
+            data, fact = read_picture(place.path, place.used)
+        except FileNotFoundError:
+            return Fact("picture not found")
         except SetAside as reason:
             return Fact(str(reason))
         content = hashlib.sha256(data).hexdigest()
         same = content == self._known[name].sha256
         return replace(fact, sha256=content, problem=self._known[name].problem if same else "")
+
+
+def _seen(places: Places, name: str) -> tuple[int, int]:
+    """Size and time of a file; −1 each where there is none under any writing of its name."""
+    try:
+        info = os.stat(os.path.join(places.root, name))
+    except (OSError, ValueError):
+        if name.isascii() and "\\" not in name and "%" not in name:
+            return -1, -1
+        try:
+            info = os.stat(places.exact(name).path)
+        except (OSError, SetAside):
+            return -1, -1
+    return info.st_size, info.st_mtime_ns
 
 
 def write_inventory(path: Path, inventory: Inventory) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cadc.data import Sample, picture_path
+from cadc.data import PictureLimits, Sample, picture_path
+from cadc.data.limits import USUAL
 from cadc.data.parquet import EMBEDDED
 from cadc.study import replacing
 
@@ -24,6 +25,8 @@ class Pictures:
     """Folder of pictures that were embedded in the input."""
     absolute: bool = False
     """Write absolute paths (Axolotl needs them; the files then fit this machine only)."""
+    limits: PictureLimits = USUAL
+    """What pictures may be."""
 
 
 class Shown:
@@ -61,7 +64,7 @@ class Shown:
             return []
         copied = []
         for name, path in self.names.items():
-            origin = picture_path(name, self.pictures.root, self.pictures.embedded)
+            origin = picture_path(name, self.pictures.root, self.pictures.embedded, self.pictures.limits)
             copy = self.folder / path  # an absolute path stays itself
             with origin.open("rb") as read, replacing(copy) as handle:
                 shutil.copyfileobj(read, handle)

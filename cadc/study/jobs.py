@@ -68,7 +68,8 @@ def named(text: str) -> Callable[..., Any]:
         raise JobError(f"{text} cannot be found ({error}). Mend the entry in the table that names it.") from error
 
 
-_MODEL = ("precision", "quantization", "max_tokens")
+_PICTURES = ("max_pixels", "follow_links")
+_MODEL = ("precision", "quantization", "max_tokens", *_PICTURES)
 _LORA = ("lora_rank", "lora_alpha", "lora_layers", "lora_targets", "seed")
 _ADAPTED = (*_MODEL, *_LORA)
 _CHOICE = ("samples_per_unit", "near_samples")
@@ -84,7 +85,7 @@ def _embeds(config: StudyConfig) -> bool:
 
 JOBS: Registry[Job] = Registry("job", (
     Job(name="ingest", about="reads pool and target", run="cadc.data.job:run_ingest", files=("pool", "target"),
-        settings=("unit_column", "control_tokens", "reading"),
+        settings=("unit_column", "control_tokens", "reading", *_PICTURES),
         names=(("pool.parquet", "the samples of the pool"), ("target.parquet", "the samples of the target"),
                ("pictures-*.parquet", "the list of pictures"), ("report.json", "the report on pool and target"),
                ("images-*", "a picture that was embedded in the input")),

@@ -9,6 +9,8 @@ hand) bytes are led by coverage instead.
 
 import argparse
 import base64
+import datetime
+import decimal
 import gzip
 import hashlib
 import io
@@ -172,7 +174,7 @@ def packed(data: bytes, rng: random.Random) -> bytes:
 def as_table(many: list[Row], rng: random.Random) -> bytes:
     """Parquet or an arrow stream; what is no text, number or list of turns is written as JSON text."""
     names = sorted({name for row in many for name in row})
-    table = pa.table({name: _column([row.get(name) for row in many]) for name in names})
+    table = pa.table({name: _column([row.get(name) for row in many], rng) for name in names})
     if rng.random() < 0.5:
         sink = pa.BufferOutputStream()
         try:
@@ -186,8 +188,13 @@ def as_table(many: list[Row], rng: random.Random) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def _column(values: list[object]) -> pa.Array:
+def _column(values: list[object], rng: random.Random) -> pa.Array:
+    """A column of them; now and then with what JSON has no word for."""
     try:
+        if rng.random() < 0.15:
+            strange = rng.choice([rng.randbytes(9), datetime.date(2020, 1, 2), datetime.datetime(2020, 1, 2, 3),
+                                  decimal.Decimal("1.5"), {"bytes": b"x", "path": None}, [{"x": b"\xff"}], math.nan])
+            return pa.array([strange if value is not None else None for value in values])
         return pa.array(values)
     except (pa.ArrowException, OverflowError, TypeError, UnicodeError):
         texts = [None if value is None else json.dumps(value) for value in values]

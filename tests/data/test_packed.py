@@ -243,6 +243,15 @@ def test_words_are_never_pictures(write):
     assert found.samples[0].question == text
 
 
+def test_a_picture_as_an_option_is_set_aside_and_tools_stay_words(write, root):
+    text = b64(png(1))
+    rows = [{"question": "Which?", "options": [text, text], "answer": "A"},
+            {"tools": [{"name": "look", "parameters": {"default": text}}]} | llava("Hi", "Hello", None)]
+    found = ingest(write(rows), root)
+    assert [r.reason for r in found.set_aside] == ["not supported: a picture as an option"]
+    assert text in found.samples[0].turns[0].text
+
+
 def test_base64_in_parquet_is_a_picture_too(root, tmp_path):
     text = b64(png(2))
     path = save(tmp_path / "p", image=[text, f"data:image/png;base64,{text}", "data:image/png;base64,?", "a.png"],

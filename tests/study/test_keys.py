@@ -32,6 +32,8 @@ CHANGES: dict[str, tuple[object, set[str]]] = {
     "unit_column": ("task", EVERY),
     "control_tokens": ("neutralise", EVERY),
     "reading": (1, EVERY),
+    "max_pixels": (1_000_000, EVERY),
+    "follow_links": (True, EVERY),
     "preset": ("paper", set()),
     "seed": (1, TRAINED),
     "lora_rank": (3, TRAINED),
