@@ -11,7 +11,7 @@ SHOWN = 20
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--pool", required=True, metavar="FILE",
+    parser.add_argument("--pool", required=True, type=Path, metavar="FILE",
                         help="a file, a folder or glob of shards, or a downloaded dataset")
     parser.add_argument("--images", type=Path, metavar="DIR", help="image root; default: the folder of FILE")
     parser.add_argument("--follow-links", action="store_true",
