@@ -7,14 +7,15 @@ from cadc.jobs import control
 from cadc.scores.left_out import left_out as left_out_rows
 from cadc.store import Store
 from cadc.study import Study
-from cadc.views.data import DataView, FileView, LostView, data_view, format_table, key_table, reason_table
+from cadc.views.data import DataView, FileView, data_view, format_table
 from cadc.views.figures import data as figures
 from pages import _new_study
+from pages._fates import columns, set_aside
 from pages._parts.jobs import job_panel
 from pages._parts.rows import pager, sample_card
 from pages._parts.shell import guarded, open_store, pick_study
 
-CARDS, REASONS = 9, 25
+CARDS = 9
 
 
 def overview(file: FileView) -> None:
@@ -50,51 +51,6 @@ def answer_formats(view: DataView) -> None:
     st.text("How the answers look, in the pool and in the target. Gradients see this first: keep it in mind on "
             "the Capabilities page.")
     st.plotly_chart(figures.formats(format_table(view.pool.formats, view.target.formats)))
-
-
-def set_aside(view: DataView, study: Study, store: Store) -> None:
-    """Every row that is not used, or used with a warning, and why."""
-    with st.container(horizontal=True):
-        role = st.segmented_control("File", ("pool", "target"), default="pool", required=True)
-        lost = view.file(role).lost
-        named = {"set_aside": "set aside", "left_out": lost.title, "warnings": "used with a warning"}
-        kind = st.segmented_control("Rows", tuple(named), default="set_aside", required=True, format_func=named.get)
-    if kind == "left_out":
-        left_out(lost, role)
-        return
-    kinds = view.file(role).kinds[kind]
-    if not kinds:
-        st.success("None.", icon=":material/check:")
-        return
-    st.dataframe(reason_table(kinds), hide_index=True)
-    total = store.reasons(study, role, kind, limit=0)[1]
-    offset = pager(total, REASONS, f"reasons-{role}-{kind}")
-    st.dataframe(store.reasons(study, role, kind, offset=offset, limit=REASONS)[0], hide_index=True)
-
-
-def columns(view: DataView) -> None:
-    """What became of every column and key of the rows that are used."""
-    st.text("Read: it became words, pictures, an id. Kept: it comes out again in exports, nothing is learnt from it. "
-            "Ignored: it is in neither. A count is the number of used rows that have the key.")
-    for file in (view.pool, view.target):
-        st.subheader(file.role.capitalize())
-        if file.keys is None:
-            st.info("An earlier version read this file and did not count its keys. A study made anew on it shows them.",
-                    icon=":material/info:")
-        else:
-            st.dataframe(key_table(file), hide_index=True)
-
-
-def left_out(lost: LostView, role: str) -> None:
-    """Rows that were accepted and that the run did without, or will probably do without."""
-    if lost.about:
-        st.caption(lost.about)
-    if not lost.kinds:
-        st.success("None.", icon=":material/check:") if lost.text else st.info("The run has not told yet.")
-        return
-    st.dataframe(reason_table(lost.kinds), hide_index=True)
-    offset = pager(len(lost.rows), REASONS, f"left-out-{role}")
-    st.dataframe(lost.table(offset, REASONS), hide_index=True)
 
 
 def browse(view: DataView, study: Study, store: Store) -> None:

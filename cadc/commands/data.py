@@ -15,7 +15,8 @@ SHOWN = 20
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--pool", required=True, type=Path, metavar="FILE")
+    parser.add_argument("--pool", required=True, type=Path, metavar="FILE",
+                        help="a file, a folder or glob of shards, or a downloaded dataset")
     parser.add_argument("--images", type=Path, metavar="DIR", help="image root; default: the folder of FILE")
     parser.add_argument("--follow-links", action="store_true",
                         help="open pictures that links below the image root lead to outside it (setting follow_links)")
@@ -45,6 +46,8 @@ def check(chosen: argparse.Namespace) -> int:
         write_json(chosen.json.resolve(), report)
     print(f"{report['samples']} samples, {report['accepted']} accepted, {len(report['set_aside'])} set aside, "
           f"{len(report['warnings'])} warnings, {len(report['near_duplicates'])} near-duplicates")
+    if report["passed_over"]:
+        print("  passed over: " + ", ".join(f"{name} ({count})" for name, count in report["passed_over"].items()))
     for line in told_keys(report["keys"]):
         print(line)
     if said:
@@ -67,10 +70,11 @@ def _too_long(found: "Ingest", report: dict[str, Any], chosen: argparse.Namespac
     from cadc.data.reasons import told
     from cadc.data.sizes import picture_sizes
     from cadc.models.lengths import estimated_tokens
+    from cadc.study.inputs import input_root
 
     if not report["accepted"]:
         return ""
-    root = chosen.images or chosen.pool.parent
+    root = chosen.images or input_root(chosen.pool)
     names = [name for sample in found.samples for name in sample.images]
     sizes = picture_sizes(found.pictures, names, root, None)
     expected = expected_of(estimated_tokens(chosen.model, found.samples, sizes), [s.index for s in found.samples],

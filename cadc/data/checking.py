@@ -22,11 +22,12 @@ def check(path: Path | str, images_root: Path | str | None = None, unit_column: 
 def checked(found: Ingest) -> dict[str, Any]:
     """{"samples" (rows in the file), "format", "accepted", "set_aside": [{index, id, reason}], "warnings", "keys": what
     became of the columns and of the keys of turns and blocks (`KeyCounts.told`), "near_duplicates": [{index, id,
-    first: the row that it repeats}]}."""
+    first: the row that it repeats}], "passed_over": {file that is no data: how many}}. `found.raw` is let go of."""
+    found.raw.clear()  # memory: nobody asks for the rows' own text here
     groups = duplicate_groups(found)
     again = np.flatnonzero(groups != np.arange(len(groups)))
     repeats = [{"index": found.samples[i].index, "id": found.samples[i].id, "first": found.samples[groups[i]].index}
                for i in again]
     return {"samples": found.rows, "format": found.format, "accepted": len(found.samples),
             "set_aside": listed(found.set_aside), "warnings": listed(found.warnings), "keys": found.keys,
-            "near_duplicates": repeats}
+            "near_duplicates": repeats, "passed_over": found.passed_over}

@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from cadc.data.files import open_rows
+from cadc.data.files import Rows, open_rows
 from cadc.data.inventory import Inventory, inventory_of
 from cadc.data.limits import USUAL, PictureLimits
 from cadc.data.pictures import PerceptualHash, PictureBox
@@ -45,6 +45,8 @@ class Ingest:
     """Every picture that was looked for, found or not."""
     keys: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict, repr=False, compare=False)
     """Columns and keys of turns and blocks that were read, kept or ignored in the accepted rows (`KeyCounts.told`)."""
+    passed_over: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
+    """Files of a folder or glob that are no data → how many (`Rows.passed_over`)."""
 
 
 def ingest(path: Path | str, images_root: Path | str | None = None, *, unit_column: str = "",
@@ -58,17 +60,16 @@ def ingest(path: Path | str, images_root: Path | str | None = None, *, unit_colu
     be. Raises DataError (one line) when the file as a whole cannot be read, or when none of its rows could be of use.
     """
     reading = reading or Reading(unit_column=unit_column)
-    found, container = _read(path, images_root, reading, embedded_to, progress, limits)
+    found, rows = _read(path, images_root, reading, embedded_to, progress, limits)
     found.require_use(Path(path))
-    return found.finish(Path(path), container)
+    return found.finish(Path(path), rows)
 
 
 def _read(path: Path | str, images_root: Path | str | None, reading: Reading, embedded_to: Path | str | None,
-          progress: Progress | None, limits: PictureLimits) -> "tuple[_File, str]":
-    """Every row read, and the container they came in."""
-    path = Path(path)
+          progress: Progress | None, limits: PictureLimits) -> "tuple[_File, Rows]":
+    """Every row read, and the files they came in."""
     rows = open_rows(path)
-    root = Path(images_root) if images_root not in (None, "") else path.parent
+    root = Path(images_root) if images_root not in (None, "") else rows.root
     if not root.is_dir():
         raise DataError(f"image root {root} is not a folder. Give the folder that picture paths are relative to.")
     found = _File(PictureBox(root, Path(embedded_to) if embedded_to is not None else None, limits), reading)
@@ -77,12 +78,13 @@ def _read(path: Path | str, images_root: Path | str | None, reading: Reading, em
         found.take(chunk)
         if progress is not None:
             progress.step(len(chunk))
-    return found, rows.container
+    found.say_where(rows)
+    return found, rows
 
 
 def count_rows(path: Path | str) -> int:
     """Rows in a file; the file is read through. Raises DataError as `ingest` does."""
-    return sum(1 for _ in open_rows(Path(path)))
+    return sum(1 for _ in open_rows(path))
 
 
 def listed(reasons: Iterable[Reason]) -> list[dict[str, Any]]:
@@ -161,7 +163,13 @@ class _File:
             raise DataError(f"{path}: no row has the unit column {self.unit_column!r}. Columns here: {columns}. Name "
                             "one of them, or none: then every target sample is a unit.")
 
-    def finish(self, path: Path, container: str) -> Ingest:
+    def say_where(self, rows: Rows) -> None:
+        """Name the file that a row lies in, where there are several."""
+        for reasons in (self.set_aside, self.warnings):
+            reasons[:] = [replace(one, reason=f"{one.reason}{', ' if ':' in one.reason else ': '}{place}")
+                          if (place := rows.place(one.index)) else one for one in reasons]
+
+    def finish(self, path: Path, rows: Rows) -> Ingest:
         """The result."""
         shape = max(self.shapes, key=lambda s: self.shapes[s], default="no accepted row:")
         mixed = " (mixed)" if len(self.shapes) > 1 else ""
@@ -169,5 +177,5 @@ class _File:
                  len(self.set_aside), len(self.warnings))
         self.set_aside.sort(key=lambda reason: reason.index)
         hashes = {name: fact.hash for name, fact in self.box.found.items() if fact.hash is not None}
-        return Ingest(self.samples, self.raw, self.set_aside, self.warnings, f"{shape} {container}{mixed}", self.rows,
-                      hashes, inventory_of(self.box.found), self.keys.told())
+        return Ingest(self.samples, self.raw, self.set_aside, self.warnings, f"{shape} {rows.container}{mixed}",
+                      self.rows, hashes, inventory_of(self.box.found), self.keys.told(), dict(rows.passed_over))

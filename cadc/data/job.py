@@ -139,7 +139,7 @@ def _summary(study: Study, role: str, found: Ingest, groups: FeedRows, folder: P
         "duplicates": int(len(groups) - len(np.unique(groups))),
         "answer_formats": _counted(table["answer_format"]), "sources": _counted(table["source"]),
         "units": _counted(table["unit"]) if role == "target" else {},
-        "keys": found.keys,
+        "keys": found.keys, "passed_over": found.passed_over,
         "set_aside_count": len(found.set_aside), "warnings_count": len(found.warnings),
         "set_aside_kinds": _counted(r.kind for r in found.set_aside),
         "warning_kinds": _counted(r.kind for r in found.warnings),

@@ -38,6 +38,8 @@ class FileView:
     """part (question | answer), words, rows."""
     keys: dict[str, dict[str, dict[str, int]]] | None
     """Place → fate → key → rows (`Ingest.keys`); None in a study that an earlier version read."""
+    passed_over: dict[str, int]
+    """Files of an input folder that are no data → how many."""
     lost: "LostView"
     """Rows that ingest accepted and the run leaves out."""
 
@@ -117,7 +119,7 @@ def file_view(role: str, found: Mapping[str, Any], lengths: pd.DataFrame, lost: 
                     in_target=found.get("also_in_target", 0), sources=found["sources"],
                     formats=found["answer_formats"], lengths=lengths, lost=lost,
                     kinds={"set_aside": found["set_aside_kinds"], "warnings": found["warning_kinds"]},
-                    keys=found.get("keys"))
+                    keys=found.get("keys"), passed_over=found.get("passed_over", {}))
 
 
 def key_table(file: FileView) -> pd.DataFrame:

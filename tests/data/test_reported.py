@@ -194,9 +194,10 @@ def test_byte_order_marks_and_windows_line_ends(see):
 
 def test_an_object_around_the_rows_is_not_one_bad_row(write, root):
     rows = [llava("Hi", image=None), llava("Ho", image=None)]
-    assert len(ingest(write(json.dumps({"data": rows})), root).samples) == 2
-    with pytest.raises(DataError, match=r"one JSON object.*list"):
-        ingest(write(json.dumps({"a": rows[0], "b": rows[1]}, indent=1)), root)
+    for around, keys in (({"data": rows}, "data"), ({"a": rows[0], "b": rows[1]}, "a, b")):
+        for indent in (None, 1):
+            with pytest.raises(DataError, match=rf"object.*{keys}.*jq"):
+                ingest(write(json.dumps(around, indent=indent)), root)
 
 
 def test_exchanges_with_pictures_as_bytes(see, root, tmp_path):

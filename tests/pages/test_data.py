@@ -158,4 +158,4 @@ def test_rows_that_are_probably_too_long_are_warned_of_before_the_run(falling, m
     assert {m.label: m.value for m in page.metric[:3]} == {"samples": "95", "set aside": "5", "probably left out": "3"}
     assert any("probably too long: 2" in w.value for w in page.warning)
     rows = lost_rows(page)[1]
-    assert "probably too long: about 420 tokens, at most max_tokens=220" in set(rows["reason"])
+    assert "probably too long: about 421 tokens, at most max_tokens=220" in set(rows["reason"])

@@ -71,7 +71,7 @@ def test_what_is_probably_too_long_is_said_before_anything_is_computed(fresh):
     assert not fresh.finished("warmup")
     assert {row.index: row.kind for row in expected.rows} == {
         17: "probably too long", 66: "probably too long", 71: "refused by the model's processor"}
-    assert expected.rows[0].reason == f"probably too long: about 420 tokens, at most max_tokens={MAX_TOKENS}"
+    assert expected.rows[0].reason == f"probably too long: about 421 tokens, at most max_tokens={MAX_TOKENS}"
     assert left_out(fresh).target.summary()["expected"] == {"probably too long": 1}
 
 
