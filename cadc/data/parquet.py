@@ -63,7 +63,7 @@ def _rows(path: Path, kind: str, batches: "Iterator[pa.RecordBatch]") -> Iterato
             for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                 yield _row(FileIndex(index), dict(zip(names, values, strict=True)), columns)
                 index += 1
-    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+    except (pa.ArrowException, OSError, ValueError, ArithmeticError) as error:
         what = next(iter(str(error).splitlines()), type(error).__name__)[:160]
         raise DataError(f"{path}: the {kind} file cannot be read after row {index}: {what}. Write it anew.") from error
 
