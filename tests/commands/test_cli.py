@@ -101,6 +101,25 @@ def test_every_command_is_tried_and_listed(capsys):
     assert all(f"\n    {name} " in said for name in COMMANDS)
 
 
+@pytest.mark.parametrize("line, trainer, said", [
+    ("export mine --out d", "trl", ""), ("export mine --for hub --out d", "hub", ""),
+    ("export mine --format llava --out d", "llava", "--format llava is now --for llava"),
+    ("export mine --format messages-tags --out d", "ms-swift", "--format messages-tags is now --for ms-swift"),
+    ("export mine --format messages-blocks --out d", "trl", "--format messages-blocks is now --for trl")])
+def test_an_earlier_name_of_a_format_still_means_something_and_says_what(line, trainer, said, capsys):
+    from cadc.commands.export import trainer_of
+
+    assert trainer_of(parser().parse_args(shlex.split(line))) == trainer
+    assert capsys.readouterr().err.strip() == said
+
+
+def test_both_names_at_once_or_an_unknown_one_are_refused(study, capsys):
+    assert main(shlex.split("export mine --format llava --for trl --out d")) == 2
+    assert "give one of them" in capsys.readouterr().err
+    assert main(shlex.split("export mine --format csv --out d")) == 2
+    assert "unknown export format 'csv'" in capsys.readouterr().err
+
+
 def test_choices_are_those_of_the_tables(capsys):
     from cadc.curation import PRESETS
     from cadc.export import FORMATS

@@ -8,6 +8,9 @@ from cadc.export.refusals import unlearnt
 from cadc.export.scripting import FROM, adapts, last_layers, longest, passes, run_sh, script, yes
 from cadc.export.shapes import blocks_with_paths
 
+READ = frozenset(("images", "image", "tools", "system", "conversations", "messages"))
+"""Columns that Axolotl reads beside `messages`."""
+
 
 def targets(outline: Outline) -> str:
     """Regular expression of the linear layers that the study adapted: every one of the decoder's layers, on request
@@ -107,6 +110,6 @@ def refuses(sample: Sample) -> str:
 
 
 FORMAT = Format(name="axolotl", about="Axolotl: chat rows with picture blocks, a YAML, prepare.py",
-                shape=blocks_with_paths, training=training, typed=True, refuses=refuses,
+                shape=blocks_with_paths, training=training, typed=True, refuses=refuses, reads=READ,
                 companions={"run.sh": run, "axolotl.yaml": config,
                             "prepare.py": lambda outline: script("axolotl_prepare.py")})
