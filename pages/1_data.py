@@ -4,16 +4,18 @@ import streamlit as st
 
 from cadc.data.answers import FORMATS as ANSWER_FORMATS
 from cadc.jobs import control
+from cadc.scores.left_out import left_out as left_out_rows
 from cadc.store import Store
 from cadc.study import Study
-from cadc.views.data import DataView, FileView, data_view, format_table, reason_table
+from cadc.views.data import DataView, FileView, data_view, format_table
 from cadc.views.figures import data as figures
 from pages import _new_study
+from pages._fates import columns, set_aside
 from pages._parts.jobs import job_panel
 from pages._parts.rows import pager, sample_card
 from pages._parts.shell import guarded, open_store, pick_study
 
-CARDS, REASONS = 9, 25
+CARDS = 9
 
 
 def overview(file: FileView) -> None:
@@ -22,6 +24,11 @@ def overview(file: FileView) -> None:
         for name, value in file.facts.items():
             st.metric(name, f"{value:,}")
     st.code(file.about, language=None, wrap_lines=True)
+    if file.lost.kinds:
+        st.warning(file.lost.text + ". The Set aside tab lists them." + " Raise max_tokens in a study of its own, "
+                   "shorten them, or run without them." * bool(file.lost.about), icon=":material/content_cut:")
+    elif file.lost.text:
+        st.caption(file.lost.text)
     if file.in_target:
         st.warning("Some pool rows are also in the target (same words, same picture). Training on them is training on "
                    "the benchmark: the Set aside tab lists them as warnings.", icon=":material/warning:")
@@ -46,30 +53,14 @@ def answer_formats(view: DataView) -> None:
     st.plotly_chart(figures.formats(format_table(view.pool.formats, view.target.formats)))
 
 
-def set_aside(view: DataView, study: Study, store: Store) -> None:
-    """Every row that is not used, or used with a warning, and why."""
-    with st.container(horizontal=True):
-        role = st.segmented_control("File", ("pool", "target"), default="pool", required=True)
-        kind = st.segmented_control("Rows", ("set_aside", "warnings"), default="set_aside", required=True,
-                                    format_func={"set_aside": "set aside", "warnings": "used with a warning"}.get)
-    kinds = view.file(role).kinds[kind]
-    if not kinds:
-        st.success("None.", icon=":material/check:")
-        return
-    st.dataframe(reason_table(kinds), hide_index=True)
-    total = store.reasons(study, role, kind, limit=0)[1]
-    offset = pager(total, REASONS, f"reasons-{role}-{kind}")
-    st.dataframe(store.reasons(study, role, kind, offset=offset, limit=REASONS)[0], hide_index=True)
-
-
 def browse(view: DataView, study: Study, store: Store) -> None:
     """Samples with their pictures; filters act on Apply."""
     with st.form("browse"):
-        columns = st.columns([1, 1, 1, 2])
-        role = columns[0].selectbox("File", ("pool", "target"))
-        source = columns[1].selectbox("Source", [None, *view.sources], format_func=lambda s: s or "all")
-        form = columns[2].selectbox("Answer format", [None, *ANSWER_FORMATS], format_func=lambda f: f or "all")
-        words = columns[3].text_input("Words in question, answer or id")
+        boxes = st.columns([1, 1, 1, 2])
+        role = boxes[0].selectbox("File", ("pool", "target"))
+        source = boxes[1].selectbox("Source", [None, *view.sources], format_func=lambda s: s or "all")
+        form = boxes[2].selectbox("Answer format", [None, *ANSWER_FORMATS], format_func=lambda f: f or "all")
+        words = boxes[3].text_input("Words in question, answer or id")
         st.form_submit_button("Apply", icon=":material/filter_alt:")
     where = {"source": source, "format": form, "search": words.strip() or None}
     total = store.samples(study, role, where=where, limit=0)[1]
@@ -85,13 +76,13 @@ def read(study: Study) -> None:
     """The job that reads both files, and a button to start it."""
     job_panel(study, ("ingest",))
     if not control.is_running(study) and st.button("Read pool and target", type="primary"):
-        control.start(study, "ingest")
+        control.start(study, "lengths")  # which also says what is probably too long
         st.rerun()
 
 
 def contents(view: DataView, study: Study, store: Store) -> None:
     """What was read, one tab for each side of it."""
-    tabs = st.tabs(["Pool", "Target", "Answer formats", "Set aside", "Browse"])
+    tabs = st.tabs(["Pool", "Target", "Answer formats", "Columns", "Set aside", "Browse"])
     with tabs[0]:
         overview(view.pool)
     with tabs[1]:
@@ -100,8 +91,10 @@ def contents(view: DataView, study: Study, store: Store) -> None:
     with tabs[2]:
         answer_formats(view)
     with tabs[3]:
-        set_aside(view, study, store)
+        columns(view)
     with tabs[4]:
+        set_aside(view, study, store)
+    with tabs[5]:
         browse(view, study, store)
 
 
@@ -116,4 +109,4 @@ if study is not None:
         read(study)
     else:
         lengths = {role: store.lengths(study, role) for role in ("pool", "target")}
-        contents(data_view(report, store.units(study), lengths), study, store)
+        contents(data_view(report, store.units(study), lengths, left_out_rows(study)), study, store)

@@ -29,7 +29,8 @@ def form() -> None:
 
         with st.spinner("Drawing the pictures and writing the questions…"):
             begin(demo_study())
-    st.markdown("**Your own data.** LLaVA JSON or JSONL, chat `messages` JSONL, or parquet with a picture column.")
+    st.markdown("**Your own data.** A file, a folder or a glob of shards: LLaVA JSON or JSONL, chat `messages`, "
+                "questions with answers, or parquet with a picture column; compressed or not.")
     with st.form("new-study"):
         left, right = st.columns(2)
         typed = {"pool": left.text_input("Pool file", placeholder="/data/pool.jsonl"),
@@ -85,14 +86,16 @@ def check_files(typed: dict[str, str]) -> None:
     for role, column in (("pool", ""), ("target", typed["unit_column"])):
         with st.spinner(f"Reading the {role}…"):
             found = check_file(role, typed[role], typed["images"], column)
-        st.text(found.text)
-        if found.set_aside:
-            st.dataframe(found.set_aside, hide_index=True, height=200)
+        st.text("\n".join([found.text, *found.keys]))
+        for title, rows in (("Set aside", found.set_aside), ("Used with a warning", found.warnings)):
+            if rows:
+                st.caption(title)
+                st.dataframe(rows, hide_index=True, height=200)
 
 
 def begin(study: Study) -> None:
     """Choose the new study and start reading its files."""
     choose_study(study.name)
     if not is_read(study) and not control.is_running(study):
-        control.start(study, "ingest")
+        control.start(study, "lengths")
     st.rerun()

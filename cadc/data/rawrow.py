@@ -1,5 +1,7 @@
 """What a file reader hands on for each row."""
 
+import datetime
+import math
 from dataclasses import dataclass, field
 
 from cadc.data.indices import FileIndex
@@ -28,3 +30,18 @@ class Embedded:
     name: str
     """`ingest/images/<content hash>.<extension>`."""
     data: bytes = field(repr=False)
+
+
+def plain(value: object) -> object:
+    """A value as JSON can write it: names for pictures, null for NaN and stray bytes, text for dates and decimals."""
+    if isinstance(value, dict):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if isinstance(value, Embedded):
+        return value.name
+    if isinstance(value, bytes) or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    if isinstance(value, str | int | float | bool) or value is None:
+        return value
+    return value.isoformat() if isinstance(value, datetime.date | datetime.time) else str(value)

@@ -226,7 +226,7 @@ def _write_rows(drafts: Sequence[Draft], name: str, rows_path: Path, truth_path:
                 (rows_path.parent / row["image"]).write_bytes(draft.png)
         kind = draft.kind.name if isinstance(draft, Pictured) else "text"
         row |= {"task": kind} if name == "target" else {"source": rng.choices(SOURCES, shares[kind])[0]}
-        question = ("<image>\n" if "image" in row else "") + draft.turn.question
+        question = ("<image>" if "image" in row else "") + draft.turn.question
         row["conversations"] = [{"from": "human", "value": question}, {"from": "gpt", "value": draft.turn.answer}]
         rows.append(json.dumps(row))
         truth.append(json.dumps(_truth(i, row["id"], draft, place)))

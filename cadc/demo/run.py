@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from cadc.errors import JobError
-from cadc.study import JOBS, Study, StudyConfig, cache_root, identity_of
+from cadc.study import JOBS, Study, StudyConfig, as_asked_before, cache_root, identity_of
 
 BUDGET = "5%"
 PER_UNIT = 64
@@ -21,12 +22,14 @@ def demo_study(root: Path | None = None, *, name: str = "demo", **settings: str 
     from cadc.demo import MODEL_DIR, write_demo
 
     files = write_demo(cache_root(root) / "demo", per_unit=PER_UNIT)
-    config = StudyConfig.of({"pool": str(files.pool), "target": str(files.target), "images": str(files.images),
+    given: dict[str, Any] = {"pool": str(files.pool), "target": str(files.target), "images": str(files.images),
                              "unit_column": "task", "model": str(MODEL_DIR), "samples_per_unit": IN_GRADIENTS,
-                             **settings})
+                             **settings}
+    config = StudyConfig(**given)
     identity = identity_of(config, cache_root(root))[0]
-    if name in Study.names(root) and Study.open(name, root=root).identity != identity:
-        name = f"{name}-{identity[:6]}"  # made by another version: it keeps its name and its results
+    if name in Study.names(root) and (taken := Study.open(name, root=root).identity) != identity:
+        if as_asked_before(config, taken, cache_root(root)) is config:
+            name = f"{name}-{identity[:6]}"  # made by another version: it keeps its name and its results
     return Study.create(name, config, created=datetime.now().isoformat(timespec="seconds"), root=root)
 
 

@@ -31,7 +31,8 @@ class Rendered:
 
     text: str
     answers: tuple[tuple[int, int], ...]
-    """Character spans [start, end) of the answers, each with the end-of-turn token the template writes after it."""
+    """Character spans [start, end) of the answers that are learnt, each with the end-of-turn token the template writes
+    after it."""
     pictures: tuple[int, ...]
     """Positions in `Sample.images`, in the order in which the text shows them."""
     first_answer: int
@@ -71,7 +72,9 @@ class ChatTemplate:
         if not spans:
             raise DataError(f"sample {sample.id}: the model's chat template changes the answer text, so that its "
                             "tokens cannot be told from the prompt. Use another chat template.")
-        return Rendered(text, tuple(spans), self._pictures(sample, text), spans[0][0])
+        learnt = [turn.learnt for turn in sample.turns if turn.role == "assistant"]
+        return Rendered(text, tuple(span for span, mark in zip(spans, learnt, strict=True) if mark),
+                        self._pictures(sample, text), spans[0][0])
 
     def prompt(self, sample: Sample) -> Rendered:
         """Everything before the last answer, ready for generation."""

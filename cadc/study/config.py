@@ -14,6 +14,8 @@ FILES = ("pool", "target", "images", "model")
 """Fields that say where something lies; what it holds counts, not where."""
 GONE = ("pool_sketch",)
 """Settings of earlier versions that nothing reads any more."""
+BEFORE: dict[str, Any] = {"reading": 1}
+"""What a setting was before it existed, where that is not its default: keys are counted from there."""
 PARTS = ("language", "connector", "vision")
 """Parts of a model that can be adapted."""
 
@@ -30,8 +32,14 @@ class StudyConfig:
     """Image root of pool and target; '' means the folder of each file."""
     unit_column: str = ""
     """Column of the target file that names its units; '' makes every sample a unit of its own."""
+    max_pixels: int = 100_000_000
+    """Pictures of more pixels are set aside, since small files can hold them (at most 1 000 000 000)."""
+    follow_links: bool = False
+    """Whether links below the image root may lead to pictures outside it; `..` never does."""
     model: str
     """Hugging Face id or local folder of the base model."""
+    control_tokens: str = "keep"
+    """Chat-control tokens in texts (`<|im_end|>`): `keep` with a warning, or `neutralise` (broken up by a space)."""
     preset: str = "studio"
     """`paper` or `studio` (METHOD §3), or one of a plugin: the default choices of later steps; all stay available."""
     seed: int = 0
@@ -60,6 +68,9 @@ class StudyConfig:
     """Peak AdamW learning rate of the warm-up (short linear rise, then linear decay to a tenth)."""
     checkpoints: int = 4
     """T, the number of checkpoints kept."""
+    reading: int = 2
+    """How texts are read: 2 as they stand; 1 without the white space around pictures and at their ends, as earlier
+    versions did (their studies keep it, and so their results)."""
     features: str = "adam"
     """Training-side feature Γ (METHOD §2): `adam`, `less` or `sgd`."""
     grounded: bool = True
@@ -98,7 +109,7 @@ class StudyConfig:
         """Settings that differ from their defaults, files left aside: what keys are made of, so that a new setting with
         its default changes no old key."""
         return {f.name: value for f in dataclasses.fields(self)
-                if f.name not in FILES and (value := getattr(self, f.name)) != f.default}
+                if f.name not in FILES and (value := getattr(self, f.name)) != BEFORE.get(f.name, f.default)}
 
     def without(self, names: Iterable[str]) -> "StudyConfig":
         """The same with these settings at their defaults: for a job that must not depend on them."""
@@ -109,12 +120,15 @@ class StudyConfig:
         checks = {
             "preset": re.fullmatch(r"[a-z][a-z0-9_-]*", self.preset) is not None,
             "nearness": re.fullmatch(r"gradients(\+[a-z][a-z0-9_-]*)*", self.nearness) is not None,
+            "reading": self.reading in (1, 2),
+            "control_tokens": self.control_tokens in ("keep", "neutralise"),
             "features": self.features in ("adam", "less", "sgd"),
             "lora_layers": re.fullmatch(r"all|last:[1-9]\d*", self.lora_layers) is not None,
             "lora_targets": len(set(parts := self.lora_targets.split("+"))) == len(parts) and set(parts) <= set(PARTS),
             "precision": self.precision in ("auto", "float32", "bfloat16", "float64"),
             "quantization": self.quantization in ("none", "8bit", "4bit"),
             "mode": self.mode in ("auto", "exact", "sketch"),
+            "max_pixels": 1 <= self.max_pixels <= 1_000_000_000,
             "landmarks": 0 < self.landmarks <= 1,
             "out_of_fold": 0 <= self.out_of_fold <= 16,
             "out_of_fold_share": 0 < self.out_of_fold_share <= 1,
@@ -135,6 +149,8 @@ class StudyConfig:
     def of(cls, values: dict[str, Any]) -> "StudyConfig":
         """A config as it was written, by this version or an earlier one. Raises TypeError for a key nobody knew."""
         kept = {RENAMED.get(key, key): value for key, value in values.items() if key not in GONE}
+        for name, before in BEFORE.items():
+            kept.setdefault(name, before)
         return cls(**kept)
 
     @classmethod

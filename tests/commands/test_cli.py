@@ -14,13 +14,14 @@ from cadc.cli import COMMANDS, main, parser
 from cadc.commands import choices
 from cadc.jobs import control as jobs
 from cadc.study import JOBS, Study, StudyConfig
-from cadc.study.jobs import core_jobs
+from cadc.study.jobs import core_jobs, usual_jobs
 
 ROOT = Path(__file__).resolve().parents[2]
 
 LINES = {
     "check --pool pool.json": {"images": None, "json": None},
     "check --pool pool.json --images photos/ --json report.json": {"images": Path("photos"), "pool": Path("pool.json")},
+    "check --pool pool.json --model m --max-tokens 512": {"model": "m", "max_tokens": 512},
     "new mine --pool pool.json --target bench.json": {"set": [], "images": "", "unit_column": "", "model": "",
                                                       "preset": "studio"},
     "new mine --pool p --target t --images i --unit-column task --model m --preset paper": {"preset": "paper"},
@@ -179,6 +180,20 @@ def test_check_writes_the_report_it_prints(study, tmp_path, capsys):
     assert said.count("\n  row ") == 20 and "… 7 more" in said
 
 
+def test_check_with_a_model_warns_of_rows_that_are_probably_too_long(data, tmp_path, capsys):
+    rows = json.loads((data / "pool.json").read_text())
+    rows[4]["conversations"][0]["value"] = "word " * 300
+    (tmp_path / "long.json").write_text(json.dumps(rows))
+    command = ["check", "--pool", str(tmp_path / "long.json"), "--images", str(data / "pictures"), "--json",
+               str(tmp_path / "report.json"), "--model", str(data / "model"), "--max-tokens"]
+    assert main([*command, "1000"]) == 0
+    assert "probably left out in a run: 1 (probably too long: 1)" in capsys.readouterr().out
+    warned = json.loads((tmp_path / "report.json").read_text())["warnings"]
+    assert [row["id"] for row in warned if "probably too long: about 15" in row["reason"]] == ["r4"]
+    assert main([*command, "2048"]) == 0
+    assert "probably left out in a run: none" in capsys.readouterr().out
+
+
 def test_new_list_and_status_agree(study, tmp_path, capsys):
     files = [str(tmp_path / name) for name in ("pool.json", "target.json")]
     assert main(["new", "other", "--pool", files[0], "--target", files[1], "--model", "none", "--preset", "paper",
@@ -193,7 +208,7 @@ def test_new_list_and_status_agree(study, tmp_path, capsys):
     assert main(["status", "other", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["identity"] == made.identity
-    assert [job["job"] for job in told["jobs"]] == [*core_jobs(made.config), "evaluate"]
+    assert [job["job"] for job in told["jobs"]] == [*usual_jobs(made.config), "evaluate"]
 
 
 # ---- remove ----------------------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """Answer masks and batches, checked by decoding."""
 
+from dataclasses import replace
+
 import pytest
 import tiny_vlm
 import torch
@@ -54,6 +56,14 @@ def test_mask_covers_every_answer_and_its_end_of_turn(vlm):
     assert answers(vlm, encoded) == "a red dot<end_of_utterance>yes<end_of_utterance>"
 
 
+def test_a_turn_that_is_not_learnt_carries_no_label(vlm):
+    talk = sample((0, "what?"), "wrong", "sure?", "right", "and?", "ok", images=1)
+    marked = replace(talk, turns=tuple(replace(turn, learnt=turn.parts[0] != "wrong") for turn in talk.turns))
+    encoded, whole = (vlm.encode(one, pictures((16, 16))) for one in (marked, talk))
+    assert answers(vlm, encoded) == "right<end_of_utterance>ok<end_of_utterance>"
+    assert torch.equal(encoded.inputs["input_ids"], whole.inputs["input_ids"]), "it is still seen"
+
+
 def test_answer_that_repeats_the_question_is_masked_once(vlm):
     encoded = vlm.encode(sample("yes or no? yes", "yes", "yes<end_of_utterance> yes", "no"), [])
     assert answers(vlm, encoded) == "yes<end_of_utterance>no<end_of_utterance>"
@@ -98,7 +108,7 @@ def test_template_that_changes_answers_is_refused(tmp_path):
     (lambda: sample("look <image>", "yes"), "1 picture places for 0 pictures"),
     (lambda: sample((0, "what?"), "yes"), "does not list"),
     (lambda: sample("what?", ("see ", 0), images=1), "answer holds a picture"),
-    (lambda: sample("long " * 500, "yes"), "more than max_tokens"),
+    (lambda: sample("long " * 500, "yes"), "too long: .* at most max_tokens"),
 ])
 def test_sample_that_cannot_be_learnt_from_says_why(vlm, made, words):
     with pytest.raises(DataError, match=words):
