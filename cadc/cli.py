@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from cadc.commands import app, data, estimate, export, run, studies, tables
+from cadc.commands import app, data, estimate, export, run, studies, tables, verify
 from cadc.commands.command import PROGRAM, Command
 from cadc.errors import CadcError
 from cadc.study.registry import Registry
@@ -16,7 +16,7 @@ COMMANDS: Registry[Command] = Registry("command", (
     run.SHARDS,
     studies.STATUS,
     run.CANCEL,
-    studies.VERIFY,
+    verify.VERIFY,
     studies.REMOVE,
     estimate.ESTIMATE,
     export.EXPORT,

@@ -1,38 +1,53 @@
-"""Writing the saved curriculum to files from the page: formats, folder, files, the same command."""
+"""Writing the saved curriculum to files from the page: trainer, pictures, folder, files, the same command."""
+
+from functools import partial
 
 import streamlit as st
 
 from cadc.curation.workbench import Workbench
 from cadc.store import Store
 from cadc.study import Study
-from cadc.views.export import ExportView, command, default_folder, export_view, folders, format_lines, write
+from cadc.views.export import (
+    ExportView,
+    command,
+    default_folder,
+    export_view,
+    folder_of,
+    packed,
+    picture_lines,
+    trainer_lines,
+    write,
+)
 
 
 def panel(study: Study, store: Store, bench: Workbench, *, saved: bool) -> None:
-    """Choose formats and a folder, write, see what was written last."""
+    """Choose a trainer, pictures and a folder, write, see what was written last."""
     left, right = st.columns(2, gap="large")
     with left:
-        lines = format_lines()
-        formats = st.multiselect("Formats", list(lines), default=["llava"], format_func=lines.get, key="export-formats")
+        lines = trainer_lines()
+        form = st.selectbox("Trainer", list(lines), format_func=lines.get, key="export-trainer")
+        ways = picture_lines(form)
+        how = None
+        if ways:
+            how = st.selectbox("Pictures", list(ways), format_func=lambda way: f"{way}: {ways[way]}",
+                               key=f"export-pictures-{form}", help="Only what this trainer can read is offered.")
         typed = st.text_input("Folder", value=str(default_folder(study)), key="export-folder",
-                              help="Each format gets a folder of its own in it. An earlier export there is replaced.")
-        goals = folders(typed, formats)
-        if st.button("Export", icon=":material/download:", type="primary", disabled=not (saved and formats)):
+                              help="Each trainer gets a folder of its own in it. An earlier export there is replaced.")
+        folder = folder_of(typed, form)
+        if st.button("Export", icon=":material/download:", type="primary", disabled=not saved):
             with st.spinner("Writing…"):
-                for form, folder in goals.items():
-                    manifest = write(bench, form, folder)
-                    store.record_export(study, folder=folder, format=form, rows=manifest["rows_written"],
-                                        manifest=manifest)
+                manifest = write(bench, form, folder, how)
+                store.record_export(study, folder=folder, format=form, rows=manifest["rows_written"], manifest=manifest)
         if not saved:
             st.warning("Save first: an export is made of what is saved, so that it can be made again.",
                        icon=":material/save:")
     with right:
         st.markdown("**The same from the command line**")
-        st.code("\n".join(command(bench, form, folder) for form, folder in goals.items()) or "choose a format",
-                language=None, wrap_lines=True)
-    for form, folder in goals.items():
-        if manifest := store.exported(study, folder, form):
-            written(export_view(form, folder, manifest))
+        st.code(command(bench, form, folder, how), language=None, wrap_lines=True)
+        st.caption("The folder runs as it lies, here or on another machine: rows in order, the trainer's own "
+                   "configuration, and the recipe by which this study retrains. Its README.md says what is in it.")
+    if manifest := store.exported(study, folder, form):
+        written(export_view(study, form, folder, manifest))
     st.markdown("**Earlier exports**")
     st.dataframe(store.exports(study), hide_index=True)
 
@@ -42,10 +57,19 @@ def written(view: ExportView) -> None:
     with st.container(border=True):
         st.text(f"{view.form}: {view.rows:,} rows written to")
         st.code(str(view.folder), language=None, wrap_lines=True)
+        for note in view.notes:
+            st.text(note)
         st.dataframe(view.files, hide_index=True)
-        with st.container(horizontal=True):
-            for path in view.offered:
-                st.download_button(path.name, path.read_bytes(), file_name=path.name, icon=":material/download:",
-                                   key=f"download-{view.form}-{path.name}", on_click="ignore")
-            for name in view.kept:
-                st.text(f"{name}: too large to send through the browser; it is in the folder above")
+        if view.run:
+            st.markdown("**Train on it**")
+            st.code(view.run, language=None, wrap_lines=True)
+        st.markdown("**Check it, here or anywhere**")
+        st.code(view.check, language=None, wrap_lines=True)
+        if view.sendable:
+            st.download_button(f"{view.folder.name}.zip, the whole folder ({view.weight})",
+                               partial(packed, view.folder), file_name=f"{view.folder.name}.zip",
+                               mime="application/zip", icon=":material/folder_zip:", key=f"zip-{view.form}",
+                               on_click="ignore")
+        else:
+            st.text(f"Too large to send through the browser ({view.weight}): it is in the folder above."
+                    if view.there else "It is not there any more. Export again.")

@@ -21,6 +21,13 @@ def formats() -> tuple[str, ...]:
     return tuple(FORMATS)
 
 
+def pictures() -> dict[str, str]:
+    """What may become of the pictures of an export, with what it is."""
+    from cadc.export import WAYS
+
+    return {str(way): about for way, about in WAYS.items()}
+
+
 def jobs() -> tuple[str, ...]:
     """All jobs in their order."""
     from cadc.study import JOBS

@@ -1,4 +1,4 @@
-"""Commands about studies: make one, list them, see where one stands, check its files, remove it."""
+"""Commands about studies: make one, list them, see where one stands, remove it."""
 
 import argparse
 import json
@@ -140,28 +140,6 @@ def _cost(study: "Study", job: str) -> dict[str, Any] | None:
 
 STATUS = Command(name="status", about="Show where the jobs of a study stand.", example="status mine --json",
                  arguments=_status_arguments, run=status)
-
-
-# ---- verify ----------------------------------------------------------------------------------------------------------
-def verify(chosen: argparse.Namespace) -> int:
-    """Print every damaged file of a study; 1 where there is one."""
-    from cadc.jobs.integrity import damaged
-    from cadc.study import Study
-
-    study = Study.open(chosen.name)
-    found = damaged(study)
-    for damage in found:
-        print(f"  {damage.job:<10} {damage.file}: {damage.what}")
-    if not found:
-        print(f"study {study.name}: every file is as it was written")
-        return 0
-    print(f"study {study.name}: {len(found)} damaged. `python -m cadc run {study.name}` makes them again and keeps "
-          "everything else.")
-    return 1
-
-
-VERIFY = Command(name="verify", about="Check every file of a study against what was written; name those that differ.",
-                 example="verify mine", arguments=of_study, run=verify)
 
 
 # ---- remove ----------------------------------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ def run_demo(follow: Callable[[Study], bool], *, workers: int | None = None) -> 
     seconds |= {s.job: round(s.seconds, 1) for s in jobs.statuses(study) if JOBS[s.job].core}
     began = time.perf_counter()
     bench = open_workbench(study).with_settings(budget=BUDGET)
-    done = export(bench, cache_root() / "exports" / study.name, format="llava")
+    done = export(bench, cache_root() / "exports" / study.name, format="trl")
     seconds["export"] = round(time.perf_counter() - began, 1)
     report = json.loads(study.ingest_report.read_text())
     return {"study": study.name, "pool": report["pool"]["accepted"],

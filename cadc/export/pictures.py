@@ -1,18 +1,36 @@
-"""Which path an exported row names for a picture, and which pictures travel with the export."""
+"""What becomes of the pictures of an export: copied, linked, named by absolute paths, or put into parquet files."""
 
+import errno
+import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
-from cadc.data import PictureLimits, Sample, picture_path
+from PIL import Image
+
+from cadc.data import PictureLimits, Sample, open_images, picture_path
+from cadc.data.indices import FileIndex
 from cadc.data.limits import USUAL
 from cadc.data.parquet import EMBEDDED
-from cadc.study import replacing
+from cadc.errors import DataError
+from cadc.export.format import How
+from cadc.export.shapes import Json
+from cadc.study import file_digest, replacing
 
-FOLDER = "images"
-"""Folder beside the JSONL for pictures that travel with it."""
+_ORIENTATION = 0x0112
+_SEE_THROUGH = ("RGBA", "LA", "PA", "La", "RGBa")
+
+WAYS: dict[How, str] = {
+    "copy": "copied beside the rows",
+    "link": "hard links: no second copy, same disk only",
+    "absolute": "left where they are; for this machine only",
+    "parquet": "inside parquet files with the rows",
+}
+"""What may become of pictures, for a person. Hard links, not symbolic ones: the folder names no place of this machine
+and can be moved, mounted and packed like a copy; a picture that is *changed in place* changes in both."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,50 +41,144 @@ class Pictures:
     """Image root: `Sample.images` are relative to it."""
     embedded: Path | None = None
     """Folder of pictures that were embedded in the input."""
-    absolute: bool = False
-    """Write absolute paths (Axolotl needs them; the files then fit this machine only)."""
+    how: How | None = None
+    """What becomes of them; None: what the format does best."""
     limits: PictureLimits = USUAL
     """What pictures may be."""
 
+    def origin(self, name: str) -> Path:
+        """Where one lies. Raises DataError for one that is gone."""
+        return picture_path(name, self.root, self.embedded, self.limits)
+
 
 class Shown:
-    """The paths of one export. As soon as one picture was embedded in the input, all travel: trainers know one root."""
+    """The paths that one export writes."""
 
-    def __init__(self, pictures: Pictures, folder: Path, samples: Iterable[Sample]) -> None:
-        self.pictures, self.folder = pictures, Path(os.path.abspath(folder))
+    def __init__(self, pictures: Pictures, folder: Path, samples: Iterable[Sample], how: How, beside: str = "images"
+                 ) -> None:
+        """beside: see `Format.beside`."""
+        self.pictures, self.folder, self.how, self.beside = pictures, Path(os.path.abspath(folder)), how, beside
         names = dict.fromkeys(name for sample in samples for name in sample.images)
-        self.travel = any(name.startswith(EMBEDDED) for name in names)
+        self.odd = frozenset(name for name in names if _odd(pictures.origin(name)))
+        """Pictures that a trainer would see otherwise than the study did: turned by EXIF data, partly transparent, of
+        16 bits. What travels of them is what the study saw, upright RGB as PNG."""
         self.names = {name: self._path(name) for name in names}
+        self._digests: dict[str, str] = {}
 
     def _path(self, name: str) -> str:
-        short = name.removeprefix(EMBEDDED) if name.startswith(EMBEDDED) else os.path.normpath(name)
-        if self.travel:
-            path = f"{FOLDER}/{short}"
-            return str(self.folder / path) if self.pictures.absolute else path
-        return os.path.join(os.path.abspath(self.pictures.root), short) if self.pictures.absolute else name
+        """Relative to the folder; absolute where asked: an embedded picture's copy then lies in the folder."""
+        embedded = name.startswith(EMBEDDED)
+        short = name.removeprefix(EMBEDDED) if embedded and self.beside else os.path.normpath(name)
+        if self.how != "absolute":
+            made = ".png" if name in self.odd and self.beside else ""
+            return f"{self.beside}/{short}{made}" if self.beside else name
+        root = self.folder / self.beside if embedded else Path(os.path.abspath(self.pictures.root))
+        return str(root / short)
 
     def of(self, sample: Sample) -> Sequence[str]:
         """The path to write for each picture of a sample."""
-        return [self.names[name] for name in sample.images]
+        return [self.names.get(name, name) for name in sample.images]  # rows that name none are told none
 
     def place(self) -> str:
-        """A sentence or two about where the pictures lie."""
-        if self.pictures.absolute:
-            return "Picture paths are absolute: they fit the machine that wrote them."
-        if self.travel:
-            return "Picture paths are relative to this folder (IMAGE_ROOT below); the pictures lie in `images/`."
-        return ("Picture paths are relative to the image root of the input (IMAGE_ROOT below). "
-                f"Where this was written it was `{self.pictures.root}`.")
+        """A sentence about where the pictures lie."""
+        if not self.names:
+            return "No row has a picture."
+        where = f"in `{self.beside}/`" if self.beside else "beside the rows, under their names in the pool"
+        return {"copy": f"Pictures lie {where}; paths are relative to this folder.",
+                "link": f"Pictures lie {where} as hard links of the pool's; paths are relative to this folder.",
+                "absolute": "Picture paths are absolute: they fit the machine that wrote them.",
+                "parquet": "Pictures are inside the parquet files."}[self.how]
 
-    def copy(self) -> list[str]:
-        """Copy what travels into the folder; names relative to it. Raises DataError for a picture that is gone."""
-        if not self.travel:
+    def require_elsewhere(self) -> None:
+        """Raises DataError where a picture lies in the folder that is written to: an export replaces an earlier one,
+        and would take its own source away."""
+        inside = os.path.realpath(self.folder) + os.sep
+        for name in self.names:
+            if str(self.pictures.origin(name)).startswith(inside):
+                raise DataError(f"the picture {name} lies in {self.folder}, where the export would go. Choose another "
+                                "folder.")
+
+    def travel(self) -> list[Json]:
+        """Bring into the folder what travels; name, bytes and SHA-256 of each such file. Raises DataError for a picture
+        that is gone, or that cannot be linked."""
+        if self.how == "parquet":
             return []
-        copied = []
-        for name, path in self.names.items():
-            origin = picture_path(name, self.pictures.root, self.pictures.embedded, self.pictures.limits)
-            copy = self.folder / path  # an absolute path stays itself
-            with origin.open("rb") as read, replacing(copy) as handle:
-                shutil.copyfileobj(read, handle)
-            copied.append(os.path.relpath(copy, self.folder))
-        return copied
+        goals = {path: name for name, path in self.names.items()
+                 if self.how != "absolute" or name.startswith(EMBEDDED)}
+        if self.how == "copy":
+            _require_room(self.folder, sum(self.pictures.origin(name).stat().st_size for name in goals.values()))
+        return [self._bring(name, self.folder / path) for path, name in goals.items()]
+
+    def _bring(self, name: str, goal: Path) -> Json:
+        if goal.exists():
+            if file_digest(goal) != self.digest(name):
+                raise DataError(f"{goal} is there already and not of an export. Choose another folder.")
+        elif self._rewritten(name):
+            with replacing(goal) as handle:
+                handle.write(self.content(name))
+        else:
+            _place(self.pictures.origin(name), goal, link=self.how == "link")
+        return {"file": Path(os.path.normpath(goal)).relative_to(self.folder).as_posix(), "bytes": goal.stat().st_size,
+                "sha256": self.digest(name)}
+
+    def content(self, name: str) -> bytes:
+        """A picture's bytes as they travel. Raises DataError for one that is gone."""
+        return self._plain(name) if self._rewritten(name) else self.pictures.origin(name).read_bytes()
+
+    def _rewritten(self, name: str) -> bool:
+        """Whether what travels is not the file itself. (`input` keeps its files; absolute paths name the pool's.)"""
+        return name in self.odd and bool(self.beside) and self.how != "absolute"
+
+    def _plain(self, name: str) -> bytes:
+        """The picture as the study saw it, as PNG: no pixel changes."""
+        sample = Sample(index=FileIndex(0), id=name, images=(name,), turns=())
+        out = BytesIO()
+        open_images(sample, self.pictures.root, self.pictures.embedded, self.pictures.limits)[0].save(out, "PNG")
+        return out.getvalue()
+
+    def digest(self, name: str) -> str:
+        """SHA-256 of a picture as it travels. Raises DataError for one that is gone."""
+        if name not in self._digests:
+            self._digests[name] = (hashlib.sha256(self.content(name)).hexdigest() if self._rewritten(name)
+                                   else file_digest(self.pictures.origin(name)))
+        return self._digests[name]
+
+
+def _odd(path: Path) -> bool:
+    """Whether Pillow alone, which trainers use, shows a picture otherwise than the study saw it. Looks at its head."""
+    try:
+        with Image.open(path) as image:
+            turned = image.getexif().get(_ORIENTATION, 1) not in (0, 1)
+            return turned or image.mode.startswith(("I", "F")) or image.mode in _SEE_THROUGH or (
+                "transparency" in image.info)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False  # what cannot be opened is named when it is decoded
+
+
+def _place(origin: Path, goal: Path, *, link: bool) -> None:
+    """A copy or a hard link, whole or not at all; not flushed one by one, as the manifest that comes last has every
+    digest. Raises DataError for a link across file systems."""
+    goal.parent.mkdir(parents=True, exist_ok=True)
+    temporary = goal.with_name(f".{goal.name[:80]}.{os.getpid()}.tmp")
+    temporary.unlink(missing_ok=True)
+    try:
+        if link:
+            os.link(origin, temporary)
+        else:
+            shutil.copyfile(origin, temporary)
+        os.replace(temporary, goal)
+    except OSError as error:
+        if not link or error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP):
+            raise
+        raise DataError(f"{origin} cannot be linked into {goal.parent} ({error.strerror}). Use --pictures copy."
+                        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _require_room(folder: Path, needed: int) -> None:
+    """Raises DataError where a copy would not fit."""
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise DataError(f"the pictures take {needed >> 20:,} MiB and {folder} has {free >> 20:,} MiB left. Choose "
+                        "another folder, or --pictures link.")

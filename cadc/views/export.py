@@ -1,6 +1,8 @@
-"""Export part of the Curriculum page: formats, folders, the same command, and what was written."""
+"""Export part of the Curriculum page: trainers, pictures, folder, the same command, and what was written."""
 
+import io
 import shlex
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,19 +11,23 @@ from typing import Any
 import pandas as pd
 
 from cadc.curation.workbench import Workbench
-from cadc.export import FORMATS, export
+from cadc.export import FORMATS, WAYS, How, export
+from cadc.export.packing import pack
 from cadc.study import Study
 from cadc.views.shares import budget_text
 
-DOWNLOAD_LIMIT = 50 << 20
-"""Larger files are not sent through the browser; their path is shown."""
-OFFERED = ("curriculum.jsonl", "manifest.json")
-"""Files that can be taken away through the browser."""
+DOWNLOAD_LIMIT = 1 << 30
+"""A larger folder is not sent through the browser, whose server keeps what it sends in memory; its path is shown."""
 
 
-def format_lines() -> dict[str, str]:
-    """Every export format with what it is."""
-    return {form.name: form.about for form in FORMATS.values()}
+def trainer_lines() -> dict[str, str]:
+    """Everything that can be exported for, with what it is."""
+    return {form.name: f"{form.name}: {form.about.removeprefix(f'{form.name}: ')}" for form in FORMATS.values()}
+
+
+def picture_lines(form: str) -> dict[How, str]:
+    """What may become of pictures for a trainer, its best first."""
+    return {how: WAYS[how] for how in FORMATS[form].pictures}
 
 
 def default_folder(study: Study) -> Path:
@@ -29,21 +35,26 @@ def default_folder(study: Study) -> Path:
     return study.exports_folder
 
 
-def folders(typed: str, formats: list[str]) -> dict[str, Path]:
-    """A folder of its own in the typed one for each format."""
-    return {name: Path(typed).expanduser() / name for name in formats}
+def folder_of(typed: str, form: str) -> Path:
+    """A folder of its own in the typed one for each trainer."""
+    return Path(typed).expanduser() / form
 
 
-def command(bench: Workbench, form: str, folder: Path) -> str:
+def command(bench: Workbench, form: str, folder: Path, how: How | None) -> str:
     """The command line that writes the same files."""
+    pictures = f" --pictures {how}" if how else ""
     return (f"python -m cadc export {shlex.quote(bench.study.name)} --budget {budget_text(bench.settings.budget)} "
-            f"--format {form} --out {shlex.quote(str(folder))}")
+            f"--for {form}{pictures} --out {shlex.quote(str(folder))}")
 
 
-def write(bench: Workbench, form: str, folder: Path) -> dict[str, Any]:
-    """Write the saved curriculum; its manifest without the rows. Raises DataError."""
-    done = export(bench, folder, format=form)
-    return {key: value for key, value in done.manifest.items() if key != "rows"} | {"rows_written": done.rows}
+def write(bench: Workbench, form: str, folder: Path, how: How | None = None) -> dict[str, Any]:
+    """Write the saved curriculum; its manifest without rows, pictures and what was left out one by one. Raises
+    DataError."""
+    done = export(bench, folder, format=form, pictures=how)
+    told = {key: value for key, value in done.manifest.items() if key not in ("rows", "picture_files")}
+    told["not_written"] = {key: value for key, value in told["not_written"].items() if key != "list"}
+    size = sum(entry["bytes"] for key in ("files", "beside", "picture_files") for entry in done.manifest[key])
+    return told | {"rows_written": done.rows, "size": size}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,16 +65,56 @@ class ExportView:
     folder: Path
     rows: int
     files: pd.DataFrame
-    offered: tuple[Path, ...]
-    """Files small enough to be sent through the browser."""
-    kept: tuple[str, ...]
-    """Names of those that are not, or are gone."""
+    """Rows and what goes with them: file, rows, bytes, sha256."""
+    notes: tuple[str, ...]
+    """What was left out, and why."""
+    run: str
+    """The command that trains on it, '' where there is none."""
+    check: str
+    """The command that checks it."""
+    size: int
+    """Bytes of all its files."""
+    there: bool
+    """Whether it still lies there."""
+
+    @property
+    def sendable(self) -> bool:
+        """Whether the whole folder can be taken away through the browser."""
+        return self.there and self.size <= DOWNLOAD_LIMIT
+
+    @property
+    def weight(self) -> str:
+        """The size, for a person."""
+        return f"{self.size / (1 << 20):,.1f} MiB" if self.size >= 1 << 20 else f"{self.size / (1 << 10):,.0f} KiB"
 
 
-def export_view(form: str, folder: Path, manifest: Mapping[str, Any]) -> ExportView:
-    """manifest: as `write` returned it."""
-    small = tuple(folder / name for name in OFFERED
-                  if (folder / name).is_file() and (folder / name).stat().st_size <= DOWNLOAD_LIMIT)
-    return ExportView(form=form, folder=folder, rows=int(manifest["rows_written"]),
-                      files=pd.DataFrame(manifest["files"]), offered=small,
-                      kept=tuple(name for name in OFFERED if folder / name not in small))
+def export_view(study: Study, form: str, folder: Path, manifest: Mapping[str, Any]) -> ExportView:
+    """manifest: as `write` returned it, now or by an earlier version."""
+    files = [*manifest["files"], *manifest.get("beside", ())]
+    missing = manifest.get("not_written", {"rows": 0, "reasons": {}})
+    notes = [f"left out, {rows} rows: {reason}" for reason, rows in missing["reasons"].items()]
+    notes += [f"column {name} left: {why}" for name, why in manifest.get("columns", {}).get("left", {}).items()]
+    pictures = manifest.get("pictures", {}).get("files", 0)
+    notes += [f"and {pictures:,} picture files"] if pictures else []
+    table = pd.DataFrame(files, columns=["file", "rows", "bytes", "sha256"]).astype({"rows": "Int64"})
+    return ExportView(form=form, folder=folder, rows=int(manifest["rows_written"]), files=table, notes=tuple(notes),
+                      run=_run(study, form, folder, files),
+                      check=f"python -m cadc verify {shlex.quote(str(folder))}",
+                      size=int(manifest.get("size", sum(entry["bytes"] for entry in files))),
+                      there=(folder / "manifest.json").is_file())
+
+
+def _run(study: Study, form: str, folder: Path, files: list[dict[str, Any]]) -> str:
+    """What trains on it: `CLONE` stands for what only the person knows."""
+    if form not in FORMATS or not any(entry["file"] == "run.sh" for entry in files):
+        return ""
+    needs = f"{FORMATS[form].needs} " if FORMATS[form].needs else ""
+    return f"{needs}MODEL={shlex.quote(study.config.model)} sh {shlex.quote(str(folder / 'run.sh'))}"
+
+
+def packed(folder: Path) -> io.BufferedReader:
+    """The whole folder as a zip, made on disk in a file that is gone once it is closed. Raises DataError."""
+    with tempfile.NamedTemporaryFile() as made:
+        pack(folder, made)
+        made.flush()
+        return open(made.name, "rb")  # what is open stays readable when its name goes

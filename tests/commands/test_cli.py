@@ -42,10 +42,10 @@ LINES = {
     "remove mine --yes": {"yes": True},
     "estimate mine": {"device": "", "efficiency": None, "workers": None, "json": False},
     "estimate mine --device h100 --efficiency 0.4 --workers 8 --json": {"device": "h100", "efficiency": 0.4},
-    "export mine --out curriculum/": {"budget": "", "preset": None, "format": "llava"},
+    "export mine --out curriculum/": {"budget": "", "preset": None, "trainer": None, "pictures": None},
     "export mine --budget 5% --preset paper --format messages-tags --out d": {"budget": "5%", "preset": "paper"},
-    "export mine --budget 500 --format messages-blocks --out d": {"budget": "500", "format": "messages-blocks"},
-    "export mine --format input --out d": {"format": "input", "out": Path("d")},
+    "export mine --budget 500 --for axolotl --pictures link --out d": {"trainer": "axolotl", "pictures": "link"},
+    "export mine --for input --out d": {"trainer": "input", "out": Path("d")},
     "list": {},
     "tables": {},
     "tables signals": {},
@@ -77,7 +77,7 @@ def test_a_command_line_means_what_it_meant(line):
 
 
 @pytest.mark.parametrize("line", ["", "nothing", "run", "new mine --pool p", "new mine --pool p --target t --preset x",
-                                  "run mine --engine slurm", "export mine", "export mine --out d --format csv",
+                                  "run mine --engine slurm", "export mine", "export mine --out d --for csv",
                                   "app --port many"])
 def test_a_command_line_that_means_nothing_is_refused(line, capsys):
     with pytest.raises(SystemExit) as ended:
@@ -100,6 +100,25 @@ def test_every_command_is_tried_and_listed(capsys):
         main(["--help"])
     said = capsys.readouterr().out
     assert all(f"\n    {name} " in said for name in COMMANDS)
+
+
+@pytest.mark.parametrize("line, trainer, said", [
+    ("export mine --out d", "trl", ""), ("export mine --for hub --out d", "hub", ""),
+    ("export mine --format llava --out d", "llava", "--format llava is now --for llava"),
+    ("export mine --format messages-tags --out d", "ms-swift", "--format messages-tags is now --for ms-swift"),
+    ("export mine --format messages-blocks --out d", "trl", "--format messages-blocks is now --for trl")])
+def test_an_earlier_name_of_a_format_still_means_something_and_says_what(line, trainer, said, capsys):
+    from cadc.commands.export import trainer_of
+
+    assert trainer_of(parser().parse_args(shlex.split(line))) == trainer
+    assert capsys.readouterr().err.strip() == said
+
+
+def test_both_names_at_once_or_an_unknown_one_are_refused(study, capsys):
+    assert main(shlex.split("export mine --format llava --for trl --out d")) == 2
+    assert "give one of them" in capsys.readouterr().err
+    assert main(shlex.split("export mine --format csv --out d")) == 2
+    assert "unknown export format 'csv'" in capsys.readouterr().err
 
 
 def test_choices_are_those_of_the_tables(capsys):

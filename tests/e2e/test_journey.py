@@ -163,7 +163,7 @@ def test_from_two_files_to_a_curriculum(app, browser, tab, tmp_path, material):
     see_the_flow(tab)
     shown, command = budget_and_export(tab, tmp_path / "page")
 
-    written = tmp_path / "page" / "llava"
+    written = tmp_path / "page" / "trl"
     manifest = json.loads((written / "manifest.json").read_text())
     found = {c["id"]: c for c in manifest["capabilities"]}
     assert found["c1"]["name"] == NAME and unit not in found["c1"]["units"]

@@ -111,15 +111,23 @@ def test_the_page_exports_what_it_saved(study, page, tmp_path):
     page.segmented_control(key="details").set_value("Export").run()
     page.text_input(key="export-folder").set_value(str(tmp_path / "out")).run()
     press(page, "Export")
-    written = tmp_path / "out" / "llava"
+    written = tmp_path / "out" / "trl"
     manifest = json.loads((written / "manifest.json").read_text())
     lines = (written / "curriculum.jsonl").read_text().splitlines()
     chosen = open_workbench(study).curriculum.rows
     assert len(lines) == manifest["rows_written"] == 30
     assert [row["index"] for row in manifest["rows"]] == chosen["index"].tolist()
     shown = next(f.value for f in page.dataframe if "sha256" in f.value)
-    assert set(shown["sha256"]) == {f["sha256"] for f in manifest["files"]}
-    assert any("cadc export trial --budget 10% --format llava" in c.value for c in page.code)
+    assert set(shown["sha256"]) == {f["sha256"] for f in manifest["files"] + manifest["beside"]}
+    assert any("cadc export trial --budget 10% --for trl --pictures copy" in c.value for c in page.code)
+    assert any(c.value.endswith("run.sh") and c.value.startswith("MODEL=") for c in page.code)
+    assert any("trl.zip, the whole folder" in b.label for b in page.get("download_button"))
+    page.selectbox(key="export-trainer").set_value("axolotl").run()
+    assert page.selectbox(key="export-pictures-axolotl").options == [
+        "copy: copied beside the rows", "link: hard links: no second copy, same disk only",
+        "absolute: left where they are; for this machine only"]
+    page.selectbox(key="export-trainer").set_value("ids").run()
+    assert not [box for box in page.selectbox if box.label == "Pictures"] and not page.exception
 
 
 def test_an_export_that_cannot_be_written_is_one_message(study, page, tmp_path):

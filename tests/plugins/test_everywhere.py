@@ -103,8 +103,8 @@ def opened(name):
     return page
 
 def options(page, label):
-    return next(list(found.options) for kind in (page.segmented_control, page.multiselect) for found in kind
-                if found.label == label)
+    return next(list(found.options) for kind in (page.segmented_control, page.multiselect, page.selectbox)
+                for found in kind if found.label == label)
 
 jobs, influence, curriculum, evaluation = map(
     opened, ("2_trajectories", "4_influence", "5_curriculum", "6_evaluation"))
@@ -112,7 +112,7 @@ print(json.dumps({
     "jobs": [m.value for m in jobs.markdown] + [t.value for t in jobs.text] + [c.value for c in jobs.caption]
             + [json.dumps(t.value.astype(str).reset_index().values.tolist()) for t in jobs.table],
     "influence presets": options(influence, "Preset"), "curriculum presets": options(curriculum, "Preset"),
-    "formats": options(curriculum.segmented_control(key="details").set_value("Export").run(), "Formats"),
+    "formats": options(curriculum.segmented_control(key="details").set_value("Export").run(), "Trainer"),
     "arms": options(evaluation, "Arms")}))
 '''
 
@@ -172,7 +172,7 @@ def test_the_estimate_prices_the_job(toyed):
 
 def test_the_export_is_in_the_toy_format_by_the_toy_preset(toyed, tmp_path):
     _, environment = toyed
-    _cadc(environment, "export", "toyed", "--out", str(tmp_path), "--format", "toy-pairs", "--budget", "20%")
+    _cadc(environment, "export", "toyed", "--out", str(tmp_path), "--for", "toy-pairs", "--budget", "20%")
     rows = [json.loads(line) for line in (tmp_path / "curriculum.jsonl").read_text().splitlines()]
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     assert len(rows) == 12 and set(rows[0]) == {"q", "a"}

@@ -47,7 +47,7 @@ def test_a_format_from_a_plugin_is_listed_written_and_cleared_away(tmp_path):
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["format"] == "pairs" and manifest["rows_written"] == len(rows)
     assert (out / "pairs.txt").read_text().split() == [stage["file"] for stage in manifest["stage_files"]]
-    assert f"Read {len(rows)} pairs in order." in (out / "TRAINING.md").read_text()
-    script("messages-tags")
+    assert f"Read {len(rows)} pairs in order." in (out / "README.md").read_text()
+    script("llamafactory")
     assert not (out / "pairs.txt").exists() and not (out / "curriculum.json").exists()
     assert (out / "dataset_info.json").exists()

@@ -1,33 +1,75 @@
-"""LLaVA: `conversations` with from/value and `<image>` tags; `image` is a path, a list, or absent."""
-
-from collections.abc import Sequence
+"""LLaVA: `conversations` with from/value and `<image>` tags, one picture a row at most, no system turn."""
 
 from cadc.data.sample import Sample
-from cadc.export.format import Format, Outline, Row
-from cadc.export.training import ANY_TRAINER
-from cadc.export.turns import head, tagged
+from cadc.export.format import Format, Outline
+from cadc.export.refusals import folded, unlearnt
+from cadc.export.scripting import adapts, last_layers, longest, passes, run_sh, script
+from cadc.export.shapes import llava
 
-_SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt"}
+READ = frozenset(("image", "video", "prompt"))
+"""Keys that LLaVA and LLaVA-NeXT look for in a row beside its conversation, even where they are empty."""
 
 
-def render(sample: Sample, shown: Sequence[str], raw: str) -> Row:
-    """See `Format.render`."""
-    row = head(sample)
-    if shown:
-        row["image"] = shown[0] if len(shown) == 1 else list(shown)
-    return row | {"conversations": [{"from": _SPEAKERS[t.role], "value": tagged(t)} for t in sample.turns]}
+def arguments(outline: Outline) -> str:
+    """What LLaVA and LLaVA-NeXT are both told."""
+    recipe = outline.recipe
+    return f"""\\
+    --data_path curriculum.json --image_folder . --lazy_preprocess True \\
+    --group_by_modality_length False \\
+    --lora_enable True --lora_r {recipe.rank} --lora_alpha {round(recipe.alpha)} --lora_dropout 0 \\
+    --max_steps {recipe.steps_for(outline.rows)} --per_device_train_batch_size {recipe.micro} \\
+    --gradient_accumulation_steps {recipe.accumulate} \\
+    --learning_rate {recipe.learning_rate:g} --lr_scheduler_type constant_with_warmup --warmup_steps {recipe.rise} \\
+    --weight_decay 0 --max_grad_norm {recipe.clip:g} --adam_beta1 {recipe.betas[0]} --adam_beta2 {recipe.betas[1]} \\
+    --adam_epsilon {recipe.epsilon:g} --seed {recipe.seed} --bf16 {recipe.half} \\
+    --model_max_length {longest(recipe)} --output_dir "$OUTPUT" --save_strategy no --evaluation_strategy no \\
+    --logging_steps 1 --report_to none"""
+
+
+def remarks(outline: Outline) -> str:
+    """Comments in run.sh that hold for both."""
+    return f"""\
+# LLAVA: a clone of the repository whose requirements are installed. MODEL: a checkpoint of its own family.
+# The order: their trainers have no switch, so sequential.py gives them a sequential sampler; grouping by length is off.
+# The recipe is how the study itself retrained: {passes(outline)}; rows at once × accumulation × GPUs =
+# {outline.recipe.batch}, so divide the accumulation by the number of GPUs.{last_layers(outline.recipe)}
+LLAVA="${{LLAVA:?set LLAVA to a clone of the repository}}"
+export PYTHONPATH="$LLAVA${{PYTHONPATH:+:$PYTHONPATH}}\""""
+
+
+def run(outline: Outline) -> str:
+    """run.sh."""
+    frozen = not adapts(outline.recipe, "connector")
+    return run_sh(outline, f"""
+{remarks(outline)}
+# LAUNCH="deepspeed" or "torchrun --nproc_per_node 8" for several GPUs; further switches are handed on (--deepspeed …).
+# VERSION and VISION_TOWER are those of the checkpoint (v1 and CLIP-L/336 for LLaVA-1.5).
+${{LAUNCH:-python}} sequential.py --model_name_or_path "$MODEL" --version "${{VERSION:-v1}}" \\
+    --vision_tower "${{VISION_TOWER:-openai/clip-vit-large-patch14-336}}" \\
+    --mm_projector_type mlp2x_gelu --mm_vision_select_layer -2 --mm_use_im_start_end False \\
+    --mm_use_im_patch_token False --image_aspect_ratio pad --freeze_mm_mlp_adapter {frozen} {arguments(outline)} "$@"
+""", about="LLaVA (c121f04). LLAVA=… MODEL=… sh run.sh")
 
 
 def training(outline: Outline) -> str:
     """See `Format.training`."""
-    return f"""### LLaVA, LLaVA-NeXT
-They read JSON lists (`curriculum.json`, `stage-*.json`), join pictures to `--image_folder`, and have no switch for the
-order (random, or grouped by length). So train stage by stage: order holds between stages, not inside one; do not set
-`--group_by_modality_length`. Or give the trainer a sequential sampler (override `_get_train_sampler`).
-Their own code knows no system turn; rows with one here: {outline.system_turns}.
+    return """    git clone https://github.com/haotian-liu/LLaVA && pip install -e LLaVA
+    LLAVA=…/LLaVA MODEL=liuhaotian/llava-v1.5-7b sh run.sh
 
-{ANY_TRAINER}"""
+* Order: LLaVA's trainer shuffles or groups by length and has no switch; `sequential.py` starts its own `train` with a
+  sequential sampler. It reads the JSON list, `curriculum.json`; the JSON Lines hold the same rows.
+* Loss on the answers: as it is by default.
+* It takes one picture a row (a list crashes): rows with several are left out. It takes no system turn (crash):
+  it stands at the head of the first question. It has no mark for an answer that is not to be learnt from: such rows are
+  left out.
+* Pictures: `--image_folder .`, this folder."""
 
 
-FORMAT = Format(name="llava", about="LLaVA: conversations with <image> tags", render=render, training=training,
-                listed=lambda outline: True)
+def refuses(sample: Sample) -> str:
+    """See `Format.refuses`."""
+    return "several pictures: LLaVA takes one a row" if len(sample.images) > 1 else unlearnt(sample, "LLaVA")
+
+
+FORMAT = Format(name="llava", about="LLaVA: conversations with <image> tags, one picture a row", shape=llava,
+                training=training, listed=lambda outline: True, needs="LLAVA=CLONE", refuses=refuses, adapt=folded,
+                reads=READ, companions={"run.sh": run, "sequential.py": lambda outline: script("llava_sequential.py")})

@@ -1,4 +1,4 @@
-"""The rows as they stood in the pool file; only pictures whose place changed are named anew."""
+"""The rows as they stood in the pool file, their pictures beside them under the same names."""
 
 import json
 from collections.abc import Sequence
@@ -6,11 +6,6 @@ from collections.abc import Sequence
 from cadc.data.sample import Sample
 from cadc.errors import DataError
 from cadc.export.format import Format, Outline, Row
-from cadc.export.formats import llava, messages_blocks, messages_tags
-from cadc.export.training import ANY_TRAINER
-
-_SAME_SHAPE = {one.name: one for one in (llava.FORMAT, messages_tags.FORMAT, messages_blocks.FORMAT)}
-"""The formats whose trainers read a pool of this shape."""
 
 
 def render(sample: Sample, shown: Sequence[str], raw: str) -> Row:
@@ -30,13 +25,9 @@ def render(sample: Sample, shown: Sequence[str], raw: str) -> Row:
 
 def training(outline: Outline) -> str:
     """See `Format.training`."""
-    same = _SAME_SHAPE.get(outline.input_shape)
-    return same.training(outline) if same else ANY_TRAINER
-
-
-def dataset_info(outline: Outline) -> str:
-    """As beside `messages-tags`, where the pool has that shape."""
-    return messages_tags.dataset_info(outline) if outline.input_shape == messages_tags.FORMAT.name else ""
+    return f"""The rows are those of the pool file, character by character, in training order ({outline.input_format}).
+Whatever trained on the pool file takes them; see that it keeps the order: no shuffling, packing, grouping or split, a
+sequential sampler. For a complete configuration export for a trainer."""
 
 
 def listed(outline: Outline) -> bool:
@@ -45,4 +36,4 @@ def listed(outline: Outline) -> bool:
 
 
 FORMAT = Format(name="input", about="the rows as they came", render=render, training=training, listed=listed,
-                companions={"dataset_info.json": dataset_info})
+                pictures=("copy", "link", "absolute"), beside="")

@@ -1,0 +1,59 @@
+"""Taking an earlier export out of a folder, and nothing else."""
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from cadc.errors import DataError
+
+FIRST_LAYOUT = ("curriculum.jsonl", "curriculum.json", "TRAINING.md", "dataset_info.json")
+"""Files that an export of the first layout wrote without listing them."""
+
+
+def clear(folder: Path) -> None:
+    """Take an earlier export away, of whatever format, its manifest first: every file that it lists. Foreign files
+    stay. Raises DataError where `manifest.json` is somebody else's."""
+    manifest = folder / "manifest.json"
+    if not manifest.is_file():
+        return
+    try:
+        earlier = json.loads(manifest.read_text(encoding="utf-8"))
+        ours = isinstance(earlier, dict) and "stage_files" in earlier
+    except ValueError:
+        ours = False
+    if not ours:
+        raise DataError(f"{folder} holds a manifest.json that is not of an export. Choose another folder.")
+    manifest.unlink()
+    folders = set()
+    for name in _names(earlier):
+        path = folder / name
+        if _inside(folder, path) and path.is_file():
+            path.unlink()
+            folders |= {parent for parent in path.parents if parent != folder and parent.is_relative_to(folder)}
+    for empty in sorted(folders, key=lambda path: len(path.parts), reverse=True):
+        try:
+            empty.rmdir()
+        except OSError:
+            pass  # something of somebody else's is in it
+
+
+def require_free(folder: Path, names: Iterable[str]) -> None:
+    """Raises DataError where one of these names is somebody else's file: ours all say where they come from (an export
+    that was interrupted may have left some)."""
+    for name in names:
+        path = folder / name
+        if path.is_file() and b"cadc" not in path.read_bytes().lower():
+            raise DataError(f"{path} is there already and not of an export. Choose another folder.")
+
+
+def _names(earlier: dict[str, Any]) -> list[str]:
+    listed = [entry for key in ("files", "beside", "picture_files") for entry in earlier.get(key) or []]
+    names = [str(entry["file"]) for entry in listed if isinstance(entry, dict) and "file" in entry]
+    return names if earlier.get("export", 1) != 1 else [*names, *FIRST_LAYOUT]
+
+
+def _inside(folder: Path, path: Path) -> bool:
+    """Whether a listed file lies in the folder, links of folders followed."""
+    return Path(os.path.realpath(path.parent)).is_relative_to(os.path.realpath(folder))

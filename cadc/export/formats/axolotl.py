@@ -1,0 +1,115 @@
+"""Axolotl: chat rows whose image blocks name their picture; prepare.py writes absolute paths where it trains."""
+
+import json
+
+from cadc.data.sample import Sample
+from cadc.export.format import Format, Outline
+from cadc.export.refusals import unlearnt
+from cadc.export.scripting import FROM, adapts, last_layers, longest, passes, run_sh, script, yes
+from cadc.export.shapes import blocks_with_paths
+
+READ = frozenset(("images", "image", "tools", "system", "conversations", "messages"))
+"""Columns that Axolotl reads beside `messages`."""
+
+
+def targets(outline: Outline) -> str:
+    """Regular expression of the linear layers that the study adapted: every one of the decoder's layers, on request
+    those of vision tower and connector."""
+    recipe = outline.recipe
+    parts = [] if adapts(recipe, "language") else ["(?!.*(language_model|text_model))"]
+    outer = [words for part, words in (("vision", "vision|visual|image"), ("connector", "connector|projector|merger"))
+             if not adapts(recipe, part)]
+    parts += [f"(?!.*({'|'.join(outer)}))"] if outer else []
+    return "".join(parts) + r".*\.\d+\..*(proj|fc\d|qkv|linear.*|dense|gate|w\d)"
+
+
+def config(outline: Outline) -> str:
+    """axolotl.yaml."""
+    recipe = outline.recipe
+    return f"""{FROM}
+# Axolotl 0.19: sh run.sh. prepare.py makes of this file and the rows what fits the machine that trains
+# (prepared/axolotl.yaml): absolute picture paths, the model, and the marks of its chat template that tell answers from
+# questions (role_boundaries). Without those marks Axolotl trains some families on questions, too.
+
+base_model: {json.dumps("" if recipe.local else recipe.model)}
+processor_type: AutoProcessor
+trust_remote_code: false
+
+# the rows, in order
+datasets:
+  - path: {json.dumps(outline.data[0])}
+    ds_type: json
+    type: chat_template
+    field_messages: messages
+curriculum_sampling: true        # the order: without it the sampler is random
+shuffle_merged_datasets: false   # with several files these would be shuffled together
+sample_packing: false            # packing reorders
+val_set_size: 0.0                # a split shuffles
+skip_prepare_dataset: true       # pictures are read batch by batch
+remove_unused_columns: false
+sequence_len: {longest(recipe)}              # above every row here
+
+# the loss: on answers alone, with their end of turn
+train_on_inputs: false
+roles_to_train: ["assistant"]
+train_on_eos: turn
+
+# the recipe: how the study itself retrained{last_layers(recipe)}
+adapter: lora
+lora_r: {recipe.rank}
+lora_alpha: {round(recipe.alpha)}
+lora_dropout: 0.0
+lora_target_modules: {json.dumps(targets(outline))}
+micro_batch_size: {recipe.micro}
+gradient_accumulation_steps: {recipe.accumulate}  # × GPUs × rows at once = {recipe.batch}: divide by the number of GPUs
+max_steps: {recipe.steps_for(outline.rows)}  # {passes(outline)}
+optimizer: adamw_torch
+adam_beta1: {recipe.betas[0]}
+adam_beta2: {recipe.betas[1]}
+adam_epsilon: {recipe.epsilon:.8f}
+learning_rate: {recipe.learning_rate:.6f}
+lr_scheduler: constant_with_warmup  # a falling rate would starve the last rows
+warmup_steps: {recipe.rise}
+weight_decay: 0.0
+max_grad_norm: {recipe.clip}
+seed: {recipe.seed}
+bf16: {yes(recipe.half)}
+tf32: false
+gradient_checkpointing: false
+
+output_dir: ./trained
+logging_steps: 1
+save_strategy: "no"
+"""
+
+
+def run(outline: Outline) -> str:
+    """run.sh."""
+    return run_sh(outline, 'python prepare.py "$MODEL" "$OUTPUT"\naxolotl train prepared/axolotl.yaml "$@"',
+                  about="Axolotl 0.19. MODEL=… sh run.sh; further switches are handed on (--bf16 false on a CPU).")
+
+
+def training(outline: Outline) -> str:
+    """See `Format.training`."""
+    return """    pip install "axolotl==0.19.0"          # an environment of its own
+    sh run.sh
+
+`run.sh` calls `prepare.py` (absolute picture paths, which Axolotl needs, and the marks of the model's chat template:
+`prepared/`), then `axolotl train`. `axolotl.yaml` is the whole configuration; each line that matters says why.
+
+* Order: `curriculum_sampling: true`; with several files `shuffle_merged_datasets: false`; no packing, no split.
+* Loss on the answers: `role_boundaries`, written by `prepare.py` from the chat template of the model that is trained.
+* Pictures stand in their blocks (`{"type": "image", "path": …}`). There is no `images` column on purpose: an empty list
+  in it ends the run, two pictures a row make a run of 0 steps, one is resized.
+* It has no mark for an answer that is not to be learnt from, where rows have pictures: rows with one are left out."""
+
+
+def refuses(sample: Sample) -> str:
+    """See `Format.refuses`."""
+    return unlearnt(sample, "Axolotl (with pictures)")
+
+
+FORMAT = Format(name="axolotl", about="Axolotl: chat rows with picture blocks, a YAML, prepare.py",
+                shape=blocks_with_paths, training=training, typed=True, refuses=refuses, reads=READ,
+                companions={"run.sh": run, "axolotl.yaml": config,
+                            "prepare.py": lambda outline: script("axolotl_prepare.py")})

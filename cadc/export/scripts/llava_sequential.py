@@ -1,0 +1,21 @@
+"""LLaVA's own training with a sequential sampler: its trainer has no switch for the order. Written by CADC Studio.
+
+    LLAVA=…/LLaVA MODEL=… sh run.sh
+"""
+
+import os
+
+from llava.train import llava_trainer
+from llava.train.train import train
+from torch.utils.data import SequentialSampler
+
+
+def in_order(trainer, *_) -> SequentialSampler:
+    """The rows as they stand in the file. accelerate deals them to several GPUs in turn."""
+    return SequentialSampler(trainer.train_dataset)
+
+
+llava_trainer.LLaVATrainer._get_train_sampler = in_order
+
+if __name__ == "__main__":
+    train(attn_implementation=os.environ.get("ATTENTION", "sdpa"))
