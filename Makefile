@@ -12,7 +12,7 @@ INSTALL = $(if $(UV),$(UV) pip install -q --python $(PY),$(PY) -m pip install -q
 # Processes that run tests. Each test file stays in one of them: what its tests share is made once.
 WORKERS ?= 2
 
-.PHONY: demo app test lint docs wheel install clean
+.PHONY: demo app test lint docs trainers wheel install clean
 
 demo: $(VENV)/.ready   ## run the whole study on the embedded default, then serve the app on it (ARGS=--no-app stops before)
 	@$(PY) -m cadc demo $(ARGS)
@@ -30,6 +30,9 @@ lint: $(VENV)/.ready-dev  ## what `make test` checks before it runs anything
 
 docs: $(VENV)/.ready-dev  ## write the tables of docs/ anew from what the code registers
 	@PYTHONPATH=. $(PY) -m tests.docs.tables
+
+trainers: $(VENV)/.ready-dev  ## every export in its own trainer (first time: environments of about 10 GB in .trainers; ARGS=trl: that one)
+	@PYTHONPATH=. $(PY) -m benchmarks.trainers $(ARGS)
 
 wheel: $(VENV)/.ready-dev  ## dist/cadc_studio-*.whl
 	@$(PY) -m hatchling build -t wheel
@@ -52,4 +55,4 @@ $(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt requirements-ray.txt req
 	@touch $@
 
 clean:   ## remove the environment (never the cache: what was computed and typed stays)
-	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis dist
+	rm -rf $(VENV) .trainers .pytest_cache .ruff_cache .mypy_cache .hypothesis dist

@@ -58,9 +58,9 @@ def _what(outline: Outline, head: Mapping[str, Any], place: str) -> list[str]:
                      f"{stage.last - 1} |")
     files = ", ".join(f"`{name}`" for name in outline.data[:3]) + (" …" if len(outline.data) > 3 else "")
     if outline.odd:
-        place += (f" {outline.odd} of them are turned by their EXIF data, partly transparent, or of 16 bits: " + (
-            "trainers may show them otherwise than the study did." if outline.how == "absolute" else
-            "they travel as the study saw them, upright RGB, as PNG."))
+        place += (f" {outline.odd} of them are turned by their EXIF data, partly transparent, of 16 bits, for print, "
+                  "or moving. Trainers would show them otherwise: they are written as the study saw them, upright RGB, "
+                  "as PNG" + (", in `images/`." if outline.how == "absolute" else "."))
     return [*lines, "", f"All rows in order: {files}. {place}", "",
             "`datasets.load_dataset` of this folder reads " + (
                 f"`{outline.loads}`, in order (split `train`)." if outline.loads else

@@ -21,7 +21,8 @@ from cadc.export.shapes import Json
 from cadc.study import file_digest, replacing
 
 _ORIENTATION = 0x0112
-_SEE_THROUGH = ("RGBA", "LA", "PA", "La", "RGBa")
+_USUAL = ("1", "L", "P", "RGB")
+"""Modes that every reader turns into the same RGB, where no colour is marked as transparent."""
 
 WAYS: dict[How, str] = {
     "copy": "copied beside the rows",
@@ -61,19 +62,23 @@ class Shown:
         names = dict.fromkeys(name for sample in samples for name in sample.images)
         self.odd = frozenset(name for name in names if _odd(pictures.origin(name)))
         """Pictures that a trainer would see otherwise than the study did: turned by EXIF data, partly transparent, of
-        16 bits. What travels of them is what the study saw, upright RGB as PNG."""
+        16 bits, for print, moving. Trainers get what the study saw, upright RGB as PNG."""
         self.names = {name: self._path(name) for name in names}
         self._digests: dict[str, str] = {}
 
     def _path(self, name: str) -> str:
-        """Relative to the folder; absolute where asked: an embedded picture's copy then lies in the folder."""
-        embedded = name.startswith(EMBEDDED)
-        short = name.removeprefix(EMBEDDED) if embedded and self.beside else os.path.normpath(name)
+        """Relative to the folder; absolute where asked: the copy of an embedded or an odd picture then lies in the
+        folder."""
+        short = name.removeprefix(EMBEDDED) if name.startswith(EMBEDDED) and self.beside else os.path.normpath(name)
+        made = ".png" if self._rewritten(name) else ""
         if self.how != "absolute":
-            made = ".png" if name in self.odd and self.beside else ""
             return f"{self.beside}/{short}{made}" if self.beside else name
-        root = self.folder / self.beside if embedded else Path(os.path.abspath(self.pictures.root))
-        return str(root / short)
+        root = self.folder / self.beside if self._inside(name) else Path(os.path.abspath(self.pictures.root))
+        return str(root / f"{short}{made}")
+
+    def _inside(self, name: str) -> bool:
+        """Whether a picture's file comes into the folder."""
+        return self.how != "absolute" or name.startswith(EMBEDDED) or self._rewritten(name)
 
     def of(self, sample: Sample) -> Sequence[str]:
         """The path to write for each picture of a sample."""
@@ -104,7 +109,7 @@ class Shown:
         if self.how == "parquet":
             return []
         goals = {path: name for name, path in self.names.items()
-                 if self.how != "absolute" or name.startswith(EMBEDDED)}
+                 if self._inside(name)}
         if self.how == "copy":
             _require_room(self.folder, sum(self.pictures.origin(name).stat().st_size for name in goals.values()))
         return [self._bring(name, self.folder / path) for path, name in goals.items()]
@@ -126,8 +131,8 @@ class Shown:
         return self._plain(name) if self._rewritten(name) else self.pictures.origin(name).read_bytes()
 
     def _rewritten(self, name: str) -> bool:
-        """Whether what travels is not the file itself. (`input` keeps its files; absolute paths name the pool's.)"""
-        return name in self.odd and bool(self.beside) and self.how != "absolute"
+        """Whether trainers get another file than the pool's, whatever becomes of others. (`input` keeps its own.)"""
+        return name in self.odd and bool(self.beside)
 
     def _plain(self, name: str) -> bytes:
         """The picture as the study saw it, as PNG: no pixel changes."""
@@ -145,14 +150,24 @@ class Shown:
 
 
 def _odd(path: Path) -> bool:
-    """Whether Pillow alone, which trainers use, shows a picture otherwise than the study saw it. Looks at its head."""
+    """Whether readers that trainers use show a picture otherwise than the study saw it. Looks at its head.
+
+    They do not turn it, put transparent parts on black, clip grey of 16 bits, change colours for print where they keep
+    them in a file of their own in between (`datasets`), and some take a moving picture for a video.
+    """
     try:
         with Image.open(path) as image:
-            turned = image.getexif().get(_ORIENTATION, 1) not in (0, 1)
-            return turned or image.mode.startswith(("I", "F")) or image.mode in _SEE_THROUGH or (
-                "transparency" in image.info)
+            moving = image.format != "MPO" and bool(getattr(image, "is_animated", False))
+            odd = moving or image.mode not in _USUAL or "transparency" in image.info
+            return odd or (_may_be_turned(image, path) and image.getexif().get(_ORIENTATION, 1) not in (0, 1))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return False  # what cannot be opened is named when it is decoded
+
+
+def _may_be_turned(image: Image.Image, path: Path) -> bool:
+    """False for a PNG without EXIF data: Pillow decodes the whole of it to look for some behind the pixels."""
+    told = any(str(key).startswith(("exif", "xmp", "XML", "Raw profile")) for key in image.info)
+    return image.format != "PNG" or told or b"eXIf" in path.read_bytes()
 
 
 def _place(origin: Path, goal: Path, *, link: bool) -> None:

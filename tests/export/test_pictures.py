@@ -75,8 +75,9 @@ def test_only_odd_pictures_are_written_anew(root, tmp_path):
     assert (tmp_path / "out" / "images" / "plain.png").samefile(root / "plain.png")
 
 
-def test_absolute_paths_name_the_pool_s_own_files_and_the_card_says_so(root, tmp_path):
+def test_absolute_paths_name_the_pool_s_own_files_but_for_those_that_are_written_anew(root, tmp_path):
     written(tmp_path / "out", root, "trl", found=samples(), how="absolute")
     rows = [json.loads(line) for line in (tmp_path / "out" / "curriculum.jsonl").read_text().splitlines()]
-    assert [row["images"] for row in rows] == [[str(root / name)] for name in (*ODD, "plain.png")]
-    assert "trainers may show them otherwise" in (tmp_path / "out" / "README.md").read_text()
+    assert [row["images"] for row in rows] == [*([str(tmp_path / "out" / "images" / f"{name}.png")] for name in ODD),
+                                               [str(root / "plain.png")]]
+    assert "of them are turned" in (tmp_path / "out" / "README.md").read_text()

@@ -1,10 +1,8 @@
-"""Axolotl: chat rows whose image blocks name their picture; prepare.py writes absolute paths where it trains."""
+"""Axolotl: chat rows whose image blocks name their picture, and a plugin that labels exactly the answers."""
 
 import json
 
-from cadc.data.sample import Sample
 from cadc.export.format import Format, Outline
-from cadc.export.refusals import unlearnt
 from cadc.export.scripting import FROM, adapts, last_layers, longest, passes, run_sh, script, yes
 from cadc.export.shapes import blocks_with_paths
 
@@ -27,9 +25,7 @@ def config(outline: Outline) -> str:
     """axolotl.yaml."""
     recipe = outline.recipe
     return f"""{FROM}
-# Axolotl 0.19: sh run.sh. prepare.py makes of this file and the rows what fits the machine that trains
-# (prepared/axolotl.yaml): absolute picture paths, the model, and the marks of its chat template that tell answers from
-# questions (role_boundaries). Without those marks Axolotl trains some families on questions, too.
+# Axolotl 0.19: sh run.sh, which says where the model is and lets Axolotl find the plugin below.
 
 base_model: {json.dumps("" if recipe.local else recipe.model)}
 processor_type: AutoProcessor
@@ -49,10 +45,9 @@ skip_prepare_dataset: true       # pictures are read batch by batch
 remove_unused_columns: false
 sequence_len: {longest(recipe)}              # above every row here
 
-# the loss: on answers alone, with their end of turn
+# the loss: on answers alone, with their end of turn; and pictures as the study saw them (axolotl_answers.py)
+plugins: [axolotl_answers.AnswersAlone]
 train_on_inputs: false
-roles_to_train: ["assistant"]
-train_on_eos: turn
 
 # the recipe: how the study itself retrained{last_layers(recipe)}
 adapter: lora
@@ -60,6 +55,10 @@ lora_r: {recipe.rank}
 lora_alpha: {round(recipe.alpha)}
 lora_dropout: 0.0
 lora_target_modules: {json.dumps(targets(outline))}
+lora_qkv_kernel: false           # Axolotl switches these on by itself, and then dies for some families (Qwen2-VL)
+lora_o_kernel: false
+lora_mlp_kernel: false
+lora_embedding_kernel: false
 micro_batch_size: {recipe.micro}
 gradient_accumulation_steps: {recipe.accumulate}  # × GPUs × rows at once = {recipe.batch}: divide by the number of GPUs
 max_steps: {recipe.steps_for(outline.rows)}  # {passes(outline)}
@@ -85,31 +84,31 @@ save_strategy: "no"
 
 def run(outline: Outline) -> str:
     """run.sh."""
-    return run_sh(outline, 'python prepare.py "$MODEL" "$OUTPUT"\naxolotl train prepared/axolotl.yaml "$@"',
-                  about="Axolotl 0.19. MODEL=… sh run.sh; further switches are handed on (--bf16 false on a CPU).")
+    return run_sh(outline, """
+export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}"
+python -c "import axolotl_answers"  # a plugin that cannot be imported is only logged by Axolotl, and the run goes on
+axolotl train axolotl.yaml --base-model "$MODEL" --output-dir "$OUTPUT" "$@"
+""", about="Axolotl 0.19. MODEL=… sh run.sh; further switches are handed on (--bf16 false on a CPU).")
 
 
 def training(outline: Outline) -> str:
     """See `Format.training`."""
-    return """    pip install "axolotl==0.19.0"          # an environment of its own
+    return f"""    pip install "axolotl==0.19.0"          # an environment of its own
     sh run.sh
 
-`run.sh` calls `prepare.py` (absolute picture paths, which Axolotl needs, and the marks of the model's chat template:
-`prepared/`), then `axolotl train`. `axolotl.yaml` is the whole configuration; each line that matters says why.
+`axolotl.yaml` is the whole configuration; each line that matters says why. `run.sh` names the model and lets Axolotl
+find the plugin.
 
 * Order: `curriculum_sampling: true`; with several files `shuffle_merged_datasets: false`; no packing, no split.
-* Loss on the answers: `role_boundaries`, written by `prepare.py` from the chat template of the model that is trained.
-* Pictures stand in their blocks (`{"type": "image", "path": …}`). There is no `images` column on purpose: an empty list
-  in it ends the run, two pictures a row make a run of 0 steps, one is resized.
-* It has no mark for an answer that is not to be learnt from, where rows have pictures: rows with one are left out."""
+* Loss on the answers: the plugin (`axolotl_answers.py`, with `answers.py`) labels the answers alone, whatever the chat
+  template is, and leaves out those that carry `"train": false` ({outline.marked} rows here). Axolotl's own collator
+  trains some families on questions, too, and knows no mark for single answers.
+* Pictures stand in their blocks (`{{"type": "image", "path": …}}`). There is no `images` column on purpose: an empty
+  list in it ends the run, two pictures a row make a run of 0 steps, one is resized."""
 
 
-def refuses(sample: Sample) -> str:
-    """See `Format.refuses`."""
-    return unlearnt(sample, "Axolotl (with pictures)")
-
-
-FORMAT = Format(name="axolotl", about="Axolotl: chat rows with picture blocks, a YAML, prepare.py",
-                shape=blocks_with_paths, training=training, typed=True, refuses=refuses, reads=READ,
+FORMAT = Format(name="axolotl", about="Axolotl: chat rows with picture blocks, a YAML, a plugin",
+                shape=blocks_with_paths, training=training, typed=True, reads=READ,
                 companions={"run.sh": run, "axolotl.yaml": config,
-                            "prepare.py": lambda outline: script("axolotl_prepare.py")})
+                            "answers.py": lambda outline: script("trl_answers.py"),
+                            "axolotl_answers.py": lambda outline: script("axolotl_answers.py")})

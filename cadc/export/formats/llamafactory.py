@@ -59,6 +59,8 @@ mix_strategy: concat         # files one after another, none interleaved
 packing: false               # packing reorders, and so does neat_packing
 streaming: false             # streaming local files without workers yields nothing
 cutoff_len: {longest(recipe)}              # above every row here: a lower one cuts pictures and answers in silence
+image_max_pixels: 1000000000  # the model's own processor makes pictures smaller, and nothing else before it
+image_min_pixels: 1
 overwrite_cache: true        # no earlier rows out of a cache
 preprocessing_num_workers: 1
 # not set: max_samples

@@ -1,7 +1,7 @@
 """ms-swift: chat rows with `<image>` tags; an answer that is not learnt from carries `"loss": false`."""
 
 from cadc.export.format import Format, Outline
-from cadc.export.scripting import adapts, last_layers, longest, passes, run_sh, yes
+from cadc.export.scripting import adapts, last_layers, longest, passes, run_sh, script, yes
 from cadc.export.shapes import tags
 
 _MEDIA = ("messages", "images", "videos", "audios", "tools", "objects")
@@ -19,6 +19,8 @@ def run(outline: Outline) -> str:
     files = " ".join(outline.data)
     return run_sh(outline, f"""
 export ROOT_IMAGE_DIR="$PWD"  # picture paths are relative to this folder
+LIMITS="$(python pixels.py "$MODEL")"  # pictures as large as the model's own processor lets them be
+eval "$LIMITS"
 # The order: the data set and the data loader shuffle on their own, each has its switch; a split shuffles, too.
 # --strict: without it a row that fails, or is longer than --max_length, is replaced by a random other one in silence.
 # --max_length is above every row here. The recipe is how the study itself retrained: {passes(outline)};
@@ -53,8 +55,11 @@ def training(outline: Outline) -> str:
 * `--strict true`: a row that fails ends the run, and is not replaced by another one in silence.
 * Loss on the answers: by default; an answer that is not to be learnt from carries `"loss": false`
   ({outline.marked} rows here).
-* Pictures: `ROOT_IMAGE_DIR` is this folder."""
+* Pictures: `ROOT_IMAGE_DIR` is this folder. `pixels.py` reads the limits of the model's own processor, which ms-swift
+  would replace by its own for Qwen's models.
+* It tells the family by the folder's name; where it cannot: `sh run.sh --model_type qwen2_vl --template qwen2_vl`."""
 
 
 FORMAT = Format(name="ms-swift", about="ms-swift: chat rows with <image> tags, run.sh", shape=tags, training=training,
-                typed=True, reads=READ, pictures=("copy", "link", "absolute", "parquet"), companions={"run.sh": run})
+                typed=True, reads=READ, pictures=("copy", "link", "absolute", "parquet"), companions={
+                    "run.sh": run, "pixels.py": lambda outline: script("swift_pixels.py")})
