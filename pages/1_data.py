@@ -4,16 +4,18 @@ import streamlit as st
 
 from cadc.data.answers import FORMATS as ANSWER_FORMATS
 from cadc.jobs import control
+from cadc.scores.left_out import left_out as left_out_rows
 from cadc.store import Store
 from cadc.study import Study
-from cadc.views.data import DataView, FileView, data_view, format_table, key_table, reason_table
+from cadc.views.data import DataView, FileView, data_view, format_table
 from cadc.views.figures import data as figures
 from pages import _new_study
+from pages._fates import columns, set_aside
 from pages._parts.jobs import job_panel
 from pages._parts.rows import pager, sample_card
 from pages._parts.shell import guarded, open_store, pick_study
 
-CARDS, REASONS = 9, 25
+CARDS = 9
 
 
 def overview(file: FileView) -> None:
@@ -22,6 +24,11 @@ def overview(file: FileView) -> None:
         for name, value in file.facts.items():
             st.metric(name, f"{value:,}")
     st.code(file.about, language=None, wrap_lines=True)
+    if file.lost.kinds:
+        st.warning(file.lost.text + ". The Set aside tab lists them." + " Raise max_tokens in a study of its own, "
+                   "shorten them, or run without them." * bool(file.lost.about), icon=":material/content_cut:")
+    elif file.lost.text:
+        st.caption(file.lost.text)
     if file.in_target:
         st.warning("Some pool rows are also in the target (same words, same picture). Training on them is training on "
                    "the benchmark: the Set aside tab lists them as warnings.", icon=":material/warning:")
@@ -44,35 +51,6 @@ def answer_formats(view: DataView) -> None:
     st.text("How the answers look, in the pool and in the target. Gradients see this first: keep it in mind on "
             "the Capabilities page.")
     st.plotly_chart(figures.formats(format_table(view.pool.formats, view.target.formats)))
-
-
-def set_aside(view: DataView, study: Study, store: Store) -> None:
-    """Every row that is not used, or used with a warning, and why."""
-    with st.container(horizontal=True):
-        role = st.segmented_control("File", ("pool", "target"), default="pool", required=True)
-        kind = st.segmented_control("Rows", ("set_aside", "warnings"), default="set_aside", required=True,
-                                    format_func={"set_aside": "set aside", "warnings": "used with a warning"}.get)
-    kinds = view.file(role).kinds[kind]
-    if not kinds:
-        st.success("None.", icon=":material/check:")
-        return
-    st.dataframe(reason_table(kinds), hide_index=True)
-    total = store.reasons(study, role, kind, limit=0)[1]
-    offset = pager(total, REASONS, f"reasons-{role}-{kind}")
-    st.dataframe(store.reasons(study, role, kind, offset=offset, limit=REASONS)[0], hide_index=True)
-
-
-def columns(view: DataView) -> None:
-    """What became of every column and key of the rows that are used."""
-    st.text("Read: it became words, pictures, an id. Kept: it comes out again in exports, nothing is learnt from it. "
-            "Ignored: it is in neither. A count is the number of used rows that have the key.")
-    for file in (view.pool, view.target):
-        st.subheader(file.role.capitalize())
-        if file.keys is None:
-            st.info("An earlier version read this file and did not count its keys. A study made anew on it shows them.",
-                    icon=":material/info:")
-        else:
-            st.dataframe(key_table(file), hide_index=True)
 
 
 def browse(view: DataView, study: Study, store: Store) -> None:
@@ -98,7 +76,7 @@ def read(study: Study) -> None:
     """The job that reads both files, and a button to start it."""
     job_panel(study, ("ingest",))
     if not control.is_running(study) and st.button("Read pool and target", type="primary"):
-        control.start(study, "ingest")
+        control.start(study, "lengths")  # which also says what is probably too long
         st.rerun()
 
 
@@ -131,4 +109,4 @@ if study is not None:
         read(study)
     else:
         lengths = {role: store.lengths(study, role) for role in ("pool", "target")}
-        contents(data_view(report, store.units(study), lengths), study, store)
+        contents(data_view(report, store.units(study), lengths, left_out_rows(study)), study, store)

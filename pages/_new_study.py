@@ -29,8 +29,8 @@ def form() -> None:
 
         with st.spinner("Drawing the pictures and writing the questions…"):
             begin(demo_study())
-    st.markdown("**Your own data.** A file, a folder or a glob of shards: LLaVA JSON or JSONL, chat `messages`, questions "
-                "with answers, or parquet with a picture column; compressed or not.")
+    st.markdown("**Your own data.** A file, a folder or a glob of shards: LLaVA JSON or JSONL, chat `messages`, "
+                "questions with answers, or parquet with a picture column; compressed or not.")
     with st.form("new-study"):
         left, right = st.columns(2)
         typed = {"pool": left.text_input("Pool file", placeholder="/data/pool.jsonl"),
@@ -97,5 +97,5 @@ def begin(study: Study) -> None:
     """Choose the new study and start reading its files."""
     choose_study(study.name)
     if not is_read(study) and not control.is_running(study):
-        control.start(study, "ingest")
+        control.start(study, "lengths")
     st.rerun()

@@ -142,6 +142,22 @@ def finished_study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     return Study.open("squares", root=once(tmp_path_factory, "squares", finished_squares) / "cache")
 
 
+@pytest.fixture(scope="session")
+def falling(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """A study of which some rows fall out (`tests/made/falling.py`), every job done by a worker (shared: copy it before
+    writing); its data lie beside its cache."""
+    from falling import make_study, write_data
+
+    from cadc.jobs.engines import EngineSettings
+    from cadc.jobs.worker import run
+
+    def make(folder: Path) -> None:
+        write_data(folder)
+        assert run(make_study(folder, folder / "cache"), "", EngineSettings(workers=1)), "its log is in its folder"
+
+    return Study.open("falling", root=once(tmp_path_factory, "falling", make) / "cache")
+
+
 @pytest.fixture
 def own_copy(tmp_path: Path) -> Callable[..., Study]:
     """`own_copy(study)`: the same study under a cache root of the test's own."""

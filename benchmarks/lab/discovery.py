@@ -74,7 +74,7 @@ def transfer_part(study: Study, units: tuple[str, ...], similar: dict[str, np.nd
 
 def similarities(planted: Planted) -> dict[str, np.ndarray]:
     """S [M, M] of every signal: plain and grounded gradients, question words, pictures (where any), embeddings."""
-    from cadc.data import open_images, read_samples
+    from cadc.data import PictureLimits, open_images, read_samples
     from cadc.discovery.rivals import picture_features, pictures_similarity, words_similarity
     from cadc.discovery.similarity import similarity
 
@@ -84,7 +84,8 @@ def similarities(planted: Planted) -> dict[str, np.ndarray]:
     units = len(scores.units)
     looks = []
     for sample in samples:
-        images = open_images(sample, study.image_root("target"), study.ingest_images("target"))
+        images = open_images(sample, study.image_root("target"), study.ingest_images("target"),
+                             PictureLimits.of(study.config))
         looks.append(picture_features(images[0]) if images else None)
     found = {"plain": similarity(scores.gram, scores.eta)}
     if scores.has_grounded:

@@ -29,7 +29,7 @@ def export(chosen: argparse.Namespace) -> int:
     from cadc.export import export as write
     from cadc.study import Study
 
-    trainer = _trainer(chosen)
+    trainer = trainer_of(chosen)
     study = Study.open(chosen.name)
     bench = open_workbench(study).with_settings(budget=chosen.budget or None, preset=chosen.preset)
     done = write(bench, chosen.out, format=trainer, pictures=chosen.pictures)
@@ -41,7 +41,7 @@ def export(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _trainer(chosen: argparse.Namespace) -> str:
+def trainer_of(chosen: argparse.Namespace) -> str:
     """The trainer asked for, also by the earlier switch and its names. Raises DataError for both at once."""
     from cadc.export import FORMATS, RENAMED
 

@@ -73,12 +73,13 @@ def _no_arguments(parser: argparse.ArgumentParser) -> None:
 def list_all(chosen: argparse.Namespace) -> int:
     """Print one line per study."""
     from cadc.jobs import control as jobs
-    from cadc.study import JOBS, Study
+    from cadc.study import Study
+    from cadc.study.jobs import core_jobs
 
     for name in Study.names():
         study = Study.open(name)
-        stand = next((f"{s.job} {s.state}" for s in jobs.statuses(study) if JOBS[s.job].core and s.state != "done"),
-                     "ready")
+        stand = next((f"{s.job} {s.state}" for s in jobs.statuses(study)
+                      if s.job in core_jobs(study.config) and s.state != "done"), "ready")
         print(f"{name:<24} {study.identity}  {study.config.preset:<7} {stand}")
     return 0
 
@@ -99,15 +100,17 @@ def status(chosen: argparse.Namespace) -> int:
     from cadc.gradients import modes
     from cadc.jobs import control as jobs
     from cadc.scores import compaction
+    from cadc.scores.left_out import left_out
     from cadc.study import Study
 
     study = Study.open(chosen.name)
-    found = jobs.statuses(study)
+    found, rows = jobs.statuses(study), left_out(study) if study.finished("ingest") else None
     if chosen.json:
         print(json.dumps({"study": study.name, "identity": study.identity, "running": jobs.is_running(study),
                           "products": modes.recorded(study),
                           "scores": compaction.report(study) if study.finished("scores") else None,
                           "left_out": compaction.left_out(study) if study.finished("scores") else [],
+                          "rows": rows.listed() if rows else None,
                           "jobs": [asdict(s) | {"cost": _cost(study, s.job)} for s in found]}))
         return 0
     print(f"{study.name} ({study.identity})")
@@ -116,6 +119,8 @@ def status(chosen: argparse.Namespace) -> int:
         print(f"  {s.job:<12} {s.state:<12} {counts:<22} {s.seconds:7.1f} s  {s.message or s.note}")
         for what in s.repaired:
             print(f"  {'':<12} made again: {what}")
+    if rows:
+        print(f"  pool: {rows.pool.sentence()}\n  target: {rows.target.sentence()}")
     if products := modes.recorded(study):
         print(f"  {modes.sentence(products)}")
     if study.finished("scores"):

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from cadc.jobs import control as jobs
 from cadc.jobs.status import JobStatus
-from cadc.study import Study
-from cadc.study.jobs import core_jobs, up_to
+from cadc.study import JOBS, Study
+from cadc.study.jobs import up_to, usual_jobs
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -22,7 +22,7 @@ def follow(study: Study, until: str = "") -> bool:
     console = Console(stderr=True)
     columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
                TextColumn("{task.fields[text]}"))
-    wanted = up_to(until, study.config) if until else core_jobs(study.config)
+    wanted = up_to(until, study.config) if until else usual_jobs(study.config)
     with Progress(*columns, console=console, refresh_per_second=4) as bars:
         tasks = {job: bars.add_task(job, total=None, start=False, text="") for job in wanted}
         asked = False
@@ -47,7 +47,7 @@ def follow(study: Study, until: str = "") -> bool:
     failed = [s for s in found if s.state in ("failed", "cancelled", "interrupted")]
     for s in failed:
         console.print(f"{s.job} {s.state}: {s.message or 'run again to go on from there'}", style="bold", markup=False)
-    return all(s.state == "done" for s in found)
+    return all(s.state == "done" for s in found if s.job == until or not JOBS[s.job].advisory)
 
 
 def _show(bars: "Progress", task: "TaskID", s: JobStatus) -> None:

@@ -27,6 +27,7 @@ from cadc.jobs import control
 from cadc.jobs.status import RUNNING
 from cadc.scores.columns import NEAR, choice_of
 from cadc.scores.influence import InfluenceColumns, flows, served
+from cadc.scores.left_out import left_out
 from cadc.scores.scores import Scores
 from cadc.study import Study
 from cadc.study.decisions import read_decisions
@@ -224,6 +225,7 @@ class Workbench:
             "products": modes.essence(self.study),
             "capabilities": self.capabilities.describe(), "unassigned": list(self.capabilities.unassigned),
             "measured": int(self.scores.measured.sum()),
+            "fell_out": left_out(self.study).summary() if self.study.finished("ingest") else None,
             "curation": self.settings.to_dict(), "budgets": plain_records(curriculum.budgets.drop(columns="name")),
             "stages": plain_records(curriculum.stages),
             "counts": {key: curriculum.report[key] for key in ("pool", "budget", "rows", "left_out", "reasons")},

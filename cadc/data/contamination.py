@@ -41,14 +41,17 @@ def repeats_target(pool: Sequence[Sample], target: Sequence[Sample], hashes: Pic
 
 def picture_hashes(study: "Study") -> PictureHashes:
     """Perceptual hashes of the pictures of a study, each picture read once."""
+    from cadc.data.limits import PictureLimits
     from cadc.data.pictures import examine, picture_path
     from cadc.errors import DataError
 
+    limits = PictureLimits.of(study.config)
     known: dict[tuple[str, str], PerceptualHash] = {}
 
     def one(role: str, name: str) -> "PerceptualHash":
         if (role, name) not in known:
-            fact = examine(picture_path(name, study.image_root(role), study.ingest_images(role)).read_bytes(), name)
+            path = picture_path(name, study.image_root(role), study.ingest_images(role), limits)
+            fact = examine(path.read_bytes(), name, limits)
             if fact.hash is None:
                 raise DataError(f"{role} picture {name} cannot be read any more ({fact.problem}). Put it back, or run "
                                 "the ingest job again.")

@@ -1,265 +1,278 @@
-"""Rows of a JSON list, JSON Lines or parquet file, one at a time; the format is found by content, not by extension.
+"""Rows of an input, one at a time: a JSON list, JSON Lines, parquet or arrow file, or several of them in order; the
+format is found by content, not by extension.
 
-A broken JSON Lines line is one row with a problem. A JSON list that cannot be read to its end, an empty or a binary
-file is a `DataError` of one line with its position.
+A row that cannot be read is a row with a problem. A file that cannot be read to its end, an empty or a binary file, and
+an input in which no row can be read are a `DataError` of one line.
 """
 
 import codecs
 import json
-import os
 import re
-import stat
+import shlex
+from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
+from typing import Literal
 
 from cadc.data.indices import FileIndex
-from cadc.data.parquet import parquet_rows
+from cadc.data.json_text import MAX_ROW, integer, json_lines, json_list
+from cadc.data.parquet import arrow_rows, parquet_rows
 from cadc.data.rawrow import RawRow
+from cadc.data.reasons import printable
+from cadc.data.rows import has_known_shape
+from cadc.data.streams import PIECE, CutOffError, TextFile, text_file
 from cadc.errors import DataError
+from cadc.study.inputs import HINT, InputFiles, input_files
 
 HEAD = 4 << 20
 """Bytes looked at to tell the formats apart."""
-PIECE = 1 << 20
-"""Bytes read at a time from a JSON list."""
-MAX_ROW = 16 << 20
-"""A line or list element that does not end within this many characters is not looked at."""
-MAX_TEXT = 1_000_000
-"""Rows with more characters than this are set aside."""
+COLUMNS = 20
+"""Names that a message lists."""
 
-_BLANK = " \t\r\n"
-_NEWLINES = re.compile(r"[ \t]*[\r\n][ \t\r\n]*")
-_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_ROWS_WANTED = "Give a JSON list of rows, or one row per line"
+
+Container = Literal["json", "jsonl", "parquet", "arrow"]
+
+_MEMBER = re.compile(r'"((?:[^"\\]|\\.)*+)"\s*:\s*(\[\s*\{|\[|\{)?|[\[\]{}]|"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 
 
-def _integer(text: str) -> int | str:
-    """An integer of any length; Python refuses more than 4 300 digits, which then stay text."""
-    return int(text) if len(text) <= 4000 else text
+@dataclass(frozen=True)
+class Shard:
+    """One file of rows."""
 
+    file: TextFile
+    container: Container
 
-class _Decoder:
-    """JSON decoder that notes NaN and Infinity, which are no JSON, instead of passing them on."""
-
-    def __init__(self) -> None:
-        self.constants: list[str] = []
-        self.json = json.JSONDecoder(parse_constant=self.constants.append, parse_int=_integer)
-
-    def problem(self, raw: str) -> str:
-        """What is wrong with a row that could be decoded from `raw`, '' if nothing."""
-        if self.constants:
-            token = self.constants[0]
-            self.constants.clear()
-            return f"NaN or Infinity is not JSON: {token}"
-        return too_long(len(raw)) if len(raw) > MAX_TEXT else ""
-
-
-def too_long(length: int) -> str:
-    """The reason for a row of absurd length."""
-    return f"row longer than 1 MB: {length} characters"
+    def rows(self) -> Iterator[RawRow]:
+        """Its rows, counted from 0."""
+        if self.container == "parquet":
+            return parquet_rows(self.file.path)
+        if self.container == "arrow":
+            return arrow_rows(self.file.path)
+        return json_list(self.file) if self.container == "json" else json_lines(self.file)
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A file that can be read: its container and how to walk it (as often as needed)."""
+    """An input that can be read: its files and how to walk them (as often as needed)."""
 
-    path: Path
-    container: str
-    """`json`, `jsonl` or `parquet`."""
+    files: InputFiles
+    shards: tuple[Shard, ...]
+    passed_over: dict[str, int]
+    """Files that lie there and are not read → how many: `README.md`, `*.jpg`, `images/`."""
+    starts: list[int] = field(default_factory=list, repr=False, compare=False)
+    """Index of the first row of every shard that was walked to so far."""
+
+    @property
+    def path(self) -> Path:
+        """What was asked for."""
+        return Path(self.files.given)
+
+    @property
+    def root(self) -> Path:
+        """Folder that picture paths are relative to unless another is given."""
+        return self.files.root
+
+    @property
+    def container(self) -> str:
+        """`json`, `jsonl`, `parquet` or `arrow`; several joined by `+`."""
+        return "+".join(dict.fromkeys(shard.container for shard in self.shards))
 
     def __iter__(self) -> Iterator[RawRow]:
-        reader = {"json": _json_list, "jsonl": _json_lines, "parquet": parquet_rows}[self.container]
-        return reader(self.path)
+        """Every row of every shard, counted through. Raises DataError when a shard is damaged or no row can be read."""
+        index, usable, first = 0, False, ""
+        for number, shard in enumerate(self.shards):
+            self.starts[number:] = [index]
+            try:
+                for row in shard.rows():
+                    yield replace(row, index=FileIndex(index)) if number else row
+                    usable |= not row.problem
+                    first = first or row.problem
+                    index += 1
+            except CutOffError as error:
+                raise DataError(f"{error}; {index - self.starts[number]:,} rows were read before. Get the file anew."
+                                ) from None
+        if not usable:
+            nothing = f"none of its {index:,} rows can be read; the first: {first}. Repair the file" if index else \
+                "it holds no rows. Give a file with at least one row"
+            raise DataError(f"{self.path}: {nothing}.")
+
+    def place(self, index: int) -> str:
+        """The file that a row lies in and its number there, from 0, as `part-2.jsonl row 5`; '' where there is but one
+        file. Known for rows that were walked to."""
+        if len(self.shards) < 2 or not self.starts:
+            return ""
+        number = bisect_right(self.starts, index) - 1
+        path = self.shards[number].file.path
+        name = path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
+        return f"{printable(name)} row {index - self.starts[number]}"
 
 
-def open_rows(path: Path) -> Rows:
-    """Tell what a file is. Raises DataError when it is no file, empty, binary, or nothing that is known."""
-    try:
-        info = os.stat(path)
-        if stat.S_ISDIR(info.st_mode):
-            raise DataError(f"{path} is a folder. Give the JSON, JSONL or parquet file in it.")
-        if not stat.S_ISREG(info.st_mode):
-            raise DataError(f"{path} is not a regular file. Give a JSON, JSONL or parquet file on disk.")
-        with open(path, "rb") as handle:
-            head = handle.read(HEAD)
-    except (OSError, ValueError) as error:
-        what = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise DataError(f"{path}: cannot be read ({what}). Give the path of a JSON, JSONL or parquet file.") from None
-    return Rows(path, _container(path, head, complete=len(head) == info.st_size))
+def open_rows(given: Path | str) -> Rows:
+    """Tell what a file, a folder, a glob or a downloaded dataset holds. Raises DataError when there is nothing that can
+    be read, or a file in it is nothing that is known."""
+    files = input_files(given)
+    shards, passed = [], dict(files.passed_over)
+    for path in files.files:
+        try:
+            file = text_file(path)
+            container = _container(file)
+        except CutOffError as error:
+            raise DataError(f"{error}. Get the file anew.") from None
+        except (OSError, ValueError) as error:
+            what = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise DataError(f"{path}: cannot be read ({what}). Give the path of {HINT}.") from None
+        if container is not None:
+            shards.append(Shard(file, container))
+        elif files.several:
+            passed[f"{path.name} (empty)"] = 1
+        else:
+            raise DataError(f"{path} is empty. Give a file with at least one row.")
+    if not shards:
+        raise DataError(f"every file in {given} is empty. Give files with at least one row.")
+    return Rows(files, tuple(shards), passed)
 
 
-def _container(path: Path, head: bytes, *, complete: bool) -> str:
-    """`json`, `jsonl` or `parquet` from the first bytes of a file."""
-    if head.startswith(b"PAR1"):
-        return "parquet"
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise DataError(f"{path} is written in UTF-16. Save it as UTF-8.")
-    body = head.removeprefix(codecs.BOM_UTF8).lstrip()
-    if not body:
-        raise DataError(f"{path} is empty. Give a file with at least one row.")
-    lines = [line for line in body.split(b"\n") if line.strip()]
-    if not complete and len(lines) > 1:
+def _container(file: TextFile) -> Container | None:
+    """What a file holds, from its first bytes; None when it is empty."""
+    with file.open() as handle:
+        head, rest = _head(handle)
+        if head.startswith(b"PAR1"):
+            return "parquet"
+        if head.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
+            return "arrow"
+        body = head.removeprefix(codecs.BOM_UTF8).lstrip()
+        if not body and not rest:
+            return None
+        lines = [line for line in body.split(b"\n") if line.strip()]
+        if body[:1] == b"{" and len(lines) == 1:
+            _check_only_line(file.path, body, rest, handle)
+            return "jsonl"
+    if body[:1] == b"{" and _parses(lines[0]) is None:
+        _check_over_lines(file.path, body)
+    if rest and len(lines) > 1:
         lines.pop()
-    first = body[:1]
-    if first == b"[":
+    if body[:1] == b"[":
         return "jsonl" if len(lines) > 1 and _parses(lines[0]) is not None else "json"
-    if first == b"{" and _parses(lines[0]) is None and complete and _parses(body) is dict:
-        raise DataError(f"{path} is one JSON object, not rows. Give a JSON list of rows, or one row per line.")
-    if any(_parses(line) is dict for line in lines[:200]) or (first == b"{" and len(lines) == 1 and not complete):
+    if any(_parses(line) is dict for line in lines[:200]):
         return "jsonl"
-    raise DataError(f"{path} is neither a JSON list, nor JSON Lines, nor parquet. Convert it to one of these.")
+    raise DataError(f"{file.path} is neither a JSON list, nor JSON Lines, nor parquet. Convert it to one of these.")
+
+
+def _head(handle: BufferedReader) -> tuple[bytes, bytes]:
+    """(the first bytes of a text, a bit of what follows, '' at its end); those before the damage of a damaged one."""
+    pieces, size = [], 0
+    try:
+        while size < HEAD and (piece := handle.read1(PIECE)):
+            pieces.append(piece)
+            size += len(piece)
+        return b"".join(pieces), handle.read(1)
+    except CutOffError:
+        if not size:
+            raise
+        return b"".join(pieces), b"?"  # whoever reads on meets the damage
 
 
 def _parses(text: bytes) -> type | None:
     """Type of the JSON value that `text` is, None if it is none."""
     try:
-        return type(json.JSONDecoder(parse_int=_integer).decode(text.decode("utf-8-sig")))
+        return type(json.JSONDecoder(parse_int=integer).decode(text.decode("utf-8-sig")))
     except RecursionError:
         return dict if text.lstrip()[:1] == b"{" else list
     except ValueError:
         return None
 
 
-# ---- JSON Lines ----------------------------------------------------------------------------------------------------
-def _json_lines(path: Path) -> Iterator[RawRow]:
-    """One row per line that is not blank; a line that cannot be read is a row with a problem."""
-    decoder, index, number = _Decoder(), 0, 0
-    with path.open("rb") as handle:
-        while line := handle.readline(MAX_ROW):
-            number += 1
-            length = len(line)
-            while length >= MAX_ROW and not line.endswith(b"\n"):
-                if not (line := handle.readline(MAX_ROW)):
-                    break
-                length += len(line)
-            if length >= MAX_ROW:
-                yield RawRow(FileIndex(index), problem=too_long(length))
-            elif line.strip().removeprefix(codecs.BOM_UTF8):
-                yield _line(decoder, FileIndex(index), number, line)
-            else:
-                continue
-            index += 1
-
-
-def _line(decoder: _Decoder, index: FileIndex, number: int, line: bytes) -> RawRow:
-    """One line as a row."""
+# ---- one JSON object is no rows ------------------------------------------------------------------------------------
+def _check_only_line(path: Path, body: bytes, rest: bytes, handle: BufferedReader) -> None:
+    """Raise DataError when a file that begins with one long line is nothing but one object that is no row."""
+    size, piece = len(body), rest
+    while piece:
+        line, newline, after = piece.partition(b"\n")
+        size += len(line)
+        body += line if size <= MAX_ROW else b""
+        while newline and not after.strip() and (after := handle.read(PIECE)):
+            pass
+        if after.strip():
+            return  # more lines: the first one is a row, however long
+        piece = b"" if newline else handle.read(PIECE)
+    text = body.decode("utf-8-sig", "replace")
+    members = _members(text)
     try:
-        raw = line.decode("utf-8-sig").strip(_BLANK)
-        if len(raw) > MAX_TEXT:
-            return RawRow(index, problem=too_long(len(raw)))
-        value = decoder.json.decode(raw)
-    except UnicodeDecodeError as error:
-        return RawRow(index, problem=f"line is not UTF-8: line {number}, byte {error.start + 1}")
-    except json.JSONDecodeError as error:
-        return RawRow(index, problem=f"line is not JSON: line {number}, column {error.colno}, {error.msg}")
+        value = json.JSONDecoder(parse_int=integer).decode(text) if size <= MAX_ROW else _outline(members)
+    except (RecursionError, ValueError):
+        return  # a row with a problem
+    if not has_known_shape(value):
+        _refuse_wrapped(path, members)
+        if size > MAX_ROW:
+            raise DataError(f"{path} is one JSON object of {size:,} bytes, not rows. {_ROWS_WANTED}. Keys here: "
+                            f"{_few(members) or 'none'}.")
+
+
+def _check_over_lines(path: Path, body: bytes) -> None:
+    """Raise DataError when a file is one object that is spread over lines, or several such objects."""
+    text = body.decode("utf-8-sig", "replace")
+    try:
+        _, end = json.JSONDecoder(parse_int=integer).raw_decode(text)
+        after = text[end:].strip()
     except RecursionError:
-        return RawRow(index, problem=f"nested too deeply: line {number}")
-    return RawRow(index, value, raw, decoder.problem(raw))
+        return
+    except json.JSONDecodeError as error:
+        if error.pos < len(text) - 16 and not error.msg.startswith("Unterminated"):
+            return  # a line that is broken by itself
+        end, after = len(text), ""
+    if "\n" not in text[:end]:
+        return
+    if after.startswith("{"):
+        raise DataError(f"{path} is several JSON objects over several lines each. Write one per line: `jq -c . "
+                        f"{shlex.quote(path.name)} > rows.jsonl`.")
+    members = _members(text)
+    if not has_known_shape(_outline(members)):
+        _refuse_wrapped(path, members)
+    raise DataError(f"{path} is one JSON object over several lines, not rows. {_ROWS_WANTED}. Keys here: "
+                    f"{_few(members) or 'none'}.")
 
 
-# ---- JSON list -----------------------------------------------------------------------------------------------------
-class _Text:
-    """A window over a UTF-8 file that knows the line and column of each position in it."""
-
-    def __init__(self, path: Path, handle: IO[bytes]) -> None:
-        self.path, self.handle = path, handle
-        self.decoder = codecs.getincrementaldecoder("utf-8-sig")()
-        self.window, self.at, self.ended = "", 0, False
-        self.line, self.column = 1, 1
-        self.bytes = 0
-
-    def more(self) -> bool:
-        """Drop what was consumed, read the next piece; False at the end of the file."""
-        if self.ended:
-            return False
-        self.line, self.column = self.position(self.at)
-        piece = self.handle.read(max(PIECE, len(self.window) - self.at))
-        self.ended = not piece
-        try:
-            text = self.decoder.decode(piece, final=self.ended)
-        except UnicodeDecodeError as error:
-            raise DataError(f"{self.path} is not UTF-8 near byte {self.bytes + error.start + 1}. "
-                            "Save it as UTF-8.") from None
-        self.bytes += len(piece)
-        self.window, self.at = self.window[self.at:] + text, 0
-        return True
-
-    def position(self, at: int) -> tuple[int, int]:
-        """Line and column, from 1, of a place in the window."""
-        newlines = self.window.count("\n", 0, at)
-        start = self.window.rfind("\n", 0, at)
-        return self.line + newlines, at - start if newlines else self.column + at
-
-    def peek(self) -> str:
-        """The next character that is not blank (consumed up to it), '' at the end."""
-        while True:
-            while self.at < len(self.window):
-                if self.window[self.at] not in _BLANK:
-                    return self.window[self.at]
-                self.at += 1
-            if not self.more():
-                return ""
-
-    def fail(self, what: str, at: int) -> DataError:
-        """The one line for a list that cannot be read on."""
-        line, column = self.position(min(at, len(self.window)))
-        return DataError(f"{self.path}: the JSON list cannot be read at line {line}, column {column}: {what}. "
-                         "Repair the file, or save it as JSON Lines, where one broken row is set aside alone.")
+def _refuse_wrapped(path: Path, members: dict[str, str]) -> None:
+    """Raise DataError that says how to take the rows out of an object that has them inside."""
+    name, lists = shlex.quote(path.name), [key for key, kind in members.items() if kind == "list of objects"]
+    others = [key for key in members if key not in lists]
+    if lists:
+        key = lists[0] if re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", lists[0]) else f"[{json.dumps(lists[0])}]"
+        take = shlex.quote(f".{key}[]")
+        raise DataError(f"{path} is one JSON object with a list of objects under {_few(lists)}"
+                        f"{f' beside {_few(others)}' if others else ''}, not rows. Take the list out: "
+                        f"`jq -c {take} {name} > rows.jsonl`.")
+    if members and all(kind == "object" for kind in members.values()):
+        take = shlex.quote("to_entries[] | {id: .key} + .value")
+        raise DataError(f"{path} is one JSON object with an object under each key ({_few(members, 4)}), not a list of "
+                        f"rows. Make rows of it: `jq -c {take} {name} > rows.jsonl`.")
 
 
-def _json_list(path: Path) -> Iterator[RawRow]:
-    """The elements of a JSON list without holding the whole file; each element's own text is kept as it was written."""
-    decoder, index = _Decoder(), 0
-    with path.open("rb") as handle:
-        text = _Text(path, handle)
-        text.peek()
-        text.at += 1
-        if text.peek() != "]":
-            while True:
-                yield _element(decoder, text, FileIndex(index))
-                index += 1
-                following = text.peek()
-                if following == "]":
-                    break
-                if following != ",":
-                    raise text.fail("expected ',' or ']'" if following else "the file ends in the middle", text.at)
-                text.at += 1
-                text.peek()
-        text.at += 1
-        if text.peek():
-            raise text.fail("there is more text after the end of the list", text.at)
+def _members(text: str) -> dict[str, str]:
+    """Keys of the object that a text begins with → `list of objects`, `list`, `object`, `other`, as far as it goes."""
+    kinds = {"[": "list", "{": "object", "": "other"}
+    found: dict[str, str] = {}
+    depth = 0
+    for token in _MEMBER.finditer(text):
+        opened = token[2] or ""
+        if token[1] is None:
+            depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
+        elif depth == 1:
+            found[printable(token[1], 60)] = "list of objects" if len(opened) > 1 else kinds[opened]
+        depth += len(re.sub(r"\s", "", opened))
+        if depth <= 0:
+            break
+    return found
 
 
-def _element(decoder: _Decoder, text: _Text, index: FileIndex) -> RawRow:
-    """Decode one element at the window's place, reading on while it is incomplete."""
-    while True:
-        try:
-            value, end = decoder.json.raw_decode(text.window, text.at)
-        except json.JSONDecodeError as error:
-            if len(text.window) - text.at < MAX_ROW and text.more():
-                decoder.constants.clear()
-                continue
-            cut = text.ended and (error.pos >= len(text.window) or error.msg.startswith("Unterminated"))
-            what = "the file ends in the middle" if cut else error.msg
-            raise text.fail(what, error.pos) from None
-        except RecursionError:
-            return RawRow(index, problem=_skip(text))
-        if end == len(text.window) and text.more():
-            decoder.constants.clear()
-            continue  # a number may go on in the next piece
-        raw = _NEWLINES.sub("", text.window[text.at:end])
-        text.at = end
-        return RawRow(index, value, raw, decoder.problem(raw))
+def _outline(members: dict[str, str]) -> dict[str, object]:
+    """An object of these members without what is in them."""
+    return {key: [] if kind.startswith("list") else {} if kind == "object" else "" for key, kind in members.items()}
 
 
-def _skip(text: _Text) -> str:
-    """Step over an element that is nested too deeply to be decoded."""
-    while True:
-        depth = 0
-        for token in _TOKENS.finditer(text.window, text.at):
-            depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token.group(), 0)
-            if depth == 0:
-                text.at = token.end()
-                return "nested too deeply"
-        if len(text.window) - text.at >= MAX_ROW or not text.more():
-            raise text.fail("the file ends in the middle", len(text.window))
+def _few(names: "dict[str, str] | list[str]", most: int = COLUMNS) -> str:
+    """The first names, and how many there are beside them."""
+    return ", ".join(list(names)[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")

@@ -13,6 +13,7 @@ from cadc.data.duplicates import group_rows
 from cadc.data.indices import FeedRows
 from cadc.data.ingestion import Ingest, count_rows, ingest, listed
 from cadc.data.inventory import differences, read_inventory, renewed, write_inventory
+from cadc.data.limits import PictureLimits
 from cadc.data.reasons import Reason
 from cadc.data.rows import Reading
 from cadc.data.table import read_table, write_samples
@@ -71,11 +72,11 @@ def changed_pictures(study: Study) -> str:
     """'' or one line on the pictures that are not what ingest read: replaced, gone, or arrived since. Files that were
     only touched or copied are written down as such, so that they need not be read again."""
     result, words = study.require("ingest"), []
-    touched = False
+    touched, limits = False, PictureLimits.of(study.config)
     for role in ROLES:
         path = result.intact(inventory_name(role))
         before = read_inventory(path)
-        after = renewed(before, study.image_root(role), study.ingest_images(role))
+        after = renewed(before, study.image_root(role), study.ingest_images(role), limits)
         counts = Counter(change.what for change in differences(before, after))
         words += [f"{count:,} {role} pictures {what}" for what, count in sorted(counts.items())]
         if not counts and after != before:
@@ -103,7 +104,7 @@ def _read(study: Study, role: str, folder: Path, progress: Progress) -> Ingest:
     reading = Reading(unit_column=column, neutralise=study.config.control_tokens == "neutralise",
                       stripped=study.config.reading == 1)
     found = ingest(getattr(study.config, role), study.image_root(role), reading=reading,
-                   embedded_to=folder / f"images-{role}", progress=progress)
+                   embedded_to=folder / f"images-{role}", progress=progress, limits=PictureLimits.of(study.config))
     if not found.samples:
         kind = Counter(reason.kind for reason in found.set_aside).most_common(1)[0][0]
         first = next(reason for reason in found.set_aside if reason.kind == kind)
@@ -138,7 +139,7 @@ def _summary(study: Study, role: str, found: Ingest, groups: FeedRows, folder: P
         "duplicates": int(len(groups) - len(np.unique(groups))),
         "answer_formats": _counted(table["answer_format"]), "sources": _counted(table["source"]),
         "units": _counted(table["unit"]) if role == "target" else {},
-        "keys": found.keys,
+        "keys": found.keys, "passed_over": found.passed_over,
         "set_aside_count": len(found.set_aside), "warnings_count": len(found.warnings),
         "set_aside_kinds": _counted(r.kind for r in found.set_aside),
         "warning_kinds": _counted(r.kind for r in found.warnings),

@@ -1,45 +1,71 @@
-"""Rows of a parquet file, with pictures as {bytes, path} structs, lists of them, binary, or paths."""
+"""Rows of a parquet or arrow file, with pictures as {bytes, path} structs, lists of them, binary, base64, or paths."""
 
-import hashlib
 import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cadc.data.embedded import EMBEDDED as EMBEDDED
+from cadc.data.embedded import lift, named
 from cadc.data.indices import FileIndex
-from cadc.data.rawrow import Embedded, RawRow, plain
+from cadc.data.json_text import MAX_TEXT, too_long
+from cadc.data.rawrow import RawRow, plain
+from cadc.data.reasons import SetAside
 from cadc.errors import DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-EMBEDDED = "ingest/images/"
-"""Prefix in `Sample.images` of pictures that were embedded in the input."""
 BATCH = 64
 """Rows decoded at a time: their pictures are in memory together."""
-
-_MAGIC = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"GIF8": ".gif", b"BM": ".bmp", b"II*\0": ".tif",
-          b"MM\0*": ".tif"}
 
 
 def parquet_rows(path: Path) -> Iterator[RawRow]:
     """All rows of a parquet file. Raises DataError when the file, or a part of it, cannot be read."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
+
+    def batches() -> "Iterator[pa.RecordBatch]":
+        with pq.ParquetFile(path) as file:
+            yield from file.iter_batches(batch_size=BATCH)
+
+    return _rows(path, "parquet", batches())
+
+
+def arrow_rows(path: Path) -> Iterator[RawRow]:
+    """All rows of an arrow file, as `Dataset.save_to_disk` writes them (a stream) or as Feather does. Raises DataError
+    when the file, or a part of it, cannot be read."""
+    import pyarrow as pa
+
+    def batches() -> "Iterator[pa.RecordBatch]":
+        with pa.memory_map(str(path)) as source:
+            if source.read(6) == b"ARROW1":
+                file = pa.ipc.open_file(source)
+                whole = (file.get_batch(number) for number in range(file.num_record_batches))
+            else:
+                source.seek(0)
+                whole = iter(pa.ipc.open_stream(source))
+            for batch in whole:
+                batch.validate(full=True)  # arrow trusts the offsets of a file: damaged ones lead anywhere
+                yield from (batch.slice(at, BATCH) for at in range(0, batch.num_rows, BATCH))
+
+    return _rows(path, "arrow", batches())
+
+
+def _rows(path: Path, kind: str, batches: "Iterator[pa.RecordBatch]") -> Iterator[RawRow]:
+    """The rows of a file that comes in batches."""
+    import pyarrow as pa
 
     index = 0
     try:
-        with pq.ParquetFile(path) as file:
-            columns = _picture_columns(file.schema_arrow)
-            for batch in file.iter_batches(batch_size=BATCH):
-                names = batch.schema.names
-                for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                    yield _row(FileIndex(index), dict(zip(names, values, strict=True)), columns)
-                    index += 1
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        what = str(error).splitlines()[0][:160]
-        raise DataError(f"{path}: the parquet file cannot be read after row {index}: {what}. Write it anew.") from error
+        for batch in batches:
+            columns, names = _picture_columns(batch.schema), batch.schema.names
+            for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                yield _row(FileIndex(index), dict(zip(names, values, strict=True)), columns)
+                index += 1
+    except (pa.ArrowException, OSError, ValueError, ArithmeticError) as error:
+        what = next(iter(str(error).splitlines()), type(error).__name__)[:160]
+        raise DataError(f"{path}: the {kind} file cannot be read after row {index}: {what}. Write it anew.") from error
 
 
 def _picture_columns(schema: "pa.Schema") -> tuple[str, ...]:
@@ -62,10 +88,14 @@ def _row(index: FileIndex, row: dict[str, object], columns: tuple[str, ...]) -> 
     """Name the embedded pictures by their content and write the row's text without their bytes."""
     value = {name: _named(cell) if name in columns else _inside(cell) for name, cell in row.items()}
     try:
+        value = lift(value)
         raw = json.dumps(plain(value), ensure_ascii=False, allow_nan=False)
     except RecursionError:
         return RawRow(index, problem="nested too deeply")
-    return RawRow(index, _texts(value), raw, columns=columns)
+    except SetAside as reason:
+        return RawRow(index, _texts(value), "", str(reason), columns)
+    problem = too_long(len(raw)) if len(raw) > MAX_TEXT else ""
+    return RawRow(index, _texts(value), "" if problem else raw, problem, columns)
 
 
 def _named(cell: object) -> object:
@@ -74,11 +104,7 @@ def _named(cell: object) -> object:
         return [_named(one) for one in cell]
     if isinstance(cell, dict):
         return _named(cell.get("bytes")) if cell.get("bytes") is not None else cell.get("path")
-    if isinstance(cell, bytes):
-        suffix = next((ext for magic, ext in _MAGIC.items() if cell.startswith(magic)), "")
-        suffix = ".webp" if cell[8:12] == b"WEBP" else suffix
-        return Embedded(f"{EMBEDDED}{hashlib.sha256(cell).hexdigest()[:32]}{suffix}", cell)
-    return cell
+    return named(cell) if isinstance(cell, bytes) else cell
 
 
 def _inside(cell: object) -> object:

@@ -45,7 +45,7 @@ def open_retrainer(study: Study, scored: Sequence[int], model: str = "") -> Retr
     """
     from dataclasses import replace
 
-    from cadc.data import open_images
+    from cadc.data import PictureLimits, open_images
     from cadc.models import open_vlm
     from cadc.models.feed import Feed
     from cadc.training.prefix_cache import PrefixCache
@@ -59,7 +59,8 @@ def open_retrainer(study: Study, scored: Sequence[int], model: str = "") -> Retr
         raise JobError("no target sample can be encoded, so there is nothing to score. See the Data page.")
 
     def pictures(sample: "Sample") -> "list[Image]":
-        return open_images(sample, study.image_root("target"), study.ingest_images("target"))
+        return open_images(sample, study.image_root("target"), study.ingest_images("target"),
+                           PictureLimits.of(study.config))
 
     return Retrainer(vlm, PrefixCache(vlm, pool.encode), prefixes,
                      {s.index: FeedRow(row) for row, s in enumerate(pool.samples)}, target.samples, usable, pictures)

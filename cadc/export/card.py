@@ -88,8 +88,8 @@ def _left(head: Mapping[str, Any]) -> list[str]:
     if reading:
         lines += [f"* Set aside when the pool was read: {reading['set_aside']} of {reading['rows']} rows"
                   f"{_reasons(reading['kinds'])}"]
-    if head.get("left_out_in_the_run") is not None:
-        run = head["left_out_in_the_run"]
+    run = ((head.get("fell_out") or {}).get("pool") or {}).get("left_out")
+    if run is not None:
         lines += [f"* Left out in the run: {sum(run.values())} rows{_reasons(run)}"]
     lines += [f"* Passed over by the curriculum: {_reasons(head['counts']['left_out'], '')}"
               ] if head.get("counts", {}).get("left_out") else []

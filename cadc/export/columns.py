@@ -6,7 +6,7 @@ one row and a list in another stops them. For them only columns of one type are 
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from cadc.data.sample import Sample
@@ -42,11 +42,13 @@ class Columns:
         return replace(sample, kept=json.dumps(chosen, ensure_ascii=False) if chosen else "")
 
 
-def columns(samples: Sequence[Sample], *, typed: bool) -> Columns:
-    """What of the samples' other columns is written. typed: for readers that know one type a column."""
+def columns(samples: Sequence[Sample], *, typed: bool, read: Collection[str] = ()) -> Columns:
+    """What of the samples' other columns is written. typed: for readers that know one type a column; read: names that
+    the trainer takes for columns of its own."""
     rows = [kept(sample) for sample in samples]
     names = dict.fromkeys(name for row in rows for name in row)
     left = {STAGE: "this export writes its own", CAPABILITY: "this export writes its own"}
+    left |= {name: "the trainer reads a column of that name for something else" for name in read}
     left = {name: why for name, why in left.items() if name in names}
     if typed:
         left |= {name: why for name in names if name not in left and (why := _unlike(rows, name))}

@@ -117,6 +117,8 @@ class Format:
     typed: bool = False
     """Whether its trainer reads with `datasets` or pyarrow, which know one type a column: other columns that are not of
     one type are left. (JSON Lines never have them, since `load_dataset` reads those; a JSON list has them all.)"""
+    reads: frozenset[str] = frozenset()
+    """Names of columns that its trainer itself reads, beside those of the shape: the pool's of such a name are left."""
     needs: str = ""
     """What its run.sh must be told beside MODEL, as somebody would type it."""
     loads: str = ""

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from cadc.data import Sample, open_images, picture_path
+from cadc.data import PictureLimits, Sample, open_images, picture_path
 from cadc.data.indices import FileIndex
+from cadc.data.limits import USUAL
 from cadc.data.parquet import EMBEDDED
 from cadc.errors import DataError
 from cadc.export.format import How
@@ -43,10 +44,12 @@ class Pictures:
     """Folder of pictures that were embedded in the input."""
     how: How | None = None
     """What becomes of them; None: what the format does best."""
+    limits: PictureLimits = USUAL
+    """What pictures may be."""
 
     def origin(self, name: str) -> Path:
         """Where one lies. Raises DataError for one that is gone."""
-        return picture_path(name, self.root, self.embedded)
+        return picture_path(name, self.root, self.embedded, self.limits)
 
 
 class Shown:
@@ -135,7 +138,7 @@ class Shown:
         """The picture as the study saw it, as PNG: no pixel changes."""
         sample = Sample(index=FileIndex(0), id=name, images=(name,), turns=())
         out = BytesIO()
-        open_images(sample, self.pictures.root, self.pictures.embedded)[0].save(out, "PNG")
+        open_images(sample, self.pictures.root, self.pictures.embedded, self.pictures.limits)[0].save(out, "PNG")
         return out.getvalue()
 
     def digest(self, name: str) -> str:

@@ -52,7 +52,7 @@ class _Chosen:
     samples: list[Sample]
     """As its trainer gets them, other columns cut down to those of one type (where a reader may need that)."""
     every: list[Sample]
-    """The same with all their other columns."""
+    """The same with their other columns of whatever type."""
     kept: list[int]
     """Their places among the rows asked for."""
     refused: list[Json]
@@ -126,9 +126,10 @@ def _choose(samples: Sequence[Sample], form: Format) -> _Chosen:
     if not made:
         raise DataError(f"{form.name} can hold none of the {len(samples)} rows: {refused[0]['reason']}. Choose another "
                         "trainer.")
-    found = others.columns(made, typed=form.typed or form.write is None)
-    return _Chosen(samples=[found.of(sample) for sample in made], every=made, kept=kept, refused=refused, columns=found,
-                   adapted=adapted)
+    found = others.columns(made, typed=form.typed or form.write is None, read=form.reads)
+    loose = others.columns(made, typed=False, read=form.reads)
+    return _Chosen(samples=[found.of(sample) for sample in made], every=[loose.of(sample) for sample in made],
+                   kept=kept, refused=refused, columns=found, adapted=adapted)
 
 
 # ---- what rows say -------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from cadc.data.indices import FeedRow
+from cadc.data.reasons import NOT_FINITE
 from cadc.gradients import batch_plan, landmarks, products, targets
 from cadc.gradients.checkpoints import Checkpoints, open_model
 from cadc.gradients.features import Feature
@@ -190,9 +191,11 @@ class _Sums:
 def _finite(found: dict[str, torch.Tensor], rows: Sequence[FeedRow], failed: dict[FeedRow, str]) -> torch.Tensor:
     """bool [B]: rows whose numbers are all finite; the others are set aside with their reason."""
     fine = torch.isfinite(found["loss"]).all(1) & torch.isfinite(found["feature_norm"]).all(1)
+    for name in ("gradient_norm", "dots", "influence"):
+        fine &= torch.isfinite(found[name].flatten(1)).all(1)
     for row, ok in zip(rows, fine.tolist(), strict=True):
         if not ok:
-            failed[row] = "its loss or gradient is not a finite number at some checkpoint"
+            failed[row] = f"{NOT_FINITE}: loss or gradient at some checkpoint"
     return fine
 
 

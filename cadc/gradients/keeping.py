@@ -68,12 +68,14 @@ class GradientModel:
         return found
 
     def all_gradients(self, feed: "Feed", rows: Sequence[FeedRow]) -> torch.Tensor:
-        """[T, n, P] of those rows that can be encoded."""
+        """[T, n, P] of those rows that can be encoded and whose gradients are finite."""
         from cadc.models import prefix
 
         def run(items: Sequence[Item]) -> torch.Tensor:
             found = self.gradients(prefix(self.vlm, self.vlm.collate([encoded for _, encoded in items])))
-            return torch.stack([matrix.to(self.kind) for _, matrix in found])
+            made = torch.stack([matrix.to(self.kind) for _, matrix in found])
+            fine = torch.isfinite(torch.linalg.vector_norm(made, dim=2)).all(0)
+            return made if bool(fine.all()) else made[:, fine]
 
         parts = [found for _, found in run_batches(feed, feed.by_length(rows), run, {})]
         return torch.cat(parts, 1) if parts else torch.zeros(len(self.checkpoints), 0, self.vlm.layout.size)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from cadc.data.indices import FeedRow
+from cadc.data.reasons import NOT_FINITE
 from cadc.errors import ModelError
 from cadc.gradients.attribute import pool_inputs
 from cadc.gradients.checkpoints import open_model
@@ -122,7 +123,7 @@ class FeaturePass:
                 if ok:
                     rows.append(row)
                 else:
-                    failed[row] = "its loss is not a finite number at the last checkpoint"
+                    failed[row] = f"{NOT_FINITE}: loss at the last checkpoint"
             parts.append({key: value[fine] for key, value in found.items()})
             step(len(part), float(found["loss"].mean()))
         tensors = {key: torch.cat([part[key] for part in parts]) for key in parts[0]} if parts else {}

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from cadc.data.indices import FeedRow
+from cadc.data.reasons import NOT_FINITE
 from cadc.errors import DataError, JobError
 from cadc.gradients import batch_plan, keeping, modes
 from cadc.gradients.checkpoints import open_model
@@ -24,7 +25,7 @@ from cadc.gradients.vectors import stored
 from cadc.jobs.engines import EngineSettings
 from cadc.models.batching import Item, run_batches
 from cadc.study import Study, write_json, write_tensors
-from cadc.study.progress import Progress
+from cadc.study.progress import Progress, Silent
 
 if TYPE_CHECKING:
     from cadc.models.encode import Encoded
@@ -110,12 +111,23 @@ class _Targets:
     def _pass(self, rows: Sequence[FeedRow], keep: Keep, progress: Progress,
               encode: Callable[[FeedRow], "Encoded"] | None = None) -> None:
         batches = run_batches(self.feed, rows, self._gradients, self.failed, self.plan, encode=encode)
-        for part, found in batches:
+        odd: list[FeedRow] = []
+        for whole, every in batches:
+            part, found = _finite(whole, every)
+            odd += sorted(set(whole) - set(part))
+            progress.step(len(whole) - len(part))
+            if not part:
+                continue
             units = torch.tensor([self.choice.unit_of[row] for row in part])
             for t, (losses, matrix) in enumerate(found):
                 keep(t, part, units, losses.cpu(), matrix)
             progress.step(len(part), loss=float(found[-1][0].mean()))
         self.halved += batches.halved
+        if encode is None:
+            self.failed |= dict.fromkeys(odd, f"{NOT_FINITE}: loss or gradient at some checkpoint")
+        elif odd:  # with another picture only: with its own the row cancels out
+            log.warning("%d rows keep their own pictures: gradients with the swapped ones are not finite", len(odd))
+            self._pass(odd, keep, Silent())
 
     def _gradients(self, batch: Sequence[Item]) -> list[tuple[torch.Tensor, torch.Tensor]]:
         from cadc.models import prefix
@@ -158,7 +170,8 @@ class _Targets:
         alive = (self.count > 0).nonzero()[:, 0]
         if len(alive) == 0:
             reason = next(iter(self.failed.values()), "the target is empty")
-            raise JobError(f"no target sample can be encoded: {reason}")
+            raise JobError(f"no target sample can be used: {reason.rstrip('.')}. Raise max_tokens where they are too "
+                           "long, mend them otherwise.")
         names = [self.choice.units[u] for u in alive]
         kept = sorted((k, row) for row, k in self.singles.items() if row not in self.failed)
         places = torch.tensor([k for k, _ in kept], dtype=torch.int64)
@@ -198,6 +211,17 @@ class _Targets:
             diagonal = grams["sample"].diagonal(dim1=1, dim2=2)
             diagonal.copy_(diagonal > 0)
         write_tensors(self.study.targets_folder / "gram.safetensors", grams | {"sample_loss": sample_loss}, head)
+
+
+def _finite(rows: Sequence[FeedRow], found: list[tuple[torch.Tensor, torch.Tensor]]
+            ) -> tuple[list[FeedRow], list[tuple[torch.Tensor, torch.Tensor]]]:
+    """Those rows of a batch whose loss and gradient are finite at every checkpoint, and what was found for them."""
+    losses, norms = _measured(found)
+    fine = (torch.isfinite(losses) & torch.isfinite(norms)).all(1)
+    if bool(fine.all()):
+        return list(rows), found
+    return ([row for row, ok in zip(rows, fine.tolist(), strict=True) if ok],
+            [(loss[fine], matrix[fine]) for loss, matrix in found])
 
 
 def _measured(found: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -22,7 +22,7 @@ from cadc.jobs.engines import QUIET, EngineSettings
 from cadc.jobs.meter import JobCost, Meter, measured
 from cadc.jobs.status import RUNNING, JobStatus, last_status, status_of, write_status
 from cadc.study import JOBS, Study, write_json
-from cadc.study.jobs import core_jobs, job_named, up_to
+from cadc.study.jobs import job_named, up_to, usual_jobs
 
 
 @contextmanager
@@ -63,7 +63,7 @@ def is_running(study: Study) -> bool:
 
 def jobs_of(study: Study) -> tuple[str, ...]:
     """The jobs that a study has with its settings, in their order; those on request last."""
-    return (*core_jobs(study.config), *(job.name for job in JOBS.values() if not job.core))
+    return (*usual_jobs(study.config), *(job.name for job in JOBS.values() if not job.core))
 
 
 def status(study: Study, job: str) -> JobStatus:
@@ -110,7 +110,7 @@ def start(study: Study, upto: str = "", *, workers: int | None = None, engine: E
     is taken away and made anew. Raises BusyError when a worker is at work, JobError when the engine's package is
     missing or there is no such job.
     """
-    jobs = up_to(upto, study.config) if upto else core_jobs(study.config)
+    jobs = up_to(upto, study.config) if upto else usual_jobs(study.config)
     if again:
         again = _repeatable(again)
     engine = engine or EngineSettings(workers=workers)

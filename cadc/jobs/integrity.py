@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Callable
-from pathlib import Path
 
 from cadc.errors import JobError
 from cadc.study import Study
 from cadc.study.files import sweep
-from cadc.study.jobs import core_jobs, named
+from cadc.study.inputs import input_there
+from cadc.study.jobs import named, usual_jobs
 from cadc.study.results import Damage
 
 log = logging.getLogger(__name__)
@@ -45,12 +45,12 @@ def _known(study: Study) -> tuple[str, ...]:
         study.key("ingest")
     except JobError:
         return ()
-    return core_jobs(study.config)
+    return usual_jobs(study.config)
 
 
 def _changed_pictures(study: Study) -> str:
     """'' or how many pictures are not what was read."""
-    there = all(Path(getattr(study.config, role)).is_file() and study.image_root(role).is_dir()
+    there = all(input_there(getattr(study.config, role)) and study.image_root(role).is_dir()
                 for role in ("pool", "target"))
     if not study.finished("ingest") or not there:
         return ""  # a study without its inputs is read, not made anew

@@ -19,7 +19,7 @@ from cadc.jobs.meter import Meter
 from cadc.jobs.migration import adopt
 from cadc.jobs.status import FileProgress, JobStatus, last_status, write_status
 from cadc.study import JOBS, Study
-from cadc.study.jobs import core_jobs, up_to
+from cadc.study.jobs import up_to, usual_jobs
 from cadc.study.progress import Cancelled, Progress
 
 log = logging.getLogger(__name__)
@@ -28,13 +28,14 @@ log = logging.getLogger(__name__)
 def run(study: Study, until: str, engine: EngineSettings, again: str = "") -> bool:
     """Run all jobs up to `until` ('': all that pages need); True when they are done. Errors go to the status file and
     the log. `again`: a job whose result is made anew."""
-    jobs = up_to(until, study.config) if until else core_jobs(study.config)
+    jobs = up_to(until, study.config) if until else usual_jobs(study.config)
     repaired = repair(study)
     if again and study.finished("ingest"):
         study.result(again).remove()
         study.ingest_pointer.unlink(missing_ok=True) if again == "ingest" else None
     for place, job in enumerate(jobs):
-        if JOBS[job].core and study.finished(job):
+        advisory = JOBS[job].advisory and job not in (again, until)
+        if (JOBS[job].core and study.finished(job)) or (advisory and study.complete):
             continue
         with Meter() as meter:
             done, taken_over = _run_one(study, job, engine, repaired.get(job, ()))
@@ -42,7 +43,7 @@ def run(study: Study, until: str, engine: EngineSettings, again: str = "") -> bo
             write_status(study, replace(last_status(study, job), seconds=known.seconds))
         else:
             record_cost(study, job, meter, engine.processes if JOBS[job].parallel else 1)
-        if not done:
+        if not done and not (advisory and last_status(study, job).state == "failed"):
             for later in jobs[place + 1:]:
                 if not study.finished(later):
                     write_status(study, JobStatus(job=later))
@@ -80,7 +81,9 @@ def _run_one(study: Study, job: str, engine: EngineSettings, repaired: tuple[str
     except BaseException as error:
         log.exception("job %s failed", job)
         progress.tell("failed", f"{type(error).__name__}: {error}. The log of this job has the details.")
-        raise
+        if not (JOBS[job].advisory and isinstance(error, Exception)):
+            raise
+        return False, taken_over
     finally:
         (folder / "cancel").unlink(missing_ok=True)
         logging.getLogger().removeHandler(handler)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from cadc.data.reasons import PROCESSOR, TOO_LONG
 from cadc.data.sample import Sample
-from cadc.errors import DataError, ModelError
+from cadc.errors import DataError, ModelError, RowRefused
 from cadc.models.refusal import unsupported
 from cadc.models.template import ChatTemplate, Rendered
 
@@ -151,15 +152,13 @@ class Encoder:
                 special = not (self._bos and rendered.text.startswith(self._bos))
                 output = self._call(rendered.text, pictures, add_special_tokens=special)
         except (ValueError, TypeError, IndexError, ZeroDivisionError) as error:
-            raise DataError(f"sample {sample.id}: the model's processor refuses it ({error}). Check its "
-                            "pictures.") from error
+            raise RowRefused(PROCESSOR, f"{str(error).rstrip('.')}. Check its pictures.") from error
         length = int(output["input_ids"].shape[1])
         if length != len(self._recorder.offsets):
             raise unsupported("the model's processor changes the tokens after its tokenizer, so that answers cannot be "
                               "found")
         if length > self.max_tokens:
-            raise DataError(f"sample {sample.id}: {length} tokens, more than max_tokens={self.max_tokens}. Raise "
-                            "max_tokens, or leave the sample out.")
+            raise RowRefused(TOO_LONG, f"{length} tokens, at most max_tokens={self.max_tokens}")
         inputs = {key: value[0] if value.shape[:2] == (1, length) else value
                   for key, value in output.items() if isinstance(value, torch.Tensor) and key != "labels"}
         return inputs, length

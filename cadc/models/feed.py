@@ -7,9 +7,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 
 from cadc.data.indices import FeedRow
+from cadc.data.reasons import PICTURE, UNFIT
 from cadc.data.sample import Sample
 from cadc.errors import DataError
 from cadc.models.encode import Encoded
+from cadc.models.refusal import refusing
 from cadc.models.vlm import Vlm
 from cadc.study import Study
 
@@ -70,12 +72,13 @@ class Feed:
     """The pool or the target of a study, in the order of its samples file."""
 
     def __init__(self, study: Study, role: str, vlm: Vlm) -> None:
-        from cadc.data import read_samples
+        from cadc.data import PictureLimits, read_samples
 
         self.samples: list[Sample] = read_samples(study.samples_file(role))
         self._vlm = vlm
         self._root = study.image_root(role)
         self._embedded = study.ingest_images(role)
+        self._limits = PictureLimits.of(study.config)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -86,11 +89,13 @@ class Feed:
         return ahead(encode or self.encode, rows, encoders(self._vlm.device))
 
     def encode(self, row: FeedRow, pictures_of: FeedRow | None = None) -> Encoded:
-        """Encode a row, with its own pictures or those of another row (METHOD §2, grounded). Raises DataError."""
-        from cadc.data import open_images
+        """Encode a row, with its own pictures or those of another row (METHOD §2, grounded). Raises RowRefused."""
+        from cadc.data import opened_images
 
         donor = self.samples[row if pictures_of is None else pictures_of]
-        return self._vlm.encode(self.samples[row], open_images(donor, self._root, self._embedded))
+        with (refusing(PICTURE), opened_images(donor, self._root, self._embedded, self._limits) as images,
+              refusing(UNFIT)):
+            return self._vlm.encode(self.samples[row], images)
 
     def by_length(self, rows: Iterable[FeedRow] | None = None) -> list[FeedRow]:
         """`by_length` of this feed's samples."""

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 ALIGNMENT = 64
 """Bytes: where torch lets its own CPU tensors start."""
+NO_LIMIT = 1 << 30
+"""`max_tokens` where none shall be refused for its length."""
 
 
 def best_device() -> str:
@@ -42,15 +44,11 @@ def load_vlm(path_or_id: str, *, device: str = "cpu", dtype: str = "float32", tr
     `quantization`: `none`, or base weights in `8bit` or `4bit` through bitsandbytes. Raises ModelError when the model
     cannot be loaded or quantised, or its parts cannot be found.
     """
-    from transformers import AutoConfig, AutoTokenizer
-
-    from cadc.models.processors import load_processor
+    from transformers import AutoConfig
 
     set_threads(device)
     quantized = quantized_loading(quantization, device, dtype)
-    options: dict[str, Any] = {"trust_remote_code": trust_remote_code}
-    if Path(path_or_id).is_dir():
-        options["local_files_only"] = True
+    options = _options(path_or_id, trust_remote_code)
     try:
         config = AutoConfig.from_pretrained(path_or_id, **options)
         model = _model(path_or_id, config, getattr(torch, dtype), options | quantized)
@@ -65,20 +63,50 @@ def load_vlm(path_or_id: str, *, device: str = "cpu", dtype: str = "float32", tr
         _align(model.to(device))  # type: ignore[arg-type]  # transformers hides its type
     model.config.use_cache = False
     notes: list[str] = quantization_notes(quantization)
-    processor, image_token = None, None
-    if _sees(config):
-        processor = load_processor(path_or_id, **options)
-        tokenizer = processor.tokenizer
-        image_token = _image_token(processor, tokenizer, config)
-    else:
-        tokenizer = AutoTokenizer.from_pretrained(path_or_id, **options)
-    encoder = Encoder(tokenizer, processor, image_token, max_tokens)
+    encoder, tokenizer, _ = _encoding(path_or_id, config, max_tokens, options)
     if encoder.template.plain:
         notes.append("the model ships no chat template: question, line break, answer, end-of-text is used")
     decoder, layers = _language_model(model, path_or_id)
     for note in notes:
         log.warning("%s: %s", path_or_id, note)
     return Vlm(model, tokenizer, encoder, decoder, layers, device, getattr(torch, dtype), notes)
+
+
+def load_encoder(path_or_id: str, *, max_tokens: int = NO_LIMIT
+                 ) -> "tuple[Encoder, PreTrainedTokenizerBase, ProcessorMixin | None]":
+    """What turns samples into tokens, with its tokenizer and processor (None for a text-only model), without the
+    model's weights. Raises ModelError when it cannot be loaded."""
+    from transformers import AutoConfig
+
+    options = _options(path_or_id)
+    try:
+        config = AutoConfig.from_pretrained(path_or_id, **options)
+        return _encoding(path_or_id, config, max_tokens, options)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+        raise ModelError(f"the processor of {path_or_id} cannot be loaded: {reason}. Give a local folder or a Hugging "
+                         "Face id of an image-text-to-text model.") from error
+
+
+def _options(path_or_id: str, trust_remote_code: bool = False) -> dict[str, Any]:
+    """Of every `from_pretrained`."""
+    options: dict[str, Any] = {"trust_remote_code": trust_remote_code}
+    return options | ({"local_files_only": True} if Path(path_or_id).is_dir() else {})
+
+
+def _encoding(path_or_id: str, config: "PreTrainedConfig", max_tokens: int, options: dict[str, Any]
+              ) -> "tuple[Encoder, PreTrainedTokenizerBase, ProcessorMixin | None]":
+    from transformers import AutoTokenizer
+
+    from cadc.models.processors import load_processor
+
+    if not _sees(config):
+        tokenizer = AutoTokenizer.from_pretrained(path_or_id, **options)
+        return Encoder(tokenizer, None, None, max_tokens), tokenizer, None
+    processor = load_processor(path_or_id, **options)
+    tokenizer = processor.tokenizer  # the encoder puts another one in its place
+    image_token = _image_token(processor, tokenizer, config)
+    return Encoder(tokenizer, processor, image_token, max_tokens), tokenizer, processor
 
 
 def _align(model: nn.Module) -> None:

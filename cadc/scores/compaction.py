@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -78,12 +77,8 @@ def sentences(study: Study) -> list[str]:
     """What a person should know about the scores, a line each. Raises JobError before there are any."""
     from cadc.scores.prediction import describe
 
-    about, lost = report(study), left_out(study)
+    about = report(study)
     said = [f"{about['rows']:,} rows have scores, computed in {about['precision']}"]
-    if lost:
-        reasons = Counter(row["reason"].split(":", 1)[0] for row in lost)
-        said.append(f"left out in the run: {len(lost):,} (" + ", ".join(
-            f"{reason}: {count:,}" for reason, count in reasons.most_common()) + ")")
     if about["halved_batches"]:
         said.append(f"{about['halved_batches']:,} batches did not fit into memory and were halved")
     if "landmarks" in about:
@@ -110,8 +105,9 @@ def _together(study: Study, pool: Sequence["Sample"], pieces: Sequence[Shard], f
     kept = np.flatnonzero(measured | (scored & ~np.isin(index, list(failed))))
     bad = [failed[i] for i in sorted(set(failed) - set(index[kept].tolist()))]
     if not measured.any():
-        raise JobError("no pool row could be scored: " + (bad[0]["reason"] if bad else "the pool is empty") +
-                       " The Data page lists what was set aside.")
+        why = bad[0]["reason"].rstrip(".") if bad else "the pool is empty"
+        raise JobError(f"no pool row could be scored: {why}. Raise max_tokens where rows are too long, mend them "
+                       "otherwise.")
     place = np.full(len(pool), -1, dtype=np.int64)
     place[kept] = np.arange(len(kept))
     done = targets.summary(study)

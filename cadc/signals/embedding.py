@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cadc.data.indices import FeedRow
-from cadc.errors import JobError
+from cadc.data.reasons import NOT_FINITE, Reason
+from cadc.errors import DataError, JobError
+from cadc.scores.left_out import report_name, write_report
 from cadc.scores.scores import Scores
 from cadc.signals.signal import Signal
 from cadc.signals.similarity import Similarity, cosines
@@ -37,6 +39,8 @@ def run_embedding(study: Study, progress: Progress) -> None:
     for role in ("target", "pool"):  # the pool last: what the job has done is its rows
         if not all((result.folder / file_of(role, part)).exists() for part in PARTS):
             _compute(study, role, progress)
+        elif not (result.folder / report_name(role)).exists():  # lost, or of an earlier version that wrote none
+            _report_again(study, role)
     result.finish()
 
 
@@ -87,15 +91,39 @@ def _compute(study: Study, role: str, progress: Progress) -> None:
     failed: dict[FeedRow, str] = {}
     hidden = lambda items: last_hidden(vlm, vlm.collate([one for _, one in items]))  # noqa: E731
     for part, values in run_batches(feed, order, hidden, failed):
-        found.update(zip(part, values, strict=True))
+        fine = np.isfinite(values).all(1)
+        found.update((row, value) for row, value, ok in zip(part, values, fine, strict=True) if ok)
+        failed |= {row: f"{NOT_FINITE}: hidden states" for row, ok in zip(part, fine, strict=True) if not ok}
         progress.step(len(part))
     for row, reason in sorted(failed.items()):
         log.warning("%s row %d cannot be encoded and has no embedding: %s", role, feed.samples[row].index, reason)
     if not found:
         raise JobError(f"no {role} sample can be encoded, so nothing can be embedded. See the Data page.")
     rows, folder = sorted(found), study.result("embedding").folder
+    write_report(folder, role, [Reason(feed.samples[row].index, feed.samples[row].id, reason)
+                                for row, reason in sorted(failed.items())])
     write_array(folder / file_of(role, "values"), np.stack([found[row] for row in rows]))
     write_array(folder / file_of(role, "index"), np.array([feed.samples[row].index for row in rows], np.int64))
+
+
+def _report_again(study: Study, role: str) -> None:
+    """Which rows have no embedding, and why, where the embeddings are there and the report is not."""
+    from cadc.data import read_samples
+    from cadc.models import open_vlm
+    from cadc.models.feed import Feed
+
+    folder = study.result("embedding").folder
+    have = set(np.load(folder / file_of(role, "index"), allow_pickle=False).tolist())
+    missing = [FeedRow(row) for row, sample in enumerate(read_samples(study.samples_file(role)))
+               if sample.index not in have]
+    found = []
+    if missing:
+        feed = Feed(study, role, open_vlm(study.config.without(LORA)))
+        for row, outcome in feed.ahead(missing):
+            sample = feed.samples[row]
+            reason = str(outcome) if isinstance(outcome, DataError) else f"{NOT_FINITE}: hidden states"
+            found.append(Reason(sample.index, sample.id, reason))
+    write_report(folder, role, found)
 
 
 def last_hidden(vlm: "Vlm", batch: "Batch") -> np.ndarray:

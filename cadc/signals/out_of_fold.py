@@ -19,6 +19,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from cadc.data.indices import CacheRow, FeedRow, FileIndex
+from cadc.data.reasons import NOT_FINITE
 from cadc.errors import JobError
 from cadc.jobs.engines import EngineSettings
 from cadc.jobs.processes import end_with_parent
@@ -124,12 +125,20 @@ def _question(study: Study, scores: Scores) -> Question:
     groups = _groups(study, "pool", scores.index)
     taught = np.zeros(0, np.int64)
     if study.config.out_of_fold_target:
-        taught = np.array(sorted(target[p].index for p in set.union(*gradient_samples(study.config, target))), np.int64)
+        taught = np.array(sorted({target[p].index for p in set.union(*gradient_samples(study.config, target))}
+                                 - _not_finite(study)), np.int64)
     rounds, seed = range(study.config.out_of_fold), study.config.seed
     return Question(index=np.asarray(scores.index), fold=np.stack([_folds(groups, [seed, 91, r]) for r in rounds]),
                     open=~contaminated & ~repeated(groups, ~contaminated, np.zeros(len(contaminated), bool)),
                     taught=taught,
                     taught_fold=np.stack([_folds(_groups(study, "target", taught), [seed, 92, r]) for r in rounds]))
+
+
+def _not_finite(study: Study) -> set[FileIndex]:
+    """Target samples that no model can be taught with; those that cannot be encoded are left out where they are met."""
+    from cadc.gradients import targets
+
+    return {FileIndex(row["index"]) for row in targets.summary(study)["failed"] if row["reason"].startswith(NOT_FINITE)}
 
 
 def _groups(study: Study, role: str, index: np.ndarray) -> np.ndarray:
@@ -330,8 +339,12 @@ def _model(task: Task, judge: FoldModel, progress: Progress) -> tuple[np.ndarray
     batches = plan(len(rows), None, steps=fold_steps(config, len(rows)), batch=fold_batch(config, len(rows)), seed=seed)
     train_fresh(judge.vlm, judge.bank, rows[batches], seed=seed, learning_rate=config.learning_rate, rise=RISE,
                 progress=progress)
-    return (_losses(judge, [judge.pool[FileIndex(int(i))] for i in task.outside], progress),
-            _losses(judge, [judge.target[FileIndex(int(i))] for i in task.samples], progress))
+    found = (_losses(judge, [judge.pool[FileIndex(int(i))] for i in task.outside], progress),
+             _losses(judge, [judge.target[FileIndex(int(i))] for i in task.samples], progress))
+    if odd := sum(int((~np.isfinite(one)).sum()) for one in found):
+        raise JobError(f"model {task.fold + 1} of round {task.number + 1} went astray: {odd:,} of its losses are not "
+                       "finite numbers. Lower learning_rate, choose another precision, or set out_of_fold=0.")
+    return found
 
 
 def _losses(judge: FoldModel, rows: list[CacheRow], progress: Progress) -> np.ndarray:

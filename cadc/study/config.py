@@ -32,6 +32,10 @@ class StudyConfig:
     """Image root of pool and target; '' means the folder of each file."""
     unit_column: str = ""
     """Column of the target file that names its units; '' makes every sample a unit of its own."""
+    max_pixels: int = 100_000_000
+    """Pictures of more pixels are set aside, since small files can hold them (at most 1 000 000 000)."""
+    follow_links: bool = False
+    """Whether links below the image root may lead to pictures outside it; `..` never does."""
     model: str
     """Hugging Face id or local folder of the base model."""
     control_tokens: str = "keep"
@@ -124,6 +128,7 @@ class StudyConfig:
             "precision": self.precision in ("auto", "float32", "bfloat16", "float64"),
             "quantization": self.quantization in ("none", "8bit", "4bit"),
             "mode": self.mode in ("auto", "exact", "sketch"),
+            "max_pixels": 1 <= self.max_pixels <= 1_000_000_000,
             "landmarks": 0 < self.landmarks <= 1,
             "out_of_fold": 0 <= self.out_of_fold <= 16,
             "out_of_fold_share": 0 < self.out_of_fold_share <= 1,

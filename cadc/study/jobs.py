@@ -37,6 +37,9 @@ class Job:
     """Raised when the same settings give another result than before."""
     core: bool = True
     """Whether a study needs it before its later pages can show anything."""
+    advisory: bool = False
+    """Whether it runs with the others though nothing needs its result: a study is complete without it, and where it
+    fails the others go on."""
     parallel: bool = False
     """Whether its work is shared out by an engine."""
     wanted: Callable[[StudyConfig], bool] = _always
@@ -68,7 +71,8 @@ def named(text: str) -> Callable[..., Any]:
         raise JobError(f"{text} cannot be found ({error}). Mend the entry in the table that names it.") from error
 
 
-_MODEL = ("precision", "quantization", "max_tokens")
+_PICTURES = ("max_pixels", "follow_links")
+_MODEL = ("precision", "quantization", "max_tokens", *_PICTURES)
 _LORA = ("lora_rank", "lora_alpha", "lora_layers", "lora_targets", "seed")
 _ADAPTED = (*_MODEL, *_LORA)
 _CHOICE = ("samples_per_unit", "near_samples")
@@ -84,11 +88,14 @@ def _embeds(config: StudyConfig) -> bool:
 
 JOBS: Registry[Job] = Registry("job", (
     Job(name="ingest", about="reads pool and target", run="cadc.data.job:run_ingest", files=("pool", "target"),
-        settings=("unit_column", "control_tokens", "reading"),
+        settings=("unit_column", "control_tokens", "reading", *_PICTURES),
         names=(("pool.parquet", "the samples of the pool"), ("target.parquet", "the samples of the target"),
                ("pictures-*.parquet", "the list of pictures"), ("report.json", "the report on pool and target"),
                ("images-*", "a picture that was embedded in the input")),
         volatile=("report.json", "pictures-*.parquet")),
+    Job(name="lengths", about="estimates tokens of every row", run="cadc.models.lengths:run_lengths",
+        after=("ingest",), files=("model",), advisory=True,
+        names=(("tokens-*.npy", "estimated tokens"), ("lengths.json", "how tokens were estimated"))),
     Job(name="warmup", about="trains a short while, keeps checkpoints", run="cadc.training.warmup:run_warmup",
         after=("ingest",), files=("model",), cost="cadc.estimate.costs:warmup",
         settings=(*_ADAPTED, "warmup_share", "warmup_min_rows", "warmup_epochs", "warmup_batch", "learning_rate",
@@ -119,7 +126,9 @@ JOBS: Registry[Job] = Registry("job", (
         volatile=("attribute.json",)),
     Job(name="embedding", about="one forward of the untrained base over pool and target",
         run="cadc.signals.embedding:run_embedding", after=("ingest",), files=("model",), settings=_MODEL,
-        wanted=_embeds, cost="cadc.estimate.costs:embedding", names=(("*.npy", "embeddings of the untrained base"),)),
+        wanted=_embeds, cost="cadc.estimate.costs:embedding",
+        names=(("*.npy", "embeddings of the untrained base"), ("left-out-*.json", "the list of rows without one")),
+        volatile=("left-out-*.json",)),
     Job(name="near", about="joins gradients and other signals into near(z, s)", run="cadc.signals.joined:run_near",
         after=("scores", "embedding"), settings=("near_q", "nearness"), wanted=_joins, cost="cadc.estimate.costs:near",
         names=(("*.npy", "a column of the joined nearness"),)),
@@ -141,6 +150,11 @@ RENAMED = {"crossfit": "out_of_fold"}
 
 def core_jobs(config: StudyConfig | None = None) -> tuple[str, ...]:
     """What a study needs before its later pages can show anything; only those that it has, with its settings given."""
+    return tuple(job for job in usual_jobs(config) if not JOBS[job].advisory)
+
+
+def usual_jobs(config: StudyConfig | None = None) -> tuple[str, ...]:
+    """What a run without an end named does: `core_jobs` and, in their places, those that nothing needs."""
     return tuple(job.name for job in JOBS.values() if job.core and (config is None or job.wanted(config)))
 
 
@@ -161,4 +175,6 @@ def up_to(name: str, config: StudyConfig) -> tuple[str, ...]:
             needed |= set(job.after)
     if not last.core:  # evaluate compares curricula: they need everything that makes one
         needed |= set(core_jobs(config))
+    before = list(JOBS)[:list(JOBS).index(last.name)]
+    needed |= {name for name in before if JOBS[name].advisory and needed >= set(JOBS[name].after)}
     return tuple(job.name for job in JOBS.values() if job.name in needed and (job.wanted(config) or job is last))

@@ -19,8 +19,9 @@ from pathlib import Path
 
 from cadc.errors import DataError, JobError
 from cadc.study.config import BEFORE, StudyConfig
-from cadc.study.content import digest_of_file, model_digest
+from cadc.study.content import model_digest
 from cadc.study.files import write_json
+from cadc.study.inputs import input_files, input_root, input_there, is_hub_name
 from cadc.study.jobs import JOBS, core_jobs, job_named
 from cadc.study.results import Result, read_sealed, write_sealed
 
@@ -49,10 +50,10 @@ def identity_of(config: StudyConfig, root: Path | None = None) -> tuple[str, dic
     base = cache_root(root)
     inputs = {}
     for role in ("pool", "target"):
-        path = Path(getattr(config, role))
-        if not path.is_file():
-            raise DataError(f"{role} file {path} not found. Give the path of a JSON, JSONL or parquet file.")
-        inputs[role] = digest_of_file(path, base / MEMO)
+        try:
+            inputs[role] = input_files(getattr(config, role)).digest(base / MEMO)
+        except DataError as error:
+            raise DataError(f"{role} file {error}") from None
     inputs["model"] = model_digest(config.model, base / MEMO)
     return _hash({"settings": config.chosen} | inputs), inputs
 
@@ -153,8 +154,8 @@ class Study:
         """Digests of pool, target and model as they are now; of a file that is gone, as it was."""
         found = dict(self.inputs)
         for role in ("pool", "target"):
-            if (path := Path(getattr(self.config, role))).is_file():
-                found[role] = digest_of_file(path, self.root / MEMO)
+            if input_there(given := getattr(self.config, role)):
+                found[role] = input_files(given).digest(self.root / MEMO)
         if (now := model_digest(self.config.model, self.root / MEMO)) != self.config.model:
             found["model"] = now
         return found
@@ -216,7 +217,7 @@ class Study:
     # ---- where files lie: workers write them, everything else reads them ---------------------------------------------
     def image_root(self, role: str) -> Path:
         """Folder that the picture paths of `role` ('pool' or 'target') are relative to."""
-        return Path(self.config.images) if self.config.images else Path(getattr(self.config, role)).parent
+        return Path(self.config.images) if self.config.images else input_root(getattr(self.config, role))
 
     @property
     def ingest_pointer(self) -> Path:
@@ -367,13 +368,16 @@ def studies(root: Path | None = None) -> Iterator["Study"]:
 
 
 def _absolute(config: StudyConfig) -> StudyConfig:
-    """Absolute paths for the files of a config; a model id that is no folder stays an id."""
+    """Absolute paths for the files of a config; the name of a model or dataset on the hub that is no path stays."""
 
     def whole(path: str) -> str:
         return str(Path(path).expanduser().resolve())
 
     model = Path(config.model).expanduser()
-    return dataclasses.replace(config, pool=whole(config.pool), target=whole(config.target),
+    def data(given: str) -> str:
+        return given if is_hub_name(given) else whole(given)
+
+    return dataclasses.replace(config, pool=data(config.pool), target=data(config.target),
                                images=whole(config.images) if config.images else "",
                                model=whole(config.model) if model.is_dir() else config.model)
 

@@ -6,6 +6,7 @@ Each checkpoint holds the adapter (`{name}.A` [r, in], `{name}.B` [out, r]) and 
 
 import json
 import logging
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,14 +16,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cadc.data.indices import FeedRow
-from cadc.errors import DataError, JobError
+from cadc.data.reasons import NOT_FINITE
+from cadc.errors import DataError, JobError, ModelError
 from cadc.study import Study, StudyConfig, read_about, replacing, write_json, write_tensors
 from cadc.study.progress import Progress
 
 if TYPE_CHECKING:
     import torch
 
-    from cadc.models import Encoded, Prefix, Vlm
+    from cadc.models import Batch, Encoded, Prefix, Vlm
     from cadc.models.feed import Feed
 
 log = logging.getLogger(__name__)
@@ -106,7 +108,8 @@ def run_warmup(study: Study, progress: Progress) -> None:
 
 
 class _Rows:
-    """Encoded rows of the share, kept while they fit; rows that cannot be encoded are remembered with their reason."""
+    """Encoded rows of the share, kept while they fit; rows that cannot be encoded, or whose loss is not finite when
+    they are first met (one of them would ruin the adapter for all), are remembered with their reason."""
 
     BYTES = 1 << 30
 
@@ -115,21 +118,65 @@ class _Rows:
         self.failed: dict[FeedRow, str] = {}
         self._vlm, self._checked = vlm, False
         self._kept: dict[FeedRow, Encoded] = {}
+        self._fine: set[FeedRow] = set()
         self._seen: set[FeedRow] = set()
         self._bytes = 0
 
     def parts(self, rows: Sequence[FeedRow]) -> "list[tuple[list[int], Prefix]]":
-        """See `cadc.training.loop.Rows`: one part, or none where no row can be encoded. The first batch is verified."""
+        """See `cadc.training.loop.Rows`: one part, or none where no row can be used. The first batch is verified."""
         from cadc.models import prefix, verify
 
         found = [(place, encoded) for place, row in enumerate(rows) if (encoded := self._get(row)) is not None]
         if not found:
             return []
         batch = self._vlm.collate([encoded for _, encoded in found])
+        given = prefix(self._vlm, batch)
+        if odd := self._odd(given, [rows[place] for place, _ in found]):
+            self._refuse(odd, batch)
+            return self.parts(rows)
         if not self._checked:
             verify(self._vlm, batch)
             self._checked = True
-        return [([place for place, _ in found], prefix(self._vlm, batch))]
+        return [([place for place, _ in found], given)]
+
+    def _odd(self, given: "Prefix", rows: Sequence[FeedRow]) -> list[FeedRow]:
+        """Rows of a batch that were never met before and whose loss is not finite."""
+        if self._fine >= set(rows):
+            return []
+        fine = self._finite(given)
+        self._fine |= {row for row, ok in zip(rows, fine, strict=True) if ok}
+        return [row for row, ok in zip(rows, fine, strict=True) if not ok and row not in self._fine]
+
+    def _finite(self, given: "Prefix") -> list[bool]:
+        import torch
+
+        from cadc.models import answer_losses
+
+        with torch.no_grad():
+            return torch.isfinite(answer_losses(self._vlm, given)).tolist()
+
+    def _alone(self, row: FeedRow) -> bool:
+        """Whether the loss of a row is finite on its own."""
+        from cadc.models import prefix
+
+        encoded = self._get(row)
+        return encoded is not None and all(self._finite(prefix(self._vlm, self._vlm.collate([encoded]))))
+
+    def _refuse(self, odd: Sequence[FeedRow], batch: "Batch") -> None:
+        """Leave out rows whose loss is not finite on their own either. Raises ModelError where it is so only beside
+        others (then the model cannot be trusted with any batch), JobError where that of a row that was fine is not any
+        more (then it is the adapter)."""
+        from cadc.models import verify
+
+        if self._fine and not self._alone(min(self._fine)):
+            raise _astray()
+        for row in odd:
+            if self._alone(row):
+                verify(self._vlm, batch)
+                raise ModelError(f"pool row {self.feed.samples[row].index}: its loss is finite on its own and not "
+                                 "beside others. Choose another precision, float32 for instance.")
+            self._kept.pop(row, None)
+            self.failed[row] = f"{NOT_FINITE}: loss of the warm-up"
 
     def _get(self, row: FeedRow) -> "Encoded | None":
         """The encoded row, or None when it cannot be."""
@@ -153,9 +200,14 @@ class _Rows:
         """Which of these rows cannot be used, and why; rows that a resumed run did not meet are tried now."""
         for row in rows:
             if row not in self._seen:
-                self._get(row)
+                self.parts([row])
         return [{"index": self.feed.samples[row].index, "id": self.feed.samples[row].id, "reason": reason}
                 for row, reason in sorted(self.failed.items())]
+
+
+def _astray() -> JobError:
+    return JobError("the warm-up went astray: its loss is not a finite number any more. Lower learning_rate, or choose "
+                    "another precision (float32).")
 
 
 def batches(config: StudyConfig, rows: Sequence[FeedRow], steps: int) -> Iterator[list[FeedRow]]:
@@ -192,6 +244,8 @@ def _train(study: Study, vlm: "Vlm", rows: _Rows, todo: Plan, progress: Progress
             began = time.monotonic()
             for step, loss in enumerate(train(vlm, rows, every[start:end], todo.rates[start:end], optimizer), start):
                 used = sum(row not in rows.failed for row in every[step])
+                if used and not math.isfinite(loss):
+                    raise _astray()
                 if used:
                     line = {"step": step + 1, "loss": round(loss, 6), "lr": todo.rates[step],
                             "samples_per_s": round(used / max(time.monotonic() - began, 1e-9), 1)}
@@ -202,8 +256,8 @@ def _train(study: Study, vlm: "Vlm", rows: _Rows, todo: Plan, progress: Progress
                 began = time.monotonic()
             if len(rows.failed) == len(todo.rows):
                 raise JobError("no row of the warm-up share can be encoded: " +
-                               next(iter(rows.failed.values()), "the share is empty") +
-                               " The Data page lists what was set aside.")
+                               next(iter(rows.failed.values()), "the share is empty").rstrip(".") +
+                               ". Raise max_tokens where rows are too long, mend them otherwise.")
             _save(study, vlm, optimizer, t + 1, end)
             progress.step(1, **({"loss": line["loss"], "lr": line["lr"]} if used else {}))
             at = end

@@ -8,7 +8,9 @@ import pandas as pd
 
 from cadc.data import check
 from cadc.data.answers import FORMATS as ANSWER_FORMATS
+from cadc.data.reasons import Reason, told
 from cadc.data.rows import told_keys
+from cadc.scores.left_out import FellOut, LeftOut, RoleRows
 
 CHECKED = 200
 """Rows of a check that are listed with their reasons."""
@@ -36,6 +38,32 @@ class FileView:
     """part (question | answer), words, rows."""
     keys: dict[str, dict[str, dict[str, int]]] | None
     """Place → fate → key → rows (`Ingest.keys`); None in a study that an earlier version read."""
+    passed_over: dict[str, int]
+    """Files of an input folder that are no data → how many."""
+    lost: "LostView"
+    """Rows that ingest accepted and the run leaves out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LostView:
+    """Rows that ingest accepted and the run left out, or, before it, will probably leave out."""
+
+    title: str
+    """What these rows are, in words."""
+    text: str
+    """Their number with kinds, in words; '' where nobody knows yet."""
+    kinds: dict[str, int]
+    """Kind of reason → rows."""
+    rows: tuple[LeftOut, ...] | tuple[Reason, ...]
+    """By position in the file."""
+    about: str
+    """What a number that is only expected rests on; '' for what the run has told."""
+
+    def table(self, offset: int, limit: int) -> pd.DataFrame:
+        """index, id, reason of one page of them, and the jobs that left them out."""
+        return pd.DataFrame([{"index": row.index, "id": row.id, "reason": row.reason}
+                             | ({"jobs": ", ".join(row.jobs)} if isinstance(row, LeftOut) else {})
+                             for row in self.rows[offset:offset + limit]])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,24 +85,41 @@ class DataView:
         return sorted({*self.pool.sources, *self.target.sources})
 
 
-def data_view(report: Mapping[str, Any], units: pd.DataFrame, lengths: Mapping[str, pd.DataFrame]) -> DataView:
-    """report: what ingest found, per role; lengths: per role (`Store.report`, `Store.units`, `Store.lengths`)."""
-    pool, target = (file_view(role, report[role], lengths[role]) for role in ("pool", "target"))
+def data_view(report: Mapping[str, Any], units: pd.DataFrame, lengths: Mapping[str, pd.DataFrame], fell_out: FellOut
+              ) -> DataView:
+    """report: what ingest found, per role; lengths: per role (`Store.report`, `Store.units`, `Store.lengths`);
+    fell_out: `cadc.scores.left_out.left_out`."""
+    pool, target = (file_view(role, report[role], lengths[role], lost_view(fell_out.role(role)))
+                    for role in ("pool", "target"))
     return DataView(pool=pool, target=target, units=units)
 
 
-def file_view(role: str, found: Mapping[str, Any], lengths: pd.DataFrame) -> FileView:
+def lost_view(rows: RoleRows) -> LostView:
+    """What the run left out of a file; before it has told, what it will probably leave out."""
+    guess = rows.expected
+    if rows.told or guess is None:
+        title = "left out in the run"
+        return LostView(title=title, text=f"{title}: {told(rows.kinds)}" if rows.told or rows.left_out else "",
+                        kinds=rows.kinds, rows=rows.left_out, about="")
+    title = "probably left out"
+    unknown = f"; the length of {guess.unknown:,} rows cannot be estimated" if guess.unknown else ""
+    return LostView(title=title, text=f"{title}: {told(guess.kinds)}{unknown}", kinds=dict(guess.kinds),
+                    rows=guess.rows, about=f"Before the run, from estimated tokens: {guess.how}.")
+
+
+def file_view(role: str, found: Mapping[str, Any], lengths: pd.DataFrame, lost: LostView) -> FileView:
     """One file; found: its part of the report."""
-    facts = {"samples": found["accepted"], "set aside": found["set_aside_count"], "warnings": found["warnings_count"],
-             "without a picture": found["text_only"], "several pictures": found["several_pictures"],
-             "near-duplicates": found["duplicates"]}
+    facts = {"samples": found["accepted"], "set aside": found["set_aside_count"]}
+    facts |= {lost.title: sum(lost.kinds.values())} if lost.text else {}
+    facts |= {"warnings": found["warnings_count"], "without a picture": found["text_only"],
+              "several pictures": found["several_pictures"], "near-duplicates": found["duplicates"]}
     if "also_in_target" in found:
         facts["also in the target"] = found["also_in_target"]
     return FileView(role=role, facts=facts, about=f"{found['file']}  ·  {found['format']}  ·  {found['rows']:,} rows",
                     in_target=found.get("also_in_target", 0), sources=found["sources"],
-                    formats=found["answer_formats"], lengths=lengths,
+                    formats=found["answer_formats"], lengths=lengths, lost=lost,
                     kinds={"set_aside": found["set_aside_kinds"], "warnings": found["warning_kinds"]},
-                    keys=found.get("keys"))
+                    keys=found.get("keys"), passed_over=found.get("passed_over", {}))
 
 
 def key_table(file: FileView) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from cadc.gradients import batch_plan
 from cadc.jobs import control as jobs
 from cadc.jobs.status import JobStatus, log_tail
 from cadc.study import JOBS, Study
-from cadc.study.jobs import core_jobs
+from cadc.study.jobs import core_jobs, usual_jobs
 from cadc.views.words import duration
 
 
@@ -36,8 +36,8 @@ class JobLine:
 
 
 def job_lines(study: Study, names: Sequence[str] = ()) -> list[JobLine]:
-    """A line for each of these jobs; (): all that its pages need. Raises JobError when a status cannot be read."""
-    return [_line(study, jobs.status(study, name)) for name in names or core_jobs(study.config)]
+    """A line for each of these jobs; (): all that a run does. Raises JobError when a status cannot be read."""
+    return [_line(study, jobs.status(study, name)) for name in names or usual_jobs(study.config)]
 
 
 def _line(study: Study, status: JobStatus) -> JobLine:

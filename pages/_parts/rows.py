@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from cadc.data import PictureLimits
 from cadc.study import Study
 from cadc.views.pictures import first_pictures, miniature, opened_pictures, stamp
 from pages._parts.shell import guarded
@@ -19,8 +20,8 @@ PAGE = 20
 
 
 @st.cache_data(max_entries=4096, show_spinner=False)
-def _miniature(stamp: str, name: str, root: Path, embedded: Path) -> str:
-    return miniature(name, root, embedded)
+def _miniature(stamp: str, name: str, root: Path, embedded: Path, limits: PictureLimits) -> str:
+    return miniature(name, root, embedded, limits)
 
 
 def pager(total: int, size: int, key: str) -> int:

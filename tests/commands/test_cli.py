@@ -14,13 +14,14 @@ from cadc.cli import COMMANDS, main, parser
 from cadc.commands import choices
 from cadc.jobs import control as jobs
 from cadc.study import JOBS, Study, StudyConfig
-from cadc.study.jobs import core_jobs
+from cadc.study.jobs import core_jobs, usual_jobs
 
 ROOT = Path(__file__).resolve().parents[2]
 
 LINES = {
     "check --pool pool.json": {"images": None, "json": None},
     "check --pool pool.json --images photos/ --json report.json": {"images": Path("photos"), "pool": Path("pool.json")},
+    "check --pool pool.json --model m --max-tokens 512": {"model": "m", "max_tokens": 512},
     "new mine --pool pool.json --target bench.json": {"set": [], "images": "", "unit_column": "", "model": "",
                                                       "preset": "studio"},
     "new mine --pool p --target t --images i --unit-column task --model m --preset paper": {"preset": "paper"},
@@ -101,6 +102,25 @@ def test_every_command_is_tried_and_listed(capsys):
     assert all(f"\n    {name} " in said for name in COMMANDS)
 
 
+@pytest.mark.parametrize("line, trainer, said", [
+    ("export mine --out d", "trl", ""), ("export mine --for hub --out d", "hub", ""),
+    ("export mine --format llava --out d", "llava", "--format llava is now --for llava"),
+    ("export mine --format messages-tags --out d", "ms-swift", "--format messages-tags is now --for ms-swift"),
+    ("export mine --format messages-blocks --out d", "trl", "--format messages-blocks is now --for trl")])
+def test_an_earlier_name_of_a_format_still_means_something_and_says_what(line, trainer, said, capsys):
+    from cadc.commands.export import trainer_of
+
+    assert trainer_of(parser().parse_args(shlex.split(line))) == trainer
+    assert capsys.readouterr().err.strip() == said
+
+
+def test_both_names_at_once_or_an_unknown_one_are_refused(study, capsys):
+    assert main(shlex.split("export mine --format llava --for trl --out d")) == 2
+    assert "give one of them" in capsys.readouterr().err
+    assert main(shlex.split("export mine --format csv --out d")) == 2
+    assert "unknown export format 'csv'" in capsys.readouterr().err
+
+
 def test_choices_are_those_of_the_tables(capsys):
     from cadc.curation import PRESETS
     from cadc.export import FORMATS
@@ -160,6 +180,20 @@ def test_check_writes_the_report_it_prints(study, tmp_path, capsys):
     assert said.count("\n  row ") == 20 and "… 7 more" in said
 
 
+def test_check_with_a_model_warns_of_rows_that_are_probably_too_long(data, tmp_path, capsys):
+    rows = json.loads((data / "pool.json").read_text())
+    rows[4]["conversations"][0]["value"] = "word " * 300
+    (tmp_path / "long.json").write_text(json.dumps(rows))
+    command = ["check", "--pool", str(tmp_path / "long.json"), "--images", str(data / "pictures"), "--json",
+               str(tmp_path / "report.json"), "--model", str(data / "model"), "--max-tokens"]
+    assert main([*command, "1000"]) == 0
+    assert "probably left out in a run: 1 (probably too long: 1)" in capsys.readouterr().out
+    warned = json.loads((tmp_path / "report.json").read_text())["warnings"]
+    assert [row["id"] for row in warned if "probably too long: about 15" in row["reason"]] == ["r4"]
+    assert main([*command, "2048"]) == 0
+    assert "probably left out in a run: none" in capsys.readouterr().out
+
+
 def test_new_list_and_status_agree(study, tmp_path, capsys):
     files = [str(tmp_path / name) for name in ("pool.json", "target.json")]
     assert main(["new", "other", "--pool", files[0], "--target", files[1], "--model", "none", "--preset", "paper",
@@ -174,7 +208,7 @@ def test_new_list_and_status_agree(study, tmp_path, capsys):
     assert main(["status", "other", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["identity"] == made.identity
-    assert [job["job"] for job in told["jobs"]] == [*core_jobs(made.config), "evaluate"]
+    assert [job["job"] for job in told["jobs"]] == [*usual_jobs(made.config), "evaluate"]
 
 
 # ---- remove ----------------------------------------------------------------------------------------------------------

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cadc.data import check, ingest
-from cadc.data.files import MAX_ROW, PIECE, open_rows
+from cadc.data.files import open_rows
+from cadc.data.json_text import MAX_ROW
+from cadc.data.streams import PIECE
 from cadc.errors import DataError
 from tests.data.conftest import llava
 
@@ -37,7 +39,10 @@ def test_the_container_is_found_by_content(write, name, text, container):
     ("[" + json.dumps(ROW), "the file ends in the middle"),
     ('[\n{"id": 1},\n{"id": 2,, }\n]', "line 3, column 10"), (json.dumps([ROW]) + " extra", "more text after the end"),
     ('[{"id": 1} {"id": 2}]', "expected ',' or ']'"), ("[1, 2,]", "cannot be read at line 1, column 7"),
-    (json.dumps([ROW]).encode("utf-16"), "UTF-16"), (b'[{"id": "\xff\xfe"}]', "not UTF-8 near byte 10"),
+    (json.dumps([ROW]).encode("utf-32"), "UTF-32"), (json.dumps([ROW]).encode("utf-16-le"), "without a byte-order"),
+    (b"PK\x03\x04 and so on", "zip archive"), (b"BZh91AY", "bunzip2"), (b"\xfd7zXZ\0", "packed with xz"),
+    (b"\xfe\xff\0[\0", "damaged or cut off"), (b"{" + b"\x80" * 9, "not UTF-8: line 1"),
+ (b'[{"id": "\xff\xfe"}]', "not UTF-8 near byte 10"),
     (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "neither a JSON list")])
 def test_a_file_that_cannot_be_read_is_one_clear_line(write, text, message):
     path = write(text)
@@ -129,7 +134,7 @@ def test_check_reports_as_documented(write):
                       "warnings": [], "format": "llava json",
                       "keys": {"column": {"read": {"conversations": 2, "id": 1}, "kept": {"id": 1}},
                                "turn": {"read": {"from": 2, "value": 2}}},
-                      "near_duplicates": [{"index": 2, "id": "", "first": 0}]}
+                      "near_duplicates": [{"index": 2, "id": "", "first": 0}], "passed_over": {}}
     report = check(write([ROW, ROW]))
     assert report["warnings"] == [{"index": 1, "id": "r", "reason": "duplicate id: first in row 0"}]
 

@@ -7,7 +7,7 @@ import pytest
 
 from cadc.data import ingest
 from cadc.data.inventory import Change, Inventory, differences, read_inventory, renewed, write_inventory
-from cadc.data.pictures import MAX_BYTES
+from cadc.data.limits import MAX_BYTES
 from cadc.errors import JobError
 from tests.data.conftest import llava, picture
 from tests.data.test_parquet import png, save

@@ -1,5 +1,6 @@
 """The ingest job of a study, and a pack of real data."""
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -7,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from cadc.data import check, read_samples, read_table, run_ingest
+from cadc.data.contamination import picture_hashes
 from cadc.data.inventory import read_inventory
 from cadc.data.job import changed_pictures, inventory_name
 from cadc.errors import DataError
 from cadc.study import Study, StudyConfig
 from cadc.study.progress import Cancelled, Silent
+from cadc.views.pictures import first_pictures, miniature, opened_pictures, stamp
 from tests.data.conftest import llava, picture
 
 
@@ -126,3 +129,26 @@ def test_a_real_pack_is_read_whole():
     report = check(PACK / "data.json", PACK, "task")
     assert report["samples"] == report["accepted"] + len(report["set_aside"])
     assert report["accepted"] > 0.99 * report["samples"], report["set_aside"][:5]
+
+
+def test_whatever_opens_pictures_of_a_study_goes_by_its_settings(study_of, root, tmp_path):
+    """Linked pictures and the pixel limit, from ingest to what pages, exports and the contamination check open."""
+    picture(7).save(tmp_path / "away.png")
+    os.symlink(tmp_path / "away.png", root / "linked.png")
+    picture(8, (90, 80)).save(root / "large.png")
+    rows = [llava(image="linked.png", id=1), llava(image="large.png", id=2), llava(image="linked.png", id=3)]
+    strict = study_of(rows, TARGET, name="strict")
+    run_ingest(strict, Silent())
+    assert [s.id for s in read_samples(strict.samples_file("pool"))] == ["2"]
+    config = dataclasses.replace(strict.config, follow_links=True, max_pixels=90 * 80 - 1)
+    study = Study.create("open", config, created="2020-01-01", root=tmp_path / "cache")
+    run_ingest(study, Silent())
+    samples = read_samples(study.samples_file("pool"))
+    assert [s.id for s in samples] == ["1", "3"] and changed_pictures(study) == ""
+    first = {"index": 0, "id": "1", "images": samples[0].images}
+    assert opened_pictures(study, "pool", first)[0].size == (40, 30)
+    shown = first_pictures(study, "pool", [("linked.png",), ("large.png",)])
+    assert [bool(miniature(*one)) for one in shown] == [True, False] and stamp(*shown[0])
+    assert picture_hashes(study)("pool", samples[0]) == picture_hashes(study)("pool", samples[1])
+    with pytest.raises(DataError, match="link out of the image root"):
+        opened_pictures(strict, "pool", first)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from cadc.data import Sample, Turn, ingest, open_images
-from cadc.data.pictures import MAX_BYTES
+from cadc.data.limits import MAX_BYTES
 from cadc.errors import DataError
 from tests.data.conftest import llava, picture
 
@@ -35,7 +35,7 @@ def nasty(root):
     (root / "text.png").write_text("<svg/>")
     (root / "program.png").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
     (root / "empty.png").write_bytes(b"")
-    (root / "bomb.png").write_bytes(huge_png(9_000, 9_000))
+    (root / "bomb.png").write_bytes(huge_png(12_000, 9_000))
     (root / "megabomb.png").write_bytes(huge_png(60_000, 60_000))
     (root / "zero.png").write_bytes(huge_png(0, 4))
     with (root / "heavy.png").open("wb") as handle:
@@ -52,11 +52,13 @@ def nasty(root):
 @pytest.mark.parametrize("name, reason", [
     ("none.png", "picture not found: none.png"), ("coco", "picture is not a file: coco"),
     ("cut.png", "picture is truncated"),
-    ("cut.jpg", "picture is truncated"), ("bitten.png", "picture is broken"), ("text.png", "not a picture: text.png"),
+    ("cut.jpg", "picture is truncated"), ("bitten.png", "picture is broken"),
+    ("text.png", "picture format is not read: SVG, text.png"),
     ("program.png", "not a picture"), ("empty.png", "picture file is empty"),
     ("bomb.png", "picture has too many pixels"),
     ("megabomb.png", "picture has too many pixels"), ("zero.png", "not a picture"),
-    ("heavy.png", "picture file is too large"), ("link.png", "picture outside the image root"),
+    ("heavy.png", "picture file is too large"),
+    ("link.png", "picture is a link out of the image root: link.png"),
     ("loop.png", "picture not found"), ("pipe.png", "picture is not a file"),
     ("../outside.png", "picture outside the image root"), ("coco/../../outside.png", "picture outside the image root"),
     ("/etc/passwd", "picture outside the image root"), ("../../../../nowhere.png", "picture outside the image root"),

@@ -130,7 +130,8 @@ LISTED = "Which?\nA. red\nB. blue"
 
 
 @pytest.mark.parametrize("more", [
-    {"options": ["red", "blue"]}, {"choices": {"A": "red", "B": "blue"}}, {"options": '["red", "blue"]'},
+    {"options": ["red", "blue"]}, {"options": ["A. red", "B. blue"]},
+    {"choices": {"A": "red", "B": "blue"}}, {"options": '["red", "blue"]'},
     {"options": "['red', 'blue']"}, {"A": "red", "B": "blue"},
     {"choices": {"text": ["red", "blue"], "label": ["A", "B"]}},
     {"options": [{"label": "A", "text": "red"}, {"label": "B", "text": "blue"}]}], ids=str)

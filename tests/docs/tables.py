@@ -109,7 +109,8 @@ def _names(names: Iterable[str]) -> str:
 
 
 def _when(job: Job) -> str:
-    return "on request" if not job.core else "always" if job.wanted is Job.wanted else "if asked for"
+    usual = "always, needed by none" if job.advisory else "always"
+    return "on request" if not job.core else usual if job.wanted is Job.wanted else "if asked for"
 
 
 def pages() -> list[Path]:

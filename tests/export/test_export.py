@@ -426,6 +426,7 @@ def test_a_workbench_is_exported_with_all_that_led_to_it(study, tmp_path):
     assert (told["steps"], told["batch"], told["learning_rate"]) == (150, 32, 3e-3)
     assert told["rank"] == study.config.lora_rank
     assert told["compared"] is False and manifest["pool_rows"]["set_aside"] > 0
+    assert "Left out in the run: 0 rows" in (tmp_path / "out" / "README.md").read_text()
 
 
 def test_every_format_is_documented():

@@ -70,6 +70,17 @@ def test_columns_of_several_types_are_left_for_readers_of_one_type_and_the_manif
     assert full["written"] == ["license", "meta", "tags", "rare"] and full["left"] == {}
 
 
+@pytest.mark.parametrize("form, name", [("ms-swift", "label"), ("llava", "video"), ("axolotl", "images")])
+def test_a_column_that_the_trainer_would_take_for_its_own_is_left(root, tmp_path, form, name):
+    from dataclasses import replace
+
+    found = [replace(sample, kept=json.dumps({name: "", "note": "x"})) for sample in samples()[:2]]
+    told = written(tmp_path / "out", root, form, found=found, stages=1).manifest["columns"]
+    assert told["written"] == ["note"] and "the trainer reads a column" in told["left"][name]
+    for path in (tmp_path / "out").glob("curriculum.json*"):
+        assert f'"{name}"' not in path.read_text()
+
+
 def test_a_json_list_has_every_column_and_json_lines_those_of_one_type(root, tmp_path):
     written(tmp_path / "out", root, "llava-next")
     every = json.loads((tmp_path / "out" / "curriculum.json").read_text())

@@ -6,9 +6,10 @@ import sys
 
 import pytest
 import torch
-from curricula import pictures, quick, samples, written
+from curricula import pictures, quick, samples, talk, written
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from cadc.data import open_images
+from cadc.data import Sample, open_images
 from cadc.demo import MODEL_DIR
 from cadc.models import load_vlm
 
@@ -33,9 +34,9 @@ torch.save(batches, sys.argv[3])
 '''
 
 
-def run(folder, out):
+def run(folder, out, model=MODEL_DIR):
     """The batches that TRL trained on, from the folder's own train.py."""
-    done = subprocess.run([sys.executable, "-c", SEEN, str(MODEL_DIR), str(out / "trained"), str(out / "batches.pt")],
+    done = subprocess.run([sys.executable, "-c", SEEN, str(model), str(out / "trained"), str(out / "batches.pt")],
                           cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     assert (out / "trained" / "adapter_model.safetensors").is_file()
@@ -91,6 +92,25 @@ def test_an_answer_that_is_not_learnt_from_has_no_label(root, tmp_path):
     row = rows[place]
     text = vlm.tokenizer.decode(row["input_ids"][row["labels"] != -100])
     assert "Right now." in text and "wrong" not in text
+
+
+def test_a_model_of_words_alone_is_trained_by_the_same_script(tmp_path):
+    tokenizer = AutoTokenizer.from_pretrained(MODEL_DIR)
+    tokenizer.chat_template = "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}{{ eos_token }}\n{% endfor %}"
+    tokenizer.save_pretrained(tmp_path / "model")
+    told = json.loads((tmp_path / "model" / "tokenizer_config.json").read_text())
+    told.pop("processor_class", None)  # of the model with pictures that its tokenizer is from
+    (tmp_path / "model" / "tokenizer_config.json").write_text(json.dumps(told))
+    LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32, num_hidden_layers=2,
+                                 num_attention_heads=2, num_key_value_heads=2)).save_pretrained(tmp_path / "model")
+    found = [Sample(index=n, id=f"r{n}", turns=talk(f"Is it {n}?", "yes", "Sure?", "no")) for n in range(3)]
+    written(tmp_path / "out", tmp_path, "trl", found=found, stages=1, recipe=quick(2, 2, lora_rank=2))
+    rows = taken(run(tmp_path / "out", tmp_path, tmp_path / "model"))
+    vlm = load_vlm(str(tmp_path / "model"))
+    for place, row in enumerate(rows):
+        expected = vlm.encode(found[place % 3], [])
+        assert row["input_ids"].tolist() == expected.inputs["input_ids"].tolist()
+        assert ((row["labels"] != -100) == expected.answer).all()
 
 
 def test_the_recipe_of_the_folder_is_the_study_s(root, tmp_path):

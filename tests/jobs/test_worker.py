@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from falling import make_study as make_falling
 from watching import times, wait_for
 
 from cadc.errors import JobError
@@ -140,3 +141,17 @@ def test_status_of_a_study_whose_files_are_gone_is_still_done(study):
     lost = replace(study.config, pool=str(Path(study.config.pool).with_name("gone.jsonl")))
     moved = replace(study, config=lost)
     assert moved.complete and run(moved, "", ONE)
+
+
+def test_a_job_that_nothing_needs_may_fail_and_the_others_go_on(falling, tmp_path, monkeypatch):
+    study = make_falling(Path(falling.config.pool).parent, tmp_path)
+    monkeypatch.setitem(JOBS._entries, "lengths", replace(JOBS["lengths"], run="nowhere:nothing"))
+    assert not run(study, "lengths", ONE), "it was asked for"
+    assert run(study, "warmup", ONE) and study.finished("warmup")
+    assert read_status(study, "lengths").state == "failed" and "nowhere" in read_status(study, "lengths").message
+
+
+def test_a_complete_study_of_an_earlier_version_is_not_given_estimates(study):
+    study.result("lengths").remove()
+    assert run(study, "", ONE) and not study.finished("lengths")
+    assert run(study, "lengths", ONE) and study.finished("lengths")

@@ -1,5 +1,12 @@
 """The Data page: what is in a pool, what was set aside, and new studies from typed paths."""
 
+from collections import Counter
+from pathlib import Path
+
+from falling import LEFT_OUT
+from falling import make_study as falling_study
+from tiny_study import work
+
 from benchmarks.synthesise import HOSTILE
 from cadc.jobs import control as jobs
 from cadc.study import Study
@@ -23,8 +30,9 @@ def test_empty_cache_offers_the_embedded_example_and_typed_paths(empty_cache, op
 
 def test_finished_study_shows_its_counts_and_reasons(study, open_page):
     page = open_page("1_data", study="trial")
-    shown = {m.label: m.value for m in page.metric[:7]}
-    assert shown["samples"] == "300" and shown["set aside"] == "7" and shown["near-duplicates"] != "0"
+    shown = {m.label: m.value for m in page.metric[:8]}
+    assert shown["samples"] == "300" and shown["set aside"] == "7" and shown["left out in the run"] == "0"
+    assert shown["near-duplicates"] != "0"
     keys = page.dataframe[1].value.set_index("key")
     assert dict(keys["became"]) == {"source": "read", "conversations": "read", "from": "read", "value": "read",
                                     "id": "read", "image": "read"} and keys["rows"]["conversations"] == 300
@@ -120,3 +128,34 @@ def test_failed_ingest_says_why_and_can_be_tried_again(study, open_page):
 def test_what_is_not_real_is_said_on_every_page(study, open_page):
     assert "random numbers" in open_page("1_data", study="trial").sidebar.warning[0].value
     assert "random numbers" in open_page("3_capabilities", study="trial").sidebar.warning[0].value
+
+
+def lost_rows(page) -> list:
+    """What the Set aside tab lists of the rows that the run leaves out."""
+    next(c for c in page.segmented_control if c.label == "Rows").set_value("left_out")
+    page.run()
+    assert not page.exception
+    return [frame.value for frame in page.dataframe if "reason" in frame.value.columns]
+
+
+def test_rows_left_out_in_the_run_stand_beside_those_set_aside(falling, monkeypatch, own_copy, open_page):
+    monkeypatch.setenv("CADC_CACHE", str(own_copy(falling).root))
+    page = open_page("1_data", study="falling")
+    assert [(m.label, m.value) for m in page.metric[:3]] == [
+        ("samples", "95"), ("set aside", "5"), ("left out in the run", "4")]
+    assert any("left out in the run: 4 (too long: 2, not finite: 1, refused by the model's processor: 1)" in w.value
+               for w in page.warning)
+    kinds, rows = lost_rows(page)
+    assert dict(zip(kinds["reason"], kinds["rows"], strict=True)) == Counter(LEFT_OUT.values())
+    assert dict(zip(rows["index"], rows["id"], strict=True)) == {i: f"r{i}" for i in LEFT_OUT}
+    assert all(reason.split(":")[0] == LEFT_OUT[i] for i, reason in zip(rows["index"], rows["reason"], strict=True))
+
+
+def test_rows_that_are_probably_too_long_are_warned_of_before_the_run(falling, monkeypatch, tmp_path, open_page):
+    work(falling_study(Path(falling.config.pool).parent, tmp_path), "lengths")
+    monkeypatch.setenv("CADC_CACHE", str(tmp_path))
+    page = open_page("1_data", study="falling")
+    assert {m.label: m.value for m in page.metric[:3]} == {"samples": "95", "set aside": "5", "probably left out": "3"}
+    assert any("probably too long: 2" in w.value for w in page.warning)
+    rows = lost_rows(page)[1]
+    assert "probably too long: about 421 tokens, at most max_tokens=220" in set(rows["reason"])

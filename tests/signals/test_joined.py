@@ -8,6 +8,7 @@ from watching import Counting, times
 
 from cadc.errors import JobError
 from cadc.scores import columns
+from cadc.scores.left_out import left_out
 from cadc.scores.scores import Scores
 from cadc.signals import embedding, joined
 from cadc.signals.embedding import embeddings, run_embedding
@@ -118,7 +119,8 @@ def test_a_stop_between_pool_and_target_keeps_what_is_there(study):
     with pytest.raises(Cancelled):
         run_embedding(study, Counting(rows=49))
     kept = times(study.result("embedding").folder)
-    assert set(kept) == {"target-index.npy", "target-values.npy"} and not study.finished("embedding")
+    assert set(kept) == {"left-out-target.json", "target-index.npy", "target-values.npy"}
+    assert not study.finished("embedding")
     run_embedding(study, Silent())
     assert kept.items() <= times(study.result("embedding").folder).items() and study.finished("embedding")
 
@@ -172,3 +174,16 @@ def test_embeddings_are_the_same_whatever_the_study_adapts(study):
 def test_a_row_without_an_embedding_is_said(study):
     with pytest.raises(JobError, match="pool rows without an embedding.*nearness=gradients"):
         embeddings(study, "pool", np.array([3, 60]))
+
+
+def test_a_report_that_is_lost_is_written_again_and_no_embedding_with_it(falling, own_copy):
+    study = own_copy(falling)
+    result = study.result("embedding")
+    told, before = left_out(study).listed(), times(result.folder, "*.npy")
+    report = result.folder / "left-out-pool.json"
+    same = report.read_text()
+    report.unlink()
+    result.reopen()
+    run_embedding(study, Silent())
+    assert report.read_text() == same and times(result.folder, "*.npy") == before
+    assert left_out(study).listed() == told and study.complete

@@ -18,10 +18,11 @@ from cadc.gradients import landmarks
 from cadc.study import JOBS, Study, StudyConfig
 from cadc.study import study as study_module
 from cadc.study.config import FILES, RENAMED
-from cadc.study.jobs import core_jobs
+from cadc.study.jobs import usual_jobs
 from cadc.study.progress import Silent
 
-EVERY = {"ingest", "warmup", "targets", "attribute", "scores", "embedding", "near", "out_of_fold", "evaluate"}
+EVERY = {"ingest", "lengths", "warmup", "targets", "attribute", "scores", "embedding", "near", "out_of_fold",
+         "evaluate"}
 JOINED = {"near", "out_of_fold", "evaluate"}
 SCORED = {"scores"} | JOINED
 SHARDS = {"attribute"} | SCORED
@@ -32,6 +33,8 @@ CHANGES: dict[str, tuple[object, set[str]]] = {
     "unit_column": ("task", EVERY),
     "control_tokens": ("neutralise", EVERY),
     "reading": (1, EVERY),
+    "max_pixels": (1_000_000, EVERY),
+    "follow_links": (True, EVERY),
     "preset": ("paper", set()),
     "seed": (1, TRAINED),
     "lora_rank": (3, TRAINED),
@@ -235,7 +238,7 @@ def test_jobs_read_the_settings_that_they_declare_and_no_other(data, tmp_path, m
         values = {f.name: getattr(study.config, f.name) for f in dataclasses.fields(StudyConfig)}
         ORIGINAL[:] = [Watched(**values)]
         study = dataclasses.replace(study, config=ORIGINAL[0])
-        for job in core_jobs(study.config):
+        for job in usual_jobs(study.config):
             study.result(job).remove()  # nothing is taken over from the way before
             with watching(job):
                 JOBS[job].function()(study, Silent())

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from cadc.study import JOBS, Study, write_json
-from cadc.study.jobs import core_jobs
+from cadc.study.jobs import usual_jobs
 from cadc.study.removal import goes, remove
 
 
@@ -17,12 +17,12 @@ def study(finished, own_copy) -> Study:
 
 def there(study: Study) -> set[str]:
     """Jobs whose result is there."""
-    return {job for job in core_jobs(study.config) if study.finished(job)}
+    return {job for job in usual_jobs(study.config) if study.finished(job)}
 
 
 def test_the_last_study_takes_everything_with_it(study):
     told = goes(study)
-    assert {path.parent.name for path in told} == {*core_jobs(study.config), "studies"}
+    assert {path.parent.name for path in told} == {*usual_jobs(study.config), "studies"}
     assert remove(study) == told and not any(path.exists() for path in told)
     assert Study.names(study.root) == []
     left = [path for path in (study.root / "results").rglob("*") if path.is_file() and path.suffix != ".lock"]
@@ -33,7 +33,7 @@ def test_results_that_another_study_shares_stay(study):
     config = replace(study.config, near_q=2, preset="paper")
     other = Study.create("other", config, created="", root=study.root)
     shared = there(other)
-    assert shared == {"ingest", "warmup", "targets", "embedding"}
+    assert shared == {"ingest", "lengths", "warmup", "targets", "embedding"}
     told = goes(study)
     assert {path.parent.name for path in told} == {"attribute", "scores", "near", "out_of_fold", "studies"}
     remove(study)

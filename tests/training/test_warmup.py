@@ -131,3 +131,12 @@ def test_plan_takes_the_share_and_spreads_the_checkpoints(data, tmp_path):
     intervals = ((0, 94), (94, 188), (188, 281), (281, 375))
     assert found.eta == [pytest.approx(np.mean(found.rates[a:b])) for a, b in intervals]
     assert plan(study, 3).rows == (0, 1)
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_a_training_that_goes_astray_is_said_and_no_row_is_blamed(data, tmp_path, epochs):
+    study = make(data, tmp_path, warmup_epochs=epochs, warmup_min_rows=24)
+    object.__setattr__(study.config, "learning_rate", 1e30)  # more than a person may ask for
+    with pytest.raises(JobError, match="went astray.*Lower learning_rate"):
+        run_warmup(study, Silent())
+    assert not study.finished("warmup")

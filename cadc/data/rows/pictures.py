@@ -54,6 +54,9 @@ def given_pictures(account: Account, columns: tuple[str, ...]) -> list[Picture]:
                   [name for name in row if _OTHER.fullmatch(name.lower())]):
         found = {name: _pictures(row.get(name)) for name in sorted(names, key=_place)
                  if not _no_picture(name, row.get(name))}
+        for name, pictures in found.items():
+            if not pictures:
+                account.get(name)  # an empty column says: no picture
         found = {name: pictures for name, pictures in found.items() if pictures}
         if found:
             return _together(account, found, fixed=bool(columns))

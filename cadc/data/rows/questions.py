@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import string
 
 from cadc.data.reasons import SetAside, kind_of, printable
@@ -16,6 +17,8 @@ OPTIONS = ("options", "choices")
 CONTEXTS = ("context", "hint")
 THOUGHT = "reasoning_content"
 _LETTERS = string.ascii_uppercase
+_LETTERED = re.compile(r"\(?[A-Za-z][.):]")
+"""An option that brings its letter along."""
 
 
 def question_answer(account: Account) -> Conversation:
@@ -97,7 +100,8 @@ def _with_options(account: Account, question: str, answer: object) -> tuple[str,
     for one in (name, *([] if name else [key for key, _ in options])):
         if one:
             account.get(one)
-    return question + "".join(f"\n{letter}. {text}" for letter, text in options), chosen
+    lettered = all(_LETTERED.match(text) for _, text in options)
+    return question + "".join(f"\n{text}" if lettered else f"\n{letter}. {text}" for letter, text in options), chosen
 
 
 def _offered(account: Account) -> tuple[str, list[tuple[str, str]]]:

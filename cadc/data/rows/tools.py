@@ -8,6 +8,7 @@ use: `<tools>` in the system turn, `<tool_call>` in an answer, `<tool_response>`
 
 import json
 
+from cadc.data.rawrow import plain
 from cadc.data.reasons import SetAside, kind_of
 
 _HEAD = """# Tools
@@ -36,7 +37,7 @@ def _decoded(value: object) -> object:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False)
 
 
 def tools_text(value: object) -> str:

@@ -6,6 +6,9 @@ from cadc.export.format import Format, Outline
 from cadc.export.scripting import FROM, adapts, last_layers, longest, passes, run_sh, script, yes
 from cadc.export.shapes import blocks_with_paths
 
+READ = frozenset(("images", "image", "tools", "system", "conversations", "messages"))
+"""Columns that Axolotl reads beside `messages`."""
+
 
 def targets(outline: Outline) -> str:
     """Regular expression of the linear layers that the study adapted: every one of the decoder's layers, on request
@@ -105,7 +108,7 @@ find the plugin.
 
 
 FORMAT = Format(name="axolotl", about="Axolotl: chat rows with picture blocks, a YAML, a plugin",
-                shape=blocks_with_paths, training=training, typed=True,
+                shape=blocks_with_paths, training=training, typed=True, reads=READ,
                 companions={"run.sh": run, "axolotl.yaml": config,
                             "answers.py": lambda outline: script("trl_answers.py"),
                             "axolotl_answers.py": lambda outline: script("axolotl_answers.py")})

@@ -56,8 +56,7 @@ media_dir: .                 # picture paths are relative to this folder
 disable_shuffling: true      # the order: without it the sampler is random
 val_size: 0                  # a split shuffles what is left
 mix_strategy: concat         # files one after another, none interleaved
-packing: false               # packing reorders
-neat_packing: false
+packing: false               # packing reorders, and so does neat_packing
 streaming: false             # streaming local files without workers yields nothing
 cutoff_len: {longest(recipe)}              # above every row here: a lower one cuts pictures and answers in silence
 image_max_pixels: 1000000000  # the model's own processor makes pictures smaller, and nothing else before it
@@ -96,7 +95,6 @@ bf16: {yes(recipe.half)}
 
 ### output
 output_dir: trained
-overwrite_output_dir: true
 logging_steps: 1
 save_strategy: steps
 save_steps: {recipe.steps_for(outline.rows)}

@@ -6,6 +6,9 @@ from cadc.export.refusals import folded, unlearnt
 from cadc.export.scripting import adapts, last_layers, longest, passes, run_sh, script
 from cadc.export.shapes import llava
 
+READ = frozenset(("image", "video", "prompt"))
+"""Keys that LLaVA and LLaVA-NeXT look for in a row beside its conversation, even where they are empty."""
+
 
 def arguments(outline: Outline) -> str:
     """What LLaVA and LLaVA-NeXT are both told."""
@@ -69,4 +72,4 @@ def refuses(sample: Sample) -> str:
 
 FORMAT = Format(name="llava", about="LLaVA: conversations with <image> tags, one picture a row", shape=llava,
                 training=training, listed=lambda outline: True, needs="LLAVA=CLONE", refuses=refuses, adapt=folded,
-                companions={"run.sh": run, "sequential.py": lambda outline: script("llava_sequential.py")})
+                reads=READ, companions={"run.sh": run, "sequential.py": lambda outline: script("llava_sequential.py")})

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from cadc.data.sample import Sample
 from cadc.export.format import Format, Outline
-from cadc.export.formats.llava import arguments, remarks
+from cadc.export.formats.llava import READ, arguments, remarks
 from cadc.export.refusals import folded, unlearnt
 from cadc.export.scripting import adapts, run_sh, script
 from cadc.export.shapes import Json, llava
@@ -54,4 +54,5 @@ def refuses(sample: Sample) -> str:
 
 FORMAT = Format(name="llava-next", about="LLaVA-NeXT: conversations with <image> tags, lists of pictures", shape=shape,
                 training=training, listed=lambda outline: True, needs="LLAVA=CLONE", refuses=refuses, adapt=folded,
+                reads=READ,
                 companions={"run.sh": run, "sequential.py": lambda outline: script("llava_next_sequential.py")})

@@ -4,6 +4,14 @@ from cadc.export.format import Format, Outline
 from cadc.export.scripting import adapts, last_layers, longest, passes, run_sh, script, yes
 from cadc.export.shapes import tags
 
+_MEDIA = ("messages", "images", "videos", "audios", "tools", "objects")
+READ = frozenset((*_MEDIA, *(f"{kind}_{name}" for kind in ("rejected", "positive", "negative") for name in _MEDIA),
+                  "image", "video", "audio", "conversation", "conversations", "system", "system_prompt", "label",
+                  "channel", "margin", "rejected_response", "teacher_prompt", "teacher_images", "chat_template_kwargs",
+                  "ref_audios", "audio_codes", "questions", "kinds", "options", "target_probs", "state", "question_ids",
+                  "criteria"))
+"""Columns that ms-swift 4.6 reads (`RowPreprocessor.standard_keys`, `MessagesPreprocessor`)."""
+
 
 def run(outline: Outline) -> str:
     """run.sh."""
@@ -18,7 +26,7 @@ eval "$LIMITS"
 # --max_length is above every row here. The recipe is how the study itself retrained: {passes(outline)};
 # rows at once × accumulation × GPUs = {recipe.batch}, so divide the accumulation by the number of GPUs.{
     last_layers(recipe)}
-swift sft --model "$MODEL" --output_dir "$OUTPUT" \\
+swift sft --model "$MODEL" --use_hf true --output_dir "$OUTPUT" \\
     --dataset {files} \\
     --dataset_shuffle false --train_dataloader_shuffle false --split_dataset_ratio 0 \\
     --packing false --lazy_tokenize true --load_from_cache_file false \\
@@ -33,8 +41,9 @@ swift sft --model "$MODEL" --output_dir "$OUTPUT" \\
     --weight_decay 0 --max_grad_norm {recipe.clip:g} --adam_beta1 {recipe.betas[0]} --adam_beta2 {recipe.betas[1]} \\
     --adam_epsilon {recipe.epsilon:g} --seed {recipe.seed} --data_seed {recipe.seed} \\
     --torch_dtype {"bfloat16" if recipe.half else "float32"} \\
-    --save_strategy no --eval_strategy no --logging_steps 1 --report_to none "$@"
-""", about="ms-swift 4.6. MODEL=… sh run.sh; further switches are handed on (--use_hf true, --torch_dtype float32).")
+    --save_strategy steps --save_steps {recipe.steps_for(outline.rows)} --save_only_model true \\
+    --eval_strategy no --logging_steps 1 --report_to none "$@"
+""", about="ms-swift 4.6. MODEL=… sh run.sh; further switches are handed on (--model_type …, --torch_dtype float32).")
 
 
 def training(outline: Outline) -> str:
@@ -52,5 +61,5 @@ def training(outline: Outline) -> str:
 
 
 FORMAT = Format(name="ms-swift", about="ms-swift: chat rows with <image> tags, run.sh", shape=tags, training=training,
-                typed=True, pictures=("copy", "link", "absolute", "parquet"), companions={
-    "run.sh": run, "pixels.py": lambda outline: script("swift_pixels.py")})
+                typed=True, reads=READ, pictures=("copy", "link", "absolute", "parquet"), companions={
+                    "run.sh": run, "pixels.py": lambda outline: script("swift_pixels.py")})
