@@ -26,6 +26,8 @@ class Account:
         self.row = row
         self.notes: list[str] = []
         """Warnings: the row is used, and this was seen."""
+        self.named: set[str] = set()
+        """Columns that a note speaks of already."""
         self._read: set[str] = set()
         self._inner: dict[Key, None] = {}
 

@@ -1,5 +1,7 @@
 """Pictures that a row names: in columns, in content blocks, in the text; and their places between the words."""
 
+import ast
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,6 +11,7 @@ from cadc.data.rawrow import Embedded
 from cadc.data.reasons import SetAside, kind_of, printable
 from cadc.data.rows.keys import Account
 from cadc.data.rows.text import check_path
+from cadc.data.sample import IMAGE_TAG
 
 Picture = str | Embedded
 
@@ -17,6 +20,8 @@ _MAIN = re.compile(r"(?:image|picture|img)(?:s|_?paths?|_?\d+)?")
 _OTHER = re.compile(r"(?:images?|pictures?|imgs?|photos?)_?(?:files?|names?|filenames?|file_names?|urls?)(?:_?\d+)?"
                     r"|file_?names?|photos?|image_?path_?\d+")
 _PICTURE_FILE = re.compile(r"\.(?:jpe?g|png|webp|gif|bmp|tiff?|avif|ppm|heic|svg)$", re.IGNORECASE)
+_INSIDE = ("path", "url", "image", "file_name", "image_url", "bytes", "source", "data")
+"""Keys under which an object names its picture."""
 _NUMBER = re.compile(r"\d+$")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 _IN_TEXT = re.compile(r"<img>\s*(.*?)\s*</img>", re.DOTALL)
@@ -88,6 +93,8 @@ def _together(account: Account, found: dict[str, list[Picture]], *, fixed: bool)
             for name in found:
                 account.get(name)
         found = {first: found[first]}
+    if len(found) > 1 and fixed and not numbered:
+        account.note(f"pictures read from several columns: {printable(', '.join(found), 80)}, one after the other")
     for name in found:
         account.get(name)
     return [picture for pictures in found.values() for picture in pictures]
@@ -105,17 +112,33 @@ def warn_of_unread(account: Account) -> None:
 
 def _pictures(cell: object) -> list[Picture]:
     """The pictures of one cell: none, one, or a list."""
-    return [picture_of(one) for one in (cell if isinstance(cell, list) else [cell]) if one not in (None, "", {})]
+    if isinstance(cell, str) and cell[:1] == "[" and cell[-1:] == "]":
+        cell = _as_list(cell)
+    if isinstance(cell, list):
+        return [picture for one in cell for picture in _pictures(one)]
+    return [] if cell in (None, "", {}) else [picture_of(cell)]
+
+
+def _as_list(text: str) -> object:
+    """JSON or Python text of a list of names as that list."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            found = read(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if isinstance(found, list) and all(isinstance(one, str | dict) for one in found):
+            return found
+    return text
 
 
 def picture_of(value: object) -> Picture:
     """One picture reference: a path, a file: address, an object with one of them, or embedded bytes. Raises SetAside
     for anything else, remote pictures included."""
     if isinstance(value, dict):
-        value = next((value[key] for key in ("path", "url", "image", "file_name", "image_url", "bytes")
-                      if value.get(key)), None)
-        if isinstance(value, dict):
-            value = value.get("url")
+        inner = next((value[key] for key in _INSIDE if value.get(key)), None)
+        if inner is None:
+            raise SetAside(f"picture is not a path: an object with {printable(', '.join(map(str, value)), 80)}")
+        value = picture_of(inner) if isinstance(inner, dict) else inner
     if isinstance(value, Embedded):
         return value
     if not isinstance(value, str):
@@ -140,8 +163,30 @@ def named_in_text(text: str) -> list[Piece]:
         return [text]
     cut: list[Piece] = []
     for number, part in enumerate(_IN_TEXT.split(text)):
-        cut.append(Shown(picture_of(part)) if number % 2 else part)
+        cut.append(part if not number % 2 else Shown(picture_of(part)) if part else None)
     return cut
+
+
+def in_turn(account: Account, turn: dict[str, object], pieces: list[Piece], read: set[str],
+            number: int) -> list[Piece]:
+    """A user's pieces with the pictures that the turn itself names in a key as `image`. Raises SetAside."""
+    names = [name for name in turn if name not in read and _MAIN.fullmatch(name.lower())]
+    shown: list[Piece] = [Shown(picture) for name in names for picture in _pictures(turn[name])]
+    read.update(names)
+    if not shown:
+        return pieces
+    cut: list[Piece] = []
+    for piece in pieces:
+        for count, part in enumerate(piece.split(IMAGE_TAG) if isinstance(piece, str) else [piece]):
+            cut += [*([None] if count else []), part]
+    places = sum(piece is None for piece in cut)
+    if not places:
+        account.note(f"picture without a tag: {len(shown)} put first in turn {number}")
+        return shown + cut
+    if places != len(shown):
+        raise SetAside(f"picture tags and pictures do not match: {places} tags, {len(shown)} pictures in turn {number}")
+    following = iter(shown)
+    return [next(following) if piece is None else piece for piece in cut]
 
 
 def foreign_places(texts: Iterable[str], given: int) -> bool:
@@ -191,6 +236,8 @@ def match(places: list[Piece], given: list[Picture]) -> tuple[Picture, ...]:
         return tuple(own)
     if len(places) - len(own) != len(given):
         raise SetAside(f"picture tags and pictures do not match: {len(places)} tags, {len(given) + len(own)} pictures")
+    if len({isinstance(place, Numbered) for place in places if not isinstance(place, Shown)}) > 1:
+        raise SetAside("picture tags and pictures do not match: some tags have numbers and others have none")
     numbers = sorted(place.number for place in places if isinstance(place, Numbered))
     ranks = {number: rank for rank, number in enumerate(numbers)}
     rest = iter(given)

@@ -2,21 +2,24 @@
 
 import ast
 import json
+import math
 import re
 import string
 
 from cadc.data.reasons import SetAside, kind_of, printable
 from cadc.data.rows import tools
 from cadc.data.rows.keys import Account
-from cadc.data.rows.turns import Conversation, Spoken
-from cadc.data.sample import Turn
+from cadc.data.rows.turns import CONVERSATIONS, THOUGHTS, Conversation, Spoken, as_list
 
 QUESTIONS = ("question", "instruction", "prompt", "query")
 ANSWERS = ("answer", "response", "output", "completion")
 OPTIONS = ("options", "choices")
 CONTEXTS = ("context", "hint")
-THOUGHT = "reasoning_content"
 _LETTERS = string.ascii_uppercase
+MISSING = "nan"
+"""What pandas makes of an empty cell, as a text."""
+_WHOLE = re.compile(r"[+-]?\d{1,9}(?:\.0)?")
+_OWN_OPTION = re.compile(r"(?:option|choice)[_ ]?([A-Ja-j])|op([a-e])")
 _LETTERED = re.compile(r"\(?[A-Za-z][.):]")
 """An option that brings its letter along."""
 
@@ -29,43 +32,43 @@ def question_answer(account: Account) -> Conversation:
                 next((name for name in QUESTIONS if name in row), None))
     tells = next((name for name in ANSWERS if row.get(name) is not None), None)
     if asks is None or tells is None:
+        if empty := next((name for name in CONVERSATIONS if row.get(name) in ([], {}, "")), None):
+            raise SetAside(f"no turns: {empty} is empty")
         raise SetAside("no conversation: expected conversations, messages, or a question and an answer")
+    for name in CONVERSATIONS:
+        if row.get(name) in ([], {}, ""):
+            account.get(name)  # an empty one says nothing
     question = _text("question", "" if account.get(asks) is None else account.get(asks))
     answer = account.get(tells)
     more = row.get("input")
+    if isinstance(more, int | float) and not isinstance(more, bool):
+        more = str(more)
     if asks == "instruction" and isinstance(more, str) and more.strip():
-        question = f"{question}\n{account.get('input')}"
+        account.get("input")
+        question = f"{question}\n{more}"
     question = _with_context(account, question)
     question, chosen = _with_options(account, question, answer)
     told = _text("answer", answer if chosen is None else chosen)
-    thought = row.get(THOUGHT)
-    if isinstance(thought, str) and thought.strip():
-        told = tools.thought_text(str(account.get(THOUGHT))) + told
-        account.note(f"thinking ({THOUGHT}): read into the answer as <think>")
+    thoughts = next((name for name in THOUGHTS if isinstance(row.get(name), str) and str(row[name]).strip()), None)
+    if thoughts and str(account.get(thoughts)).strip() not in told:
+        told = tools.thought_text(str(row[thoughts])) + told
+        account.note(f"thinking ({thoughts}): read into the answer as <think>")
     return Conversation("question-answer",
                         [*_history(account), Spoken("user", [question]), Spoken("assistant", [told])])
-
-
-def warn_of_unread(account: Account, turns: tuple[Turn, ...]) -> None:
-    """Name columns beside a conversation without which its questions may mean nothing: nobody says them."""
-    for name in (*OPTIONS, *CONTEXTS):
-        value = account.row.get(name)
-        if value not in (None, "", [], {}) and name in account.left:
-            said = "\n".join(turn.text for turn in turns if turn.role != "assistant")
-            parts = [text for _, text in options_of(value)] if name in OPTIONS else [str(value)]
-            if not parts or not all(text.strip() in said for text in parts):
-                account.note(f"column is not in the text: {name} stands beside the conversation and is not learnt")
 
 
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str | int | float | bool):
         raise SetAside(f"text is not a text: {name} is {kind_of(value)}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise SetAside(f"text is not a text: {name} is no finite number")
     return value if isinstance(value, str) else printable(value)
 
 
 def _history(account: Account) -> list[Spoken]:
     """Alpaca's `history`: [[question, answer], …] before the question."""
     given = account.row.get("history")
+    given = as_list(given) if isinstance(given, str) else given
     if given in (None, "", []):
         return []
     if not isinstance(given, list) or not all(isinstance(pair, list) and len(pair) == 2 and all(
@@ -78,45 +81,72 @@ def _history(account: Account) -> list[Spoken]:
 def _with_context(account: Account, question: str) -> str:
     for name in reversed(CONTEXTS):
         value = account.row.get(name)
-        if isinstance(value, str) and value.strip() and value.strip() not in question:
+        if value == MISSING:
+            account.get(name)
+        elif isinstance(value, str) and value.strip() and value.strip() not in question:
             question = f"{account.get(name)}\n{question}"
         elif value not in (None, "", [], {}) and not isinstance(value, str):
+            account.named.add(name)
             account.note(f"column is not understood: {name} is {kind_of(value)} and is not learnt")
     return question
 
 
 def _with_options(account: Account, question: str, answer: object) -> tuple[str, str | None]:
     """The question with its options, and the letter of an answer that is an option's number (None where it is not)."""
-    name, options = _offered(account)
+    columns, options = _offered(account)
     if not options:
         return question, None
-    number = isinstance(answer, int) and not isinstance(answer, bool) and 0 <= answer < len(options)
-    numeric = any(text == str(answer) for _, text in options)
-    chosen = options[answer][0] if number and not numeric and isinstance(answer, int) else None
-    if chosen is not None:
-        account.note(f"answer read as an option: {answer} is {chosen}, counted from 0")
+    chosen = None
+    number = _number(answer)
+    if number is not None and not any(number == _number(text) or letter == str(answer) for letter, text in options):
+        if isinstance(answer, str) and any(re.search(rf"\b{number}\b", text) for _, text in options):
+            account.note(f"answer is none of the options: {printable(answer, 40)}")
+            number = None
+    else:
+        number = None
+    if number is not None:
+        if not 0 <= number < len(options):
+            raise SetAside(f"answer is no option: {number} of {len(options)} options, counted from 0")
+        chosen = options[number][0]
+        account.note(f"answer read as an option: {number} is {chosen}, counted from 0")
     if all(text.strip() in question for _, text in options):
         return question, chosen
-    for one in (name, *([] if name else [key for key, _ in options])):
-        if one:
-            account.get(one)
+    for one in columns:
+        account.get(one)
     lettered = all(_LETTERED.match(text) for _, text in options)
     return question + "".join(f"\n{text}" if lettered else f"\n{letter}. {text}" for letter, text in options), chosen
 
 
-def _offered(account: Account) -> tuple[str, list[tuple[str, str]]]:
-    """(column, [(letter, text)]); the column is '' where each option has one of its own (A, B, …)."""
+def _number(value: object) -> int | None:
+    """A whole number, also one written as text or with `.0`; None for anything else."""
+    if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
+        return int(float(value))
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e9:
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _offered(account: Account) -> tuple[list[str], list[tuple[str, str]]]:
+    """(columns, [(letter, text)]): one column of options, or one for each of them (`A`, `option_a`, `opa`, …)."""
     for name in OPTIONS:
         value = account.row.get(name)
         if value in (None, "", [], {}):
             continue
         if found := options_of(value):
-            return name, found
+            return [name], found
+        account.named.add(name)
         account.note(f"column is not understood: {name} is {kind_of(value)} and is not learnt")
-        return name, []
-    own = [(key, str(value)) for key in _LETTERS if (value := account.row.get(key)) not in (None, "")
-           and isinstance(value, str | int | float)]
-    return ("", own) if [key for key, _ in own] == list(_LETTERS[:len(own)]) and len(own) > 1 else ("", [])
+        return [name], []
+    own: dict[str, tuple[str, str]] = {}
+    for name, value in account.row.items():
+        letter = name if name in _LETTERS and len(name) == 1 else (hit[1] or hit[2]).upper() if (
+            hit := _OWN_OPTION.fullmatch(name)) else ""
+        if letter and isinstance(value, str | int | float) and value != "" and value != MISSING:
+            own.setdefault(letter, (name, str(value)))
+    letters = sorted(own)
+    if len(own) < 2 or letters != list(_LETTERS[:len(own)]):
+        return [], []
+    return [own[one][0] for one in letters], [(one, own[one][1]) for one in letters]
 
 
 def options_of(value: object) -> list[tuple[str, str]]:

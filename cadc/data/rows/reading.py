@@ -1,6 +1,7 @@
 """A row → turns in normal form, pictures, and what became of its keys."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -11,17 +12,32 @@ from cadc.data.rows import questions, tools
 from cadc.data.rows.keys import Account, Key
 from cadc.data.rows.pictures import Picture, Piece
 from cadc.data.rows.text import SURROGATE, clean, marks_of, refuse_media, without_surrogates
-from cadc.data.rows.turns import COMPLETION, CONVERSATIONS, PROMPT, TEXTS, Conversation, Spoken, as_list, conversation
+from cadc.data.rows.turns import (
+    COMPLETION,
+    CONVERSATIONS,
+    PROMPT,
+    TEXTS,
+    Conversation,
+    Spoken,
+    as_list,
+    conversation,
+    is_exchanges,
+)
+from cadc.data.rows.unread import warn_of_pictures_in_words, warn_of_unread
 from cadc.data.sample import IMAGE_TAG, Role, Turn
 
 SOURCES = ("source", "dataset", "data_source")
 IDS = ("id", "_id", "question_id", "sample_id", "uid")
 SYSTEMS = ("system", "system_prompt", "system_message")
+TOOLS = ("tools", "functions")
 MAX_PICTURES = 64
 LONG = 8000
 """Characters of an answer, or of a whole row, above which a warning is given: about 2 000 tokens."""
 
 _PLAIN_FOLDERS = {"images", "image", "imgs", "img", "pictures", "data", "train", "val", "valid", "test", ".", "..", "/"}
+_SEEN = re.compile("[^\\s\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]")
+"""A character that is more than white space or a sign without width."""
+_MEDIA_COLUMN = re.compile("(?:videos?|audios?)(?:_?(?:paths?|files?|urls?))?")
 Pieces = list[Piece]
 
 
@@ -65,7 +81,7 @@ def row_id(value: object) -> str:
 
 def has_known_shape(value: dict[str, object]) -> bool:
     """Whether any column says that the row is a conversation or a question with its answer."""
-    return any(key in value for key in CONVERSATIONS) or isinstance(as_list(value.get(TEXTS)), list) or (
+    return any(key in value for key in CONVERSATIONS) or is_exchanges(as_list(value.get(TEXTS))) or (
         PROMPT in value and COMPLETION in value) or (
         any(key in value for key in questions.QUESTIONS) and any(key in value for key in questions.ANSWERS))
 
@@ -78,9 +94,9 @@ def read_row(row: RawRow, reading: Reading | None = None) -> Draft:
     value = row.value
     if not isinstance(value, dict):
         raise SetAside(f"row is not an object: it is {kind_of(value)}")
-    for key in ("video", "videos", "audio", "audios"):
-        if value.get(key):
-            raise SetAside(f"not supported: {key}")
+    for key in value:
+        if _MEDIA_COLUMN.fullmatch(key.lower()) and value[key]:
+            raise SetAside(f"not supported: {printable(key, 60)}")
     try:
         return _read(Account(value), row, reading)
     except RecursionError:
@@ -99,8 +115,8 @@ def _read(account: Account, row: RawRow, reading: Reading) -> Draft:
         raise SetAside(f"too many pictures: {len(pictures)}, at most {MAX_PICTURES}")
     if not pictures:
         showing.warn_of_unread(account)
-    if said.shape != "question-answer":
-        questions.warn_of_unread(account, turns)
+        warn_of_pictures_in_words(account, turns)
+    warn_of_unread(account, turns)
     identity, source = row_id(account.row), _source(account.row, pictures)
     unit = _unit(account.row, reading.unit_column) if reading.unit_column else ""
     kept = _kept(account)  # ids, sources and units are read *and* come out again
@@ -134,9 +150,8 @@ def _with_system(account: Account, spoken: list[Spoken]) -> list[Spoken]:
     texts: Pieces = [system] if isinstance(system, str) and (not own or [system] != spoken[0].pieces) else []
     if own and (texts or spoken[0].pieces):
         texts = [*texts, "\n\n", *spoken[0].pieces] if texts else list(spoken[0].pieces)
-    tool = tools.tools_text(account.row.get("tools"))
+    tool = tools.tools_text(account.first(TOOLS)[1])
     if tool:
-        account.get("tools")
         account.note("tools: written into the system turn as <tools>")
         texts = [*texts, "\n\n", tool] if any(texts) else [tool]
     if not texts:
@@ -247,17 +262,19 @@ def _check_turns(turns: tuple[Turn, ...]) -> None:
     if not turns:
         raise SetAside("no turns")
     dialogue = turns[1:] if turns[0].role == "system" else turns
+    if any(turn.role == "system" for turn in dialogue):
+        raise SetAside("turns do not alternate: a system turn that is not the first")
     if not dialogue or dialogue[0].role != "user":
         raise SetAside("does not start with a user turn")
     for number, turn in enumerate(dialogue):
         if turn.role != ("user", "assistant")[number % 2]:
-            raise SetAside("turns do not alternate: user and assistant in turn")
+            raise SetAside(f"turns do not alternate: two turns of the {turn.role} in a row")
     if len(dialogue) == 1:
         raise SetAside("no assistant answer")
     if dialogue[-1].role != "assistant":
         raise SetAside("ends with a user turn")
     for turn in dialogue:
-        if not any(isinstance(part, int) or part.strip() for part in turn.parts):
+        if not any(isinstance(part, int) or _SEEN.search(part) for part in turn.parts):
             raise SetAside("empty answer" if turn.role == "assistant" else "empty question and no picture")
     if not any(turn.learnt for turn in dialogue if turn.role == "assistant"):
         raise SetAside("no answer to learn from: all are marked as not learnt")

@@ -36,7 +36,8 @@ def _decoded(value: object) -> object:
     return value
 
 
-def _text(value: object) -> str:
+def value_text(value: object) -> str:
+    """A text as it is, another value as JSON."""
     return value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False)
 
 
@@ -49,7 +50,7 @@ def tools_text(value: object) -> str:
         tools = [tools]
     if not isinstance(tools, list):
         raise SetAside(f"tools are not a list: it is {kind_of(tools)}")
-    return _HEAD.format(tools="\n".join(map(_text, tools)))
+    return _HEAD.format(tools="\n".join(map(value_text, tools)))
 
 
 def call_text(value: object) -> str:
@@ -57,7 +58,7 @@ def call_text(value: object) -> str:
     calls = _decoded(value)
     if calls in (None, "", [], {}):
         return ""
-    return "\n".join(f"<tool_call>\n{_text(_call(one))}\n</tool_call>"
+    return "\n".join(f"<tool_call>\n{value_text(_call(one))}\n</tool_call>"
                      for one in (calls if isinstance(calls, list) else [calls]))
 
 

@@ -1,13 +1,16 @@
 """Conversation columns → turns with their roles, contents and marks."""
 
+import ast
 import json
+import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeGuard
 
 from cadc.data.reasons import SetAside, kind_of, printable
 from cadc.data.rows import tools
 from cadc.data.rows.keys import Account
-from cadc.data.rows.pictures import Piece, Shown, picture_of
+from cadc.data.rows.marks import learnt, listed
+from cadc.data.rows.pictures import Numbered, Piece, Shown, in_turn, picture_of
 from cadc.data.sample import Role
 
 CONVERSATIONS = ("conversations", "messages", "conversation")
@@ -16,6 +19,7 @@ TEXTS = "texts"
 PROMPT, COMPLETION = "prompt", "completion"
 """TRL's columns, where they hold messages."""
 
+_BLOCKS_AS_TEXT = re.compile(r"""\[\{\s*['"]type['"]:\s*['"](?:text|image|image_url)['"]""")
 Said = Role | Literal["tool", "call"]
 ROLES: dict[str, Said] = {
     "human": "user", "user": "user", "prompter": "user",
@@ -24,11 +28,15 @@ ROLES: dict[str, Said] = {
     "system": "system", "developer": "system",
     "tool": "tool", "function": "tool", "observation": "tool", "ipython": "tool", "tool_response": "tool",
     "function_response": "tool", "function_call": "call", "tool_call": "call"}
-NAMES, CONTENTS = ("from", "role"), ("value", "content")
+NAMES, CONTENTS = ("from", "role"), ("value", "content", "text")
 THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thought")
 CALLS = ("tool_calls", "function_call")
-LEARNT = ("loss", "train", "training", "trainable")
-MARKS = frozenset({"weight", "loss_weight", *LEARNT})
+HARMLESS = frozenset({"id", "name", "tool_call_id", "timestamp", "create_time", "created_at", "turn_id", "message_id",
+                      "index", "idx", "round", "model", "source", "cache_control", "annotations", "detail"})
+"""Keys of turns and blocks that say nothing about what is learnt: no warning where they are not read."""
+EXCHANGES = (("user", "assistant"), ("human", "assistant"), ("human", "gpt"), ("input", "output"),
+             ("question", "answer"), ("query", "response"))
+"""Keys of one exchange, in conversations whose turns name no speaker."""
 
 
 @dataclass(frozen=True)
@@ -54,26 +62,46 @@ class Conversation:
 def conversation(account: Account) -> Conversation | None:
     """The row's conversation, None where it has no column for one. Raises SetAside."""
     row = account.row
-    name = next((one for one in CONVERSATIONS if row.get(one) is not None), None)
+    name = next((one for one in CONVERSATIONS if row.get(one) not in (None, "", [], {})), None)
     if name is not None:
+        for other in CONVERSATIONS:
+            if row.get(other) in ([], {}, ""):
+                account.get(other)  # an empty one says nothing
         found = _turns(account, name)
+        if isinstance(found, list):
+            return Conversation("texts", found)
         shape = "llava" if found.llava else "messages-blocks" if found.blocks else "messages-tags"
         return Conversation(shape, found.turns, found.blocks)
-    if isinstance(as_list(row.get(TEXTS)), list):
-        return Conversation("texts", _exchanges(account))
-    asked, told = as_list(row.get(PROMPT)), as_list(row.get(COMPLETION))
-    if told is not None and (isinstance(asked, list) or isinstance(told, list)):
+    if is_exchanges(texts := as_list(row.get(TEXTS))):
+        account.get(TEXTS)
+        return Conversation("texts", _exchanges(account, texts))
+    if row.get(COMPLETION) is not None and (_are_messages(row.get(PROMPT)) or _are_messages(row[COMPLETION])):
         return _prompt_completion(account)
     return None
 
 
+def is_exchanges(value: object) -> TypeGuard[list[object]]:
+    """Whether a `texts` column holds exchanges, not texts."""
+    return isinstance(value, list) and all(isinstance(one, dict) for one in value)
+
+
+def _are_messages(value: object) -> bool:
+    """Whether a column holds messages: `[12, 30]` is an answer as any other."""
+    said = as_list(value)
+    return isinstance(said, list) and not (isinstance(value, str) and not all(
+        isinstance(turn, dict) and any(name in turn for name in NAMES) for turn in said))
+
+
 def as_list(value: object) -> object:
-    """A conversation column as a list: it may hold JSON text, or one list per key (both common in parquet)."""
+    """A conversation column as a list: it may hold JSON or Python text of one, or one list per key (common in parquet,
+    and in what went through CSV)."""
     if isinstance(value, str) and value.lstrip().startswith("["):
-        try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
-            return value
+        for read in (json.loads, ast.literal_eval):
+            try:
+                return read(value.strip())
+            except (ValueError, SyntaxError, RecursionError, MemoryError):
+                continue
+        return value
     if isinstance(value, dict) and value and all(isinstance(column, list) for column in value.values()):
         if len({len(column) for column in value.values()}) == 1:
             return [dict(zip(value, turn, strict=True)) for turn in zip(*value.values(), strict=True)]
@@ -96,20 +124,27 @@ class _Turns:
         self.llava |= "from" in turn
         named, content = _key(turn, NAMES), _key(turn, CONTENTS)
         name = turn.get(named)
-        said = ROLES.get(name.lower()) if isinstance(name, str) else None
+        said = ROLES.get(name.strip().lower()) if isinstance(name, str) else None
         if said is None:
-            raise SetAside(f"unknown role: {printable(name, 40)} in turn {number}")
+            told = f"{printable(name, 40)} in turn {number}" if name is not None else (
+                f"turn {number} names no speaker, its keys are {printable(', '.join(map(str, turn)), 80)}")
+            raise SetAside(f"unknown role: {told}")
         calls = [key for key in CALLS if turn.get(key) not in (None, "", [], {})]
-        pieces = self._pieces(turn.get(content), number, empty=bool(calls))
+        text = turn.get(content)
+        if said == "tool" and isinstance(text, dict | list) and not _are_blocks(text):
+            text = tools.value_text(text)
+        pieces = self._pieces(text, number, empty=bool(calls))
         read = {named, content, *calls}
-        if said == "assistant":
+        if said == "user":
+            pieces = in_turn(self.account, turn, pieces, read, number)
+        elif said == "assistant":
             pieces = self._whole_answer(turn, pieces, calls, read, number)
         elif calls:
             self.account.note(f"tool call outside an answer, not read: turn {number}")
             read -= set(calls)
-        learnt = self._mark(turn, said in ("assistant", "call"), number, read)
-        self.account.inside("turn", turn, read)
-        self._say(said, pieces, learnt)
+        learn = learnt(self.account, turn, number, read, answer=said in ("assistant", "call"))
+        note_unread(self.account, "turn", turn, read)
+        self._say(said, pieces, learn)
 
     def _say(self, said: Said, pieces: list[Piece], learnt: bool) -> None:
         """Append a turn; what tools answered, one after the other, is one turn of the user."""
@@ -136,6 +171,9 @@ class _Turns:
         thoughts = [key for key in THOUGHTS if isinstance(turn.get(key), str) and str(turn[key]).strip()]
         if thoughts:
             read.update(thoughts)
+            if any(isinstance(piece, str) and str(turn[thoughts[0]]).strip() in piece for piece in pieces):
+                thoughts = []  # it stands there already
+        if thoughts:
             self.account.note(f"thinking ({thoughts[0]}): read into the answer as <think>, turn {number}")
             pieces = [tools.thought_text(str(turn[thoughts[0]])), *pieces]
         for key in calls:
@@ -146,11 +184,15 @@ class _Turns:
 
     def _pieces(self, content: object, number: int, *, empty: bool) -> list[Piece]:
         """A turn's content as text and pictures; `empty`: nothing may stand there."""
+        if isinstance(content, dict):
+            content = [content] if _are_blocks([content]) else as_list(content)
         if isinstance(content, list):
             pieces = [piece for block in content for piece in self._block(block, number)]
             self.blocks |= any(not isinstance(piece, str) for piece in pieces)
             return pieces
         if isinstance(content, str):
+            if _BLOCKS_AS_TEXT.match(content):
+                self.account.note(f"text may be blocks written as text: turn {number} is read as words")
             return [content]
         if content is None and empty:
             return []
@@ -167,54 +209,67 @@ class _Turns:
             self.account.inside("block", block, ("type", str(kind), "text"))
             self.account.note(f"thinking (a block): read into the answer as <think>, turn {number}")
             return [tools.thought_text(thought)]
-        named = next((key for key in ("image", "path", "url", "image_url", "base64") if block.get(key)), None)
-        text = block.get("text")
+        named = next((key for key in ("image", "path", "url", "image_url", "base64", "source")
+                      if block.get(key)), None)
+        told, text = _told(block, str(kind))
         shows = kind in ("image", "image_url", "input_image") or (
             named is not None and kind in ("text", "input_text", None))
         if not shows and kind not in ("text", "input_text", "output_text", None):
             raise SetAside(f"not supported: block of type {printable(kind, 40)}")
-        self.account.inside("block", block, ("type", *(key for key, value in block.items() if value is None),
-                                             *((named or "",) if shows else ()), "text"))
+        place = block.get("index") if shows and named is None else None
+        note_unread(self.account, "block", block, {
+            "type", told, *(key for key, value in block.items() if value is None), *((named or "",) if shows else ()),
+            *(("index",) if place is not None else ())})
         if not shows:
             if not isinstance(text, str):
                 raise SetAside(f"text is not a text: a block of turn {number} is {kind_of(text)}")
             return [text]
-        picture: Piece = None if named is None else Shown(picture_of(block[named]))
+        picture: Piece = Shown(picture_of(block[named])) if named is not None else (
+            Numbered(place) if isinstance(place, int) else None)
         if not (isinstance(text, str) and text):
             return [picture]
-        before = named is not None and list(block).index("text") < list(block).index(named)
+        before = named is not None and list(block).index(told) < list(block).index(named)
         return [text, picture] if before else [picture, text]
 
-    def _mark(self, turn: dict[str, object], answer: bool, number: int, read: set[str]) -> bool:
-        """Whether a turn is learnt from, as its marks say. Raises SetAside for a mark that says neither."""
-        learnt = True
-        for key in sorted(MARKS & turn.keys()):
-            read.add(key)
-            value = turn[key]
-            if value is None:
-                continue
-            if not isinstance(value, bool | int | float):
-                raise SetAside(f"mark is not understood: {key}={printable(value, 40)} in turn {number}")
-            if value not in (0, 1):
-                self.account.note(f"mark read as 1: {key}={value} in turn {number}, weights between are not kept")
-            if answer and not value:
-                learnt = False
-                self.account.note(f"turn that is not learnt: turn {number} is marked {key}={json.dumps(value)}")
-            elif not answer and value and key in LEARNT:
-                self.account.note(f"mark on a turn that is no answer: {key} in turn {number}; only answers are learnt")
-        return learnt
+
+def _told(block: dict[str, object], kind: str) -> tuple[str, object]:
+    """The key of a block's text, and that text: `text` (also {"value": …}), else `content`, `value` or its type's."""
+    name = next((key for key in ("text", "content", "value", kind) if block.get(key) is not None), "text") \
+        if kind in ("text", "input_text", "output_text") else "text"
+    text = block.get(name)
+    return name, text.get("value") if isinstance(text, dict) and isinstance(text.get("value"), str) else text
 
 
-def _turns(account: Account, name: str) -> _Turns:
+def _are_blocks(value: object) -> bool:
+    """Whether a list holds content blocks."""
+    return isinstance(value, list) and all(
+        isinstance(one, str) or (isinstance(one, dict) and isinstance(one.get("type", one.get("text")), str))
+        for one in value)
+
+
+def note_unread(account: Account, place: Literal["turn", "block"], given: dict[str, object], read: set[str]) -> None:
+    """Note the keys of a turn or block; those that hold something, were not read and may matter are warned of."""
+    account.inside(place, given, read)
+    for key, value in given.items():
+        if key not in read and key not in HARMLESS and value not in (None, "", [], {}):
+            account.note(f"key of a {place} is not read: {printable(key, 60)}")
+
+
+def _turns(account: Account, name: str) -> "_Turns | list[Spoken]":
     said = as_list(account.get(name))
     if not isinstance(said, list):
         raise SetAside(f"{name} is not a list: it is {kind_of(said)}")
-    found = _Turns(account)
-    for number, turn in enumerate(said, 1):
-        found.add(turn, number)
     others = [one for one in CONVERSATIONS if one in account.left and account.row.get(one)]
     if others:
         account.note(f"another conversation beside {name}, not read: {', '.join(others)}")
+    marks = listed(account, len(said))
+    if said and isinstance(said[0], dict) and not marks and _exchange_of(said[0]):
+        return _exchanges(account, said)
+    found = _Turns(account)
+    for number, turn in enumerate(said, 1):
+        if marks and isinstance(turn, dict):
+            turn = turn | {"loss_mask": marks[number - 1]}
+        found.add(turn, number)
     return found
 
 
@@ -227,21 +282,30 @@ def _key(turn: dict[str, object], names: tuple[str, ...]) -> str:
 
 
 # ---- other columns -------------------------------------------------------------------------------------------------
-def _exchanges(account: Account) -> list[Spoken]:
-    """`texts`: [{user, assistant, …}]."""
+def _exchange_of(turn: dict[str, object]) -> tuple[str, str] | None:
+    """The keys of question and answer in a turn that names no speaker."""
+    if any(turn.get(name) is not None for name in NAMES):
+        return None
+    return next((pair for pair in EXCHANGES if pair[0] in turn and pair[1] in turn), None)
+
+
+def _exchanges(account: Account, exchanges: list[object]) -> list[Spoken]:
+    """[{user, assistant, …}], also under other keys; a system text may stand in any of them."""
     turns: list[Spoken] = []
-    exchanges = as_list(account.get(TEXTS))
-    for number, exchange in enumerate(exchanges if isinstance(exchanges, list) else [], 1):
+    for number, exchange in enumerate(exchanges, 1):
         if not isinstance(exchange, dict):
             raise SetAside(f"turn is not an object: exchange {number} is {kind_of(exchange)}")
-        account.inside("turn", exchange, ("user", "assistant", "system"))
-        for role in ("system", "user", "assistant"):
-            text = exchange.get(role)
+        asked, told = _exchange_of(exchange) or EXCHANGES[0]
+        read = {asked, told, "system"}
+        learn = learnt(account, exchange, number, read, answer=True)
+        note_unread(account, "turn", exchange, read)
+        for role, key in (("system", "system"), ("user", asked), ("assistant", told)):
+            text = exchange.get(key)
             if role == "system" and text in (None, ""):
                 continue
             if not isinstance(text, str):
-                raise SetAside(f"text is not a text: {role} of exchange {number} is {kind_of(text)}")
-            turns.append(Spoken(ROLES[role], [text]))  # type: ignore[arg-type]  # none of the three is a tool
+                raise SetAside(f"text is not a text: {key} of exchange {number} is {kind_of(text)}")
+            turns.append(Spoken(role, [text], learn or role != "assistant"))  # type: ignore[arg-type]
     return turns
 
 
@@ -250,7 +314,8 @@ def _prompt_completion(account: Account) -> Conversation:
     found = _Turns(account)
     number = 0
     for name, role in ((PROMPT, "user"), (COMPLETION, "assistant")):
-        value = as_list(account.get(name))
+        value = account.get(name)
+        value = as_list(value) if _are_messages(value) else value
         said = value if isinstance(value, list) else [{"role": role, "content": value}]
         for turn in said:
             number += 1
