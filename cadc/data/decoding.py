@@ -75,7 +75,10 @@ def opened(data: bytes | IO[bytes], name: str, limits: PictureLimits = USUAL) ->
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         found = re.search(r"\((\d+) pixels\)", str(error))  # the size itself is not told
         raise _too_large(name, int(found[1]) if found else 0, "", limits) from None
-    except BROKEN:
+    except BROKEN as error:
+        if "MAX_TEXT" in str(error):
+            raise SetAside(f"picture is broken: {printable(name)}, it carries more text than Pillow reads. Save it "
+                           "without its metadata") from None
         handle.seek(0)
         raise SetAside(_no_picture(handle.read(1024), name)) from None
     if image.width * image.height > limits.max_pixels:

@@ -18,6 +18,7 @@ from typing import Literal
 
 from cadc.data.indices import FileIndex
 from cadc.data.json_text import MAX_ROW, integer, json_lines, json_list
+from cadc.data.other_files import are_columns, rows_of, what_else
 from cadc.data.parquet import arrow_rows, parquet_rows
 from cadc.data.rawrow import RawRow
 from cadc.data.reasons import printable
@@ -158,7 +159,7 @@ def _container(file: TextFile) -> Container | None:
         return "jsonl" if len(lines) > 1 and _parses(lines[0]) is not None else "json"
     if any(_parses(line) is dict for line in lines[:200]):
         return "jsonl"
-    raise DataError(f"{file.path} is neither a JSON list, nor JSON Lines, nor parquet. Convert it to one of these.")
+    raise DataError(f"{file.path} is neither a JSON list, nor JSON Lines, nor parquet{what_else(file.path, body)}")
 
 
 def _head(handle: BufferedReader) -> tuple[bytes, bytes]:
@@ -204,6 +205,9 @@ def _check_only_line(path: Path, body: bytes, rest: bytes, handle: BufferedReade
         value = json.JSONDecoder(parse_int=integer).decode(text) if size <= MAX_ROW else _outline(members)
     except (RecursionError, ValueError):
         return  # a row with a problem
+    if are_columns(value):
+        raise DataError(f"{path} is one JSON object with a column under each key ({_few(members, 4)}), not rows. Make "
+                        f"rows of it: {rows_of(path, 'pd.read_json({})')}.")
     if not has_known_shape(value):
         _refuse_wrapped(path, members)
         if size > MAX_ROW:

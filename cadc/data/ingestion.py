@@ -14,7 +14,7 @@ from cadc.data.pictures import PerceptualHash, PictureBox
 from cadc.data.places import relative
 from cadc.data.rawrow import Embedded, RawRow
 from cadc.data.reasons import Reason, SetAside, printable
-from cadc.data.rows import Draft, KeyCounts, Reading, has_known_shape, read_row, row_id
+from cadc.data.rows import Draft, KeyCounts, Reading, has_known_shape, is_messages, read_row, row_id
 from cadc.data.sample import Sample
 from cadc.errors import DataError
 from cadc.study.progress import Progress
@@ -118,6 +118,8 @@ class _File:
     def _drafts(self, chunk: list[RawRow]) -> Iterator[tuple[RawRow, Draft, list[str | Embedded]]]:
         for row in chunk:
             self.rows += 1
+            if is_messages(row.value):
+                row = replace(row, value={"messages": row.value})
             if isinstance(row.value, dict):
                 self.objects += 1
                 self.known_shape |= has_known_shape(row.value)

@@ -152,7 +152,7 @@ def _seen(places: Places, name: str) -> tuple[int, int]:
     try:
         info = os.stat(os.path.join(places.root, name))
     except (OSError, ValueError):
-        if name.isascii() and "\\" not in name and "%" not in name:
+        if name.isascii() and "\\" not in name and "%" not in name and name == name.strip():
             return -1, -1
         try:
             info = os.stat(places.exact(name).path)

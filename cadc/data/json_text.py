@@ -13,7 +13,7 @@ from typing import IO
 from cadc.data.embedded import lifted, may_hold
 from cadc.data.indices import FileIndex
 from cadc.data.rawrow import RawRow
-from cadc.data.reasons import SetAside
+from cadc.data.reasons import SetAside, printable
 from cadc.data.streams import PIECE, TextFile
 from cadc.errors import DataError
 
@@ -34,18 +34,36 @@ def integer(text: str) -> int | str:
 
 
 class _Decoder:
-    """JSON decoder that notes NaN and Infinity, which are no JSON, instead of passing them on."""
+    """JSON decoder that notes what json passes on in silence: NaN and Infinity, which are no JSON, and keys that stand
+    twice."""
 
     def __init__(self) -> None:
         self.constants: list[str] = []
-        self.json = json.JSONDecoder(parse_constant=self.constants.append, parse_int=integer)
+        self.repeated: list[str] = []
+        """Keys that one object has twice, with different values."""
+        self.json = json.JSONDecoder(parse_constant=self.constants.append, parse_int=integer,
+                                     object_pairs_hook=self._object)
+
+    def _object(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
+        """An object; json alone would take the last of two values in silence."""
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            self.repeated += [key for key, value in pairs if found[key] != value]
+        return found
+
+    def clear(self) -> None:
+        """Forget what was noted of one row."""
+        self.constants.clear()
+        self.repeated.clear()
 
     def row(self, index: FileIndex, value: object, raw: str) -> RawRow:
         """A row that was decoded from `raw`: its pictures taken out of the text, or with what is wrong with it."""
         problem = ""
         if self.constants:
             problem = f"NaN or Infinity is not JSON: {self.constants[0]}"
-            self.constants.clear()
+        elif self.repeated:
+            problem = f"key stands twice in one object: {printable(self.repeated[0], 60)}"
+        self.clear()
         try:
             if not problem and may_hold(raw):
                 value, raw = lifted(value, raw)
@@ -92,10 +110,12 @@ def _line(decoder: _Decoder, index: FileIndex, number: int, line: bytes) -> RawR
     except UnicodeDecodeError as error:
         problem = f"line is not UTF-8: line {number}, byte {error.start + 1}"
     except json.JSONDecodeError as error:
-        problem = f"line is not JSON: line {number}, column {error.colno}, {error.msg}"
+        more = " (one row a line, without a comma between them)" if error.msg == "Extra data" else (
+            " (single quotes, as Python prints them)" if raw.startswith("{'") else "")
+        problem = f"line is not JSON: line {number}, column {error.colno}, {error.msg}{more}"
     except RecursionError:
         problem = f"nested too deeply: line {number}"
-    decoder.constants.clear()
+    decoder.clear()
     return RawRow(index, problem=problem)
 
 
@@ -179,16 +199,16 @@ def _element(decoder: _Decoder, text: _Text, index: FileIndex) -> RawRow:
             value, end = decoder.json.raw_decode(text.window, text.at)
         except json.JSONDecodeError as error:
             if len(text.window) - text.at < MAX_ROW and text.more():
-                decoder.constants.clear()
+                decoder.clear()
                 continue
             cut = text.ended and (error.pos >= len(text.window) or error.msg.startswith("Unterminated"))
             what = "the file ends in the middle" if cut else error.msg
             raise text.fail(what, error.pos) from None
         except RecursionError:
-            decoder.constants.clear()
+            decoder.clear()
             return RawRow(index, problem=_skip(text))
         if end == len(text.window) and text.more():
-            decoder.constants.clear()
+            decoder.clear()
             continue  # a number may go on in the next piece
         raw = _NEWLINES.sub("", text.window[text.at:end])
         text.at = end

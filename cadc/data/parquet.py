@@ -11,12 +11,14 @@ from cadc.data.embedded import lift, named
 from cadc.data.indices import FileIndex
 from cadc.data.json_text import MAX_TEXT, too_long
 from cadc.data.rawrow import RawRow, plain
-from cadc.data.reasons import SetAside
+from cadc.data.reasons import SetAside, printable
 from cadc.errors import DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_BINARY = ("img", "imgs", "bytes", "pic", "pics", "jpg", "jpeg", "png", "webp")
+"""Names of binary columns that hold pictures, beside those with `image`, `picture` or `photo` in them."""
 BATCH = 64
 """Rows decoded at a time: their pictures are in memory together."""
 
@@ -60,6 +62,8 @@ def _rows(path: Path, kind: str, batches: "Iterator[pa.RecordBatch]") -> Iterato
     try:
         for batch in batches:
             columns, names = _picture_columns(batch.schema), batch.schema.names
+            if again := next((name for number, name in enumerate(names) if name in names[:number]), None):
+                raise DataError(f"{path}: two columns have the name {printable(again, 60)!r}. Rename one of them.")
             for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                 yield _row(FileIndex(index), dict(zip(names, values, strict=True)), columns)
                 index += 1
@@ -73,13 +77,17 @@ def _picture_columns(schema: "pa.Schema") -> tuple[str, ...]:
     import pyarrow.types as types
 
     def holds(kind: "pa.DataType", name: str) -> bool:
-        if types.is_list(kind) or types.is_large_list(kind):
+        if types.is_dictionary(kind):
+            return holds(kind.value_type, name)
+        if any(is_list(kind) for is_list in (types.is_list, types.is_large_list, types.is_fixed_size_list,
+                                             types.is_list_view, types.is_large_list_view)):
             return holds(kind.value_type, name)
         if types.is_struct(kind):
             fields = {kind.field(i).name for i in range(kind.num_fields)}
             return "bytes" in fields
-        binary = types.is_binary(kind) or types.is_large_binary(kind)
-        return binary and ("image" in name or "picture" in name or name in ("img", "bytes"))
+        binary = any(is_binary(kind) for is_binary in (types.is_binary, types.is_large_binary, types.is_binary_view,
+                                                       types.is_fixed_size_binary))
+        return binary and ("image" in name or "picture" in name or "photo" in name or name in _BINARY)
 
     return tuple(field.name for field in schema if holds(field.type, field.name.lower()))
 
@@ -103,7 +111,7 @@ def _named(cell: object) -> object:
     if isinstance(cell, list):
         return [_named(one) for one in cell]
     if isinstance(cell, dict):
-        return _named(cell.get("bytes")) if cell.get("bytes") is not None else cell.get("path")
+        return _named(cell.get("bytes")) if cell.get("bytes") or not cell.get("path") else cell.get("path")
     return named(cell) if isinstance(cell, bytes) else cell
 
 

@@ -23,6 +23,8 @@ from cadc.study import replacing
 GREY, COLOUR = 32, 8
 """Perceptual hashes keep a GREY × GREY grey and a COLOUR × COLOUR RGB miniature."""
 THREADS = 2
+NARROW, SMALL = 200, 4
+"""Proportions above which, and pixels of a side below which, processors of common models refuse a picture."""
 
 _SUFFIXES = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".gif": "GIF", ".bmp": "BMP",
              ".tif": "TIFF", ".tiff": "TIFF", ".avif": "AVIF"}
@@ -106,6 +108,12 @@ def _examined(data: bytes, name: str, limits: PictureLimits, digest: bytes) -> F
         return Fact(problem=str(reason))
     except BROKEN:
         return Fact(problem=f"picture is broken: {printable(name)}")
+    if max(width, height) > NARROW * min(width, height):
+        warnings.append(f"very narrow picture: {printable(name)}, {width} × {height}; some processors refuse more than "
+                        f"{NARROW} to 1")
+    if min(width, height) < SMALL:
+        warnings.append(f"very small picture: {printable(name)}, {width} × {height}; some processors cannot tell its "
+                        "sides from its colours")
     if is_animated(data):
         warnings.append(f"animated picture, the first frame is used: {printable(name)}")
     if (upright.width > upright.height) != (width > height):

@@ -99,6 +99,8 @@ def _windows(name: str) -> str:
 
 def _writings(name: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Other ways to write a name (Unicode aside), each with the warnings it is used with."""
+    if name.strip() not in ("", name):
+        yield name.strip(), (f"picture path written with white space at its ends: {printable(name)}",)
     slashed = "picture path written with back slashes"
     if "\\" in name:
         yield name.replace("\\", "/"), (f"{slashed}: {printable(name)}",)

@@ -185,7 +185,8 @@ def _check_rows(files: Sequence[Path], root: Path, manifest: dict[str, Any], fou
 
 
 def _check_stage(place: int, raw: str, record: dict[str, Any], found: Verified) -> None:
-    stage = json.loads(raw).get(STAGE)
+    row = json.loads(raw)
+    stage = row.get(STAGE) if isinstance(row, dict) else None
     if stage != record["stage"]:
         found.fault("row is of another stage", f"row {place}: {stage} instead of {record['stage']}")
 

@@ -8,5 +8,6 @@ stand in the row, never empty, never two in a row, and never containing a litera
 
 from cadc.data.rows.keys import KeyCounts, told_keys
 from cadc.data.rows.reading import Draft, Reading, has_known_shape, read_row, row_id
+from cadc.data.rows.turns import is_messages
 
-__all__ = ["Draft", "KeyCounts", "Reading", "has_known_shape", "read_row", "row_id", "told_keys"]
+__all__ = ["Draft", "KeyCounts", "Reading", "has_known_shape", "is_messages", "read_row", "row_id", "told_keys"]

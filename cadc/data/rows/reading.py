@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from cadc.data.embedded import named
 from cadc.data.rawrow import Embedded, RawRow, plain
 from cadc.data.reasons import SetAside, kind_of, printable
 from cadc.data.rows import pictures as showing
@@ -287,7 +288,9 @@ def _kept(account: Account) -> str:
     left = {name: account.row[name] for name in account.left if not (name == "id" and by_id)}
     for name, value in list(left.items()):
         if isinstance(value, bytes):
-            account.note(f"column cannot be kept: {printable(name, 60)} holds bytes that are no picture")
+            what = "a picture, and its name does not say so: call it image" if named(value).name[-4:-3] == "." else (
+                "bytes that are no picture")
+            account.note(f"column cannot be kept: {printable(name, 60)} holds {what}")
             del left[name]
     if not left:
         return ""

@@ -80,6 +80,12 @@ def conversation(account: Account) -> Conversation | None:
     return None
 
 
+def is_messages(value: object) -> TypeGuard[list[dict[str, object]]]:
+    """Whether a whole row is nothing but a list of turns."""
+    return isinstance(value, list) and bool(value) and all(
+        isinstance(turn, dict) and any(isinstance(turn.get(name), str) for name in NAMES) for turn in value)
+
+
 def is_exchanges(value: object) -> TypeGuard[list[object]]:
     """Whether a `texts` column holds exchanges, not texts."""
     return isinstance(value, list) and all(isinstance(one, dict) for one in value)
