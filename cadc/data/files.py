@@ -205,7 +205,7 @@ def _check_only_line(path: Path, body: bytes, rest: bytes, handle: BufferedReade
         value = json.JSONDecoder(parse_int=integer).decode(text) if size <= MAX_ROW else _outline(members)
     except (RecursionError, ValueError):
         return  # a row with a problem
-    if are_columns(value):
+    if has_known_shape(value) and are_columns(value):
         raise DataError(f"{path} is one JSON object with a column under each key ({_few(members, 4)}), not rows. Make "
                         f"rows of it: {rows_of(path, 'pd.read_json({})')}.")
     if not has_known_shape(value):

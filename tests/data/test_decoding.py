@@ -4,6 +4,7 @@ import io
 import struct
 import threading
 import time
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -153,6 +154,11 @@ def test_a_dark_16_bit_frame_stays_dark_and_shares_its_scale_with_a_bright_one(r
     assert np.abs(opened(root, "ramp.png")[..., 0] - ramp / 257).max() <= 1
 
 
+def usual(warnings: Iterable[str]) -> tuple[str, ...]:
+    """Warnings without those of the size of a made picture."""
+    return tuple(one for one in warnings if not one.startswith("very small picture"))
+
+
 def tiff(values: np.ndarray, *, bits: int, photometric: int = 1, kind: int = 1, order: str = "<") -> bytes:
     """An uncompressed grey TIFF of one strip; `values`: its rows as they are stored."""
     data = values.tobytes()
@@ -174,7 +180,7 @@ def test_the_depth_of_a_tiff_says_what_is_white(root):
     for name, content in (half | {"12": tags}).items():
         (root / f"{name}.tif").write_bytes(content)
         fact = examine(content, f"{name}.tif")
-        assert (fact.problem, fact.warnings) == ("", ()), name
+        assert (fact.problem, usual(fact.warnings)) == ("", ()), name
         assert set(np.unique(opened(root, f"{name}.tif"))) <= {127, 128}, name
 
 
@@ -184,8 +190,8 @@ def test_a_picture_of_floats_is_scaled_by_its_own_range_with_a_warning(root, wri
     values = np.array([[0, brightest / 2, brightest, -3, np.nan]], np.float32)
     Image.fromarray(values).save(root / "f.tif")
     found = ingest(write([llava(image="f.tif")]), root)
-    assert [r.reason for r in found.warnings] == [
-        f"picture of 32 bits has no fixed white: f.tif, {white} is taken for white"]
+    assert usual(r.reason for r in found.warnings) == (
+        f"picture of 32 bits has no fixed white: f.tif, {white} is taken for white",)
     shown = opened(root, "f.tif")[0, :, 0].astype(float)
     assert np.abs(shown - [0, brightest / white * 127.5, brightest / white * 255, 0, 0]).max() <= 1
 
@@ -194,7 +200,7 @@ def test_a_picture_of_whole_numbers_of_32_bits_is_scaled_by_its_own_range_with_a
     for brightest, white in ((1, 255), (300, 65_535), (100_000, 4_294_967_295)):
         data = encoded(Image.fromarray(np.full((2, 2), brightest, np.int32)), "TIFF")
         (root / "i.tif").write_bytes(data)
-        assert examine(data, "i.tif").warnings == (
+        assert usual(examine(data, "i.tif").warnings) == (
             f"picture of 32 bits has no fixed white: i.tif, {white} is taken for white",)
         assert abs(int(opened(root, "i.tif").max()) - brightest / white * 255) <= 1
 

@@ -113,7 +113,8 @@ def save(root, name, size, **more):
     picture(1, (40, 30)).resize(size).save(root / name, **more)
 
 
-@pytest.mark.parametrize("size, words", [((1300, 6), "very narrow picture: odd.png, 1300 × 6"), ((60, 2), "very small")])
+@pytest.mark.parametrize("size, words", [((1300, 6), "very narrow picture: odd.png, 1300 × 6"),
+                                         ((60, 2), "very small picture")])
 def test_pictures_of_sizes_that_processors_refuse_are_named(write, root, size, words):
     save(root, "odd.png", size)
     found = check(write([llava(image="odd.png")]), root)

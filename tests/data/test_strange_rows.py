@@ -45,8 +45,9 @@ PLAIN = [("user", ("Hi",)), ("assistant", ("Hello",))]
     chat(user({"type": "text", "text": "Hi"}), HELLO),
     chat(user([{"type": "text", "text": {"value": "Hi", "annotations": []}}]), HELLO),
     chat(user([{"type": "text", "content": "Hi"}]), answer([{"type": "text", "value": "Hello"}])),
-    {"question": "Hi", "hint": "nan", "answer": "Hello"},
-], ids=range(11))
+    {"question": "Hi", "hint": "nan", "answer": "Hello"}, {"instruction": "", "input": "Hi", "output": "Hello"},
+    {"question": "Hi", "options": "[]", "answer": "Hello"},
+], ids=range(13))
 def test_other_writings_of_one_exchange(row):
     assert said(row) == PLAIN and read(row).warnings == ()
 
@@ -92,6 +93,7 @@ def test_a_mark_that_may_mean_either_is_not_guessed(row):
     ({"question": "Q", "answer": "a", "response": "b"}, "column is not in the text: response"),
     ({"instruction": "Q", "input": {"x": 1}, "output": "a"}, "column is not in the text: input"),
     (chat(user("<bbox>?"), HELLO, objects={"bbox": [[1, 2, 3, 4]]}), "column is not in the text: objects"),
+    (chat(user("<image>?"), HELLO, image="x/a.png", depth="d/b.png"), "column may name another picture: depth"),
     (chat(HI, HELLO | {"prefix": True}), "key of a turn is not read: prefix"),
     (chat(HI, HELLO | {"reasoning_details": [{"text": "t"}]}), "key of a turn is not read: reasoning_details"),
     (chat(user([{"type": "image", "image": "a.png", "max_pixels": 9}]), HELLO), "key of a block is not read: max_pix"),
@@ -104,6 +106,7 @@ def test_what_would_teach_something_else_is_named(row, words):
 
 @pytest.mark.parametrize("row", [
     chat(instruction="Hi", model="x", id=3), chat(HI | {"name": "Ann", "refusal": None}, HELLO | {"tool_calls": []}),
+    chat(user("<image>?"), HELLO, image="x/a.png", file="a.png", coco="http://x/b.png"),
     chat(label=True, objects={"bbox": []}, rejected=None), chat(label="cat")])
 def test_what_teaches_nothing_else_is_not(row):
     assert read(row).warnings == ()
@@ -135,6 +138,8 @@ def test_reasons_say_what_is_wrong(row, reason):
     chat(user("<image>Hi", image="a.png"), HELLO), chat(user("Hi", images=["a.png"]), HELLO),
     chat(user("<image>Hi"), HELLO, images='["a.png"]'), chat(user("<image>Hi"), HELLO, images="['a.png']"),
     chat(user("<image>Hi"), HELLO, images=[["a.png"]]), chat(user("<img></img>Hi"), HELLO, images=["a.png"]),
+    chat(user("<image_00>Hi"), HELLO, image={"<image_00>": "a.png"}),
+    chat(user("<|image_pad|>Hi"), HELLO, image="a.png"),
     chat(user([{"type": "image", "source": {"type": "url", "url": "a.png"}}, {"type": "text", "text": "Hi"}]), HELLO),
 ])
 def test_a_picture_named_in_other_ways(row):

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="<[\0", exclude_categories=("Cs",)), min_size=1,
-                max_size=12).filter(str.strip)
+                max_size=12).filter(lambda text: any(map(str.isprintable, text.strip())))
 SPACED = st.builds(lambda a, text, b: a + text + b, st.sampled_from(["", " ", "\n", "\t "]), WORDS,
                    st.sampled_from(["", "\n", "  "]))
 NAMES = st.text(string.ascii_lowercase, min_size=1, max_size=6).map(lambda name: f"my_{name}")

@@ -23,6 +23,8 @@ def learnt(account: Account, turn: dict[str, object], number: int, read: set[str
     """Whether a turn is learnt from, as its marks say; `read` gets their names. Raises SetAside for a mark that says
     neither."""
     learn = True
+    if MARKS.isdisjoint(turn):
+        return learn
     for key in sorted(MARKS & turn.keys()):
         read.add(key)
         value = turn[key]

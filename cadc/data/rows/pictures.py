@@ -22,13 +22,16 @@ _OTHER = re.compile(r"(?:images?|pictures?|imgs?|photos?)_?(?:files?|names?|file
 _PICTURE_FILE = re.compile(r"\.(?:jpe?g|png|webp|gif|bmp|tiff?|avif|ppm|heic|svg)$", re.IGNORECASE)
 _INSIDE = ("path", "url", "image", "file_name", "image_url", "bytes", "source", "data")
 """Keys under which an object names its picture."""
+_NUMBERED_KEY = re.compile(r"<?image_?\d{1,4}>?")
+"""Keys of MiniCPM-V's pictures: {"<image_00>": path, …}."""
 _NUMBER = re.compile(r"\d+$")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 _IN_TEXT = re.compile(r"<img>\s*(.*?)\s*</img>", re.DOTALL)
 """Qwen-VL's way to name a picture."""
 _FOREIGN = re.compile(
     r"<\|image(?:_(\d+))?\|>|<image[_ ]?(\d+)>|<(?:Image|IMAGE|image_?here|image_?placeholder|image/|img_placeholder"
-    r"|start_of_image)>|<ImageHere>|<\|vision_start\|><\|image_pad\|><\|vision_end\|>|\[IMG\]")
+    r"|start_of_image)>|<ImageHere>|<\|vision_start\|><\|image_pad\|><\|vision_end\|>|\[IMG\]|<\|image_pad\|>|<image_soft_token>"
+    r"|<IMG_CONTEXT>")
 """Other trainers' words for a picture's place."""
 
 
@@ -100,14 +103,22 @@ def _together(account: Account, found: dict[str, list[Picture]], *, fixed: bool)
     return [picture for pictures in found.values() for picture in pictures]
 
 
-def warn_of_unread(account: Account) -> None:
-    """Name a column that holds a picture's path in a row that is taken as text only."""
+def warn_of_unread(account: Account, shown: tuple[Picture, ...]) -> None:
+    """Name a column that holds a picture's path and is not read: in a row that is taken as text only, and beside others
+    where it is another file."""
+    known: set[str] = set()
     for name in account.left:
         value = account.row[name]
         one = value[0] if isinstance(value, list) and value else value
         one = one.get("path") or one.get("url") if isinstance(one, dict) else one
         if isinstance(one, str) and len(one) < 1024 and _PICTURE_FILE.search(one):
-            account.note(f"taken as text only: column {printable(name, 60)} may name a picture and is not read as one")
+            if not shown:
+                account.note(f"taken as text only: column {printable(name, 60)} may name a picture and is not read as "
+                             "one")
+                continue
+            known = known or {one.rpartition("/")[2] for one in shown if isinstance(one, str)}
+            if known and "://" not in one and one.rpartition("/")[2] not in known:
+                account.note(f"column may name another picture: {printable(name, 60)} is not read as one")
 
 
 def _pictures(cell: object) -> list[Picture]:
@@ -116,6 +127,8 @@ def _pictures(cell: object) -> list[Picture]:
         cell = _as_list(cell)
     if isinstance(cell, list):
         return [picture for one in cell for picture in _pictures(one)]
+    if isinstance(cell, dict) and cell and all(_NUMBERED_KEY.fullmatch(key) for key in cell):
+        return [picture_of(cell[key]) for key in sorted(cell, key=lambda key: int(re.sub(r"\D", "", key)))]
     return [] if cell in (None, "", {}) else [picture_of(cell)]
 
 
@@ -231,6 +244,8 @@ class ForeignPlaces:
 
 def match(places: list[Piece], given: list[Picture]) -> tuple[Picture, ...]:
     """One picture for every place: its own, its number's, else the next of the row's columns. Raises SetAside."""
+    if len(places) == len(given) and not any(places):
+        return tuple(given)
     own = [place.picture for place in places if isinstance(place, Shown)]
     if len(own) == len(places) and (not given or given == own):
         return tuple(own)

@@ -45,7 +45,7 @@ def question_answer(account: Account) -> Conversation:
         more = str(more)
     if asks == "instruction" and isinstance(more, str) and more.strip():
         account.get("input")
-        question = f"{question}\n{more}"
+        question = f"{question}\n{more}" if question.strip() else more
     question = _with_context(account, question)
     question, chosen = _with_options(account, question, answer)
     told = _text("answer", answer if chosen is None else chosen)
@@ -130,7 +130,7 @@ def _offered(account: Account) -> tuple[list[str], list[tuple[str, str]]]:
     """(columns, [(letter, text)]): one column of options, or one for each of them (`A`, `option_a`, `opa`, …)."""
     for name in OPTIONS:
         value = account.row.get(name)
-        if value in (None, "", [], {}):
+        if value in (None, "", "[]", [], {}):
             continue
         if found := options_of(value):
             return [name], found

@@ -96,7 +96,7 @@ def read_row(row: RawRow, reading: Reading | None = None) -> Draft:
     if not isinstance(value, dict):
         raise SetAside(f"row is not an object: it is {kind_of(value)}")
     for key in value:
-        if _MEDIA_COLUMN.fullmatch(key.lower()) and value[key]:
+        if key[:5].lower() in ("video", "audio") and _MEDIA_COLUMN.fullmatch(key.lower()) and value[key]:
             raise SetAside(f"not supported: {printable(key, 60)}")
     try:
         return _read(Account(value), row, reading)
@@ -114,8 +114,8 @@ def _read(account: Account, row: RawRow, reading: Reading) -> Draft:
     _note_length(account, turns)
     if len(pictures) > MAX_PICTURES:
         raise SetAside(f"too many pictures: {len(pictures)}, at most {MAX_PICTURES}")
+    showing.warn_of_unread(account, pictures)
     if not pictures:
-        showing.warn_of_unread(account)
         warn_of_pictures_in_words(account, turns)
     warn_of_unread(account, turns)
     identity, source = row_id(account.row), _source(account.row, pictures)

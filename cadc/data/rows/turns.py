@@ -65,7 +65,7 @@ def conversation(account: Account) -> Conversation | None:
     name = next((one for one in CONVERSATIONS if row.get(one) not in (None, "", [], {})), None)
     if name is not None:
         for other in CONVERSATIONS:
-            if row.get(other) in ([], {}, ""):
+            if other in row and row[other] in ([], {}, ""):
                 account.get(other)  # an empty one says nothing
         found = _turns(account, name)
         if isinstance(found, list):
@@ -133,7 +133,7 @@ class _Turns:
         said = ROLES.get(name.strip().lower()) if isinstance(name, str) else None
         if said is None:
             told = f"{printable(name, 40)} in turn {number}" if name is not None else (
-                f"turn {number} names no speaker, its keys are {printable(', '.join(map(str, turn)), 80)}")
+                f"turn {number} names no speaker, its keys are {printable(', '.join(map(str, turn)) or 'none', 80)}")
             raise SetAside(f"unknown role: {told}")
         calls = [key for key in CALLS if turn.get(key) not in (None, "", [], {})]
         text = turn.get(content)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from cadc.data.reasons import kind_of, printable
 from cadc.data.rows.keys import Account
@@ -19,6 +20,7 @@ _PREFERENCE = frozenset((
 _MARKS = frozenset((
     "mask masks lossmask lossmasks lossscale weight weights sampleweight lossweight loss train trainable trainoninput "
     "trainoninputs maskhistory maskprompt labels").split())
+_KNOWN = _WORDS | _PREFERENCE | _MARKS | {"label", "ktotag", "objects"}
 _GROUNDED = re.compile(r"<(?:bbox|ref-object|point)>")
 _MARKED_PICTURE = re.compile(r"!\[[^\]\n]{0,200}\]\([^)\s]{1,500}\)")
 _LETTERED = re.compile(r"(?:option|choice|op|opt)[_ ]?[a-h1-8]", re.IGNORECASE)
@@ -29,10 +31,10 @@ def warn_of_unread(account: Account, turns: tuple[Turn, ...]) -> None:
     said: str | None = None
     for name in account.left:
         value = account.row[name]
-        if value in (None, "", [], {}) or name in account.named:
+        plain = _plain(name)
+        if plain not in _KNOWN or value in (None, "", "[]", [], {}) or name in account.named:
             continue
-        plain = name.lower().replace("_", "").replace("-", "").replace(" ", "")
-        if plain in _WORDS or _LETTERED.fullmatch(name):
+        if plain in _WORDS:
             said = _said(turns) if said is None else said
             parts = [part.strip() for part in _texts(value)]
             if not parts or not all(part in said for part in parts):
@@ -47,6 +49,12 @@ def warn_of_unread(account: Account, turns: tuple[Turn, ...]) -> None:
                          "data, and the answer is learnt")
         elif plain == "objects" and _GROUNDED.search(_said(turns)):
             account.note(f"column is not in the text: {name} belongs in the text's places as <bbox>, which stay words")
+
+
+@lru_cache(4096)
+def _plain(name: str) -> str:
+    """A column's name without case and signs; every option's own column is `option`."""
+    return "option" if _LETTERED.fullmatch(name) else name.lower().replace("_", "").replace("-", "").replace(" ", "")
 
 
 def warn_of_pictures_in_words(account: Account, turns: tuple[Turn, ...]) -> None:
