@@ -70,7 +70,8 @@ def test_columns_of_several_types_are_left_for_readers_of_one_type_and_the_manif
     assert full["written"] == ["license", "meta", "tags", "rare"] and full["left"] == {}
 
 
-@pytest.mark.parametrize("form, name", [("ms-swift", "label"), ("llava", "video"), ("axolotl", "images")])
+@pytest.mark.parametrize("form, name", [("ms-swift", "label"), ("llava", "video"), ("axolotl", "images"),
+                                        ("trl", "messages")])
 def test_a_column_that_the_trainer_would_take_for_its_own_is_left(root, tmp_path, form, name):
     from dataclasses import replace
 

@@ -4,6 +4,10 @@ from cadc.export.format import Format, Outline
 from cadc.export.scripting import recipe_json, run_sh, script
 from cadc.export.shapes import prompt_completion
 
+READ = frozenset(("messages", "conversations", "conversation", "chosen", "rejected", "text", "image", "tools",
+                  "chat_template_kwargs", "input_ids", "labels", "completion_mask", "assistant_masks"))
+"""Columns that TRL's SFTTrainer looks for beside prompt, completion and images, or takes the kind of a row from."""
+
 
 def training(outline: Outline) -> str:
     """See `Format.training`."""
@@ -29,6 +33,6 @@ def run(outline: Outline) -> str:
 
 
 FORMAT = Format(name="trl", about="TRL: prompt, completion, images, with train.py", shape=prompt_completion,
-                training=training, typed=True, pictures=("copy", "link", "absolute", "parquet"),
+                training=training, typed=True, reads=READ, pictures=("copy", "link", "absolute", "parquet"),
                 companions={"run.sh": run, "train.py": lambda outline: script("trl_train.py"),
                             "answers.py": lambda outline: script("trl_answers.py"), "recipe.json": recipe_json})
