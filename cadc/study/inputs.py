@@ -197,6 +197,7 @@ def _of_folder(given: str, folder: Path, root: Path) -> InputFiles:
                             f"them ({given.rstrip('/')}/{holding[0].name}), or a glob ({given.rstrip('/')}/*/*).")
         raise DataError(f"no file in {given} is data. There lies: {_listed(passed)}. Give the path of {HINT}.")
     _one_split(given, data)
+    _one_writing(given, data)
     return InputFiles(given, root, tuple(_in_state(folder, data, passed)), True, passed)
 
 
@@ -222,6 +223,17 @@ def _one_split(given: str, data: list[Path]) -> None:
         raise DataError(f"{given} holds several splits: "
                         + ", ".join(f"{split or 'no split'} ({_few(names, 2)})" for split, names in splits.items())
                         + ". Give the files of one of them, by name or by a glob.")
+
+
+def _one_writing(given: str, data: list[Path]) -> None:
+    """Refuse to read the same rows twice: packed and unpacked, or converted and as they were."""
+    names: dict[str, list[str]] = {}
+    for path in data:
+        names.setdefault(_bare(path.name), []).append(path.name)
+    twice = next((found for found in names.values() if len(found) > 1), None)
+    if twice:
+        raise DataError(f"{given} holds {_few(twice)}, which may be the same rows twice. Give the files that are meant, "
+                        f"by name or by a glob ({given.rstrip('/')}/*{_suffix(twice[0])}).")
 
 
 def _in_state(folder: Path, data: list[Path], passed: dict[str, int]) -> list[Path]:

@@ -132,3 +132,19 @@ def test_a_picture_with_more_text_than_pillow_reads_is_called_that(write, root):
 def test_white_space_around_a_picture_name_is_seen_through(write, root, name):
     found = ingest(write([llava(image=name)]), root)
     assert found.samples[0].images == ("a.png",) and "white space at its ends" in found.warnings[0].reason
+
+
+@pytest.mark.parametrize("other", ["data.jsonl.gz", "data.parquet", "data.json"])
+def test_a_folder_with_the_same_name_twice_does_not_count_its_rows_twice(tmp_path, other):
+    folder = tmp_path / "pool"
+    folder.mkdir()
+    for name in ("data.jsonl", other):
+        (folder / name).write_text(GOOD + "\n")
+    with pytest.raises(DataError, match="may be the same rows twice"):
+        ingest(folder)
+
+
+def test_names_that_only_begin_alike_are_several_shards(tmp_path):
+    for name in ("part.v1.jsonl", "part.v2.jsonl"):
+        (tmp_path / name).write_text('{"question": "q", "answer": "a"}\n')
+    assert len(ingest(tmp_path).samples) == 2
