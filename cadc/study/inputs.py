@@ -232,8 +232,8 @@ def _one_writing(given: str, data: list[Path]) -> None:
         names.setdefault(_bare(path.name), []).append(path.name)
     twice = next((found for found in names.values() if len(found) > 1), None)
     if twice:
-        raise DataError(f"{given} holds {_few(twice)}, which may be the same rows twice. Give the files that are meant, "
-                        f"by name or by a glob ({given.rstrip('/')}/*{_suffix(twice[0])}).")
+        raise DataError(f"{given} holds {_few(twice)}, which may be the same rows twice. Give those that are meant, by "
+                        f"name or by a glob ({given.rstrip('/')}/*{_suffix(twice[0])}).")
 
 
 def _in_state(folder: Path, data: list[Path], passed: dict[str, int]) -> list[Path]:

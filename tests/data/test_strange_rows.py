@@ -124,6 +124,7 @@ def test_films_and_sounds_in_columns(more, reason):
     (chat(HI, HI, HELLO), "turns do not alternate: two turns of the user in a row"),
     (chat(SYSTEM, SYSTEM, HI, HELLO), "turns do not alternate: a system turn that is not the first"),
     (chat({"speaker": 1, "content": "a"}), "unknown role: turn 1 names no speaker, its keys are speaker, content"),
+    (chat(HI, chosen=HELLO, rejected=HELLO), "no assistant answer: chosen and rejected are preferences"),
     ({"conversations": []}, "no turns"), ({"question": "Q", "answer": float("inf")}, "text is not a text"),
     ({"question": "Q", "choices": ["x", "y"], "answer": 2}, "answer is no option: 2 of 2"),
     (chat(images=[{"name": "a.png"}]), "picture is not a path: an object with name"),

@@ -110,6 +110,8 @@ def _read(account: Account, row: RawRow, reading: Reading) -> Draft:
     spoken = _with_system(account, said.turns)
     turns, pictures = _place(account, Conversation(said.shape, spoken, said.blocks), given, reading)
     turns = _marked(account, turns, reading)
+    if turns and turns[-1].role == "user" and account.row.get("chosen"):
+        raise SetAside("no assistant answer: chosen and rejected are preferences, which are not read")
     _check_turns(turns)
     _note_length(account, turns)
     if len(pictures) > MAX_PICTURES:
