@@ -1,5 +1,6 @@
 """Files that are nearly what they should be: read, or refused with what they are."""
 
+import base64
 import io
 import json
 from decimal import Decimal
@@ -148,3 +149,8 @@ def test_names_that_only_begin_alike_are_several_shards(tmp_path):
     for name in ("part.v1.jsonl", "part.v2.jsonl"):
         (tmp_path / name).write_text('{"question": "q", "answer": "a"}\n')
     assert len(ingest(tmp_path).samples) == 2
+
+
+def test_base64_in_a_list_written_as_text_is_a_picture(write, root):
+    found = ingest(write([llava(image=json.dumps([base64.b64encode(png()).decode()]))]), root)
+    assert [name.startswith("ingest/images/") for name in found.samples[0].images] == [True]

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from cadc.data.embedded import lift
 from cadc.data.rawrow import Embedded
 from cadc.data.reasons import SetAside, kind_of, printable
 from cadc.data.rows.keys import Account
@@ -133,14 +134,14 @@ def _pictures(cell: object) -> list[Picture]:
 
 
 def _as_list(text: str) -> object:
-    """JSON or Python text of a list of names as that list."""
+    """JSON or Python text of a list of names, or of pictures as base64, as that list. Raises SetAside."""
     for read in (json.loads, ast.literal_eval):
         try:
             found = read(text)
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
         if isinstance(found, list) and all(isinstance(one, str | dict) for one in found):
-            return found
+            return lift({"image": found})["image"]
     return text
 
 
