@@ -77,11 +77,16 @@ def blocks(draw: st.DrawFn) -> dict[str, Any]:
     return {"messages": said} | draw(OTHERS)
 
 
+def _no_place(text: str) -> bool:
+    """Whether an answer is no number, which might be an option's place."""
+    return not text.strip().lstrip("+").removesuffix(".0").isdecimal()
+
+
 @st.composite
 def questions(draw: st.DrawFn) -> dict[str, Any]:
     """A question and its answer, with columns around them."""
     row: dict[str, Any] = {draw(st.sampled_from(["question", "instruction", "query"])): draw(SPACED),
-                           draw(st.sampled_from(["answer", "output", "response"])): draw(SPACED)}
+                           draw(st.sampled_from(["answer", "output", "response"])): draw(SPACED.filter(_no_place))}
     if draw(st.booleans()):
         row["image"] = "a.png"
     more = {"options": st.lists(WORDS, min_size=2, max_size=4, unique=True), "context": WORDS, "system": WORDS,

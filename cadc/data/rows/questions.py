@@ -96,25 +96,29 @@ def _with_options(account: Account, question: str, answer: object) -> tuple[str,
     columns, options = _offered(account)
     if not options:
         return question, None
-    chosen = None
-    number = _number(answer)
-    if number is not None and not any(number == _number(text) or letter == str(answer) for letter, text in options):
-        if isinstance(answer, str) and any(re.search(rf"\b{number}\b", text) for _, text in options):
-            account.note(f"answer is none of the options: {printable(answer, 40)}")
-            number = None
-    else:
-        number = None
-    if number is not None:
-        if not 0 <= number < len(options):
-            raise SetAside(f"answer is no option: {number} of {len(options)} options, counted from 0")
-        chosen = options[number][0]
-        account.note(f"answer read as an option: {number} is {chosen}, counted from 0")
+    chosen = _chosen(account, answer, options)
     if all(text.strip() in question for _, text in options):
         return question, chosen
     for one in columns:
         account.get(one)
     lettered = all(_LETTERED.match(text) for _, text in options)
     return question + "".join(f"\n{text}" if lettered else f"\n{letter}. {text}" for letter, text in options), chosen
+
+
+def _chosen(account: Account, answer: object, options: list[tuple[str, str]]) -> str | None:
+    """The letter of an answer that is an option's number, None for any other. Raises SetAside for a number beyond them;
+    one in words may be an answer of its own, and is only warned of."""
+    number = _number(answer)
+    if number is None or any(number == _number(text) or letter == str(answer).strip() for letter, text in options):
+        return None
+    inside = 0 <= number < len(options)
+    if isinstance(answer, str) and (not inside or any(re.search(rf"\b{number}\b", text) for _, text in options)):
+        account.note(f"answer is none of the options: {printable(answer, 40)}")
+        return None
+    if not inside:
+        raise SetAside(f"answer is no option: {number} of {len(options)} options, counted from 0")
+    account.note(f"answer read as an option: {number} is {options[number][0]}, counted from 0")
+    return options[number][0]
 
 
 def _number(value: object) -> int | None:
