@@ -21,6 +21,7 @@ from cadc.export.clearing import clear, require_free
 from cadc.export.format import Format, How, Outline, Row, StageFile
 from cadc.export.formats import FORMATS
 from cadc.export.pictures import Pictures, Shown
+from cadc.export.reading import MANIFEST
 from cadc.export.recipe import Recipe
 from cadc.export.rowset import RowSet, row_digest, whole, write_lines, write_parquet, write_text
 from cadc.export.shapes import Json, hidden
@@ -29,7 +30,6 @@ from cadc.export.types import card_types
 if TYPE_CHECKING:
     import pandas as pd
 
-MANIFEST = "manifest.json"
 VERSION = 2
 """Of the folder's layout."""
 
