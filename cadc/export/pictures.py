@@ -98,7 +98,8 @@ class Shown:
         where = f"in `{self.beside}/`" if self.beside else "beside the rows, under their names in the pool"
         return {"copy": f"Pictures lie {where}; paths are relative to this folder.",
                 "link": f"Pictures lie {where} as hard links of the pool's; paths are relative to this folder.",
-                "absolute": "Picture paths are absolute: they fit the machine that wrote them.",
+                "absolute": "Picture paths are absolute: they fit the machine that wrote them, and this folder at the "
+                            "place where it was written.",
                 "parquet": "Pictures are inside the parquet files."}[self.how]
 
     def require_elsewhere(self) -> None:
