@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cadc.data import PictureLimits, read_samples
+from cadc.data.job import pictures_read
 from cadc.data.lengths import UNKNOWN, read_lengths
 from cadc.export.format import Format, How, Outline, StageFile
 from cadc.export.formats import FORMATS, RENAMED
@@ -36,7 +37,7 @@ def export(workbench: "Workbench", folder: Path | str, *, format: str = "trl", p
     study, rows = workbench.study, _with_tokens(workbench)
     samples = read_samples(study.samples_file("pool"), only=set(rows["index"].tolist()))
     found = Pictures(root=study.image_root("pool"), embedded=study.ingest_images("pool"), how=pictures,
-                     limits=PictureLimits.of(study.config))
+                     limits=PictureLimits.of(study.config), known=pictures_read(study))
     report = json.loads(study.ingest_report.read_text(encoding="utf-8"))["pool"]
     config = {key: value for key, value in dataclasses.asdict(study.config).items()
               if key not in ("pool", "target", "images", "model")}
