@@ -11,7 +11,8 @@ import numpy as np
 
 from benchmarks.trainers.compare import Pixels, SeenRow
 
-HERE = Path(__file__).parent
+INSIDE = Path(__file__).parent / "inside"
+"""Scripts that run in the trainers' own environments."""
 COMMANDS = {"trl": "python", "llamafactory": "llamafactory-cli", "swift": "swift", "axolotl": "axolotl"}
 """Trainer → the command of it that `run.sh` calls."""
 SWITCHES = {"swift": ("--model_type", "qwen2_vl", "--template", "qwen2_vl")}
@@ -39,7 +40,7 @@ def run(name: str, export: Path, model: Path, out: Path, *, python: Path, defaul
     shutil.rmtree(out, ignore_errors=True)
     (out / "bin").mkdir(parents=True)
     command = out / "bin" / COMMANDS[name]
-    command.write_text(f'#!/bin/sh\nexec "{python}" "{HERE / f"probe_{name}.py"}" "$@"\n')
+    command.write_text(f'#!/bin/sh\nexec "{python}" "{INSIDE / f"probe_{name}.py"}" "$@"\n')
     command.chmod(0o755)
     path = os.pathsep.join([str(out / "bin"), str(python.parent), os.environ["PATH"]])
     home = str(out / "home")

@@ -27,16 +27,17 @@ def export(chosen: argparse.Namespace) -> int:
     """Write the curriculum of a finished study and print what was written."""
     from cadc.curation.workbench import open_workbench
     from cadc.export import export as write
+    from cadc.export.told import notes
     from cadc.study import Study
 
     trainer = trainer_of(chosen)
     study = Study.open(chosen.name)
     bench = open_workbench(study).with_settings(budget=chosen.budget or None, preset=chosen.preset)
     done = write(bench, chosen.out, format=trainer, pictures=chosen.pictures)
-    missing = done.manifest["not_written"]
-    for reason, rows in missing["reasons"].items():
-        print(f"left out, {rows} rows: {reason}", file=sys.stderr)
-    print(json.dumps({"study": study.name, "for": trainer, "rows": done.rows, "not_written": missing["rows"],
+    for note in notes(done.manifest):
+        print(note, file=sys.stderr)
+    print(json.dumps({"study": study.name, "for": trainer, "rows": done.rows,
+                      "not_written": done.manifest["not_written"]["rows"],
                       "files": [str(f) for f in done.files]}))
     return 0
 

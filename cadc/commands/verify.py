@@ -34,6 +34,10 @@ def verify(chosen: argparse.Namespace) -> int:
     folder = Path(chosen.name).expanduser()
     if not named and (is_export(folder) or folder.is_dir()):
         return _export(folder, chosen.model, as_json=chosen.json)
+    if not named and folder.is_file():
+        raise DataError(f"{folder} is a file, and an export is a folder. " + (
+            "Unpack it (`unzip`), and name the folder in it." if folder.suffix == ".zip" else
+            f"Name the folder that it lies in: {folder.absolute().parent}"))
     if chosen.model or chosen.json:
         raise DataError(f"--model and --json are for the folder of an export, and {chosen.name!r} is none.")
     return _study(Study.open(chosen.name))

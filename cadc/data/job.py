@@ -87,6 +87,15 @@ def changed_pictures(study: Study) -> str:
     return ", ".join(words) + " since they were read" if words else ""
 
 
+def pictures_read(study: Study) -> dict[str, str]:
+    """SHA-256 of every picture of the pool as ingest read it; {} for a study that wrote none down."""
+    result = study.require("ingest")
+    if not (result.folder / inventory_name("pool")).exists():
+        return {}
+    found = read_inventory(result.intact(inventory_name("pool")))
+    return {name: content for name, content in zip(found.names, found.sha256, strict=True) if content}
+
+
 def is_ingested(study: Study) -> bool:
     """Whether pool and target were read."""
     return study.finished("ingest")

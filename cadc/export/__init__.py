@@ -5,7 +5,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from cadc.data import PictureLimits, read_samples
+from cadc.data.job import pictures_read
+from cadc.data.lengths import UNKNOWN, read_lengths
 from cadc.export.format import Format, How, Outline, StageFile
 from cadc.export.formats import FORMATS, RENAMED
 from cadc.export.pictures import WAYS, Pictures
@@ -13,6 +17,8 @@ from cadc.export.recipe import Recipe
 from cadc.export.writing import Exported, write_curriculum
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from cadc.curation.workbench import Workbench
 
 __all__ = ["FORMATS", "RENAMED", "WAYS", "Exported", "Format", "How", "Outline", "Pictures", "Recipe", "StageFile",
@@ -28,10 +34,10 @@ def export(workbench: "Workbench", folder: Path | str, *, format: str = "trl", p
     from cadc.curation.workbench import require_finished
 
     require_finished(workbench.study)
-    study, rows = workbench.study, workbench.curriculum.rows
+    study, rows = workbench.study, _with_tokens(workbench)
     samples = read_samples(study.samples_file("pool"), only=set(rows["index"].tolist()))
     found = Pictures(root=study.image_root("pool"), embedded=study.ingest_images("pool"), how=pictures,
-                     limits=PictureLimits.of(study.config))
+                     limits=PictureLimits.of(study.config), known=pictures_read(study))
     report = json.loads(study.ingest_report.read_text(encoding="utf-8"))["pool"]
     config = {key: value for key, value in dataclasses.asdict(study.config).items()
               if key not in ("pool", "target", "images", "model")}
@@ -44,3 +50,13 @@ def export(workbench: "Workbench", folder: Path | str, *, format: str = "trl", p
                       "kinds": report["set_aside_kinds"]}}
     return write_curriculum(rows, workbench.table, samples, manifest, folder, format=format, pictures=found,
                             recipe=Recipe.of_study(study))
+
+
+def _with_tokens(workbench: "Workbench") -> "pd.DataFrame":
+    """The curriculum's rows, with `tokens` (null where nobody can say) where the study has estimated them."""
+    rows, lengths = workbench.curriculum.rows, read_lengths(workbench.study, "pool")
+    if lengths is None:
+        return rows
+    known = {index: tokens for index, tokens in zip(workbench.table["index"].tolist(), lengths.tokens.tolist(),
+                                                    strict=True) if tokens != UNKNOWN}
+    return rows.assign(tokens=np.array([known.get(index) for index in rows["index"].tolist()], dtype=object))

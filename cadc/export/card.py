@@ -59,12 +59,22 @@ def _what(outline: Outline, head: Mapping[str, Any], place: str) -> list[str]:
     files = ", ".join(f"`{name}`" for name in outline.data[:3]) + (" …" if len(outline.data) > 3 else "")
     if outline.odd:
         place += (f" {outline.odd} of them are turned by their EXIF data, partly transparent, of 16 bits, for print, "
-                  "or moving. Trainers would show them otherwise: they are written as the study saw them, upright RGB, "
-                  "as PNG" + (", in `images/`." if outline.how == "absolute" else "."))
+                  "or moving. " + _odd(outline))
     return [*lines, "", f"All rows in order: {files}. {place}", "",
             "`datasets.load_dataset` of this folder reads " + (
                 f"`{outline.loads}`, in order (split `train`)." if outline.loads else
-                "all rows in order (split `train`); with the name `stages`, one split a stage."), ""]
+                "all rows in order (split `train`); with the name `stages`, one split a stage.") + (
+                "" if head["restorable"] or outline.loads else " It knows one type a column: rows of the pool that do "
+                "not keep to that end it with an error; read their lines with `json`."), ""]
+
+
+def _odd(outline: Outline) -> str:
+    """What became of pictures that trainers would see otherwise than the study."""
+    if not outline.anew:
+        return ("They are left as they came, and many trainers show them otherwise than the study saw them: upright "
+                "RGB on white. An export for a trainer writes them so.")
+    where = ", in `images/`." if outline.how == "absolute" else "."
+    return f"Trainers would show them otherwise: they are written as the study saw them, upright RGB, as PNG{where}"
 
 
 def _chosen(head: Mapping[str, Any]) -> list[str]:
@@ -121,7 +131,8 @@ def _columns(outline: Outline, head: Mapping[str, Any]) -> list[str]:
     if not found["licences"]:
         lines += ["* No column of the pool names a licence: rows have the licence of where they came from."]
     if outline.marked:
-        lines += [f"* {outline.marked} rows hold answers that are not to be learnt from; they are marked turn by turn."]
+        how = "turn by turn" if head["restorable"] else "in the pool's own way, which not every trainer reads"
+        lines += [f"* {outline.marked} rows hold answers that are not to be learnt from; they are marked {how}."]
     return [*lines, ""]
 
 

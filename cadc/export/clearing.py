@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -40,12 +41,35 @@ def clear(folder: Path) -> None:
 
 
 def require_free(folder: Path, names: Iterable[str]) -> None:
-    """Raises DataError where one of these names is somebody else's file: ours all say where they come from (an export
-    that was interrupted may have left some)."""
+    """Raises DataError where one of these names is somebody else's file: ours say where they come from (an export
+    that was interrupted may have left some), but for rows that are the pool's own."""
     for name in names:
         path = folder / name
-        if path.is_file() and b"cadc" not in path.read_bytes().lower():
-            raise DataError(f"{path} is there already and not of an export. Choose another folder.")
+        if path.is_file() and not _ours(path):
+            raise DataError(f"{path} is there already and not of an export (or of one that was interrupted). Choose "
+                            "another folder, or take it away.")
+
+
+def row_files(folder: Path, stages: int) -> list[str]:
+    """Names of files there that an export's rows may be written to."""
+    try:
+        there = [path.name for path in folder.iterdir()]
+    except FileNotFoundError:
+        return []
+    found = ((name, _ROWS.fullmatch(name)) for name in there)
+    return sorted(name for name, match in found if match and int(match["stage"] or 0) <= stages)
+
+
+_ROWS = re.compile(r"(curriculum|stage-0*(?P<stage>\d+)|ids|index)\.(jsonl?|parquet|csv)|curriculum-\d+\.tar")
+_LOOKED = 1 << 20
+"""Bytes at a file's begin and end that are looked at: first row of JSON Lines or of a shard, footer of parquet."""
+
+
+def _ours(path: Path) -> bool:
+    with path.open("rb") as handle:
+        begin = handle.read(_LOOKED)
+        handle.seek(-min(_LOOKED, path.stat().st_size), os.SEEK_END)
+        return b"cadc" in (begin + handle.read()).lower()
 
 
 def _names(earlier: dict[str, Any]) -> list[str]:

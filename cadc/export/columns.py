@@ -58,6 +58,14 @@ def columns(samples: Sequence[Sample], *, typed: bool, read: Collection[str] = (
                    licences={name: dict(sorted(found.items())) for name, found in licences.items()})
 
 
+def untouched(samples: Sequence[Sample], *, written: bool) -> Columns:
+    """Of rows that are the pool's own (`written`: every column is there), or ids alone (none is)."""
+    found = columns(samples, typed=False)
+    names = tuple(dict.fromkeys((*found.taken, *found.left)))
+    left = {} if written else dict.fromkeys(names, "rows are named by their ids alone")
+    return replace(found, taken=names if written else (), left=left)
+
+
 def _unlike(rows: Sequence[Json], name: str) -> str:
     """Why a column is not of one type, '' where it is."""
     values = [row.get(name) for row in rows]

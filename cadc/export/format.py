@@ -58,6 +58,8 @@ class Outline:
     """Rows with an answer that is not to be learnt from."""
     odd: int = 0
     """Pictures that Pillow alone would show otherwise than the study saw them (`Shown.odd`)."""
+    anew: bool = True
+    """Whether these are written anew as the study saw them."""
     loads: str = ""
     """See `Format.loads`."""
     types: tuple[str, ...] = ()
@@ -121,6 +123,10 @@ class Format:
     """Names of columns that its trainer itself reads, beside those of the shape: the pool's of such a name are left."""
     needs: str = ""
     """What its run.sh must be told beside MODEL, as somebody would type it."""
+    whole: bool = False
+    """Whether its rows are those of the pool file as they stood, with every column."""
+    place: str = ""
+    """A sentence about where pictures lie, where `write` puts them somewhere of its own."""
     loads: str = ""
     """The file that `datasets.load_dataset` of the folder reads, where it is not the rows themselves."""
     write: "Callable[[RowSet, Path], tuple[list[Json], tuple[StageFile, ...]]] | None" = None

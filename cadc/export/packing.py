@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from cadc.errors import DataError
-from cadc.export.verify import MANIFEST
+from cadc.export.reading import MANIFEST
 
 _WHEN = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip can name: no time of this run goes in."""

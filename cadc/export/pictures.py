@@ -4,17 +4,19 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
 
 from cadc.data import PictureLimits, Sample, open_images, picture_path
+from cadc.data.decoding import opened
 from cadc.data.indices import FileIndex
 from cadc.data.limits import USUAL
 from cadc.data.parquet import EMBEDDED
+from cadc.data.reasons import SetAside
 from cadc.errors import DataError
 from cadc.export.format import How
 from cadc.export.shapes import Json
@@ -46,6 +48,8 @@ class Pictures:
     """What becomes of them; None: what the format does best."""
     limits: PictureLimits = USUAL
     """What pictures may be."""
+    known: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of each picture as the study read it, where that is known."""
 
     def origin(self, name: str) -> Path:
         """Where one lies. Raises DataError for one that is gone."""
@@ -60,7 +64,10 @@ class Shown:
         """beside: see `Format.beside`."""
         self.pictures, self.folder, self.how, self.beside = pictures, Path(os.path.abspath(folder)), how, beside
         names = dict.fromkeys(name for sample in samples for name in sample.images)
-        self.odd = frozenset(name for name in names if _odd(pictures.origin(name)))
+        self._read: dict[str, str] = {}
+        for name in names:
+            self._require_unchanged(name)
+        self.odd = frozenset(name for name in names if _odd(pictures.origin(name), pictures.limits))
         """Pictures that a trainer would see otherwise than the study did: turned by EXIF data, partly transparent, of
         16 bits, for print, moving. Trainers get what the study saw, upright RGB as PNG."""
         self.names = {name: self._path(name) for name in names}
@@ -91,7 +98,8 @@ class Shown:
         where = f"in `{self.beside}/`" if self.beside else "beside the rows, under their names in the pool"
         return {"copy": f"Pictures lie {where}; paths are relative to this folder.",
                 "link": f"Pictures lie {where} as hard links of the pool's; paths are relative to this folder.",
-                "absolute": "Picture paths are absolute: they fit the machine that wrote them.",
+                "absolute": "Picture paths are absolute: they fit the machine that wrote them, and this folder at the "
+                            "place where it was written.",
                 "parquet": "Pictures are inside the parquet files."}[self.how]
 
     def require_elsewhere(self) -> None:
@@ -145,22 +153,34 @@ class Shown:
         """SHA-256 of a picture as it travels. Raises DataError for one that is gone."""
         if name not in self._digests:
             self._digests[name] = (hashlib.sha256(self.content(name)).hexdigest() if self._rewritten(name)
-                                   else file_digest(self.pictures.origin(name)))
+                                   else self._of_file(name))
         return self._digests[name]
 
+    def _of_file(self, name: str) -> str:
+        """SHA-256 of a picture's own file."""
+        if name not in self._read:
+            self._read[name] = file_digest(self.pictures.origin(name))
+        return self._read[name]
 
-def _odd(path: Path) -> bool:
+    def _require_unchanged(self, name: str) -> None:
+        """Raises DataError where a picture is not the one that the study read: scores and order are of that one."""
+        if (wanted := self.pictures.known.get(name)) and self._of_file(name) != wanted:
+            raise DataError(f"the picture {name} has changed since the study read it ({self.pictures.origin(name)}): "
+                            "its scores are of another one. Put it back, or run the study again.")
+
+
+def _odd(path: Path, limits: PictureLimits) -> bool:
     """Whether readers that trainers use show a picture otherwise than the study saw it. Looks at its head.
 
     They do not turn it, put transparent parts on black, clip grey of 16 bits, change colours for print where they keep
     them in a file of their own in between (`datasets`), and some take a moving picture for a video.
     """
     try:
-        with Image.open(path) as image:
+        with path.open("rb") as handle, opened(handle, path.name, limits) as image:
             moving = image.format != "MPO" and bool(getattr(image, "is_animated", False))
             odd = moving or image.mode not in _USUAL or "transparency" in image.info
             return odd or (_may_be_turned(image, path) and image.getexif().get(_ORIENTATION, 1) not in (0, 1))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except (OSError, ValueError, SyntaxError, SetAside):
         return False  # what cannot be opened is named when it is decoded
 
 

@@ -117,7 +117,7 @@ def whole(files: Sequence[Json], stages: Sequence[StageFile]) -> tuple[str, ...]
     names = [str(entry["file"]) for entry in files]
     if f"{WHOLE}.jsonl" in names:
         return (f"{WHOLE}.jsonl",)
-    return tuple(name for stage in stages for name in (stage.files or (stage.file,)))
+    return tuple(dict.fromkeys(name for stage in stages for name in (stage.files or (stage.file,))))
 
 
 def by_stage(stages: Sequence[StageFile]) -> Iterator[tuple[str, tuple[str, ...]]]:

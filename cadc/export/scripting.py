@@ -21,7 +21,11 @@ def run_sh(outline: Outline, lines: str, *, about: str) -> str:
 {FROM}
 # {about}
 set -eu
-cd "$(dirname "$0")"  # every path in this folder is relative to it
+for name in MODEL LLAVA; do  # folders are named from where you are
+    eval "given=\${{$name:-}}"
+    if [ -d "$given" ]; then given="$(cd "$given" && pwd)"; export "$name=$given"; fi
+done
+cd "$(dirname "$0")"  # every path in this folder is relative to it, OUTPUT too
 {model_variable(outline.recipe)}
 OUTPUT="${{OUTPUT:-trained}}"
 {lines.strip()}

@@ -8,19 +8,21 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from cadc.data import Sample, ingest, open_images
+from cadc.data import PictureLimits, Sample, ingest, open_images
 from cadc.errors import DataError
-from cadc.export.columns import STAGE
+from cadc.export.columns import CAPABILITY, STAGE
+from cadc.export.copies import differing_copies, differing_ids, label
+from cadc.export.reading import MANIFEST, read_manifest
 from cadc.export.rowset import row_digest
 from cadc.study import file_digest
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MANIFEST = "manifest.json"
 SHOWN = 3
 """Examples of a fault that are named."""
 
@@ -60,33 +62,23 @@ def verify(folder: Path | str, *, measure: Measure | None = None) -> Verified:
     Raises DataError where the folder holds no (finished) export.
     """
     folder = Path(folder)
-    manifest, found = _manifest(folder), Verified()
+    manifest, found = read_manifest(folder), Verified()
     found.rows = int(manifest["rows_written"])
     _check_files(folder, manifest, found)
     if len(manifest["rows"]) != found.rows:
         found.fault("the manifest lists another number of rows than it says", len(manifest["rows"]))
-    if not manifest.get("data") or all(name.endswith("ids.jsonl") for name in manifest["data"]):
-        found.remarks.append("there are no rows to restore, ids only")
-        return found
     try:
+        if set(manifest["data"]) == {"ids.jsonl"}:
+            found.remarks.append("there are no rows to restore, ids only")
+            for where in differing_ids(folder / "ids.jsonl", manifest["rows"]):
+                found.fault("ids are not those that were written", where)
+            return found
         with _readable(folder, manifest) as (files, root):
             _check_rows(files, root, manifest, found, measure)
-    except (DataError, OSError, ValueError, tarfile.TarError) as error:
+        for name in differing_copies(folder, manifest):
+            found.fault("file has other rows than the whole", name)
+    except (DataError, OSError, ValueError, KeyError, tarfile.TarError) as error:
         found.fault("the rows cannot be read back", error)
-    return found
-
-
-def _manifest(folder: Path) -> dict[str, Any]:
-    """Raises DataError where there is none of ours."""
-    path = folder / MANIFEST
-    if not path.is_file():
-        raise DataError(f"{folder} has no {MANIFEST}: it is no export, or writing it was interrupted. Export again.")
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{path} cannot be read ({error}). Export again.") from error
-    if not isinstance(found, dict) or not {"rows", "rows_written", "files", "stage_files", "data"} <= set(found):
-        raise DataError(f"{path} is not of an export, or of one by an earlier version. Export again.")
     return found
 
 
@@ -161,9 +153,10 @@ def _check_rows(files: Sequence[Path], root: Path, manifest: dict[str, Any], fou
     records, start, read = manifest["rows"], 0, dict[int, str]()
     limit = int(manifest["recipe"]["max_tokens"])
     names: set[str] = set()
+    limits = _limits(manifest)
     with tempfile.TemporaryDirectory() as kept:
         for path in files:
-            part = ingest(path, root, embedded_to=kept)
+            part = ingest(path, root, embedded_to=kept, limits=limits)
             for reason in part.set_aside:
                 found.fault(reason.reason.partition(":")[0], f"row {start + reason.index}")
             digests = dict(zip(part.pictures.names, part.pictures.sha256, strict=True))
@@ -172,9 +165,9 @@ def _check_rows(files: Sequence[Path], root: Path, manifest: dict[str, Any], fou
                 read[place] = row_digest(sample, [digests[name] for name in sample.images])
                 names.update(sample.images)
                 if manifest.get("restorable") and place < len(records):
-                    _check_stage(place, raw, records[place], found)
+                    _check_label(place, raw, records[place], found)
                 if measure is not None:
-                    _check_length(place, sample, measure, limit, root, Path(kept), found)
+                    _check_length(place, partial(_tokens, sample, measure, root, Path(kept), limits), limit, found)
             start += part.rows
     found.pictures = len(names)
     if start != found.rows:
@@ -184,11 +177,20 @@ def _check_rows(files: Sequence[Path], root: Path, manifest: dict[str, Any], fou
         _known_lengths(records, limit, found)
 
 
-def _check_stage(place: int, raw: str, record: dict[str, Any], found: Verified) -> None:
-    row = json.loads(raw)
-    stage = row.get(STAGE) if isinstance(row, dict) else None
-    if stage != record["stage"]:
-        found.fault("row is of another stage", f"row {place}: {stage} instead of {record['stage']}")
+def _limits(manifest: dict[str, Any]) -> PictureLimits:
+    """Pictures may be as large as the study let them be."""
+    pixels = (manifest.get("config") or {}).get("max_pixels")
+    return PictureLimits(max_pixels=pixels) if type(pixels) is int else PictureLimits()
+
+
+def _check_label(place: int, raw: str, record: dict[str, Any], found: Verified) -> None:
+    row, wanted = json.loads(raw), label(record)
+    row = row if isinstance(row, dict) else {}  # a row that is a list of turns has no label
+    for kind, is_now, was in zip(("stage", "capability", "id"),
+                                 (row.get(STAGE), row.get(CAPABILITY), str(row.get("id") or "")), wanted, strict=True):
+        if is_now != was:
+            found.fault(f"row is of another {kind}" if kind != "id" else "row has another id",
+                        f"row {place}: {is_now} instead of {was}")
 
 
 def _check_order(read: dict[int, str], records: Sequence[dict[str, Any]], found: Verified, *, restorable: bool) -> None:
@@ -207,10 +209,13 @@ def _check_order(read: dict[int, str], records: Sequence[dict[str, Any]], found:
 
 
 # ---- lengths -------------------------------------------------------------------------------------------------------
-def _check_length(place: int, sample: Sample, measure: Measure, limit: int, root: Path, embedded: Path,
-                  found: Verified) -> None:
+def _tokens(sample: Sample, measure: Measure, root: Path, embedded: Path, limits: PictureLimits) -> int:
+    return measure(sample, open_images(sample, root, embedded, limits))
+
+
+def _check_length(place: int, measured: Callable[[], int], limit: int, found: Verified) -> None:
     try:
-        tokens = measure(sample, open_images(sample, root, embedded))
+        tokens = measured()
     except DataError as error:
         found.fault("the processor refuses it", f"row {place}: {error}")
         return

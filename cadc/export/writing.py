@@ -17,10 +17,11 @@ from cadc.data.indices import FileIndex
 from cadc.errors import DataError
 from cadc.export import columns as others
 from cadc.export.card import CARD, card
-from cadc.export.clearing import clear, require_free
+from cadc.export.clearing import clear, require_free, row_files
 from cadc.export.format import Format, How, Outline, Row, StageFile
 from cadc.export.formats import FORMATS
 from cadc.export.pictures import Pictures, Shown
+from cadc.export.reading import MANIFEST
 from cadc.export.recipe import Recipe
 from cadc.export.rowset import RowSet, row_digest, whole, write_lines, write_parquet, write_text
 from cadc.export.shapes import Json, hidden
@@ -29,7 +30,6 @@ from cadc.export.types import card_types
 if TYPE_CHECKING:
     import pandas as pd
 
-MANIFEST = "manifest.json"
 VERSION = 2
 """Of the folder's layout."""
 
@@ -53,6 +53,8 @@ class _Chosen:
     """As its trainer gets them, other columns cut down to those of one type (where a reader may need that)."""
     every: list[Sample]
     """The same with their other columns of whatever type."""
+    loose: others.Columns
+    """Of `every`."""
     kept: list[int]
     """Their places among the rows asked for."""
     refused: list[Json]
@@ -82,7 +84,7 @@ def write_curriculum(rows: "pd.DataFrame", table: "pd.DataFrame", samples: Seque
         shown = Shown(pictures, folder, chosen.samples if form.pictures else [], how, form.beside)
         shown.require_elsewhere()
         clear(folder)
-        require_free(folder, (CARD, *form.companions))
+        require_free(folder, (CARD, *form.companions, *row_files(folder, int(rows["stage"].max()))))
         brought = shown.travel() if form.write is None else []
         found = _rowset(chosen, rows, table, shown, form)
         outline = _outline(form, how, found, manifest, recipe)
@@ -90,7 +92,7 @@ def write_curriculum(rows: "pd.DataFrame", table: "pd.DataFrame", samples: Seque
         outline = replace(outline, stages=stages, data=whole(files, stages), types=_types(found, form, how))
         head = _head(form, chosen, outline, files, brought, manifest)
         texts = {name: text for name, make in form.companions.items() if (text := make(outline))}
-        texts[CARD] = card(outline, form.training(outline), head, shown.place())
+        texts[CARD] = card(outline, form.training(outline), head, _place(form, chosen, shown))
         head["beside"] = [write_text(folder, name, text) for name, text in texts.items()]
         write_text(folder, MANIFEST, _manifest(head, found.records, brought))
     except OSError as error:
@@ -126,10 +128,13 @@ def _choose(samples: Sequence[Sample], form: Format) -> _Chosen:
     if not made:
         raise DataError(f"{form.name} can hold none of the {len(samples)} rows: {refused[0]['reason']}. Choose another "
                         "trainer.")
-    found = others.columns(made, typed=form.typed or form.write is None, read=form.reads)
     loose = others.columns(made, typed=False, read=form.reads)
+    if form.whole or (form.shape is None and form.write is not None):
+        found = others.untouched(made, written=form.whole)
+    else:
+        found = others.columns(made, typed=form.typed or form.write is None, read=form.reads)
     return _Chosen(samples=[found.of(sample) for sample in made], every=[loose.of(sample) for sample in made],
-                   kept=kept, refused=refused, columns=found, adapted=adapted)
+                   loose=loose, kept=kept, refused=refused, columns=found, adapted=adapted)
 
 
 # ---- what rows say -------------------------------------------------------------------------------------------------
@@ -224,7 +229,7 @@ def _outline(form: Format, how: How, found: RowSet, manifest: Mapping[str, Any],
     samples = found.samples
     return Outline(format=form.name, rows=len(samples), stages=found.stages, recipe=recipe, data=(),
                    input_format=str(manifest.get("input_format", "")), how=how, pictures=len(found.shown.names),
-                   odd=len(found.shown.odd), loads=form.loads,
+                   odd=len(found.shown.odd), anew=bool(form.beside), loads=form.loads,
                    system_turns=sum(s.turns[0].role == "system" for s in samples),
                    several=sum(len(s.images) > 1 for s in samples),
                    marked=sum(any(not turn.learnt for turn in s.turns) for s in samples))
@@ -238,13 +243,25 @@ def _head(form: Format, chosen: _Chosen, outline: Outline, files: list[Json], br
             "not_written": {"rows": len(chosen.refused), "reasons": dict(sorted(reasons.items())),
                             "list": chosen.refused},
             "changed_for_the_trainer": chosen.adapted, "rows_with_unlearnt_answers": outline.marked,
-            "columns": {"written": list(chosen.columns.taken), "left": chosen.columns.left,
+            "columns": {"written": list(chosen.columns.taken), "left": _left(form, chosen, outline),
                         "licences": chosen.columns.licences},
             "recipe": outline.recipe.for_rows(outline.rows), "data": list(outline.data), "files": files,
             "stage_files": [_stage(stage) for stage in outline.stages],
             "restorable": form.shape is not None,
             "pictures": {"how": outline.how if outline.pictures else "none", "distinct": outline.pictures,
-                         "files": len(brought), "turned_or_flattened": outline.odd}}
+                         "files": len(brought), "turned_or_flattened": outline.odd if outline.anew else 0}}
+
+
+def _left(form: Format, chosen: _Chosen, outline: Outline) -> dict[str, str]:
+    """Columns that are left, with the reason, and whether a JSON list beside has them."""
+    listed = form.shape is not None and not form.typed and form.listed(outline)
+    return {name: f"{why}; the JSON list has it" if listed and name in chosen.loose.taken else why
+            for name, why in chosen.columns.left.items()}
+
+
+def _place(form: Format, chosen: _Chosen, shown: Shown) -> str:
+    """A sentence about where the pictures lie."""
+    return form.place if form.place and any(sample.images for sample in chosen.samples) else shown.place()
 
 
 def _stage(stage: StageFile) -> Json:

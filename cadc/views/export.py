@@ -13,6 +13,7 @@ import pandas as pd
 from cadc.curation.workbench import Workbench
 from cadc.export import FORMATS, WAYS, How, export
 from cadc.export.packing import pack
+from cadc.export.told import notes
 from cadc.study import Study
 from cadc.views.shares import budget_text
 
@@ -91,13 +92,11 @@ class ExportView:
 def export_view(study: Study, form: str, folder: Path, manifest: Mapping[str, Any]) -> ExportView:
     """manifest: as `write` returned it, now or by an earlier version."""
     files = [*manifest["files"], *manifest.get("beside", ())]
-    missing = manifest.get("not_written", {"rows": 0, "reasons": {}})
-    notes = [f"left out, {rows} rows: {reason}" for reason, rows in missing["reasons"].items()]
-    notes += [f"column {name} left: {why}" for name, why in manifest.get("columns", {}).get("left", {}).items()]
+    told = notes(manifest)
     pictures = manifest.get("pictures", {}).get("files", 0)
-    notes += [f"and {pictures:,} picture files"] if pictures else []
+    told += [f"and {pictures:,} picture files"] if pictures else []
     table = pd.DataFrame(files, columns=["file", "rows", "bytes", "sha256"]).astype({"rows": "Int64"})
-    return ExportView(form=form, folder=folder, rows=int(manifest["rows_written"]), files=table, notes=tuple(notes),
+    return ExportView(form=form, folder=folder, rows=int(manifest["rows_written"]), files=table, notes=tuple(told),
                       run=_run(study, form, folder, files),
                       check=f"python -m cadc verify {shlex.quote(str(folder))}",
                       size=int(manifest.get("size", sum(entry["bytes"] for entry in files))),

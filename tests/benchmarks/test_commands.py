@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "benchmarks"
 COMMANDS = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
 MODULES = sorted(".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-                 for path in FOLDER.rglob("*.py"))
+                 for path in FOLDER.rglob("*.py") if path.parent.name != "inside")
+"""Without what runs in another program's environment (`benchmarks/trainers/inside`)."""
 
 
 @pytest.mark.parametrize("name", MODULES)

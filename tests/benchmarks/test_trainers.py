@@ -11,7 +11,7 @@ from benchmarks.trainers.compare import IGNORED, SeenRow, Verdict, Wanted, compa
 from benchmarks.trainers.environments import BARE, TRAINERS
 from benchmarks.trainers.exporting import Written, export_pool, ways
 from benchmarks.trainers.rows import Pool, make_pool
-from benchmarks.trainers.running import HERE, Run, run
+from benchmarks.trainers.running import INSIDE, Run, run
 from benchmarks.trainers.table import PACKAGES, TITLES, Tried, by_defaults, by_export
 from benchmarks.trainers.wanted import wanted_rows
 
@@ -164,10 +164,10 @@ def test_trl_trains_on_what_the_study_learnt_from(pool, tmp_path):
 
 def test_the_page_has_the_table_of_the_versions_that_are_pinned():
     """A new pin without a new run of `make trainers ARGS="--write docs/export.md"` is found."""
-    page = (HERE.parents[1] / "docs" / "export.md").read_text(encoding="utf-8")
+    page = (INSIDE.parents[2] / "docs" / "export.md").read_text(encoding="utf-8")
     rows = page.split("<!-- measured: trainers -->")[1].split("<!-- end measured -->")[0].splitlines()
     for name in TRAINERS:
-        pins = dict(line.split("==") for line in (HERE / f"requirements-{name}.txt").read_text().split()
+        pins = dict(line.split("==") for line in (INSIDE.parent / f"requirements-{name}.txt").read_text().split()
                     if "==" in line) | dict(pin.split("==") for pin in BARE.get(name, []))
         title = (f"| {TITLES[name]} {pins[PACKAGES[name]]} (transformers {pins['transformers']}, "
                  f"datasets {pins['datasets']}) |")

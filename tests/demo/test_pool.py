@@ -101,7 +101,7 @@ def test_every_picture_is_there_and_text_has_none(files: pool.DemoFiles) -> None
     for path, truth in ((files.pool, files.truth_pool), (files.target, files.truth_target)):
         for row, fact in zip(_rows(path), _truth(truth), strict=True):
             question = row["conversations"][0]["value"]
-            assert ("image" in row) == question.startswith("<image>\n") == (not fact["off_topic"])
+            assert ("image" in row) == question.startswith("<image>") == (not fact["off_topic"])
             assert "image" not in row or (files.images / row["image"]).is_file()
 
 

@@ -271,13 +271,27 @@ def test_an_earlier_export_is_replaced_and_foreign_files_are_not(found, root, tm
 
 
 def test_a_foreign_file_in_the_way_is_never_written_over(found, root, tmp_path):
-    for name in ("README.md", "train.py", "images/a.png"):
+    for name in ("README.md", "train.py", "images/a.png", "curriculum.jsonl", "stage-02.jsonl"):
         out = tmp_path / name.replace("/", "-")
         (out / name).parent.mkdir(parents=True)
         (out / name).write_text("somebody else's")
         with pytest.raises(DataError, match="is there already and not of an export"):
             written(found, root, out, "trl")
         assert (out / name).read_text() == "somebody else's" and not (out / "manifest.json").exists()
+
+
+@pytest.mark.parametrize("form, name", [("hub", "stage-01.parquet"), ("ids", "ids.csv"), ("webdataset", "index.jsonl"),
+                                        ("webdataset", "curriculum-000000.tar"), ("llava", "curriculum.json")])
+def test_rows_are_never_written_over_somebody_else_s_file_but_over_our_own(found, root, tmp_path, form, name):
+    out = tmp_path / "out"
+    written(found, root, out, form)
+    (out / "manifest.json").unlink()  # as an export that was interrupted leaves it
+    written(found, root, out, form)
+    (out / "manifest.json").unlink()
+    (out / name).write_text("somebody else's")
+    with pytest.raises(DataError, match=f"{name} is there already and not of an export"):
+        written(found, root, out, form)
+    assert (out / name).read_text() == "somebody else's"
 
 
 def test_a_manifest_from_elsewhere_takes_nothing_away_outside_the_folder(found, root, tmp_path):

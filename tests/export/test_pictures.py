@@ -1,5 +1,6 @@
 """Pictures of an export as any trainer sees them: Pillow alone shows what the study saw, however they were stored."""
 
+import hashlib
 import io
 import json
 import tarfile
@@ -10,7 +11,8 @@ import pytest
 from curricula import talk, written
 from PIL import Image
 
-from cadc.data import Sample, open_images
+from cadc.data import PictureLimits, Sample, open_images
+from cadc.errors import DataError
 
 ODD = ("turned.jpg", "glass.png", "palette.gif", "deep.png")
 
@@ -81,3 +83,32 @@ def test_absolute_paths_name_the_pool_s_own_files_but_for_those_that_are_written
     assert [row["images"] for row in rows] == [*([str(tmp_path / "out" / "images" / f"{name}.png")] for name in ODD),
                                                [str(root / "plain.png")]]
     assert "of them are turned" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_a_picture_that_changed_since_the_study_read_it_is_refused(root, tmp_path):
+    known = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in root.iterdir()}
+    written(tmp_path / "out", root, "ms-swift", found=samples(), known=known)
+    Image.new("RGB", (40, 30)).save(root / "plain.png")
+    for form, how in (("ms-swift", "copy"), ("trl", "parquet"), ("input", "absolute"), ("webdataset", None)):
+        with pytest.raises(DataError, match=r"picture plain.png has changed since the study read it .* Put it back"):
+            written(tmp_path / "other", root, form, how=how, found=samples(), known=known)
+    written(tmp_path / "ids", root, "ids", found=samples(), known=known)  # names no picture
+
+
+def test_odd_pictures_are_opened_within_the_limits_of_the_study(root, tmp_path):
+    """Pillow's own bound is twice 89 million pixels; a study may set more, or less."""
+    wide = Image.new("1", (18_000, 10_000))
+    wide.save(root / "wide.png", transparency=0)
+    one = [Sample(index=0, id="wide", images=("wide.png",), turns=talk((0, "What?"), "That."))]
+    found = written(tmp_path / "out", root, "ms-swift", found=one, limits=PictureLimits(max_pixels=200_000_000))
+    assert found.manifest["pictures"]["turned_or_flattened"] == 1
+
+
+def test_links_are_followed_where_the_study_follows_them(root, tmp_path):
+    (root / "away.png").symlink_to(tmp_path / "elsewhere.png")
+    Image.new("RGBA", (40, 30), (1, 2, 3, 99)).save(tmp_path / "elsewhere.png")
+    one = [Sample(index=0, id="away", images=("away.png",), turns=talk((0, "What?"), "That."))]
+    with pytest.raises(DataError, match="link out of the image root"):
+        written(tmp_path / "out", root, "ms-swift", found=one)
+    written(tmp_path / "out", root, "ms-swift", found=one, limits=PictureLimits(follow_links=True))
+    assert (tmp_path / "out" / "images" / "away.png.png").is_file()

@@ -1,5 +1,6 @@
 """`cadc verify FOLDER`: each kind of fault once with its count, on another machine and without the study."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -9,7 +10,7 @@ from curricula import pictures, quick, talk, written
 from PIL import Image
 
 from cadc.cli import main
-from cadc.data import Sample
+from cadc.data import PictureLimits, Sample
 from cadc.demo import MODEL_DIR
 from cadc.errors import DataError
 from cadc.export.verify import verify
@@ -129,3 +130,63 @@ def test_a_manifest_that_names_files_elsewhere_reads_none_of_them(out):
                                                                                   "sha256": ""}]
     (out / "manifest.json").write_text(json.dumps(manifest))
     assert verify(out).faults == {"file outside the folder": ["../pool", "/etc/hostname"]}
+
+
+def mended(out: Path) -> None:
+    """Sizes and digests of every file as it is now."""
+    manifest = json.loads((out / "manifest.json").read_text())
+    for one in [*manifest["files"], *manifest["beside"], *manifest["picture_files"]]:
+        data = (out / one["file"]).read_bytes()
+        one |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    (out / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize("form, name, kind", [
+    ("llava", "curriculum.json", "file has other rows than the whole"),
+    ("llava", "stage-02.jsonl", "file has other rows than the whole"),
+    ("llava", "stage-02.json", "file has other rows than the whole"),
+    ("ids", "ids.jsonl", "ids are not those that were written"),
+    ("trl", "curriculum.jsonl", "row is not at its place")])
+def test_an_order_that_was_changed_together_with_its_digests_is_noticed(root, tmp_path, form, name, kind):
+    out = tmp_path / "out"
+    written(out, root, form, found=plain())
+    assert verify(out).faults == {}
+    lines = (out / name).read_text().splitlines()
+    first = int(name.endswith(".json"))
+    lines[first:first + 2] = [lines[first + 1], lines[first]]
+    (out / name).write_text("\n".join(lines) + "\n")
+    mended(out)
+    assert kind in verify(out).faults
+
+
+@pytest.mark.parametrize("key, kind", [("cadc_capability", "row is of another capability"),
+                                       ("id", "row has another id"), ("cadc_stage", "row is of another stage")])
+def test_what_a_row_is_called_is_compared_too(out, key, kind):
+    change(out / "curriculum.jsonl", lambda lines: [json.dumps(json.loads(lines[0]) | {key: "9"}) + "\n", *lines[1:]])
+    assert len(verify(out).faults[kind]) == 1
+
+
+@pytest.mark.parametrize("damage", [
+    {"rows": 5}, {"rows": [1, 2]}, {"rows_written": "a"}, {"recipe": None}, {"pictures": {}}, {"data": 3}, {"data": []},
+    {"data": ["../../etc/passwd"]}, {"files": ["x"]}, {"files": [{"file": "a"}]}, {"picture_files": {}},
+    {"stage_files": [{}]}])
+def test_a_damaged_manifest_is_one_line(out, damage, capsys):
+    manifest = json.loads((out / "manifest.json").read_text())
+    (out / "manifest.json").write_text(json.dumps(manifest | damage))
+    assert main(["verify", str(out)]) == 2
+    assert "manifest.json is damaged: `" in capsys.readouterr().err
+
+
+def test_a_file_in_place_of_the_folder_is_told_what_to_do(out, tmp_path, capsys):
+    (tmp_path / "export.zip").write_bytes(b"PK")
+    assert main(["verify", str(tmp_path / "export.zip")]) == 2
+    assert "Unpack it (`unzip`)" in capsys.readouterr().err
+    assert main(["verify", str(out / "manifest.json")]) == 2
+    assert f"Name the folder that it lies in: {out}" in capsys.readouterr().err
+
+
+def test_pictures_may_be_as_large_as_the_study_let_them_be(root, tmp_path):
+    Image.new("1", (10_100, 10_000)).save(root / "a.png")
+    limits = PictureLimits(max_pixels=102_000_000)
+    written(tmp_path / "out", root, "hub", found=plain(), limits=limits, config={"max_pixels": 102_000_000})
+    assert verify(tmp_path / "out").faults == {}

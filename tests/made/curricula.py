@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from cadc.data import Sample, Turn
+from cadc.data import PictureLimits, Sample, Turn
+from cadc.data.limits import USUAL
 from cadc.evaluation.settings import EvaluationSettings
 from cadc.export import Pictures, Recipe, write_curriculum
 from cadc.study import StudyConfig
@@ -76,9 +77,10 @@ def rows(found: list[Sample], stages: int = 3) -> pd.DataFrame:
 
 
 def written(folder: Path, root: Path, form: str, *, found: list[Sample] | None = None, how=None, stages: int = 3,
-            recipe: Recipe | None = None, **manifest):
-    """An export of the samples."""
+            recipe: Recipe | None = None, limits: PictureLimits = USUAL, known=None, **manifest):
+    """An export of the samples; limits, known: of `Pictures`."""
     found = samples() if found is None else found
     table = pd.DataFrame({"index": [s.index for s in found], "raw": ["{}"] * len(found)})
     return write_curriculum(rows(found, stages), table, found, {"input_format": "llava jsonl"} | manifest, folder,
-                            format=form, pictures=Pictures(root=root, how=how), recipe=recipe or quick(2, 4))
+                            format=form, pictures=Pictures(root=root, how=how, limits=limits, known=known or {}),
+                            recipe=recipe or quick(2, 4))

@@ -45,4 +45,4 @@ counted from 0 over all its rows, `id`, `{STAGE}`, `{CAPABILITY}`, `influence`. 
 
 
 FORMAT = Format(name="ids", about="ids alone: which rows of the pool, in which order", render=render, write=write,
-                training=training, pictures=(), loads="ids.jsonl")
+                training=training, pictures=(), loads="ids.jsonl", place="Pictures are those of the pool.")

@@ -62,7 +62,8 @@ def training(outline: Outline) -> str:
 * It takes one picture a row (a list crashes): rows with several are left out. It takes no system turn (crash):
   it stands at the head of the first question. It has no mark for an answer that is not to be learnt from: such rows are
   left out.
-* Pictures: `--image_folder .`, this folder."""
+* Pictures: `--image_folder .`, this folder. Its loader moves a picture to the head of its turn, a line break behind it.
+"""
 
 
 def refuses(sample: Sample) -> str:

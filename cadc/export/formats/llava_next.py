@@ -30,7 +30,7 @@ ${{LAUNCH:-python}} sequential.py --model_name_or_path "$MODEL" --version "${{VE
     --mm_projector_type mlp2x_gelu --mm_vision_select_layer -2 --mm_use_im_start_end False \\
     --mm_use_im_patch_token False --mm_tunable_parts {parts} \\
     --image_aspect_ratio anyres_max_9 --image_grid_pinpoints "(1x1),...,(6x6)" \\
-    --mm_patch_merge_type spatial_unpad {arguments(outline)} "$@"
+    --mm_patch_merge_type spatial_unpad --attn_implementation "${{ATTENTION:-sdpa}}" {arguments(outline)} "$@"
 """, about="LLaVA-NeXT (df17966). LLAVA=… MODEL=… sh run.sh")
 
 
@@ -42,9 +42,11 @@ def training(outline: Outline) -> str:
 * Order: its trainer has no switch; `sequential.py` starts its own `train` with a sequential sampler. It reads the JSON
   list, `curriculum.json`; the JSON Lines hold the same rows.
 * Its loader replaces a row that fails by the next one in silence; `sequential.py` lets the run end there instead.
-* Loss on the answers: as it is by default. It has no mark for an answer that is not to be learnt from: such rows are
+* Loss on the answers: as it is by default; its template for Qwen (`qwen_1_5`) also labels turn marks and line breaks
+  of every turn. It has no mark for an answer that is not to be learnt from: such rows are
   left out. It drops a system turn: it stands at the head of the first question.
-* Pictures: `--image_folder .`, this folder; `image` is a list, several are fine."""
+* Pictures: `--image_folder .`, this folder; `image` is a list, several are fine. Its loader moves the only picture of
+  a turn to the turn's head, a line break behind it."""
 
 
 def refuses(sample: Sample) -> str:

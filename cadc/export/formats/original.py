@@ -36,4 +36,4 @@ def listed(outline: Outline) -> bool:
 
 
 FORMAT = Format(name="input", about="the rows as they came", render=render, training=training, listed=listed,
-                pictures=("copy", "link", "absolute"), beside="")
+                pictures=("copy", "link", "absolute"), beside="", whole=True)

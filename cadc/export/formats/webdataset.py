@@ -80,4 +80,5 @@ def training(outline: Outline) -> str:
 
 
 FORMAT = Format(name="webdataset", about="WebDataset: tar shards in order, JSON and pictures", shape=blocks,
-                training=training, write=write, pictures=("copy",), loads="index.jsonl")
+                training=training, write=write, pictures=("copy",),
+                place="Pictures lie in the shards, each beside the JSON of its row.", loads="index.jsonl")

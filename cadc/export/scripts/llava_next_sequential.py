@@ -4,11 +4,12 @@ Written by CADC Studio.
     LLAVA=…/LLaVA-NeXT MODEL=… sh run.sh
 """
 
-import os
-
 from llava.train import llava_trainer
 from llava.train import train as training
+from PIL import Image
 from torch.utils.data import SequentialSampler
+
+Image.MAX_IMAGE_PIXELS = None  # the study had a limit of its own: Pillow would refuse pictures above 179 million pixels
 
 
 def in_order(trainer, *_) -> SequentialSampler:
@@ -25,4 +26,4 @@ llava_trainer.LLaVATrainer._get_train_sampler = in_order
 training.LazySupervisedDataset.__getitem__ = this_row
 
 if __name__ == "__main__":
-    training.train(attn_implementation=os.environ.get("ATTENTION", "sdpa"))
+    training.train()

@@ -7,7 +7,10 @@ import os
 
 from llava.train import llava_trainer
 from llava.train.train import train
+from PIL import Image
 from torch.utils.data import SequentialSampler
+
+Image.MAX_IMAGE_PIXELS = None  # the study had a limit of its own: Pillow would refuse pictures above 179 million pixels
 
 
 def in_order(trainer, *_) -> SequentialSampler:

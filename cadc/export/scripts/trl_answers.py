@@ -10,6 +10,7 @@ from io import BytesIO
 import torch
 from PIL import Image, ImageOps
 
+Image.MAX_IMAGE_PIXELS = None  # the study had a limit of its own: Pillow would refuse pictures above 179 million pixels
 MARK = "QZXanswer{}ZXQ"
 PLAIN = ("{% for m in messages %}{% if m['role'] == 'assistant' %}{{ m['content'] }}{{ eos_token }}"
          "{% else %}{{ m['content'] }}\n{% endif %}{% endfor %}")  # for models that have no template
