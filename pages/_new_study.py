@@ -33,7 +33,7 @@ def form() -> None:
                 "questions with answers, or parquet with a picture column; compressed or not.")
     with st.form("new-study"):
         left, right = st.columns(2)
-        typed = {"pool": left.text_input("Pool file", placeholder="/data/pool.jsonl"),
+        typed = {"pool": left.text_input("Pool file", placeholder="/data/pool.jsonl, /data/shards/ or /data/*.parquet"),
                  "target": right.text_input("Target file", placeholder="/data/benchmark.jsonl"),
                  "images": left.text_input("Image root", placeholder="empty: the folder of each file"),
                  "unit_column": right.text_input("Unit column of the target",

@@ -136,7 +136,8 @@ def test_a_saved_dataset_is_read_with_its_pictures(root, tmp_path):
 
 
 def test_what_datasets_saves_is_read(root, tmp_path):
-    datasets = pytest.importorskip("datasets")
+    import datasets
+
     made = datasets.Dataset.from_dict({"image": [str(root / "a.png")] * 5, "question": ["<image>What?"] * 5,
                                        "answer": ["red"] * 5}).cast_column("image", datasets.Image())
     made.save_to_disk(tmp_path / "saved", num_shards=2)

@@ -14,7 +14,7 @@ SECTIONS = {int(number): text for number, text in
             re.findall(r"^## (\d+)\. (.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)}
 NAME = re.compile(r"`([a-z_]+(?:\.[a-z_]+)*:[A-Za-z_.]+)`")
 EXPORTED = {"TRAINING.md"}
-"""Pages that an export writes."""
+"""Pages that exports of the first version had: a new export into their folder takes them away."""
 CITED = re.compile(r"METHOD((?:,? §\d+(?:\.\d+)?)+)")
 
 

@@ -57,12 +57,19 @@ def test_the_plugin_labels_exactly_the_answers_of_the_study(moved, tmp_path):
         assert [label != -100 for label in labels] == encoded.answer.tolist(), sample.id
 
 
-def test_the_folder_names_the_plugin_and_stops_where_it_cannot_be_imported(moved):
+def test_the_folder_names_the_plugin_and_stops_where_it_cannot_be_imported(moved, tmp_path):
     config = yaml.safe_load((moved / "axolotl.yaml").read_text())
     assert config["plugins"] == ["axolotl_answers.AnswersAlone"] and config["curriculum_sampling"] is True
     assert not any(config[f"lora_{part}_kernel"] for part in ("qkv", "o", "mlp", "embedding"))
     script = (moved / "run.sh").read_text()
     assert script.index('import axolotl_answers') < script.index("axolotl train axolotl.yaml")
-    done = subprocess.run(["sh", str(moved / "run.sh")], capture_output=True, text=True,
-                          env={"MODEL": "m", "PATH": f"{moved}:/usr/bin:/bin"})
-    assert done.returncode != 0  # no axolotl here
+    trainer, began = tmp_path / "bin", tmp_path / "began"
+    trainer.mkdir()
+    for name, does in (("python", f'exec "{sys.executable}" "$@"'), ("axolotl", f'touch "{began}"')):
+        (trainer / name).write_text(f"#!/bin/sh\n{does}\n")
+        (trainer / name).chmod(0o755)
+    env = {"MODEL": "m", "PATH": f"{trainer}:/usr/bin:/bin"}
+    done = subprocess.run(["sh", str(moved / "run.sh")], capture_output=True, text=True, env=env)
+    assert done.returncode != 0 and "axolotl" in done.stderr and not began.exists()
+    (moved / "axolotl_answers.py").write_text("")  # one that can be imported
+    assert subprocess.run(["sh", str(moved / "run.sh")], env=env).returncode == 0 and began.exists()

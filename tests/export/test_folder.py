@@ -93,6 +93,7 @@ def test_pictures_are_copied_or_linked_and_nothing_else_is_needed(found, root, t
 @pytest.mark.parametrize("form, how, said", [("axolotl", "parquet", "Choose copy or link or absolute"),
                                              ("llava", "parquet", "cannot read pictures by `parquet`"),
                                              ("webdataset", "link", "Choose copy"),
+                                             ("hub", "absolute", "Choose"),
                                              ("ids", "copy", "name no pictures")])
 def test_a_way_that_a_trainer_cannot_read_is_refused_with_what_it_can(found, root, tmp_path, form, how, said):
     with pytest.raises(DataError, match=said):

@@ -109,6 +109,7 @@ def test_capabilities_pools_curriculum_and_exports_are_the_same(finished, golden
         done = export(bench, tmp_path / preset / old, format=now, pictures=how)
         assert done.manifest["not_written"]["rows"] == 0
         names = [name.split("/")[-1] for name in wanted if name.startswith(f"{preset}/{old}/")]
+        assert {"curriculum.jsonl", "stage-01.jsonl"} <= set(names)
         for name in set(names) - {"manifest.json", "TRAINING.md"}:
             found = (tmp_path / preset / old / name).read_text(encoding="utf-8")
             text = found if old == "input" or name == "dataset_info.json" else first_layout(found, name)
