@@ -57,7 +57,7 @@ def lifted(value: object, raw: str) -> tuple[object, str]:
                 raw = raw.replace(form, name)
                 break
         else:  # written with escapes of its own kind: the text is made anew
-            return value, json.dumps(value, ensure_ascii=False, default=lambda one: one.name)
+            return value, json.dumps(value, default=lambda one: one.name)
     return value, raw
 
 

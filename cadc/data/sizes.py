@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from cadc.data.decoding import FORMATS
+from cadc.data.decoding import BROKEN, FORMATS
 from cadc.data.inventory import Inventory
 from cadc.data.pictures import picture_path
 from cadc.errors import DataError
@@ -33,5 +33,5 @@ def _size_in_header(name: str, root: Path, embedded: Path | None) -> Size | None
         with Image.open(picture_path(name, root, embedded), formats=FORMATS) as image:
             turned = image.getexif().get(_ORIENTATION) in _TURNED
             return (image.width, image.height) if turned else (image.height, image.width)
-    except (DataError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    except (DataError, *BROKEN):
         return None

@@ -90,13 +90,13 @@ def input_root(given: str) -> Path:
     path = Path(given).expanduser()
     if path.is_dir():
         return path
+    hub = is_hub_name(given)
+    if hub and (snapshot := _snapshot("/".join(given.split("/")[:2]))):
+        return input_root(str(snapshot / "/".join(given.split("/")[2:])))
     fixed, pattern = _fixed(path)
     if not path.exists() and _is_pattern(pattern):
         return fixed
-    if is_hub_name(given):
-        snapshot = _snapshot("/".join(given.split("/")[:2]))
-        return input_root(str(snapshot / "/".join(given.split("/")[2:]))) if snapshot else Path(given)
-    return path.parent
+    return path if hub else path.parent
 
 
 def is_hub_name(given: str) -> bool:

@@ -85,6 +85,18 @@ def test_thinking_is_part_of_the_answer():
     assert said(draft)[1][1].startswith("<think>\nThey greet.")
 
 
+def test_a_second_thought_is_named():
+    draft = read(chat(HI, HELLO | {"reasoning": "One.", "thinking": "Two."}))
+    assert said(draft)[1][1].startswith("<think>\nOne.") and fates(draft, "turn")["thinking"] == "ignored"
+    assert any("thinking" in warning and "reasoning" not in warning for warning in draft.warnings)
+
+
+def test_one_picture_in_two_numbered_places_is_no_row():
+    blocks = [{"type": "image", "index": 0}, {"type": "text", "text": "or"}, {"type": "image", "index": 0}]
+    with pytest.raises(SetAside, match="a number stands twice"):
+        read(chat({"role": "user", "content": blocks}, HELLO, images=["a.png", "b.jpg"]))
+
+
 # ---- marks ---------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("mark", [{"weight": 0}, {"loss": False}, {"train": False}, {"weight": 0.0}, {"training": 0}])
 def test_a_turn_marked_as_not_learnt(mark):

@@ -108,6 +108,7 @@ def test_a_downloaded_dataset_is_found_by_its_name_and_nothing_is_fetched(tmp_pa
         input_files("some/data")
     assert names_of("some/data/a", snapshot) == ["a/train-1.jsonl"] and input_root("some/data/a") == snapshot / "a"
     assert names_of("some/data/*/*.jsonl", snapshot) == ["a/train-1.jsonl", "b/train-1.jsonl"]
+    assert input_root("some/data/*/*.jsonl") == snapshot
     with pytest.raises(DataError):
         input_files("some/data/../../secret")
     lay(tmp_path, "some/data/x.json")  # a path of that name comes first

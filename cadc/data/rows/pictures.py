@@ -256,6 +256,8 @@ def match(places: list[Piece], given: list[Picture]) -> tuple[Picture, ...]:
         raise SetAside("picture tags and pictures do not match: some tags have numbers and others have none")
     numbers = sorted(place.number for place in places if isinstance(place, Numbered))
     ranks = {number: rank for rank, number in enumerate(numbers)}
+    if len(ranks) != len(numbers):
+        raise SetAside("picture tags and pictures do not match: a number stands twice, and one picture has no place")
     rest = iter(given)
     return tuple(place.picture if isinstance(place, Shown) else given[ranks[place.number]]
                  if isinstance(place, Numbered) else next(rest) for place in places)

@@ -176,7 +176,7 @@ class _Turns:
         """An answer with the thinking before it and the calls behind it."""
         thoughts = [key for key in THOUGHTS if isinstance(turn.get(key), str) and str(turn[key]).strip()]
         if thoughts:
-            read.update(thoughts)
+            read.update(key for key in thoughts if turn[key] == turn[thoughts[0]])  # another thought is named as unread
             if any(isinstance(piece, str) and str(turn[thoughts[0]]).strip() in piece for piece in pieces):
                 thoughts = []  # it stands there already
         if thoughts:
@@ -212,7 +212,7 @@ class _Turns:
             raise SetAside(f"block is not an object: in turn {number} it is {kind_of(block)}")
         kind = block.get("type")
         if kind in ("thinking", "reasoning") and isinstance(thought := block.get(str(kind)) or block.get("text"), str):
-            self.account.inside("block", block, ("type", str(kind), "text"))
+            self.account.inside("block", block, ("type", str(kind) if block.get(str(kind)) else "text"))
             self.account.note(f"thinking (a block): read into the answer as <think>, turn {number}")
             return [tools.thought_text(thought)]
         named = next((key for key in ("image", "path", "url", "image_url", "base64", "source")
