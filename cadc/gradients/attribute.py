@@ -21,6 +21,7 @@ from cadc.gradients.checkpoints import Checkpoints, open_model
 from cadc.gradients.features import Feature
 from cadc.gradients.keeping import GradientModel
 from cadc.gradients.vectors import Exact, Vectors, accumulating
+from cadc.gradients.whitening import Whitening
 from cadc.jobs import engines, shards
 from cadc.jobs.engines import EngineSettings
 from cadc.models.batching import Item, run_batches
@@ -46,6 +47,8 @@ class TargetVectors:
         self.inputs, self.units, self.samples, self.grounded = inputs, units, len(sample_unit), grounded
         self.members = products.members(sample_unit, units).to(vlm.device)
         self.features: list[Feature] = []
+        self.metrics: list[tuple[Whitening, torch.Tensor]] = []
+        """Per checkpoint the metric of the single target samples and their ‖h‖ / ‖g‖ [S]; [] where none was made."""
         self.vectors: Vectors = vectors or Exact(vlm)
 
     def add(self, gamma: Feature, rows: torch.Tensor) -> None:
@@ -66,9 +69,13 @@ class TargetVectors:
         made = cls(vlm, torch.tensor([number[s["unit"]] for s in done["samples"]]), len(number), grounded=grounded,
                    inputs=pool_inputs(study), vectors=gradient_model.vectors(done))
         kinds = ["sample", "unit"] + (["grounded"] if grounded else [])
+        grams = load_file(result.intact("gram.safetensors")) if study.config.whitens else {}
         for t in range(len(checkpoints)):
             vectors = load_file(result.intact(f"vectors-{t + 1}.safetensors"))
             made.add(gradient_model.feature(t), torch.cat([vectors[kind] for kind in kinds]))
+            if grams:
+                made.metrics.append((Whitening(grams["balanced"][t].to(vlm.device), study.config.ridge),
+                                     grams["balanced_norm"][t].to(vlm.device, accumulating(vlm))))
         return made
 
 
@@ -81,22 +88,27 @@ class Scoring:
 
     def run(self, joined: "Batch") -> dict[str, torch.Tensor]:
         """Scores of a batch: `loss`, `gradient_norm`, `feature_norm` [B, T], `dots` (and `dots_grounded`) [B, T, M],
-        `near`, `winner` [B, M], `influence` [B, S], `tokens` [B]."""
+        `near`, `winner` [B, M], `influence` [B, S], `tokens` [B]; with metrics `near_whitened`, `winner_whitened`
+        [B, M] and `whitened` [B, S] as well: the same by the kernel of METHOD §4."""
         from cadc.models import answer_losses, prefix
 
         given = prefix(self.vlm, joined)
         losses, gradients, features, dots = [], [], [], []
         count = self.vectors.samples
-        influence = torch.zeros(())  # a number until the first [B, S] is added
+        influence, whitened = torch.zeros(()), torch.zeros(())  # numbers until the first [B, S] is added
         for t, weight in enumerate(self.weights):
             self.checkpoints.switch(t)
             sums = _Sums(self.vlm, self.vectors, t, len(joined))
             with self.checkpoints.capture.watch(sums.add):
                 loss = answer_losses(self.vlm, given)
                 loss.sum().backward()
-            norm = sums.feature.sqrt()
-            cosines = products.cosine(sums.products.dots(), norm)  # [B, R]
+            norm, found = sums.feature.sqrt(), sums.products.dots()
+            cosines = products.cosine(found, norm)  # [B, R]
             influence = influence + weight * cosines[:, :count]
+            if self.vectors.metrics:
+                metric, length = self.vectors.metrics[t]
+                shared = products.cosine(found[:, :count], sums.products.length(sums.balanced)) / length
+                whitened = whitened + weight * metric.kernel(shared)
             losses.append(loss.detach())
             gradients.append(sums.gradient.sqrt())
             features.append(norm)
@@ -107,6 +119,9 @@ class Scoring:
         result = {"loss": torch.stack(losses, 1), "gradient_norm": torch.stack(gradients, 1),
                   "feature_norm": torch.stack(features, 1), "dots": stacked[:, :, :units], "near": near,
                   "winner": winner, "influence": influence, "tokens": given.tokens.to(torch.int32)}
+        if self.vectors.metrics:
+            near, winner = products.near(whitened, self.vectors.members, self._near_q)
+            result |= {"near_whitened": near, "winner_whitened": winner, "whitened": whitened}
         if self.vectors.grounded:
             result["dots_grounded"] = stacked[:, :, units:]
         return {key: value.cpu() for key, value in result.items()}
@@ -164,13 +179,16 @@ class PoolPass(Scoring):
         value, place = products.best(influence, self.study.config.best_rows)
         positions = torch.tensor(rows, dtype=torch.int64)
         answers = {"influence": influence.half()} if self.study.config.landmarks < 1 else {}  # for the regression
-        narrow = {key: v.float() for key, v in joined.items() if v.is_floating_point()}
         best = {"best_value": value.float(), "best_row": positions[place.long()].int()}
+        if "whitened" in joined:
+            value, place = products.best(joined.pop("whitened"), self.study.config.best_rows)
+            best |= {"best_value_whitened": value.float(), "best_row_whitened": positions[place.long()].int()}
+        narrow = {key: v.float() for key, v in joined.items() if v.is_floating_point()}
         return joined | narrow | answers | best | {"rows": positions}
 
 
 class _Sums:
-    """Adds up what each LoRA linear contributes to the products [B, R], ‖g‖² [B] and ‖Γ‖² [B]."""
+    """Adds up what each LoRA linear contributes to the products [B, R], ‖g‖², ‖Γ‖² and ⟨Γ, g⟩ [B]."""
 
     def __init__(self, vlm: "Vlm", vectors: TargetVectors, t: int, batch: int) -> None:
         self._matrices, self._gamma = vlm.layout.matrices, vectors.features[t]
@@ -178,20 +196,22 @@ class _Sums:
         self.products = vectors.vectors.products(t, batch)
         self.gradient = torch.zeros(batch, dtype=self._kind, device=vlm.device)
         self.feature = torch.zeros(batch, dtype=self._kind, device=vlm.device)
+        self.balanced = torch.zeros(batch, dtype=self._kind, device=vlm.device)
 
     def add(self, number: int, gradient: torch.Tensor) -> None:
         """Take gradients [B, p] of linear `number`."""
         m = self._matrices[number]
-        ready, plain, transformed = self._gamma.apply(gradient.to(self._kind), m.offset, m.end)
-        self.gradient += plain
-        self.feature += transformed
-        self.products.add(number, ready)
+        found = self._gamma.apply(gradient.to(self._kind), m.offset, m.end)
+        self.gradient += found.gradient
+        self.feature += found.square
+        self.balanced += found.balanced
+        self.products.add(number, found.feature)
 
 
 def _finite(found: dict[str, torch.Tensor], rows: Sequence[FeedRow], failed: dict[FeedRow, str]) -> torch.Tensor:
     """bool [B]: rows whose numbers are all finite; the others are set aside with their reason."""
     fine = torch.isfinite(found["loss"]).all(1) & torch.isfinite(found["feature_norm"]).all(1)
-    for name in ("gradient_norm", "dots", "influence"):
+    for name in {"gradient_norm", "dots", "influence", "whitened"} & found.keys():
         fine &= torch.isfinite(found[name].flatten(1)).all(1)
     for row, ok in zip(rows, fine.tolist(), strict=True):
         if not ok:

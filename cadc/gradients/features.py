@@ -1,17 +1,30 @@
-"""The training-side feature Γ_t(z) of METHOD §2, module by module, with ‖g‖² and ‖Γ‖² on the way."""
+"""The training-side feature Γ_t(z) of METHOD §2, module by module, with ‖g‖², ‖Γ‖² and ⟨Γ, g⟩ on the way."""
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 
 from cadc.errors import ModelError
 
 
+class Applied(NamedTuple):
+    """What one module adds to a batch."""
+
+    feature: torch.Tensor
+    """Γ [B, p]."""
+    gradient: torch.Tensor
+    """‖g‖² [B]."""
+    square: torch.Tensor
+    """‖Γ‖² [B]."""
+    balanced: torch.Tensor
+    """⟨Γ, g⟩ [B]; where Γ is linear in g this is ‖h‖², h the balanced form of METHOD §2."""
+
+
 class Feature(Protocol):
     """Γ of one checkpoint."""
 
-    def apply(self, gradient: torch.Tensor, start: int, end: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Gradients [B, end − start] of one module → Γ [B, end − start], ‖g‖² [B], ‖Γ‖² [B] (this module's part)."""
+    def apply(self, gradient: torch.Tensor, start: int, end: int) -> Applied:
+        """Gradients [B, end − start] of one module → its part of Γ and of the norms."""
 
 
 @dataclass(frozen=True)
@@ -21,10 +34,11 @@ class Weighted:
     weight: torch.Tensor
     """[P]."""
 
-    def apply(self, gradient: torch.Tensor, start: int, end: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def apply(self, gradient: torch.Tensor, start: int, end: int) -> Applied:
         norm = torch.linalg.vector_norm(gradient, dim=1)
         weighted = gradient * self.weight[start:end]
-        return weighted, norm.square(), torch.linalg.vector_norm(weighted, dim=1).square()
+        return Applied(weighted, norm.square(), torch.linalg.vector_norm(weighted, dim=1).square(),
+                       torch.linalg.vecdot(weighted, gradient))
 
 
 @dataclass(frozen=True)
@@ -41,13 +55,13 @@ class AdamUpdate:
     betas: tuple[float, float]
     epsilon: float
 
-    def apply(self, gradient: torch.Tensor, start: int, end: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def apply(self, gradient: torch.Tensor, start: int, end: int) -> Applied:
         one, two = self.betas
         square = gradient * gradient
         m = (one * self.first[start:end] + (1 - one) * gradient) / (1 - one ** (self.updates + 1))
         v = (two * self.second[start:end] + (1 - two) * square) / (1 - two ** (self.updates + 1))
         update = m / (v.sqrt() + self.epsilon)
-        return update, square.sum(1), (update * update).sum(1)
+        return Applied(update, square.sum(1), (update * update).sum(1), (update * gradient).sum(1))
 
 
 def feature(kind: str, first: torch.Tensor, second: torch.Tensor, updates: int, betas: tuple[float, float],

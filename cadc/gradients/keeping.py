@@ -14,10 +14,11 @@ import torch
 
 from cadc.arrays import spearman
 from cadc.data.indices import FeedRow
+from cadc.errors import ModelError
 from cadc.gradients import modes, products
 from cadc.gradients.capture import gradient_matrix
 from cadc.gradients.collected import Collected, Left, View, in_full
-from cadc.gradients.features import Feature, feature
+from cadc.gradients.features import Feature, Weighted, feature
 from cadc.gradients.modes import Mode
 from cadc.gradients.sketch import PRODUCTS, Sketch, balances, principal
 from cadc.gradients.vectors import Exact, Sketched, Vectors, accumulating, stored
@@ -56,6 +57,13 @@ class GradientModel:
         """Γ at checkpoint t."""
         c = self.checkpoints
         return feature(self.study.config.features, c.first[t], c.second[t], c.updates[t], BETAS, EPSILON)
+
+    def balanced_weight(self, t: int) -> torch.Tensor:
+        """w [P] of Γ = w ⊙ g at checkpoint t. Raises ModelError where Γ is not linear in g (`less`)."""
+        made = self.feature(t)
+        if not isinstance(made, Weighted):
+            raise ModelError("features=less has no balanced form: set whitened=false, or features=adam.")
+        return made.weight
 
     def gradients(self, given: "Prefix") -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Losses [B] and gradients [B, P] at every checkpoint, of what `prefix` made."""
@@ -179,9 +187,9 @@ class SketchKeeping:
         rows = _draw(self._engine.study.config.seed, _AUDIT, [FeedRow(row) for row in range(len(pool))], count)
         features = []
         for t, gradients in enumerate(self._engine.all_gradients(pool, rows)):
-            made, _, square = self._engine.feature(t).apply(gradients, 0, gradients.shape[1])
-            fine = torch.isfinite(square)
-            features.append(torch.where(fine[:, None], made / square.sqrt().clamp_min(1e-30)[:, None], 0))
+            made = self._engine.feature(t).apply(gradients, 0, gradients.shape[1])
+            fine = torch.isfinite(made.square)
+            features.append(torch.where(fine[:, None], made.feature / made.square.sqrt().clamp_min(1e-30)[:, None], 0))
         if not len(features[0]):
             return None, "none of the drawn pool rows can be encoded"
         self._features = features

@@ -86,6 +86,7 @@ class _Targets:
         self.feed, self.choice, self.kept = feed, choice, kept
         self.singles = {row: k for k, row in enumerate(row for rows in choice.singles for row in rows)}
         self.sample_loss = torch.zeros(len(engine.checkpoints), len(self.singles))
+        self.feature_norm = torch.zeros(len(engine.checkpoints), len(self.singles))
         self.count = torch.zeros(len(choice.units))
         self.failed: dict[FeedRow, str] = {}
         self.plan, self.halved = batch_plan.BatchPlan(), 0
@@ -140,6 +141,9 @@ class _Targets:
             self.count += torch.bincount(units, minlength=len(self.choice.units))
         single = torch.tensor([self.singles.get(row, -1) for row in rows])
         self.sample_loss[t][single[single >= 0]] = losses[single >= 0].float()
+        made = self.engine.feature(t).apply(matrix.to(self.engine.kind), 0, matrix.shape[1])
+        ratio = (made.square / made.gradient.clamp_min(1e-60)).sqrt().cpu().float()
+        self.feature_norm[t][single[single >= 0]] = ratio[single >= 0]
         for collected in self.kept.every:
             collected.add(t, units, matrix, single)
 
@@ -182,7 +186,10 @@ class _Targets:
         of = torch.tensor([number[self.choice.unit_of[row]] for _, row in kept], dtype=torch.int64)
         vectors, full, facts = self.kept.finish(Left(count=self.count, places=places, sample_unit=of, plain=plain,
                                                      rounds=self.study.config.permutations))
-        self._save(vectors, full, facts, self.sample_loss[:, places])
+        own = {"sample_loss": self.sample_loss[:, places]}
+        if self.study.config.whitens:
+            own |= self._balanced(vectors["sample"], facts["mode"]) | {"feature_norm": self.feature_norm[:, places]}
+        self._save(vectors, full, facts, own)
         bad = [{"index": self.feed.samples[row].index, "id": self.feed.samples[row].id, "reason": reason}
                for row, reason in sorted(self.failed.items())]
         moment = {key: facts.pop(key) for key in ("reason", "free_mb")}
@@ -198,8 +205,20 @@ class _Targets:
         write_json(result.folder / "about.json", {"seconds": seconds, "products": moment})
         result.finish()
 
+    def _balanced(self, samples: torch.Tensor, mode: str) -> dict[str, torch.Tensor]:
+        """`balanced` [T, S, S], cosines between the balanced gradients of single target samples, and `balanced_norm`
+        [T, S], their ‖h‖ / ‖g‖: of the vectors [T, S, ·] as the pool pass reads them, so that its products fit."""
+        grams = []
+        for t, rows in enumerate(samples):
+            weight = None if mode == "sketch" else self.engine.balanced_weight(t)  # sketches carry √w already
+            grams.append(gram(rows, weight))
+        whole = torch.stack(grams)
+        norm = whole.diagonal(dim1=1, dim2=2).clamp_min(0).sqrt()
+        return {"balanced": whole / (norm[:, :, None] * norm[:, None, :]).clamp_min(1e-30),
+                "balanced_norm": norm.clamp_min(1e-15)}
+
     def _save(self, vectors: dict[str, torch.Tensor], full: dict[str, torch.Tensor], facts: dict[str, Any],
-              sample_loss: torch.Tensor) -> None:
+              own: dict[str, torch.Tensor]) -> None:
         """`full` is what Gram matrices are made of. Mode and dimension stand in the header and so in the digest of this
         result: shards of one mode never count in the other."""
         head = {"key": self.study.key("targets"), "mode": facts["mode"], "dim": str(facts["dim"])}
@@ -210,7 +229,7 @@ class _Targets:
         if facts["gram"]["sample"] == "sketch":  # unit vectors have length 1 whatever the sketch says
             diagonal = grams["sample"].diagonal(dim1=1, dim2=2)
             diagonal.copy_(diagonal > 0)
-        write_tensors(self.study.targets_folder / "gram.safetensors", grams | {"sample_loss": sample_loss}, head)
+        write_tensors(self.study.targets_folder / "gram.safetensors", grams | own, head)
 
 
 def _finite(rows: Sequence[FeedRow], found: list[tuple[torch.Tensor, torch.Tensor]]
@@ -230,10 +249,12 @@ def _measured(found: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[torch.Ten
             torch.stack([torch.linalg.vector_norm(matrix, dim=1) for _, matrix in found], 1))
 
 
-def gram(vectors: torch.Tensor) -> torch.Tensor:
-    """⟨x, y⟩ of all rows [R, P] → float32 [R, R], summed in float64 block by block."""
+def gram(vectors: torch.Tensor, weight: torch.Tensor | None = None) -> torch.Tensor:
+    """⟨x, w ⊙ y⟩ of all rows [R, P] → float32 [R, R], summed in float64 block by block; w [P] ≥ 0, ones without."""
     total = torch.zeros(len(vectors), len(vectors), dtype=torch.float64)
     for start in range(0, vectors.shape[1], 65_536):
         block = vectors[:, start:start + 65_536].double()
+        if weight is not None:
+            block = block * weight[start:start + 65_536].to("cpu", torch.float64).sqrt()
         total += block @ block.t()
     return total.float()

@@ -23,7 +23,10 @@ class Products(Protocol):
         """Take Γ [B, p] of linear `number`; every linear comes once."""
 
     def dots(self) -> torch.Tensor:
-        """⟨Γ, target vector⟩ [B, R]."""
+        """⟨Γ, target vector⟩ [B, R], once every linear has come."""
+
+    def length(self, balanced: torch.Tensor) -> torch.Tensor:
+        """‖h‖ [B] as the products see it, from ⟨Γ, g⟩ [B]; h the balanced form of METHOD §2."""
 
 
 class Vectors(Protocol):
@@ -81,6 +84,9 @@ class _ExactProducts:
     def dots(self) -> torch.Tensor:
         return self._total
 
+    def length(self, balanced: torch.Tensor) -> torch.Tensor:
+        return balanced.clamp_min(0).sqrt()
+
 
 class Sketched:
     """Vectors [R, d] that were projected when they were made; features meet the same projection here."""
@@ -120,3 +126,7 @@ class _SketchedProducts(SketchSum):
 
     def dots(self) -> torch.Tensor:
         return self.total @ self._rows.t()
+
+    def length(self, balanced: torch.Tensor) -> torch.Tensor:
+        """The sketch's own: both sides carry √w, so it is a sketch of h, and the kernel one of the sketched space."""
+        return torch.linalg.vector_norm(self.total, dim=1)

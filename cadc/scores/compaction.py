@@ -188,6 +188,10 @@ class _Arrays:
         self.gradient_norm = np.zeros((rows, steps), np.float32)
         self.feature_norm = np.zeros((rows, steps), np.float32)
         self.tokens = np.zeros(rows, np.int32)
+        self.whitened = study.config.whitens
+        self.near_whitened = np.zeros((units if self.whitened else 0, rows), np.float32)
+        self.winner_whitened = np.full((units if self.whitened else 0, rows), -1, np.int32)
+        self.lists_whitened: list[tuple[np.ndarray, np.ndarray]] = []
         self.lists: list[tuple[np.ndarray, np.ndarray]] = []
         """Best rows of each target sample, shard by shard: positions and values [S, ≤ L]."""
 
@@ -201,17 +205,26 @@ class _Arrays:
         for name in ("loss", "gradient_norm", "feature_norm", "tokens"):
             getattr(self, name)[at] = shard[name]
         self.lists.append((place[shard["best_row"]], shard["best_value"]))
+        if self.whitened:
+            self.near_whitened[:, at], self.winner_whitened[:, at] = shard["near_whitened"].T, \
+                shard["winner_whitened"].T
+            self.lists_whitened.append((place[shard["best_row_whitened"]], shard["best_value_whitened"]))
 
     def all(self) -> dict[str, np.ndarray]:
-        """The arrays by their names in `Scores`."""
+        """The arrays by their names in `Scores`, those of the whitened kernel by the names of their columns."""
         names = ("dots", "dots_grounded", "near", "winner", "loss", "gradient_norm", "feature_norm", "tokens")
-        best_index, best_value = self._best()
-        return {name: getattr(self, name) for name in names} | {"best_index": best_index, "best_value": best_value}
+        best_index, best_value = self._best(self.lists)
+        found = {name: getattr(self, name) for name in names} | {"best_index": best_index, "best_value": best_value}
+        if self.whitened:
+            best_index, best_value = self._best(self.lists_whitened)
+            found |= {"near.whitened": self.near_whitened, "winner.whitened": self.winner_whitened,
+                      "best_index.whitened": best_index, "best_value.whitened": best_value}
+        return found
 
-    def _best(self) -> tuple[np.ndarray, np.ndarray]:
+    def _best(self, lists: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
         """Merged best rows [S, L] (positions, values): exact, since each shard kept its own L best."""
-        row = np.concatenate([r for r, _ in self.lists], axis=1)
-        value = np.concatenate([v for _, v in self.lists], axis=1)
+        row = np.concatenate([r for r, _ in lists], axis=1)
+        value = np.concatenate([v for _, v in lists], axis=1)
         order = np.lexsort((row, -value), axis=1)[:, :self._limit]
         row, value = np.take_along_axis(row, order, 1), np.take_along_axis(value, order, 1)
         missing = self._limit - row.shape[1]

@@ -14,7 +14,7 @@ FILES = ("pool", "target", "images", "model")
 """Fields that say where something lies; what it holds counts, not where."""
 GONE = ("pool_sketch",)
 """Settings of earlier versions that nothing reads any more."""
-BEFORE: dict[str, Any] = {"reading": 1}
+BEFORE: dict[str, Any] = {"reading": 1, "whitened": False, "nearness": "gradients+embedding"}
 """What a setting was before it existed, where that is not its default: keys are counted from there."""
 PARTS = ("language", "connector", "vision")
 """Parts of a model that can be adapted."""
@@ -41,7 +41,8 @@ class StudyConfig:
     control_tokens: str = "keep"
     """Chat-control tokens in texts (`<|im_end|>`): `keep` with a warning, or `neutralise` (broken up by a space)."""
     preset: str = "studio"
-    """`paper` or `studio` (METHOD §3), or one of a plugin: the default choices of later steps; all stay available."""
+    """`quick`, `studio` or `paper` (METHOD §3), or one of a plugin: the default choices of later steps; all stay
+    available. A study of `quick` computes no gradients unless asked to."""
     seed: int = 0
     """Seeds warm-up sampling, adapter initialisation and picture permutations."""
     lora_rank: int = 8
@@ -73,6 +74,11 @@ class StudyConfig:
     versions did (their studies keep it, and so their results)."""
     features: str = "adam"
     """Training-side feature Γ (METHOD §2): `adam`, `less` or `sgd`."""
+    whitened: bool = True
+    """Also compute whitened products (METHOD §4): the single target samples are the metric. Needs features=adam or
+    sgd, and landmarks=1."""
+    ridge: float = 0.1
+    """m, the ridge of that metric; 1 is the length of a target sample's own direction."""
     grounded: bool = True
     """Also compute grounded target gradients (METHOD §2)."""
     permutations: int = 2
@@ -89,12 +95,16 @@ class StudyConfig:
     """Share of the pool that its models are trained on, half of it each."""
     out_of_fold_target: bool = True
     """Its models also train on half of the target samples that gradients see (docs/decisions/0018)."""
+    judges: int = 2
+    """Adapters trained on target samples alone; their losses find rows that look wrong (METHOD §5). 0: none."""
+    judge_steps: int = 0
+    """Optimiser steps of each; 0: as many as lower the loss of target samples that it does not see."""
     samples_per_unit: int = 64
     """At most this many target samples of a unit enter its mean."""
     near_samples: int = 32
     """At most this many single target samples per unit for near(z, s) (METHOD §4)."""
-    nearness: str = "gradients+embedding"
-    """What near(z, s) is made of: `gradients`, or with other signals joined, `gradients+embedding` (decision 0019)."""
+    nearness: str = "whitened+embedding"
+    """Signals that near(z, s) is joined from (METHOD §4): `whitened` or `gradients`, and such as `embedding`."""
     near_q: int = 5
     """q: near(z, s) is the mean of the q largest influences."""
     best_rows: int = 256
@@ -111,6 +121,11 @@ class StudyConfig:
         return {f.name: value for f in dataclasses.fields(self)
                 if f.name not in FILES and (value := getattr(self, f.name)) != BEFORE.get(f.name, f.default)}
 
+    @property
+    def whitens(self) -> bool:
+        """Whether whitened products are computed: asked for, and possible."""
+        return self.whitened and self.features != "less" and self.landmarks == 1
+
     def without(self, names: Iterable[str]) -> "StudyConfig":
         """The same with these settings at their defaults: for a job that must not depend on them."""
         fields: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(self) if f.name in names}
@@ -119,7 +134,8 @@ class StudyConfig:
     def __post_init__(self) -> None:
         checks = {
             "preset": re.fullmatch(r"[a-z][a-z0-9_-]*", self.preset) is not None,
-            "nearness": re.fullmatch(r"gradients(\+[a-z][a-z0-9_-]*)*", self.nearness) is not None,
+            "nearness": re.fullmatch(r"[a-z][a-z0-9_-]*(\+[a-z][a-z0-9_-]*)*", self.nearness) is not None,
+            "ridge": 0 < self.ridge < 1e6,
             "reading": self.reading in (1, 2),
             "control_tokens": self.control_tokens in ("keep", "neutralise"),
             "features": self.features in ("adam", "less", "sgd"),
@@ -130,6 +146,8 @@ class StudyConfig:
             "mode": self.mode in ("auto", "exact", "sketch"),
             "max_pixels": 1 <= self.max_pixels <= 1_000_000_000,
             "landmarks": 0 < self.landmarks <= 1,
+            "judges": 0 <= self.judges <= 16,
+            "judge_steps": self.judge_steps >= 0,
             "out_of_fold": 0 <= self.out_of_fold <= 16,
             "out_of_fold_share": 0 < self.out_of_fold_share <= 1,
             "warmup_share": 0 < self.warmup_share <= 1,
@@ -166,9 +184,19 @@ class StudyConfig:
         return cls(**values)
 
 
+OF_GRADIENTS = ("gradients", "whitened")
+"""Signals that the gradient pass computes."""
+
+
+def signals_of(config: StudyConfig) -> tuple[str, ...]:
+    """Names of the signals that near(z, s) is joined from; plain gradients where whitened ones cannot be had."""
+    names = config.nearness.split("+")
+    return tuple(dict.fromkeys("gradients" if name == "whitened" and not config.whitens else name for name in names))
+
+
 def joined_signals(config: StudyConfig) -> tuple[str, ...]:
-    """Names of the signals that near(z, s) is made of beside gradients."""
-    return tuple(config.nearness.split("+")[1:])
+    """Those of them that need no gradient."""
+    return tuple(name for name in signals_of(config) if name not in OF_GRADIENTS)
 
 
 def _parse(key: str, text: str, kind: Any) -> object:

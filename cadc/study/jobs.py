@@ -40,6 +40,8 @@ class Job:
     advisory: bool = False
     """Whether it runs with the others though nothing needs its result: a study is complete without it, and where it
     fails the others go on."""
+    optional: Callable[[StudyConfig], bool] = lambda config: False
+    """Whether a study with these settings has this job only when asked for it: it is complete without."""
     parallel: bool = False
     """Whether its work is shared out by an engine."""
     wanted: Callable[[StudyConfig], bool] = _always
@@ -105,21 +107,23 @@ JOBS: Registry[Job] = Registry("job", (
         volatile=("log.jsonl", "about.json")),
     Job(name="targets", about="gradients of the target samples", run="cadc.gradients.targets:run_targets",
         after=("ingest", "warmup"), files=("model",), parallel=True, cost="cadc.estimate.costs:targets",
-        settings=(*_ADAPTED, *_CHOICE, "checkpoints", "features", "grounded", "permutations", "mode", "sketch_dim"),
+        settings=(*_ADAPTED, *_CHOICE, "checkpoints", "features", "grounded", "permutations", "mode", "sketch_dim",
+                  "whitened"),
         names=(("vectors-*", "target gradients of a checkpoint"), ("gram.safetensors", "Gram matrices of the target"),
                ("targets.json", "the list of target samples"), ("batch.json", "how target batches are cut"),
                ("about.json", "what the target gradients took")),
         volatile=("about.json", "batch.lock")),
     Job(name="attribute", about="gradients of every pool row", run="cadc.gradients.attribute:run_attribute",
         after=("ingest", "warmup", "targets"), files=("model",), parallel=True, cost="cadc.estimate.costs:attribute",
-        settings=(*_ADAPTED, "checkpoints", "features", "grounded", "near_q", "best_rows", "landmarks", "shard_rows"),
+        settings=(*_ADAPTED, "checkpoints", "features", "grounded", "near_q", "best_rows", "landmarks", "shard_rows",
+                  "whitened", "ridge"),
         names=(("shard-*.safetensors", "a shard of pool gradients"), ("shard-*.json", "what a shard holds"),
                ("features-*.safetensors", "a shard of forward features"), ("features-*.json", "what a shard holds"),
                ("batch.json", "how pool batches are cut")),
         volatile=("*.json", "batch.lock")),
     Job(name="scores", about="puts the shards together into columns", run="cadc.scores.compaction:run_scores",
         after=("ingest", "warmup", "targets", "attribute"), cost="cadc.estimate.costs:scores",
-        settings=("checkpoints", "grounded", "best_rows", "landmarks", "shard_rows", "seed"),
+        settings=("checkpoints", "grounded", "best_rows", "landmarks", "shard_rows", "seed", "whitened"),
         names=(("held-out/*.npy", "a column of held-out predictions"), ("*.npy", "a column of the scores"),
                ("scores.json", "the names of the target units"), ("failed.json", "the rows that were left out"),
                ("attribute.json", "the report on attribution")),
