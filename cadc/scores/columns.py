@@ -52,8 +52,8 @@ COLUMNS: Registry[Column] = Registry("column", (
          ("best_index.gradients", "int32 [S, L]", "rows of largest Inf(z, z') for each target sample, highest first; "
           "-1 pads"),
          ("best_value.gradients", "float32 [S, L]", "their Inf(z, z')"),
-         ("near.whitened", "float32 [M, N]", "mean of the q largest k(z, z'), cosines in the metric of the target's own "
-          "samples"),
+         ("near.whitened", "float32 [M, N]", "mean of the q largest k(z, z'), cosines in the metric of the target's "
+          "own samples"),
          ("winner.whitened", "int32 [M, N]", "the target sample with the largest k(z, z') in s"),
          ("best_index.whitened", "int32 [S, L]", "rows of largest k(z, z') for each target sample; -1 pads"),
          ("best_value.whitened", "float32 [S, L]", "their k(z, z')"),
