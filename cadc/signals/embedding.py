@@ -16,7 +16,7 @@ from cadc.errors import DataError, JobError
 from cadc.scores.left_out import report_name, write_report
 from cadc.scores.scores import Scores
 from cadc.signals.signal import Signal
-from cadc.signals.similarity import Similarity, cosines
+from cadc.signals.similarity import Similarity, cosines, whitened
 from cadc.study import Study, write_array
 from cadc.study.progress import Progress, Silent
 
@@ -49,6 +49,12 @@ def is_embedded(study: Study) -> bool:
     return study.finished("embedding")
 
 
+def embedded_rows(study: Study, role: str) -> np.ndarray:
+    """int64, ascending: positions in the pool or target file of the rows that have an embedding. Raises JobError before
+    the job ran."""
+    return np.load(study.require("embedding").intact(file_of(role, "index")), allow_pickle=False)
+
+
 def embeddings(study: Study, role: str, index: np.ndarray, progress: Progress | None = None) -> np.ndarray:
     """float32 [n, W]: mean over all tokens (pictures, question, answer) of the base's last hidden states.
 
@@ -62,7 +68,7 @@ def embeddings(study: Study, role: str, index: np.ndarray, progress: Progress | 
     place = np.searchsorted(have, index)
     if len(have) == 0 or (have[np.minimum(place, len(have) - 1)] != index).any():
         raise JobError(f"study {study.name!r} has {role} rows without an embedding: they could not be encoded. The log "
-                       "of the job names them; take them out of the file, or set nearness=gradients.")
+                       "of the job names them; take them out of the file, or set nearness=whitened.")
     return np.asarray(values[place])
 
 
@@ -154,8 +160,27 @@ def features(study: Study, scores: Scores, progress: Progress | None = None) -> 
     return centred(pool, target)
 
 
+RIDGE = 0.1
+"""Of the metric of `embedding-whitened`; flat from .03 to 3 (decision 0028)."""
+
+
 def _open(study: Study, scores: Scores) -> Similarity:
     return cosines(*features(study, scores))
 
 
-SIGNAL = Signal(name="embedding", about="last hidden states, no gradient", open=_open, needs="embedding")
+def _open_whitened(study: Study, scores: Scores) -> Similarity:
+    return whitened(*features(study, scores), RIDGE)
+
+
+def _units(study: Study, scores: Scores) -> np.ndarray:
+    """Cosines of the units' mean centred embeddings."""
+    rows, of = features(study, scores)[1], np.asarray(scores.sample_unit)
+    mean = np.stack([rows[of == unit].mean(0) for unit in range(len(scores.units))]).astype(np.float64)
+    mean /= np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)
+    return mean @ mean.T
+
+
+SIGNAL = Signal(name="embedding", about="last hidden states, no gradient", open=_open, units=_units, needs="embedding",
+                reads="one forward of the untrained base")
+WHITENED = Signal(name="embedding-whitened", about="last hidden states in the metric of the target's own samples",
+                  open=_open_whitened, needs="embedding", reads="one forward of the untrained base")
