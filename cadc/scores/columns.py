@@ -68,10 +68,15 @@ COLUMNS: Registry[Column] = Registry("column", (
            about="the rows of best_index.gradients, by the weighted sum of their ranks in all signals; -1 pads"),
     Column(name="best_value.joined", shape="float32 [S, L]", job="near", needs=("best_value.gradients",),
            about="Inf(z, z') of these rows: not descending, since ranks of all signals order them"),
-    Column(name="out_of_fold_loss", shape="float32 [N]", job="out_of_fold", needs=("near.gradients",),
-           about="ℓ(z) under models that did not train on z (decision 0016)"),
-    Column(name="out_of_fold_target", shape="float32 [S]", job="out_of_fold",
-           about="ℓ of the single target samples under the same models"),
+    *_of("judge",
+         ("judge_rows", "int64 [n]", "positions in the pool file, ascending, of the rows that the judges read"),
+         ("judge_loss", "float32 [n]", "mean of ℓ(z) over adapters that trained on target samples alone"),
+         ("base_loss", "float32 [n]", "ℓ(z) under the untrained base"),
+         ("judge_tokens", "int32 [n]", "answer tokens"),
+         ("judge_samples", "int64 [S]", "positions in the target file of the single target samples"),
+         ("judge_target", "float32 [S]", "mean of their ℓ over the judges that did not train on them; NaN where all "
+          "did"),
+         ("base_target", "float32 [S]", "their ℓ under the untrained base")),
 ))
 """Every column, in the order in which they come to be."""
 

@@ -5,6 +5,7 @@ mapped column by column, which is what makes a move of one unit cost one column 
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 
@@ -16,6 +17,10 @@ from cadc.study import Study
 
 HELD_OUT = "held-out"
 """Folder inside the scores' result for what was predicted for measured rows."""
+
+
+def _none() -> np.ndarray:
+    return np.zeros(0, np.float32)
 
 
 def _all_measured() -> np.ndarray:
@@ -63,10 +68,16 @@ class Scores:
     """int64 [S]: its position in the target file."""
     units: tuple[str, ...]
     """M names."""
-    out_of_fold_loss: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
-    """float32 [N]: ℓ(z) under models that did not train on z (decision 0016); [0] before that job."""
-    out_of_fold_target: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
-    """float32 [S]: ℓ of the single target samples under the same models."""
+    judge_loss: np.ndarray = field(default_factory=_none)
+    """float32 [N]: mean of ℓ(z) over adapters that trained on target samples alone (METHOD §5); NaN for a row that they
+    could not read; [0] before that job."""
+    base_loss: np.ndarray = field(default_factory=_none)
+    """float32 [N]: ℓ(z) under the untrained base, NaN and [0] as above."""
+    judge_target: np.ndarray = field(default_factory=_none)
+    """float32 [S]: mean of ℓ of the single target samples over the judges that did not train on them; NaN where all
+    did."""
+    base_target: np.ndarray = field(default_factory=_none)
+    """float32 [S]: their ℓ under the untrained base."""
     measured: np.ndarray = field(default_factory=_all_measured)
     """bool [N]: the row's gradients were computed; False: predicted from one forward (decision 0013). Left out: all
     were."""
@@ -78,9 +89,9 @@ class Scores:
             object.__setattr__(self, "measured", np.ones(len(self.index), bool))
 
     @property
-    def has_out_of_fold(self) -> bool:
-        """Whether the out-of-fold loss is there."""
-        return len(self.out_of_fold_loss) == len(self.index) > 0
+    def has_judge(self) -> bool:
+        """Whether the judges' losses are there."""
+        return len(self.judge_loss) == len(self.index) > 0
 
     @cached_property
     def has_grounded(self) -> bool:
@@ -98,11 +109,10 @@ class Scores:
             raise DataError(f"nearness {choice!r} is unknown. Known: {', '.join(columns.NEAR)}")
         own = {"near": f"near.{choice}", "best_index": f"best_index.{choice}", "best_value": f"best_value.{choice}",
                "winner": "winner.gradients"}
-        names = [name for name in ARRAYS if not name.startswith("out_of_fold")]
-        if study.finished("out_of_fold"):
-            names += ["out_of_fold_loss", "out_of_fold_target"]
+        names = [name for name in ARRAYS if name not in JUDGED]
         arrays = columns.read_all(study, {name: own.get(name, name) for name in names})
-        return cls(**arrays, units=units(study), choice=choice)
+        judged = _judged(study, arrays["index"], arrays["sample_index"]) if study.finished("judge") else {}
+        return cls(**arrays, **judged, units=units(study), choice=choice)
 
     @classmethod
     def held_out(cls, study: Study) -> "Scores | None":
@@ -129,6 +139,29 @@ def units(study: Study) -> tuple[str, ...]:
     return tuple(json.loads(study.require("scores").intact("scores.json").read_text())["units"])
 
 
+def _judged(study: Study, index: np.ndarray, samples: np.ndarray) -> dict[str, np.ndarray]:
+    """The judges' losses in the order of the scored rows and of the single target samples; NaN where there is none."""
+    found = columns.read_all(study, {name: name for name in (*JUDGED, "judge_rows", "judge_samples")})
+    rows, singles = _aligned(found["judge_rows"], index), _aligned(found["judge_samples"], samples)
+    return {name: place(found[name]) for name, place in
+            (("judge_loss", rows), ("base_loss", rows), ("judge_target", singles), ("base_target", singles))}
+
+
+def _aligned(have: np.ndarray, wanted: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Function from values at positions `have` (ascending) to values at positions `wanted`, NaN where there is none."""
+    place = np.minimum(np.searchsorted(have, wanted), max(len(have) - 1, 0))
+    there = np.asarray(have)[place] == wanted if len(have) else np.zeros(len(wanted), bool)
+
+    def values(given: np.ndarray) -> np.ndarray:
+        found = np.full(len(wanted), np.nan, np.float32)
+        found[there] = given[place[there]]
+        return found
+
+    return values
+
+
+JUDGED = ("judge_loss", "base_loss", "judge_target", "base_target")
+"""Fields that the job `judge` brings."""
 ARRAYS = tuple(f.name for f in fields(Scores) if f.type is np.ndarray)
 """Fields that are arrays."""
 PREDICTED = ("near", "dots", "dots_grounded", "loss", "gradient_norm", "feature_norm", "tokens")

@@ -6,6 +6,7 @@ letters: n rows, B samples, L tokens, W hidden width.
 """
 
 import logging
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,9 @@ from cadc.study import Study, write_array
 from cadc.study.progress import Progress, Silent
 
 if TYPE_CHECKING:
+    import torch
+
+    from cadc.data.sample import Sample
     from cadc.models import Vlm
     from cadc.models.encode import Batch
 
@@ -91,19 +95,41 @@ def _compute(study: Study, role: str, progress: Progress) -> None:
     failed: dict[FeedRow, str] = {}
     hidden = lambda items: last_hidden(vlm, vlm.collate([one for _, one in items]))  # noqa: E731
     for part, values in run_batches(feed, order, hidden, failed):
-        fine = np.isfinite(values).all(1)
-        found.update((row, value) for row, value, ok in zip(part, values, fine, strict=True) if ok)
-        failed |= {row: f"{NOT_FINITE}: hidden states" for row, ok in zip(part, fine, strict=True) if not ok}
+        found.update(zip(part, values, strict=True))
         progress.step(len(part))
+    _write(study, role, feed.samples, found, failed)
+
+
+def finish_embedding(study: Study, hidden: Mapping[str, Mapping[FeedRow, np.ndarray]],
+                     failed: Mapping[str, Mapping[FeedRow, str]]) -> None:
+    """Finish this job's result from a forward that another job made: per role ('pool', 'target') mean last hidden
+    states [W] of each row, and rows that cannot be encoded with their reasons. One that is finished stays."""
+    from cadc.data import read_samples
+    from cadc.study.files import alone
+
+    result = study.result("embedding")
+    with alone(result.folder.with_name(f"{result.key}.lock")):
+        if result.finished:
+            return
+        for role in ("target", "pool"):
+            _write(study, role, read_samples(study.samples_file(role)), hidden[role], failed[role])
+        result.finish()
+
+
+def _write(study: Study, role: str, samples: "Sequence[Sample]", states: Mapping[FeedRow, np.ndarray],
+           failed: Mapping[FeedRow, str]) -> None:
+    """Embeddings of a role and the report of rows without one. Raises JobError where none has one."""
+    found = {row: value for row, value in states.items() if np.isfinite(value).all()}
+    failed = {**failed, **{row: f"{NOT_FINITE}: hidden states" for row in states.keys() - found.keys()}}
     for row, reason in sorted(failed.items()):
-        log.warning("%s row %d cannot be encoded and has no embedding: %s", role, feed.samples[row].index, reason)
+        log.warning("%s row %d cannot be encoded and has no embedding: %s", role, samples[row].index, reason)
     if not found:
         raise JobError(f"no {role} sample can be encoded, so nothing can be embedded. See the Data page.")
     rows, folder = sorted(found), study.result("embedding").folder
-    write_report(folder, role, [Reason(feed.samples[row].index, feed.samples[row].id, reason)
+    write_report(folder, role, [Reason(samples[row].index, samples[row].id, reason)
                                 for row, reason in sorted(failed.items())])
     write_array(folder / file_of(role, "values"), np.stack([found[row] for row in rows]))
-    write_array(folder / file_of(role, "index"), np.array([feed.samples[row].index for row in rows], np.int64))
+    write_array(folder / file_of(role, "index"), np.array([samples[row].index for row in rows], np.int64))
 
 
 def _report_again(study: Study, role: str) -> None:
@@ -130,13 +156,18 @@ def last_hidden(vlm: "Vlm", batch: "Batch") -> np.ndarray:
     """float32 [B, W]: mean of the last hidden states over the tokens of each sample, padding left out."""
     import torch
 
-    from cadc.models import prefix
+    from cadc.models import last_states, prefix
 
-    given = prefix(vlm, batch)
     with torch.no_grad():
-        hidden = vlm.decoder(*given.args, **given.kwargs)[0].float()  # [B, L, W]
-    real = batch.inputs["attention_mask"][:, :, None].to(hidden.dtype)
-    return ((hidden * real).sum(1) / real.sum(1)).cpu().numpy()
+        states = last_states(vlm, prefix(vlm, batch))
+    return mean_state(states, batch.inputs["attention_mask"]).cpu().numpy()
+
+
+def mean_state(states: "torch.Tensor", mask: "torch.Tensor") -> "torch.Tensor":
+    """float32 [B, W]: mean of states [B, L, W] over the tokens of each sample; mask [B, L], 0 at padding."""
+    hidden = states.float()
+    real = mask[:, :, None].to(hidden.dtype)
+    return (hidden * real).sum(1) / real.sum(1)
 
 
 def centred(pool: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
