@@ -56,6 +56,8 @@ class Prices:
     """A pool row, all T checkpoints, with `small_vectors` target vectors."""
     vector: float
     """Product of a row's gradient with one more target vector, at one checkpoint."""
+    more_row: float = 0.0
+    """One more forward of a row, while what lies below its adapters is at hand."""
     start: float = 0.0
     """Start a process."""
     first_load: float = 0.0
@@ -114,6 +116,7 @@ def measured(rates: "Rates") -> Prices:
     """Seconds, from what the study in small took."""
     return Prices(fresh_row=rates.fresh_row, known_row=rates.known_row,
                   read_row=rates.known_row / 2,  # a backward through frozen weights costs about a forward
+                  more_row=rates.known_row / 2,
                   target_row=rates.target_row, pool_row=rates.pool_row, vector=rates.vector, start=rates.start,
                   first_load=rates.first_load, load=rates.load, warmup_rest=rates.warmup_rest,
                   pool_start=rates.pool_start, gram=rates.gram, write_mb=rates.write_mb,
@@ -123,8 +126,8 @@ def measured(rates: "Rates") -> Prices:
 def counted(row: "RowFlops", checkpoints: int, vector: float) -> Prices:
     """FLOP, from those of a mean row; `vector`: those of one product. Nothing is kept between passes over a row."""
     trained, scored = row.once + row.each, row.once + checkpoints * row.each
-    return Prices(fresh_row=trained, known_row=trained, read_row=row.once + row.forward, target_row=scored,
-                  pool_row=scored, vector=vector)
+    return Prices(fresh_row=trained, known_row=trained, read_row=row.once + row.forward, more_row=row.forward,
+                  target_row=scored, pool_row=scored, vector=vector)
 
 
 # ---- the jobs --------------------------------------------------------------------------------------------------------
@@ -194,7 +197,7 @@ def judge(work: Work, prices: Prices) -> Cost:
     config, sizes = work.config, work.sizes
     steps = config.judge_steps or judge_training.USUAL
     trained = config.judges * (steps * config.warmup_batch * prices.known_row + sizes.targets * prices.below_row)
-    read = (sizes.pool + sizes.targets) * (prices.below_row + (1 + config.judges) * prices.read_row)
+    read = (sizes.pool + sizes.targets) * (prices.forward_row + config.judges * prices.more_row)
     disk = (sizes.pool + sizes.targets) * (2 + config.judges) * 4 / MB + config.judges * work.parameters * 4 / MB
     return Cost(price=2 * prices.load + trained + read / work.workers, disk_mb=disk, shared=True,
                 memory=Memory(like="warmup", parts=("weights", "activations")))
