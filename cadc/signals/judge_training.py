@@ -1,7 +1,9 @@
 """How judges are made: fresh adapters on the untrained base that see target samples alone (METHOD §5, decision 00xx).
 
-Each judge leaves one fold of the target out. The losses of that fold say when to stop, and what right answers of a unit
-cost a model that did not train on them. G target samples teach, F folds.
+Each judge leaves one fold of the target out. That fold says when to stop, and what right answers of a unit cost a model
+that did not train on them. When to stop is asked of the probability that its right answers get, mean of exp(−ℓ), and
+not of their mean loss: that rises from where a judge grows certain, by the few samples that it will never get right,
+while it still gets better at telling wrong answers (docs/decisions/00xx). G target samples teach, F folds.
 """
 
 import logging
@@ -29,16 +31,14 @@ log = logging.getLogger(__name__)
 
 RISE = 10
 """Steps of the short linear rise at the start of a training."""
+EVERY, WINDOW = 5, 20
+"""A judge is the mean of its adapter over the last `WINDOW` times, each `EVERY` steps."""
 LOOK = 25
-"""Steps between two looks at the losses of the fold that was left out."""
+"""Steps between two looks at the fold that was left out."""
 PATIENCE = 3
 """Looks without a better one after which a training ends."""
-MOST = 400
-"""Steps at most where the left-out fold decides."""
-USUAL = 200
-"""Steps after which a training usually ends: for estimates alone."""
-BLIND = 150
-"""Steps where no fold can be left out (a single sample, or copies of one)."""
+STEPS, PASSES = 200, 10
+"""Steps at most: so many, or so many passes over what teaches where these are more."""
 _STREAM = 93  # of the study's seed
 
 
@@ -62,8 +62,8 @@ class Judge:
     """Steps after which its adapter was kept."""
     losses: tuple[float, ...]
     """Of every step that was made."""
-    curve: tuple[tuple[int, float], ...]
-    """(step, mean loss of the left-out fold)."""
+    curve: tuple[tuple[int, float, float], ...]
+    """(step, mean loss of the left-out fold, mean probability exp(−ℓ) of its right answers)."""
     taught: tuple[int, ...]
     """Positions in the target file of what it trained on."""
     sha256: str
@@ -107,8 +107,13 @@ def folds_of(units: Sequence[str], groups: Sequence[int], folds: int, seed: Sequ
 
 
 def steps_of(config: StudyConfig, lesson: Lesson) -> int:
-    """Steps that a training makes at most."""
-    return config.judge_steps or (MOST if lesson.outside else BLIND)
+    """Steps that a training makes at most; where no fold can be left out (a single sample), that it makes."""
+    return steps_for(config, len(lesson.inside))
+
+
+def steps_for(config: StudyConfig, taught: int) -> int:
+    """Steps at most where so many target samples teach."""
+    return config.judge_steps or max(STEPS, PASSES * -(-taught // min(config.warmup_batch, max(taught, 1))))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,22 +138,39 @@ def open_school(study: Study) -> School:
 
 @dataclass
 class Watch:
-    """When to stop: the step of lowest left-out loss, and whether it is long ago."""
+    """When to stop: the step at which left-out answers are likeliest, and whether it is long ago."""
 
     best: int = 0
     """0: nothing was seen yet."""
-    curve: list[tuple[int, float]] = field(default_factory=list)
+    curve: list[tuple[int, float, float]] = field(default_factory=list)
     over: bool = False
 
-    def look(self, step: int, loss: float) -> bool:
-        """Note a loss; whether it is the lowest so far. A loss that is no number never is."""
-        lowest = min((one for _, one in self.curve if np.isfinite(one)), default=np.inf)
-        self.curve.append((step, round(loss, 5)))
-        if self.curve[-1][1] < lowest:
+    def look(self, step: int, losses: np.ndarray) -> bool:
+        """Note the losses of the left-out samples; whether they are likelier than ever before. Losses that are no
+        numbers never are."""
+        highest = max((one for _, _, one in self.curve), default=-1.0)
+        likely = float(np.exp(-np.asarray(losses, np.float64)).mean())
+        self.curve.append((step, round(float(np.mean(losses)), 5), round(likely, 5) if np.isfinite(likely) else 0.0))
+        if self.curve[-1][2] > highest:
             self.best = step
             return True
         self.over = step - self.best >= PATIENCE * LOOK
         return False
+
+
+class Tail:
+    """Running mean of an adapter over the last `WINDOW` states that were added: what a judge is. Steps of a constant
+    rate wander around what they have learnt; the mean is as good as several judges and costs one."""
+
+    def __init__(self) -> None:
+        self.mean = dict[str, "torch.Tensor"]()
+        self._seen = 0
+
+    def add(self, state: "dict[str, torch.Tensor]") -> None:
+        """Take the adapter as it is now."""
+        self._seen += 1
+        share = 1 / min(self._seen, WINDOW)
+        self.mean = {name: self.mean[name].lerp(value, share) if self.mean else value for name, value in state.items()}
 
 
 def train_judge(study: Study, lesson: Lesson, school: School, progress: Progress) -> None:
@@ -166,23 +188,25 @@ def train_judge(study: Study, lesson: Lesson, school: School, progress: Progress
         raise JobError("no target sample can teach a judge: none can be encoded, or none has a finite loss. See the "
                        "Data page, or set judges=0.")
     asked, batch = steps_of(config, lesson), min(config.warmup_batch, len(inside))
-    most = asked if outside or config.judge_steps else BLIND
-    rows = np.array(inside)[plan(len(inside), None, steps=most, batch=batch, seed=seed)]
-    watch, made, kept = Watch(), list[float](), dict[str, "torch.Tensor"]()
-    rates = [rate(step, config.learning_rate, RISE) for step in range(most)]
+    rows = np.array(inside)[plan(len(inside), None, steps=asked, batch=batch, seed=seed)]
+    watch, tail, made = Watch(), Tail(), list[float]()
+    kept = dict[str, "torch.Tensor"]()
+    rates = [rate(step, config.learning_rate, RISE) for step in range(asked)]
     for loss in train(vlm, school.bank, rows.tolist(), rates):
         made.append(round(loss, 5))
         progress.step(batch, loss=loss)
         if not np.isfinite(loss):
             raise JobError(f"judge {lesson.number + 1} went astray: the loss of step {len(made)} is not a finite "
                            "number. Lower learning_rate, choose another precision, or set judges=0.")
-        if outside and len(made) % LOOK == 0 and watch.look(len(made), _mean_loss(school, outside)):
-            kept = adapter_state(vlm)
+        if len(made) % EVERY == 0 or len(made) == asked:
+            tail.add(adapter_state(vlm))
+        if outside and len(made) % LOOK == 0 and watch.look(len(made), _losses(school, outside, tail)):
+            kept = tail.mean
         if watch.over and not config.judge_steps:
             break
     chosen = kept and not config.judge_steps
     progress.step(asked * min(config.warmup_batch, len(lesson.inside)) - len(made) * batch)
-    _write(study, lesson, kept if chosen else adapter_state(vlm), {
+    _write(study, lesson, kept if chosen else tail.mean, {
         "step": watch.best if chosen else len(made), "losses": made, "curve": watch.curve,
         "taught": sorted(school.feed.samples[row].index for row in inside)})
 
@@ -199,10 +223,18 @@ def _teachable(school: School, rows: Sequence[FeedRow]) -> list[FeedRow]:
     return [row for row, fine in zip(usable, finite, strict=True) if fine]
 
 
-def _mean_loss(school: School, rows: Sequence[FeedRow]) -> float:
+def _losses(school: School, rows: Sequence[FeedRow], tail: Tail) -> np.ndarray:
+    """float32 [len(rows)]: losses under the mean adapter; the one that is being trained is put back."""
+    from cadc.models import adapter_state, load_adapter_state
+    from cadc.models.folding import folded
     from cadc.training.loop import losses
 
-    return float(losses(school.vlm, school.bank, rows).mean())
+    now = adapter_state(school.vlm)
+    load_adapter_state(school.vlm, tail.mean)
+    with folded(school.vlm):
+        found = losses(school.vlm, school.bank, rows).numpy()
+    load_adapter_state(school.vlm, now)
+    return found
 
 
 # ---- files -----------------------------------------------------------------------------------------------------------
@@ -230,8 +262,8 @@ def read_judge(study: Study, number: int) -> Judge | None:
     if not path.exists() or file_digest(path) != found["sha256"]:
         return None
     return Judge(number=number, step=found["step"], losses=tuple(found["losses"]),
-                 curve=tuple((int(step), float(loss)) for step, loss in found["curve"]), taught=tuple(found["taught"]),
-                 sha256=found["sha256"])
+                 curve=tuple((int(step), float(loss), float(sure)) for step, loss, sure in found["curve"]),
+                 taught=tuple(found["taught"]), sha256=found["sha256"])
 
 
 def summary(judges: Sequence[Judge]) -> dict[str, object]:

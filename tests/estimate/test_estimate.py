@@ -137,7 +137,9 @@ def test_landmarks_pay_for_their_own_rows_and_one_forward_of_all(read):
     whole = flops(nearness="gradients")
     assert "embedding" not in whole and "near" not in whole
     assert flops(landmarks=0.2)["attribute"] == pytest.approx(0.2 * whole["attribute"] + 10_000 * 9)
-    assert flops(nearness="gradients+embedding")["embedding"] == 10_015 * 9, "pool and target are embedded"
+    assert flops(nearness="gradients+embedding", judges=0)["embedding"] == 10_015 * 9, "pool and target are embedded"
+    judged = flops(nearness="gradients+embedding", judges=2, judge_steps=1, warmup_batch=1)
+    assert judged["embedding"] == 0 and judged["judge"] == 10_015 * (4 + 1 + 3 * 4) + 2 * 13, "the tower once"
 
 
 TOY = '''

@@ -116,19 +116,20 @@ def test_a_single_sample_teaches_without_an_examination():
     config = StudyConfig(pool="p", target="t", model="m", judges=2)
     made = lessons(config, one, [0])
     assert [(list(lesson.inside), list(lesson.outside)) for lesson in made] == [([0], []), ([0], [])]
-    assert judge_training.steps_of(config, made[0]) == judge_training.BLIND
+    assert judge_training.steps_of(config, made[0]) == judge_training.STEPS
 
 
-def test_the_step_of_lowest_left_out_loss_is_kept_and_the_search_ends():
+def test_the_step_of_likeliest_left_out_answers_is_kept_and_the_search_ends():
     watch = Watch()
-    losses = [0.9, float("nan"), 0.7, 0.8, 0.71, 0.75, 0.6]
+    losses = [[0.9, 0.9], [np.nan, 0.1], [0.1, 9.0], [0.7, 0.8], [0.71, 0.75], [0.7, 0.75], [0.1, 0.1]]
     better = []
-    for number, loss in enumerate(losses, 1):
-        better.append(watch.look(number * LOOK, loss))
+    for number, found in enumerate(losses, 1):
+        better.append(watch.look(number * LOOK, np.array(found)))
         if watch.over:
             break
     assert better == [True, False, True, False, False, False] and watch.best == 3 * LOOK
-    assert PATIENCE == 3 and len(watch.curve) == 6
+    assert PATIENCE == 3 and len(watch.curve) == 6, "one sure answer in two is likelier than two doubtful ones"
+    assert watch.curve[2] == (75, 4.55, round((np.exp(-0.1) + np.exp(-9)) / 2, 5)) and watch.curve[1][2] == 0
 
 
 def test_a_judge_keeps_its_best_step_and_says_how_it_went(whole):
@@ -137,8 +138,8 @@ def test_a_judge_keeps_its_best_step_and_says_how_it_went(whole):
     about = json.loads(whole.result("judge").intact("judge.json").read_text())
     assert about["folds"] == 2 and len(about["judges"]) == 2
     for told in about["judges"]:
-        steps, lost = zip(*told["curve"], strict=True)
-        assert told["step"] == steps[int(np.argmin(lost))] and list(steps) == [LOOK * (i + 1) for i in range(len(lost))]
+        steps, _, sure = zip(*told["curve"], strict=True)
+        assert told["step"] == steps[int(np.argmax(sure))] and list(steps) == [LOOK * (i + 1) for i in range(len(sure))]
         assert len(told["losses"]) == steps[-1] and told["losses"][-1] < told["losses"][0]
 
 
@@ -146,7 +147,7 @@ def test_fixed_steps_are_made_to_the_end(study):
     fixed = Study.create("fixed", replace(study.config, judge_steps=30, judges=1), created="", root=study.root)
     run_judge(fixed, Silent())
     judge = read_judge(fixed, 0)
-    assert judge.step == len(judge.losses) == 30 and [step for step, _ in judge.curve] == [LOOK]
+    assert judge.step == len(judge.losses) == 30 and [step for step, *_ in judge.curve] == [LOOK]
 
 
 # ---- what the losses are ---------------------------------------------------------------------------------------------
