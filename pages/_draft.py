@@ -142,11 +142,11 @@ def filters(view: CurriculumView) -> None:
     """What is left out before anything is chosen."""
     scores = view.bench.scores
     bound(view, st.toggle, "drop_duplicates", "Leave out near-duplicates")
-    if scores.has_out_of_fold:
+    if scores.has_judge:
         bound(view, st.slider, "loss_quantile", "Leave out rows that look wrong (1: keep all)", min_value=0.5,
-              max_value=1.0, step=0.05, help="Held-out loss above this quantile of the target samples' in the nearest "
-              "unit, and no better than even odds for the answer: wrong answers mostly, and rows unlike anything the "
-              "target asks.")
+              max_value=1.0, step=0.05, help="The loss under judges, which trained on the target alone, lies "
+              "beyond this quantile of what right answers of the nearest unit cost: wrong answers mostly, and rows "
+              "unlike anything the target asks.")
     else:
         bound(view, st.slider, "drop_loss_share", "Leave out rows that look wrong: highest loss within their unit, "
               "share", min_value=0.0, max_value=0.5, step=0.01)

@@ -138,9 +138,10 @@ def auc_part(planted: Planted) -> dict[str, Any]:
     change = power[:, -1] - power[:, 0]
     measured = {"loss": -loss, "loss_in_unit": -_rank_inside(loss, nearest), "self_change": -change,
                 "self_change_in_unit": -_rank_inside(change, nearest)}
-    if scores.has_out_of_fold:
-        held_out = np.asarray(scores.out_of_fold_loss)
-        measured |= {"out_of_fold": -held_out, "out_of_fold_in_unit": -_rank_inside(held_out, nearest)}
+    if scores.has_judge:
+        judged, base = np.nan_to_num(scores.judge_loss), np.nan_to_num(scores.base_loss)
+        measured |= {"judge": -judged, "judge_in_unit": -_rank_inside(judged, nearest),
+                     "judge_drop": (base - judged) / np.maximum(base, 1e-6)}
     if scores.choice == "joined":
         near["gradients + embedding"] = np.asarray(scores.near)
     own = truth.pool["unit"].map({name: m for m, name in enumerate(scores.units)}).to_numpy()

@@ -142,6 +142,8 @@ def _sentences(inputs: CurationInputs, chosen: Chosen, order: list[int], total: 
     for reason, rows in inputs.candidates.left_out.items():
         if rows:
             out.append(f"Left out, {reason}: {rows:,} rows.")
+    if inputs.candidates.unjudged:
+        out.append(f"{inputs.candidates.unjudged:,} rows stay without having been judged: no judge could read them.")
     if inputs.capabilities.unassigned:
         out.append(f"{len(inputs.capabilities.unassigned)} target units are unassigned: no row is chosen for them.")
     if chosen.kept_left:

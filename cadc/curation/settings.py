@@ -49,9 +49,9 @@ class CurationSettings:
     drop_loss_share: float = 0.12
     """Leave out this share of rows with the highest last-checkpoint loss within their nearest unit; 0 keeps all."""
     loss_quantile: float = 0.9
-    """Leave out rows that look wrong: out-of-fold loss above this quantile of the target samples' in their nearest
-    unit, odds of the answer at most even (docs/decisions/0018); 1 keeps all. Takes the place of `drop_loss_share` where
-    the study has that loss."""
+    """Leave out rows that look wrong: loss under the judges above this quantile of right answers' in their nearest
+    unit, odds of the answer at most even (docs/decisions/00xx); 1 keeps all. Takes the place of `drop_loss_share` where
+    the study has judges."""
     source_cap: int = 0
     """At most this many rows of one source in the whole curriculum; 0: no cap."""
     minimum_influence: float | None = None

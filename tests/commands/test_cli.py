@@ -29,7 +29,7 @@ LINES = {
     "run mine": {"until": "", "workers": None, "engine": "local", "address": "", "detach": False, "again": ""},
     "run mine --until targets": {"until": "targets"},
     "run mine --until evaluate --workers 4": {"until": "evaluate", "workers": 4},
-    "run mine --until crossfit": {"until": "out_of_fold"},
+    "run mine --until crossfit": {"until": "judge"},
     "run mine --engine ray --address auto --detach": {"engine": "ray", "address": "auto", "detach": True},
     "run mine --again warmup": {"again": "warmup"},
     "shards mine": {"part": "1/1", "workers": None},
@@ -135,7 +135,7 @@ def test_choices_are_those_of_the_tables(capsys):
 
 
 @pytest.mark.parametrize("arguments, asked", [
-    ([], ("", "")), (["--until", "warmup"], ("warmup", "")), (["--again", "crossfit"], ("", "out_of_fold")),
+    ([], ("", "")), (["--until", "warmup"], ("warmup", "")), (["--again", "crossfit"], ("", "judge")),
     (["--again", "warmup", "--until", "targets"], ("targets", "warmup"))])
 def test_a_run_asks_for_what_was_said(arguments, asked, study, monkeypatch):
     found = []
