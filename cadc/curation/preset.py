@@ -12,7 +12,7 @@ import numpy as np
 from cadc.arrays import spearman
 from cadc.scores.influence import InfluenceColumns
 from cadc.scores.scores import Scores
-from cadc.selection.rounds import Pick, Taken
+from cadc.selection.ranking import Pick
 
 
 class Influence(Protocol):
@@ -35,8 +35,6 @@ class CapabilityRows:
     """int64: positions (0…M-1) of its units."""
     inside: np.ndarray
     """bool [N]: rows of its pool that passed every filter."""
-    taken: Taken
-    """Which of them are still free."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +48,9 @@ class Preset:
     """The column of near(z, s) that it reads."""
     influence: Influence
     pick: Callable[[CapabilityRows], Iterator[Pick]]
-    """Rows of one capability in the order in which it takes them; those that were taken meanwhile are passed over."""
+    """Its ranking: every row of `inside` once, in the order in which the capability takes them. A function of
+    `CapabilityRows` alone, since it is remembered; the budget says how far it is read, and rows that are tagged or
+    drawn at random are passed over."""
     settings: Mapping[str, object]
     """Its curation choices: fields of `CurationSettings`."""
     measures: str = ""

@@ -11,6 +11,7 @@ units, G target samples that gradients see.
 import logging
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +28,7 @@ from cadc.scores import columns
 from cadc.scores.influence import InfluenceColumns
 from cadc.scores.scores import Scores
 from cadc.selection.filters import looks_wrong, repeated
-from cadc.selection.rounds import Taken, round_robin
+from cadc.selection.rounds import round_robin
 from cadc.signals.folds import FOLDS, candidate_rows, fold_batch, fold_steps, repeats, work
 from cadc.study import Study, replacing
 from cadc.study.progress import Progress, Silent
@@ -102,14 +103,7 @@ def run_out_of_fold(study: Study, progress: Progress, *, engine: EngineSettings 
 def teaching_rows(influences: InfluenceColumns, open_rows: np.ndarray, want: int) -> np.ndarray:
     """Positions of up to `want` open rows, taken in rounds over the single target samples of all units."""
     units = np.arange(len(influences.scores.units))
-    taken = Taken(open_rows, np.zeros(0, np.int64), 0)
-    chosen: list[int] = []
-    for position, *_ in round_robin(influences.scores, units, open_rows, taken):
-        if len(chosen) == want:
-            break
-        if taken.free(position):
-            taken.take(position)
-            chosen.append(position)
+    chosen = [position for position, *_ in islice(round_robin(influences.scores, units, open_rows), want)]
     return np.sort(np.array(chosen, np.int64))
 
 

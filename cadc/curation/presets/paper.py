@@ -6,7 +6,8 @@ import numpy as np
 
 from cadc.curation.preset import CapabilityRows, Preset
 from cadc.scores.influence import InfluenceColumns
-from cadc.selection.rounds import Pick, by_influence
+from cadc.selection.ranking import Pick
+from cadc.selection.rounds import by_influence
 
 
 def influence(columns: InfluenceColumns, of_unit: Sequence[int], *, signal: str = "plain",

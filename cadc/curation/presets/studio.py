@@ -6,7 +6,8 @@ import numpy as np
 
 from cadc.curation.preset import CapabilityRows, Preset
 from cadc.scores.influence import InfluenceColumns
-from cadc.selection.rounds import Pick, round_robin
+from cadc.selection.ranking import Pick
+from cadc.selection.rounds import round_robin
 
 
 def influence(columns: InfluenceColumns, of_unit: Sequence[int], *, signal: str = "plain",
@@ -16,8 +17,8 @@ def influence(columns: InfluenceColumns, of_unit: Sequence[int], *, signal: str 
 
 
 def pick(rows: CapabilityRows) -> Iterator[Pick]:
-    """In rounds every target sample of the capability takes its best row not yet taken."""
-    return round_robin(rows.scores, rows.units, rows.inside, rows.taken)
+    """In rounds every unit of the capability takes a row, its target samples in turn their best one not yet taken."""
+    return round_robin(rows.scores, rows.units, rows.inside)
 
 
 PRESET = Preset(
