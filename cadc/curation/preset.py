@@ -15,6 +15,11 @@ from cadc.scores.scores import Scores
 from cadc.selection.ranking import Pick
 
 
+CALIBRATED = ("1 is as near to a unit as its own samples are to each other, 0 as near as any row; so a floor of 0.5 "
+              "means half as near as the unit's own samples are to each other")
+"""What a number of calibrated near(z, s) says (METHOD §4)."""
+
+
 class Influence(Protocol):
     """How Inf^Traj(z, c_k) is measured."""
 
@@ -55,6 +60,8 @@ class Preset:
     """Its curation choices: fields of `CurationSettings`."""
     measures: str = ""
     """How it measures the influence of a row, in a line."""
+    value: str = ""
+    """What a number of that influence says, so that a floor can be set in words."""
     signals: tuple[str, ...] = ("plain",)
     """Target gradients that its influence can be measured against: `plain`, `grounded`."""
 
