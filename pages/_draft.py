@@ -23,8 +23,8 @@ from pages._parts.tab import show, shown, tab
 RULE_HELP = ("What decides the shares. self-influence: what the model still finds hard gets more. uniform: equal. "
              "pool-size: as many as there are. target-share: by target units. manual: the sliders; moving one switches "
              "to it.")
-STAGING_HELP = ("mix: all rows shuffled, one stage. soft: the mixture shifts step by step and earlier capabilities come "
-                "back. hard: one capability after the other, as in the paper.")
+STAGING_HELP = ("mix: all rows shuffled, one stage. soft: the mixture shifts step by step and earlier capabilities "
+                "come back. hard: one capability after the other, as in the paper.")
 
 
 def current(bench: Workbench) -> CurationSettings:

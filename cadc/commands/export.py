@@ -18,7 +18,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", choices=choices.presets(), help="default: as decided, else the study's")
     parser.add_argument("--staging", choices=choices.stagings(), help=choices.order_known() + " Default: as decided, "
                         "else the preset's")
-    parser.add_argument("--floor", type=float, metavar="X", help=choices.floor_means() + "; default: as decided, else 0")
+    parser.add_argument("--floor", type=float, metavar="X",
+                        help=choices.floor_means() + "; default: as decided, else 0")
     parser.add_argument("--for", dest="trainer", choices=trainers, help=f"docs/export.md; default: {trainers[0]}")
     parser.add_argument("--format", help=argparse.SUPPRESS)  # the name of --for in earlier versions
     parser.add_argument("--pictures", choices=tuple(ways), help="; ".join(f"{way}: {what}" for way, what in

@@ -14,7 +14,6 @@ from cadc.scores.influence import InfluenceColumns
 from cadc.scores.scores import Scores
 from cadc.selection.ranking import Pick
 
-
 CALIBRATED = ("1 is as near to a unit as its own samples are to each other, 0 as near as any row; so a floor of 0.5 "
               "means half as near as the unit's own samples are to each other")
 """What a number of calibrated near(z, s) says (METHOD §4)."""

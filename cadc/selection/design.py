@@ -53,8 +53,8 @@ def by_design(rows: Span, weight: np.ndarray, inside: np.ndarray, *, noise: floa
               again: int = 128) -> Iterator[tuple[int, float]]:
     """(row, Δ) greedily, for every row inside (bool [N]); ties to the earlier row.
 
-    weight: w [S]; noise: σ². Gains are lazy: a row's gain is looked at anew (O(R²)) only while it leads with what it was
-    when last looked at. Gains fall as rows are taken, but for rare ones that rise (posterior variance is not
+    weight: w [S]; noise: σ². Gains are lazy: a row's gain is looked at anew (O(R²)) only while it leads with what it
+    was when last looked at. Gains fall as rows are taken, but for rare ones that rise (posterior variance is not
     submodular), so all are looked at anew after every `again` rows; 1 is the greedy choice to the letter.
     """
     # Turned so that W½ K½ is diagonal, with squares `pull`: Δ = Σ_r pull_r (Σφ)_r² / (φᵀ Σ φ + own + σ²), Σ the

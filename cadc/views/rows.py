@@ -66,4 +66,4 @@ def measured_note(measured: np.ndarray, correlation: np.ndarray | None, names: S
 
 def floor_note(below: int, total: int, floor: float) -> str:
     """How many rows no capability claims."""
-    return f"{below:,} of {total:,} rows lie at or below the floor of {floor:g} on every capability: they belong to none."
+    return f"{below:,} of {total:,} rows lie at or below the floor of {floor:g} on every capability and belong to none."
