@@ -102,13 +102,14 @@ class _Draw:
 def _named(inputs: CurationInputs, kept: np.ndarray, readers: list[_Draw]) -> pd.DataFrame:
     """The picks as a table; a row that was not taken by a target sample is named after the one of its capability it
     serves best, with near(z, s) as value."""
-    tags = (kept, np.full(len(kept), -1), np.zeros(len(kept)), np.full(len(kept), "keep", object))
-    pieces = [(inputs.candidates.assignment[kept], tags)]
-    pieces += [(np.full(len(picks[0]), c), picks) for c, one in enumerate(readers) for picks in one.picks()]
-    position, target, value, reason = (np.concatenate(column) for column in zip(*(p for _, p in pieces), strict=True))
+    pieces: list[tuple[np.ndarray, ...]] = [(
+        inputs.candidates.assignment[kept], kept, np.full(len(kept), -1), np.zeros(len(kept)),
+        np.full(len(kept), "keep", object))]
+    pieces += [(np.full(len(picks[0]), c), *picks) for c, one in enumerate(readers) for picks in one.picks()]
+    k, position, target, value, reason = (np.concatenate(column) for column in zip(*pieces, strict=True))
     rows = pd.DataFrame({
-        "position": position.astype(np.int64), "k": np.concatenate([k for k, _ in pieces]).astype(np.int64),
-        "target": target.astype(np.int64), "target_value": value.astype(np.float64), "reason": reason})
+        "position": position.astype(np.int64), "k": k.astype(np.int64), "target": target.astype(np.int64),
+        "target_value": value.astype(np.float64), "reason": reason})
     unnamed = np.flatnonzero(rows["target"].to_numpy() < 0)
     if len(unnamed):
         best = served(inputs.columns, rows["position"].to_numpy()[unnamed], inputs.capabilities.of_unit,
