@@ -74,6 +74,11 @@ class Material:
         """`studio` of so many rows by the near(z, s) of these scores."""
         return curate(replace(self.inputs, columns=InfluenceColumns(scores), settings=self.settings("studio", rows)))
 
+    def as_one_pool(self, rows: int) -> Curriculum:
+        """`studio` of so many rows with all capabilities as one: any unit may take any row that one of them claims."""
+        settings = replace(self.settings("studio", rows), rule="uniform", shares=(), order=())
+        return curate(replace(self.inputs, capabilities=self.inputs.capabilities.as_one(), settings=settings))
+
     # ---- other signals -----------------------------------------------------------------------------------------------
     @cached_property
     def gradients(self) -> Scores:

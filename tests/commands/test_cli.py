@@ -45,7 +45,8 @@ LINES = {
     "export mine --out curriculum/": {"budget": "", "preset": None, "trainer": None, "pictures": None},
     "export mine --budget 5% --preset paper --format messages-tags --out d": {"budget": "5%", "preset": "paper"},
     "export mine --budget 500 --for axolotl --pictures link --out d": {"trainer": "axolotl", "pictures": "link"},
-    "export mine --for input --out d": {"trainer": "input", "out": Path("d")},
+    "export mine --for input --out d": {"trainer": "input", "out": Path("d"), "staging": None, "floor": None},
+    "export mine --staging soft --floor 0.5 --out d": {"staging": "soft", "floor": 0.5},
     "list": {},
     "tables": {},
     "tables signals": {},
@@ -119,6 +120,14 @@ def test_both_names_at_once_or_an_unknown_one_are_refused(study, capsys):
     assert "give one of them" in capsys.readouterr().err
     assert main(shlex.split("export mine --format csv --out d")) == 2
     assert "unknown export format 'csv'" in capsys.readouterr().err
+
+
+def test_the_help_of_export_says_what_an_order_gains_and_what_a_floor_means(capsys):
+    with pytest.raises(SystemExit):
+        main(["export", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "at 20 % of the pool it cost about 3 points" in told
+    assert "half as near as the unit's own samples are to each other" in told
 
 
 def test_choices_are_those_of_the_tables(capsys):

@@ -1,6 +1,6 @@
 """Every arm of a comparison by its name: a new one is one function in a file beside this one and one line here."""
 
-from cadc.evaluation.arms import controls, curricula, gradients, rivals, truth
+from cadc.evaluation.arms import controls, curricula, gradients, rivals, rules, truth
 from cadc.evaluation.arms.signals import signal_arms
 from cadc.evaluation.context import Arm
 from cadc.study.registry import Registry
@@ -19,6 +19,8 @@ ARMS: Registry[Arm] = Registry("arm", (
     controls.RANDOM_NO_DUPLICATES,
     controls.RANDOM_FILTERED,
     truth.ORACLE,
+    rules.ROUNDS,
+    rules.DESIGN,
     curricula.PAPER,
     curricula.PAPER_MIXED,
     gradients.LESS,
