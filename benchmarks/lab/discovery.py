@@ -18,7 +18,7 @@ from cadc.scores.scores import Scores
 from cadc.study import Study
 
 if TYPE_CHECKING:
-    from benchmarks.lab.intervention import TransferSettings
+    from cadc.discovery.intervention import TransferSettings
 
 BUDGET = "5%"
 
@@ -53,8 +53,8 @@ def transfer_part(study: Study, units: tuple[str, ...], similar: dict[str, np.nd
 
     Raises DataError when the study's units are others, or in another order.
     """
-    from benchmarks.lab.intervention import measure_transfer
-    from benchmarks.lab.transfer import spearman_with, within_between
+    from cadc.discovery.intervention import measure_transfer
+    from cadc.discovery.transfer import spearman_with, within_between
 
     found = measure_transfer(study, settings)
     if found.units != units:

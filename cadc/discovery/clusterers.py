@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cadc.discovery.partition import Partition, automatic, hdbscan_umap, leiden
+from cadc.discovery.similarities import SIMILARITIES
 from cadc.errors import DataError
 from cadc.study.registry import Registry
 
@@ -25,12 +26,12 @@ class DiscoverySettings:
     min_size: int = 2
     """HDBSCAN's smallest community."""
     signal: str = "plain"
-    """`plain` or `grounded` target gradients."""
+    """What units are compared by: one of `cadc.discovery.similarities.SIMILARITIES`."""
     seed: int = 0
     """Seed of the method."""
 
     def __post_init__(self) -> None:
-        for name, allowed in {"method": CLUSTERERS, "signal": ("plain", "grounded")}.items():
+        for name, allowed in {"method": CLUSTERERS, "signal": SIMILARITIES}.items():
             if getattr(self, name) not in allowed:
                 raise DataError(
                     f"discovery setting {name}={getattr(self, name)!r}: expected one of {', '.join(allowed)}."

@@ -20,8 +20,6 @@ from cadc.views.pictures import opened_pictures
 
 log = logging.getLogger(__name__)
 
-FEATURES = 216
-"""Length of `rivals.picture_features`."""
 GAMMAS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 ROUNDS = 20
 MANY = 60
@@ -88,13 +86,13 @@ def rival_labels(bench: Workbench) -> dict[str, np.ndarray]:
 
 
 def _look(bench: Workbench, row: dict) -> np.ndarray:
-    """Features of a target row's first picture, [FEATURES]; nan where it has none or it is gone."""
+    """Features of a target row's first picture, [rivals.FEATURES]; nan where it has none or it is gone."""
     try:
         loaded = opened_pictures(bench.study, "target", {"index": row["index"], "id": "", "images": row["images"][:1]})
     except DataError:
         log.warning("target row %d: picture gone, counted as a row without one", row["index"])
         loaded = []
-    return rivals.picture_features(loaded[0]) if loaded else np.full(FEATURES, np.nan)
+    return rivals.picture_features(loaded[0]) if loaded else np.full(rivals.FEATURES, np.nan)
 
 
 def rival_table(of_unit: tuple[int, ...], labels: dict[str, np.ndarray]) -> pd.DataFrame:

@@ -1,10 +1,38 @@
-"""Whether a similarity or a labelling agrees with measured transfer between units (METHOD §3, intervention test).
+"""Whether a similarity or a labelling agrees with measured transfer between units, and the similarity that measured
+transfer is (METHOD §3, intervention test).
 
 M units; Tr [M, M]: entry (s, s') is the loss drop on s' after training on s, relative to the drop after training on s'
-itself (`benchmarks.lab.intervention` measures it). Pure.
+itself (`cadc.discovery.intervention` measures it). Pure.
 """
 
 import numpy as np
+
+FLOOR = 0.02
+"""A unit whose own training lowers its held-out loss by less (nats per token) gives no scale: its column is nan."""
+
+
+def relative(drop: np.ndarray, floor: float = FLOOR) -> np.ndarray:
+    """Tr [M, M] from drops [M, M]: each column divided by its diagonal; nan where the diagonal is below `floor`."""
+    own = np.diag(drop)
+    usable = own >= floor
+    return np.where(usable, drop / np.where(usable, own, 1.0), np.nan)
+
+
+def silent(transfer: np.ndarray) -> np.ndarray:
+    """bool [M]: units whose column says nothing, since their own training did not lower their own loss."""
+    return np.isnan(np.diag(transfer))
+
+
+def similarity_of(transfer: np.ndarray) -> np.ndarray:
+    """S float64 [M, M] = ½ (Tr + Trᵀ) clipped to [−1, 1], diagonal 1: what a map is drawn from.
+
+    Relative transfer has wild outliers where a unit's own drop is small: each direction is clipped before the two are
+    averaged. Of a unit whose column says nothing only its row counts; two such units are similar to nothing (0).
+    """
+    both = symmetric(np.clip(transfer, -1, 1))
+    found = np.where(np.isnan(both), 0.0, both)
+    np.fill_diagonal(found, 1.0)
+    return found
 
 
 def symmetric(transfer: np.ndarray) -> np.ndarray:
@@ -82,3 +110,13 @@ def auc(values: np.ndarray, positive: np.ndarray) -> float:
     if hits == 0 or misses == 0:
         return float("nan")
     return float((rankdata(values)[positive].sum() - hits * (hits + 1) / 2) / (hits * misses))
+
+
+def aligned(transfer: np.ndarray, measured: tuple[str, ...], units: tuple[str, ...]) -> np.ndarray:
+    """Tr [M, M] in the order of other unit names; nan for a unit that was not measured."""
+    place = {name: number for number, name in enumerate(measured)}
+    found = np.full((len(units), len(units)), np.nan)
+    known = [number for number, name in enumerate(units) if name in place]
+    own = [place[units[number]] for number in known]
+    found[np.ix_(known, known)] = transfer[np.ix_(own, own)]
+    return found

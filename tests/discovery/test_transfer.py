@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.lab.transfer import auc, spearman_with, symmetric, within_between
+from cadc.discovery.transfer import auc, spearman_with, symmetric, within_between
 
 
 def blocks(units: int, groups: int, noise: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.lab.intervention import TransferSettings, measure_transfer, relative
+from cadc.discovery.intervention import TransferSettings, measure_transfer, relative
 from cadc.errors import DataError, JobError
 
 QUICK = TransferSettings(steps=8, batch=8, learning_rate=5e-3)
