@@ -1,7 +1,7 @@
 """How capabilities are found: the table of methods and the settings of the one that is chosen (METHOD §3)."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,8 @@ class DiscoverySettings:
     """Seed of the method."""
 
     def __post_init__(self) -> None:
-        for name, allowed in {"method": CLUSTERERS, "signal": SIMILARITIES}.items():
+        tables: dict[str, Mapping[str, object]] = {"method": CLUSTERERS, "signal": SIMILARITIES}
+        for name, allowed in tables.items():
             if getattr(self, name) not in allowed:
                 raise DataError(
                     f"discovery setting {name}={getattr(self, name)!r}: expected one of {', '.join(allowed)}."

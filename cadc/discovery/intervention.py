@@ -1,7 +1,8 @@
 """The intervention test: what training on one target unit does to every other (METHOD §3).
 
-M units. From one checkpoint θ_t, train a few LoRA steps on half of the samples of unit s alone, and read the loss of
-the other half of every unit s' before and after. M short runs on target data only; no pool, no gradient vectors.
+M units. From one checkpoint θ_t, train a few LoRA steps on the samples of unit s alone, a part of them held out, and
+read the losses of every unit before and after: of s itself those held out, of the others the same samples in every run.
+M short runs on target data only; no pool, no gradient vectors.
 `transfer.py` judges the result; `transfer_job.py` runs it as a job of a study.
 """
 
@@ -34,20 +35,21 @@ class TransferSettings:
     checkpoint: int = 0
     """θ_t to start from, 1 … T; 0 is the untrained adapter, the base itself."""
     steps: int = 8
-    """Optimiser steps on the training half of one unit."""
+    """Optimiser steps on one unit."""
     batch: int = 16
-    """Samples per step, drawn from the training half in seeded passes (all of them when there are fewer)."""
+    """Samples per step, drawn from those trained on in seeded passes (all of them when there are fewer)."""
     learning_rate: float = 1e-3
     """Constant AdamW rate: gentler than the warm-up's, at which the few samples of one unit overfit in a dozen steps
     and even its own held-out loss rises."""
     samples: int = 64
-    """At most this many samples of a unit are used, half to train and half to measure."""
+    """At most this many samples of a unit are used."""
     measured: int = 32
-    """The measured half is no larger than this; what it does not need is trained on."""
+    """Of at most this many of them the loss is read after every run; a run on their own unit holds a quarter of its
+    samples out, all of them among these."""
     repeats: int = 2
-    """Runs per unit; the second swaps the halves of the first, the third divides anew. Drops are averaged."""
+    """Runs per unit; the second holds out others than the first, the third divides anew. Drops are averaged."""
     seed: int = 0
-    """Seeds halves and batches."""
+    """Seeds who is held out, and batches."""
 
     def __post_init__(self) -> None:
         checks = {"checkpoint": self.checkpoint >= 0, "learning_rate": 0 < self.learning_rate < 1,
@@ -62,38 +64,54 @@ class TransferSettings:
     def of(cls, config: StudyConfig) -> "TransferSettings":
         """How the job of a study makes it."""
         return cls(steps=config.transfer_steps, learning_rate=GENTLER * config.learning_rate, batch=BATCH,
-                   repeats=config.transfer_repeats, samples=max(2, config.samples_per_unit), seed=config.seed)
+                   measured=MEASURED, repeats=config.transfer_repeats, samples=max(2, config.samples_per_unit),
+                   seed=config.seed)
+
+    def sizes(self, samples: int) -> tuple[int, int, int]:
+        """Of a unit of so many samples: how many a run trains on, holds out, and reads the loss of."""
+        used = min(self.samples, samples)
+        held = min(max(1, self.measured // min(2, self.repeats)), max(1, round(used / HELD)), used // 2)
+        return used - held, held, min(used, self.measured)
 
 
-BATCH = 32
+BATCH = 16
 """Samples per step of the job's runs."""
+MEASURED = 40
+"""Samples of a unit whose loss the job reads, at most."""
+HELD = 4
+"""Every fourth sample of a unit is held out of a run on it."""
 GENTLER = 2 / 3
 """Their learning rate, by the warm-up's peak."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Transfer:
-    """Measured transfer between target units. X held-out losses: one of each measured sample in each repeat."""
+    """Measured transfer between target units. X losses: one of each measured sample in each repeat."""
 
     units: tuple[str, ...]
     """M names."""
     before: np.ndarray
-    """float32 [X]: loss of a held-out sample before training."""
+    """float32 [X]: loss of a sample before training."""
     after: np.ndarray
-    """float32 [M, X]: the same after training on the other half of unit s, in the repeat of x."""
+    """float32 [M, X]: the same after training on unit s in the repeat of x."""
     unit: np.ndarray
     """int64 [X]: unit of the sample, 0…M-1."""
+    held: np.ndarray
+    """bool [X]: the run on its own unit did not train on it."""
 
     def drop(self, weight: np.ndarray | None = None) -> np.ndarray:
-        """float64 [M, M]: held-out loss of s' before minus after training on s (rows s, columns s'), nan for a unit
-        without a sample. weight: float [X], how often each loss counts; once each without."""
+        """float64 [M, M]: loss of s' before minus after training on s (rows s, columns s'), on the diagonal of samples
+        that were held out; nan for a unit without a sample. weight: float [X], how often each loss counts; once each
+        without."""
         times = np.ones(len(self.unit)) if weight is None else np.asarray(weight, np.float64)
         found = np.full((len(self.units), len(self.units)), np.nan)
         change = self.before.astype(np.float64) - self.after
         for unit in range(len(self.units)):
-            own = self.unit == unit
-            if times[own].sum() > 0:
-                found[:, unit] = change[:, own] @ times[own] / times[own].sum()
+            own = times * (self.unit == unit)
+            if own.sum() > 0:
+                found[:, unit] = change @ own / own.sum()
+            own = own * self.held
+            found[unit, unit] = change[unit] @ own / own.sum() if own.sum() > 0 else np.nan
         return found
 
     @property
@@ -163,19 +181,19 @@ class Intervention:
                      unit=np.array([of[row] for row in rows], np.int64), loss=loss[fine]), failed
 
     def run(self, start: Start, number: int, repeat: int, told: Callable[[float], None]) -> np.ndarray:
-        """float32: losses of `held(start, …)` after training on the other half of unit `number`.
+        """float32: losses of `measured_places(start, …)` after training on unit `number`.
 
         told: called with the loss of every step. Raises JobError where training went astray.
         """
         from cadc.models import load_adapter_state
         from cadc.training.loop import train
 
-        settings, rows = self.settings, halves(start, self.settings, number, repeat)[0]
+        settings, rows = self.settings, divided(start, self.settings, number, repeat)[0]
         load_adapter_state(self.vlm, self._state)
         rates = [settings.learning_rate] * settings.steps
         for loss in train(self.vlm, self._kept, _batches(rows, settings, number, repeat), rates):
             told(loss)
-        found = self._losses([FeedRow(row) for row in start.rows[held(start, settings, repeat)].tolist()])
+        found = self._losses([FeedRow(row) for row in start.rows[measured_places(start, settings, repeat)].tolist()])
         if odd := int((~np.isfinite(found)).sum()):
             raise JobError(f"training on the unit {start.names[number]!r} went astray: {odd:,} losses are not finite "
                            "numbers. Lower learning_rate, or choose another precision.")
@@ -187,25 +205,28 @@ class Intervention:
         return losses(self.vlm, self._kept, rows).numpy()
 
 
-def held(start: Start, settings: TransferSettings, repeat: int) -> np.ndarray:
-    """int64: places in `start.rows` whose losses are read in a repeat, unit by unit."""
+def measured_places(start: Start, settings: TransferSettings, repeat: int) -> np.ndarray:
+    """int64: places in `start.rows` whose losses are read in a repeat, unit by unit; the same in two repeats that
+    belong together."""
     place = {row: number for number, row in enumerate(start.rows.tolist())}
     return np.array([place[row] for number in range(len(start.names))
-                     for row in halves(start, settings, number, repeat)[1]], np.int64)
+                     for row in _order(start, settings, number, repeat)[:settings.measured]], np.int64)
 
 
 def assembled(start: Start, settings: TransferSettings, runs: dict[tuple[int, int], np.ndarray]) -> Transfer:
     """What all runs found together. runs: (unit, repeat) → losses as `Intervention.run` returns them; a unit without a
     usable sample has none, and its row stays nan."""
-    before, unit, after = [], [], []
+    before, unit, after, held = [], [], [], []
     for repeat in range(settings.repeats):
-        places = held(start, settings, repeat)
+        places = measured_places(start, settings, repeat)
+        out = {row for number in range(len(start.names)) for row in divided(start, settings, number, repeat)[1]}
+        held.append(np.array([row in out for row in start.rows[places].tolist()], bool))
         before.append(start.loss[places])
         unit.append(start.unit[places])
         nothing = np.full(len(places), np.nan, np.float32)
         after.append(np.stack([runs.get((number, repeat), nothing) for number in range(len(start.names))]))
     return Transfer(units=start.names, before=np.concatenate(before), unit=np.concatenate(unit),
-                    after=np.concatenate(after, 1))
+                    after=np.concatenate(after, 1), held=np.concatenate(held))
 
 
 def measure_transfer(study: Study, settings: TransferSettings | None = None,
@@ -255,21 +276,25 @@ def unit_rows(samples: "list[Sample]", rows: list[FeedRow]) -> dict[str, list[Fe
     return units
 
 
-def halves(start: Start, settings: TransferSettings, number: int, repeat: int) -> tuple[list[int], list[int]]:
-    """Seeded halves of a unit: rows to train on, rows to measure on (at most `measured`).
+def divided(start: Start, settings: TransferSettings, number: int, repeat: int) -> tuple[list[int], list[int]]:
+    """Seeded division of a unit: rows to train on, rows held out. A unit of one sample has it on both sides.
 
-    An odd repeat swaps the halves of the one before it, so that every sample is measured.
+    An odd repeat holds out others than the even one before it.
     """
+    order = _order(start, settings, number, repeat)
+    size = settings.sizes(len(order))[1]
+    out = order[repeat % 2 * size:][:size]
+    return [row for row in order if row not in set(out)], out or order
+
+
+def _order(start: Start, settings: TransferSettings, number: int, repeat: int) -> list[int]:
+    """The rows of a unit that are used, those that are read first."""
     rng = np.random.default_rng([settings.seed, 51, repeat // 2, number])
-    order = rng.permutation(start.rows[start.unit == number])[:settings.samples].tolist()
-    if repeat % 2:
-        order.reverse()
-    middle = max(1, len(order) // 2, len(order) - settings.measured)
-    return order[:middle], order[middle:] or order[:middle]
+    return rng.permutation(start.rows[start.unit == number])[:settings.samples].tolist()
 
 
 def _batches(rows: list[int], settings: TransferSettings, number: int, repeat: int) -> list[list[FeedRow]]:
-    """`steps` batches out of seeded passes over the training half."""
+    """`steps` batches out of seeded passes over the rows."""
     rng = np.random.default_rng([settings.seed, 52, repeat, number])
     size = min(settings.batch, len(rows))
     passes = -(-settings.steps * size // len(rows))

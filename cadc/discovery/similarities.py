@@ -201,14 +201,14 @@ def _looks(study: Study, scores: Scores) -> Iterator[np.ndarray]:
 
 def _transfer(study: Study, scores: Scores) -> Units:
     """Held-out losses are drawn again."""
-    from cadc.discovery.transfer import aligned, relative, similarity_of
+    from cadc.discovery.transfer import aligned, similarity_of
     from cadc.discovery.transfer_job import measured
 
     found = measured(study)
 
     def again(drawn: np.ndarray) -> np.ndarray:
         weight = np.bincount(drawn, minlength=len(found.unit))
-        return similarity_of(aligned(relative(found.drop(weight)), found.units, scores.units))
+        return similarity_of(aligned(found.drop(weight), found.units, scores.units))
 
     return Units(whole=again(np.arange(len(found.unit))), unit=found.unit, again=again)
 

@@ -9,6 +9,8 @@ import numpy as np
 
 FLOOR = 0.02
 """A unit whose own training lowers its held-out loss by less (nats per token) gives no scale: its column is nan."""
+SPREAD = 3.0
+"""Standard deviations of a column that count as similarity 1."""
 
 
 def relative(drop: np.ndarray, floor: float = FLOOR) -> np.ndarray:
@@ -23,13 +25,21 @@ def silent(transfer: np.ndarray) -> np.ndarray:
     return np.isnan(np.diag(transfer))
 
 
-def similarity_of(transfer: np.ndarray) -> np.ndarray:
-    """S float64 [M, M] = ½ (Tr + Trᵀ) clipped to [−1, 1], diagonal 1: what a map is drawn from.
+def similarity_of(drop: np.ndarray) -> np.ndarray:
+    """S float64 [M, M] that a map is drawn from, of drops [M, M] (rows: trained on): symmetric, in [−1, 1], diagonal 1.
 
-    Relative transfer has wild outliers where a unit's own drop is small: each direction is clipped before the two are
-    averaged. Of a unit whose column says nothing only its row counts; two such units are similar to nothing (0).
+    A column says who helps unit s', and its own scale says nothing of it: some units learn from anything, some from
+    nothing. So each is standardised over the other units (0: helps as most do; `SPREAD` standard deviations: 1), and
+    both directions are averaged. A unit's own drop does not enter: where it is small or negative, relative transfer has
+    wild outliers, while the order of those who help it still means something (docs/decisions/00xx-transfer-map.md).
+    nan (a unit without samples) counts as 0.
     """
-    both = symmetric(np.clip(transfer, -1, 1))
+    others = np.where(np.eye(len(drop), dtype=bool), np.nan, drop)
+    counts = np.maximum((~np.isnan(others)).sum(0), 1)
+    centred = others - np.nansum(others, 0) / counts
+    spread = np.sqrt(np.nansum(centred ** 2, 0) / counts)
+    scaled = np.divide(centred, SPREAD * spread, out=np.zeros_like(centred), where=spread > 0)
+    both = symmetric(np.clip(scaled, -1, 1))
     found = np.where(np.isnan(both), 0.0, both)
     np.fill_diagonal(found, 1.0)
     return found

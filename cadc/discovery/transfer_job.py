@@ -26,7 +26,7 @@ from cadc.study.progress import Progress
 
 log = logging.getLogger(__name__)
 
-ARRAYS = ("before", "after", "unit")
+ARRAYS = ("before", "after", "unit", "held")
 
 
 def run_transfer(study: Study, progress: Progress, *, engine: EngineSettings | None = None) -> None:
@@ -187,20 +187,26 @@ def _make(task: Task, loaded: Intervention, told: Callable[[float], None]) -> No
         for row, reason in sorted(failed.items()):
             log.warning("target row %d cannot be used: %s", loaded.feed.samples[row].index, reason)
         listed = [{"index": loaded.feed.samples[row].index, "reason": reason} for row, reason in sorted(failed.items())]
-        _write(task, names=np.array(json.dumps(start.names)), failed=np.array(json.dumps(listed)), rows=start.rows,
-               unit=start.unit, loss=start.loss)
+        _write_start(task, start, json.dumps(listed))
         return
     start_now = _start_of(task.study)
     if start_now is None:
         raise JobError(f"{Task(study=task.study).path} changed while runs were made. Run the job again.")
-    _write(task, loss=loaded.run(start_now, task.unit, task.repeat, told))
+    _write_run(task, loaded.run(start_now, task.unit, task.repeat, told))
 
 
 # ---- files -----------------------------------------------------------------------------------------------------------
-def _write(task: Task, **arrays: np.ndarray) -> None:
+def _write_start(task: Task, start: Start, failed: str) -> None:
     result = task.study.result("transfer")
     with replacing(task.path) as handle:
-        np.savez(handle, key=np.array(result.key), source=np.array(result.source), **arrays)
+        np.savez(handle, key=np.array(result.key), source=np.array(result.source), rows=start.rows, unit=start.unit,
+                 loss=start.loss, names=np.array(json.dumps(start.names)), failed=np.array(failed))
+
+
+def _write_run(task: Task, loss: np.ndarray) -> None:
+    result = task.study.result("transfer")
+    with replacing(task.path) as handle:
+        np.savez(handle, key=np.array(result.key), source=np.array(result.source), loss=loss)
 
 
 def _read(task: Task) -> dict[str, np.ndarray] | None:

@@ -215,10 +215,9 @@ def transfer_rows(config: StudyConfig, units: int, per_unit: int) -> tuple[int, 
     """(samples trained on, samples whose loss is read) over all runs of the intervention test, for so many units of so
     many samples each."""
     settings = TransferSettings.of(config)
-    size = min(settings.samples, per_unit)
-    train = max(1, size // 2, size - settings.measured)
+    train, _, read = settings.sizes(per_unit)
     runs = units * settings.repeats
-    return runs * settings.steps * min(settings.batch, train), runs * units * max(1, size - train)
+    return runs * settings.steps * min(settings.batch, train), runs * units * read
 
 
 def _gram_bytes(work: Work) -> int:

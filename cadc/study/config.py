@@ -99,10 +99,10 @@ class StudyConfig:
     """Adapters trained on target samples alone; their losses find rows that look wrong (METHOD §5). 0: none."""
     judge_steps: int = 0
     """Optimiser steps of each; 0: as many as lower the loss of target samples that it does not see."""
-    transfer_steps: int = 24
+    transfer_steps: int = 40
     """Optimiser steps on one target unit when transfer between units is measured (METHOD §3)."""
     transfer_repeats: int = 2
-    """Runs per unit of that measurement; the second swaps the halves of the first."""
+    """Runs per unit of that measurement; each holds other samples out."""
     samples_per_unit: int = 64
     """At most this many target samples of a unit enter its mean."""
     near_samples: int = 32
