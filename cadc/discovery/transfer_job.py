@@ -85,10 +85,10 @@ def _write_result(study: Study, found: Transfer, settings: TransferSettings) -> 
 def _units(study: Study) -> dict[str, list[FeedRow]]:
     """The target samples that gradients would see, by unit: evaluation scores others where there are enough."""
     from cadc.data import read_samples
-    from cadc.gradients.choice import choose
+    from cadc.gradients.choice import drawn
 
-    choice = choose(study.config, read_samples(study.samples_file("target")))
-    return dict(zip(choice.units, (list(rows) for rows in choice.rows), strict=True))
+    rows = drawn(study.config, read_samples(study.samples_file("target")))
+    return {unit: sorted(own) for unit, own in rows.items()}
 
 
 # ---- runs ------------------------------------------------------------------------------------------------------------

@@ -34,9 +34,10 @@ def estimated(data, tmp_path_factory):
 
 def test_estimate_needs_no_job_but_ingest_and_adds_up(estimated):
     study, found = estimated
-    assert list(found["jobs"]) == [name for name in core_jobs(study.config) if JOBS[name].cost] == [
-        "warmup", "targets", "attribute", "scores", "embedding", "near", "out_of_fold"]
-    assert found["total"]["seconds"] == pytest.approx(sum(j["seconds"] for j in found["jobs"].values()), abs=0.11)
+    usual = [name for name in core_jobs(study.config) if JOBS[name].cost]
+    assert usual == ["warmup", "targets", "attribute", "scores", "embedding", "near", "out_of_fold"]
+    assert set(found["jobs"]) == {*usual, "transfer"}, "what is only offered has its price, and is not in the total"
+    assert found["total"]["seconds"] == pytest.approx(sum(found["jobs"][name]["seconds"] for name in usual), abs=0.11)
     assert all(job["memory_mb"] > 0 for job in found["jobs"].values())
     assert all(job["seconds"] > 0 for name, job in found["jobs"].items() if name not in ("scores", "near"))
     assert "measured" in found["basis"] and found["rates"]["workers"] == 2
@@ -50,6 +51,18 @@ def test_switched_off_the_out_of_fold_loss_costs_nothing(read):
     once = dataclasses.replace(read, config=dataclasses.replace(read.config, out_of_fold=1))
     three, one = (measured_costs(study, known, RATES, 1)["out_of_fold"]["seconds"] for study in (on, once))
     assert 1.5 * one < three < 3 * one, "every round trains and reads; the model is loaded once"
+
+
+def test_transfer_is_priced_by_what_its_runs_train_and_read(read):
+    known = sizes(read)
+    alone, two = (measured_costs(read, known, RATES, workers)["transfer"]["seconds"] for workers in (1, 2))
+    many = dataclasses.replace(known, units=10 * known.units, targets=10 * known.targets)
+    assert two < alone < 2 * two + 60
+    train, held, rows = TransferSettings.of(read.config).sizes(-(-known.targets // known.units))
+    trained, losses = transfer_rows(read.config, known.units, train + held)
+    assert trained == known.units * 2 * 40 * min(16, train) and losses == known.units ** 2 * 2 * rows
+    assert transfer_rows(read.config, 162, 64)[1] == 2 * 162 ** 2 * min(40, read.config.samples_per_unit)
+    assert measured_costs(read, many, RATES, 1)["transfer"]["seconds"] > 10 * alone * 0.5
 
 
 def test_estimate_leaves_nothing_behind_but_its_file(estimated):
