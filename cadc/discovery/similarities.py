@@ -15,8 +15,8 @@ from cadc.discovery.similarity import similarity, unit_gram
 from cadc.errors import DataError
 from cadc.scores.scores import Scores
 from cadc.signals import SIGNALS
-from cadc.study import Study, StudyConfig
-from cadc.study.config import signals_of
+from cadc.signals.gradients import samples
+from cadc.study import JOBS, Study, StudyConfig
 from cadc.study.registry import Registry
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ def lacking(study: Study, name: str) -> tuple[str, ...]:
 def default_signal(scores: Scores) -> str:
     """What a map is drawn from as long as nobody has chosen: plain gradients, and where there are none the
     embedding."""
-    return "plain" if len(scores.gram) else "embedding"
+    return "plain" if scores.has_gradients else "embedding"
 
 
 # ---- gradients -------------------------------------------------------------------------------------------------------
@@ -92,7 +92,7 @@ def _gradient(scores: Scores, gram: np.ndarray) -> Units:
 
 
 def _plain(study: Study, scores: Scores) -> Units:
-    if len(scores.gram) == 0:
+    if not scores.has_gradients:
         study.require("targets")
     return _gradient(scores, scores.gram)
 
@@ -107,16 +107,9 @@ def _grounded(study: Study, scores: Scores) -> Units:
 def _whitened(study: Study, scores: Scores) -> Units:
     """Mean k between the samples of two units, each left out of the metric in its turn; weighted mean over
     checkpoints."""
-    import torch
-    from safetensors.torch import load_file
-
-    from cadc.gradients.whitening import Whitening
-
-    balanced = load_file(study.require("targets").intact("gram.safetensors"))["balanced"]  # [T, S, S]
-    eta = np.asarray(scores.eta, np.float64)
-    kernels = torch.stack([Whitening(gram, study.config.ridge).left_out() for gram in balanced]).numpy()
-    return between_samples(np.einsum("t,tab->ab", eta / eta.sum(), kernels), np.asarray(scores.sample_unit),
-                           len(scores.units))
+    if not scores.has_gradients:
+        study.require("targets")
+    return between_samples(samples(study, "whitened", scores.eta), np.asarray(scores.sample_unit), len(scores.units))
 
 
 def between_samples(kernel: np.ndarray, unit: np.ndarray, units: int) -> Units:
@@ -154,7 +147,7 @@ def _embedding(study: Study, scores: Scores) -> Units:
 
 
 def _words(study: Study, scores: Scores) -> Units:
-    texts = [sample["question"] or "" for sample in _samples(study, scores)]
+    texts = [one["question"] or "" for one in _samples(study, scores)]
     return _drawn(scores, lambda part, unit, units: rivals.words_similarity([texts[i] for i in part.tolist()], unit,
                                                                            units))
 
@@ -217,10 +210,9 @@ def _transfer(study: Study, scores: Scores) -> Units:
 def _signals() -> Iterator[UnitSimilarity]:
     """Signals that offer a similarity of units and are not among the entries below."""
     for signal in SIGNALS.values():
-        units: Callable[[Study, Scores], np.ndarray] | None = getattr(signal, "units", None)
-        if units is not None and signal.name != "gradients":  # `plain` here
+        if signal.units is not None and signal.name != "gradients":  # `plain` here
             yield UnitSimilarity(name=signal.name, about=signal.about, needs=(signal.needs,) if signal.needs else (),
-                                 open=_without_samples(units))
+                                 open=_without_samples(signal.units))
 
 
 def _without_samples(units: Callable[[Study, Scores], np.ndarray]) -> Callable[[Study, Scores], Units]:
@@ -237,8 +229,7 @@ def _can_ground(config: StudyConfig) -> str:
 
 
 def _can_embed(config: StudyConfig) -> str:
-    return "" if "embedding" in signals_of(config) else ("nearness does not name the embedding; another study can have "
-                                                         "it.")
+    return "" if JOBS["embedding"].wanted(config) else "nearness names no signal of the untrained base's hidden states."
 
 
 SIMILARITIES: Registry[UnitSimilarity] = Registry("similarity of units", (

@@ -5,9 +5,11 @@ import dataclasses
 import pytest
 from tiny_study import make_study
 
+from cadc.discovery.intervention import TransferSettings
 from cadc.errors import JobError
 from cadc.estimate import costs, ledger
 from cadc.estimate.calibration import Rates, neighbours
+from cadc.estimate.costs import transfer_rows
 from cadc.estimate.estimate import estimate, measured_costs
 from cadc.estimate.flops import RowFlops
 from cadc.estimate.sizes import Sizes, sizes

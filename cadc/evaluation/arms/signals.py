@@ -4,12 +4,16 @@ from collections.abc import Iterator
 from functools import partial
 
 from cadc.evaluation.context import Arm, SelectionContext, TrainingRows
+from cadc.scores.scores import Scores
 from cadc.signals import SIGNALS
+from cadc.study.config import OF_GRADIENTS
 
 
 def by_signal(context: SelectionContext, name: str) -> TrainingRows:
     """Rounds of `studio` by the signal of this name."""
     known = context.known
+    if name in OF_GRADIENTS:  # these have lists of their own for each target sample
+        return TrainingRows.of(known.by_scores(Scores.load(known.study, near=name), context.budget))
     return TrainingRows.of(known.round_robin(known.similarity(name), context.budget))
 
 
