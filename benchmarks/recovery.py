@@ -43,7 +43,8 @@ def intervention(*, quick: bool) -> "TransferSettings":
     """How the embedded default's intervention is made."""
     from cadc.discovery.intervention import TransferSettings
 
-    return TransferSettings(steps=12 if quick else 24, batch=32, learning_rate=2e-3, samples=320, repeats=1)
+    return TransferSettings(checkpoint=1, steps=12 if quick else 24, batch=32, learning_rate=2e-3, samples=320,
+                            repeats=1)
 
 
 def measure(study: Study, fresh: Study, *, quick: bool, clock: Clock) -> dict[str, Any]:
@@ -85,6 +86,8 @@ def main(arguments: list[str] | None = None) -> int:
             study = make_study(chosen.cache, quick=chosen.quick)
         finish(study, chosen.workers)
         clock.lap("study")
+        finish(study, chosen.workers, "transfer")
+        clock.lap("transfer of the study's own samples")
         fresh = fresh_rows(study, chosen.cache, quick=chosen.quick)
         clock.lap("fresh rows")
         result = measure(study, fresh, quick=chosen.quick, clock=clock)
