@@ -171,8 +171,8 @@ def discovery_parts(study: Study, files: TaskFiles, fresh: Study, plan: Plan, cl
     clock.lap("maps")
     found |= discovery.auc_part(planted) | {"curriculum": discovery.curriculum_part(planted)}
     clock.lap("junk")
-    settings = TransferSettings(checkpoint=1, steps=plan.transfer_steps, batch=8, learning_rate=plan.rate, samples=plan.fresh,
-                                measured=plan.fresh // 3, repeats=1)
+    settings = TransferSettings(checkpoint=1, steps=plan.transfer_steps, batch=8, learning_rate=plan.rate,
+                                samples=plan.fresh, measured=plan.fresh // 3, repeats=1)
     name = hash_of([study.identity, fresh.identity, asdict(settings)])[:16]
     found["transfer"] = kept(fresh.folder / "language" / f"transfer-{name}.json",
                              lambda: discovery.transfer_part(fresh, scores.units, similar, truth, settings))

@@ -37,8 +37,8 @@ def create(name: str, config: StudyConfig, root: Path | None) -> Study:
 
 
 def finish(study: Study, workers: int, until: str = "") -> None:
-    """Run what is missing of the study up to `until` ('': all that its pages need), in this process. Raises JobError when a job failed or was stopped, BusyError
-    while another process works on it."""
+    """Run what is missing of the study up to `until` ('': all that its pages need), in this process. Raises JobError
+    when a job failed or was stopped, BusyError while another process works on it."""
     from cadc.jobs.control import worker_lock
 
     if not (study.finished(until) if until else study.complete):
