@@ -12,7 +12,7 @@ import numpy as np
 
 from cadc.discovery import rivals
 from cadc.discovery.similarity import similarity, unit_gram
-from cadc.errors import DataError
+from cadc.errors import DataError, JobError
 from cadc.scores.scores import Scores
 from cadc.signals import SIGNALS
 from cadc.signals.gradients import samples
@@ -93,7 +93,7 @@ def _gradient(scores: Scores, gram: np.ndarray) -> Units:
 
 def _plain(study: Study, scores: Scores) -> Units:
     if not scores.has_gradients:
-        study.require("targets")
+        study.require("scores")
     return _gradient(scores, scores.gram)
 
 
@@ -108,8 +108,13 @@ def _whitened(study: Study, scores: Scores) -> Units:
     """Mean k between the samples of two units, each left out of the metric in its turn; weighted mean over
     checkpoints."""
     if not scores.has_gradients:
-        study.require("targets")
-    return between_samples(samples(study, "whitened", scores.eta), np.asarray(scores.sample_unit), len(scores.units))
+        study.require("scores")
+    try:
+        kernel = samples(study, "whitened", scores.eta)
+    except KeyError as error:
+        raise JobError(f"the target gradients of study {study.name!r} have no whitened products. Make them again "
+                       f"(`python -m cadc run {study.name} --again targets`).") from error
+    return between_samples(kernel, np.asarray(scores.sample_unit), len(scores.units))
 
 
 def between_samples(kernel: np.ndarray, unit: np.ndarray, units: int) -> Units:
@@ -233,11 +238,11 @@ def _can_embed(config: StudyConfig) -> str:
 
 
 SIMILARITIES: Registry[UnitSimilarity] = Registry("similarity of units", (
-    UnitSimilarity(name="plain", about="target gradients as they are", open=_plain, needs=("targets",)),
+    UnitSimilarity(name="plain", about="target gradients as they are", open=_plain, needs=("scores",)),
     UnitSimilarity(name="grounded", about="target gradients without what the words alone teach", open=_grounded,
-                   needs=("targets",), offered=_can_ground),
+                   needs=("scores",), offered=_can_ground),
     UnitSimilarity(name="whitened", about="target gradients without the directions that all share", open=_whitened,
-                   needs=("targets",), offered=_can_whiten),
+                   needs=("scores",), offered=_can_whiten),
     UnitSimilarity(name="embedding", about="last hidden states of the untrained base", open=_embedding,
                    needs=("embedding",), offered=_can_embed),
     UnitSimilarity(name="words", about="words of the questions", open=_words),

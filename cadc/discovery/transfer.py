@@ -10,7 +10,9 @@ import numpy as np
 FLOOR = 0.02
 """A unit whose own training lowers its held-out loss by less (nats per token) gives no scale: its column is nan."""
 SPREAD = 3.0
-"""Standard deviations of a column that count as similarity 1."""
+"""Standard deviations that count as similarity 1."""
+TURNS = 20
+"""How often rows and columns are standardised in turns; few do not, more change nothing."""
 
 
 def relative(drop: np.ndarray, floor: float = FLOOR) -> np.ndarray:
@@ -28,21 +30,36 @@ def silent(transfer: np.ndarray) -> np.ndarray:
 def similarity_of(drop: np.ndarray) -> np.ndarray:
     """S float64 [M, M] that a map is drawn from, of drops [M, M] (rows: trained on): symmetric, in [−1, 1], diagonal 1.
 
-    A column says who helps unit s', and its own scale says nothing of it: some units learn from anything, some from
-    nothing. So each is standardised over the other units (0: helps as most do; `SPREAD` standard deviations: 1), and
-    both directions are averaged. A unit's own drop does not enter: where it is small or negative, relative transfer has
-    wild outliers, while the order of those who help it still means something (docs/decisions/00xx-transfer-map.md).
-    nan (a unit without samples) counts as 0.
+    `SPREAD` standard deviations of `standardised` drops are 1, both directions are averaged. A unit's own drop does not
+    enter: where it is small or negative, relative transfer has wild outliers, while the order of those who help the
+    unit still means something (docs/decisions/00xx-transfer-map.md). nan (a unit without samples) counts as 0.
     """
-    others = np.where(np.eye(len(drop), dtype=bool), np.nan, drop)
-    counts = np.maximum((~np.isnan(others)).sum(0), 1)
-    centred = others - np.nansum(others, 0) / counts
-    spread = np.sqrt(np.nansum(centred ** 2, 0) / counts)
-    scaled = np.divide(centred, SPREAD * spread, out=np.zeros_like(centred), where=spread > 0)
-    both = symmetric(np.clip(scaled, -1, 1))
+    both = symmetric(np.clip(standardised(drop) / SPREAD, -1, 1))
     found = np.where(np.isnan(both), 0.0, both)
     np.fill_diagonal(found, 1.0)
     return found
+
+
+def standardised(drop: np.ndarray) -> np.ndarray:
+    """float64 [M, M]: who helps whom more than the rest do; nan on the diagonal.
+
+    Some units learn from anything and some from nothing (columns), some teach everybody a little, answer formats for
+    instance, and some harm everybody (rows): neither says who belongs together. So columns and rows are standardised
+    over the other units, in turns.
+    """
+    found = np.where(np.eye(len(drop), dtype=bool), np.nan, np.asarray(drop, np.float64))
+    for _ in range(TURNS):
+        for axis in (1, 0):
+            found = _standardised(found, axis)
+    return found
+
+
+def _standardised(values: np.ndarray, axis: int) -> np.ndarray:
+    """Mean 0 and standard deviation 1 along an axis, nan left out; 0 where all are the same."""
+    counts = np.maximum((~np.isnan(values)).sum(axis, keepdims=True), 1)
+    centred = values - np.nansum(values, axis, keepdims=True) / counts
+    spread = np.sqrt(np.nansum(centred ** 2, axis, keepdims=True) / counts)
+    return np.where(np.isnan(centred), np.nan, centred / np.where(spread > 1e-12, spread, np.inf))
 
 
 def symmetric(transfer: np.ndarray) -> np.ndarray:

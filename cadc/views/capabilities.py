@@ -115,7 +115,8 @@ def signal_lines(bench: Workbench) -> tuple[SignalLine, ...]:
     for signal in SIMILARITIES.values():
         why = signal.offered(bench.study.config)
         if not why and (missing := lacking(bench.study, signal.name)):
-            why = f"{JOBS[missing[0]].about}: {price_of(bench.study, missing[0])}"
+            why = (f"the job {missing[0]!r} {JOBS[missing[0]].about}: {price_of(bench.study, missing[0])}. Run it with "
+                   f"`python -m cadc run {bench.study.name} --until {missing[0]}`.")
         lines.append(SignalLine(name=signal.name, about=signal.about, ready=not why, why=why))
     return tuple(lines)
 

@@ -5,7 +5,7 @@ M target units.
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from cadc.discovery.clusterers import CLUSTERERS, DiscoverySettings
 from cadc.discovery.partition import Partition, apart
 from cadc.discovery.similarities import Units
 from cadc.discovery.transfer import silent, spearman_with, within_between
-from cadc.errors import DataError
+from cadc.errors import DataError, JobError
 from cadc.views.capabilities import SignalLine, signal_lines
 from cadc.views.evidence import RIVALS, again, rival_labels, stability_by
 from cadc.views.measured import ROUNDS, unit_transfer
@@ -47,10 +47,13 @@ def maps_of(bench: Workbench, *, rounds: int = 10) -> Maps:
     transfer = unit_transfer(bench) if bench.study.finished("transfer") else None
     rivals = rival_labels(bench)
     rows, labels = [], []
-    for line in lines:
-        if not line.ready:
+    missing = [line for line in lines if not line.ready]
+    for line in (line for line in lines if line.ready):
+        try:
+            units = bench.units(line.name)
+        except (DataError, JobError) as error:
+            missing.append(replace(line, ready=False, why=str(error)))
             continue
-        units = bench.units(line.name)
         for name, clusterer in CLUSTERERS.items():
             part = clusterer.cluster(units.whole, DiscoverySettings(method=name, signal=line.name))
             labels.append(tuple(int(label) for label in part.labels))
@@ -61,7 +64,7 @@ def maps_of(bench: Workbench, *, rounds: int = 10) -> Maps:
                          **_agreement(part.labels, rivals)})
             log.info("map by %s, %s: %d groups", line.name, name, part.k)
     return Maps(table=pd.DataFrame(rows), labels=tuple(labels), units=scores.units,
-                lacking=tuple(line for line in lines if not line.ready),
+                lacking=tuple(missing),
                 marked=tuple(np.array(scores.units)[silent(transfer)].tolist()) if transfer is not None else ())
 
 

@@ -9,17 +9,21 @@ from cadc.estimate import ledger
 from cadc.estimate.costs import transfer_rows
 from cadc.gradients.choice import choose
 from cadc.jobs.engines.devices import default_workers
-from cadc.study import Study
+from cadc.study import JOBS, Study
+from cadc.study.jobs import up_to
 from cadc.views.words import duration
 
 
 def price_of(study: Study, job: str) -> str:
-    """As the latest estimate for this machine has it; of `transfer` else from the pace of the warm-up, else what it
-    counts."""
+    """Of a job and what must run before it, as the latest estimate for this machine has it; of `transfer` else from the
+    pace of the warm-up, else what it counts."""
     found = ledger.kept(study).get(ledger.HERE)
-    known = found.get("jobs", {}).get(job) if found else None
-    if known:
-        return f"about {duration(known['seconds'])} and {known['memory_mb']:,.0f} MB, as estimated here"
+    known = found.get("jobs", {}) if found else {}
+    open_jobs = [one for one in up_to(job, study.config) if not JOBS[one].advisory and not study.finished(one)]
+    if open_jobs and all(one in known for one in open_jobs if JOBS[one].cost):
+        seconds = sum(known[one]["seconds"] for one in open_jobs if JOBS[one].cost)
+        memory = max(known[one]["memory_mb"] for one in open_jobs if JOBS[one].cost)
+        return f"about {duration(seconds)} and {memory:,.0f} MB, as estimated here"
     if job == "transfer":
         return _transfer(study)
     return f"`python -m cadc estimate {study.name}` says what that takes"

@@ -12,6 +12,7 @@ from cadc.discovery.transfer import (
     silent,
     similarity_of,
     spearman_with,
+    standardised,
     symmetric,
     within_between,
 )
@@ -82,10 +83,18 @@ def test_the_similarity_is_blind_to_how_much_a_unit_learns_and_to_its_own_drop()
     np.fill_diagonal(scaled, -5)
     assert np.allclose(similar, similarity_of(scaled))
     assert np.array_equal(similar, similar.T) and (np.abs(similar) <= 1).all() and (np.diag(similar) == 1).all()
-    one, two = 2, 5
-    column = lambda s: np.delete(drop[:, s], s)  # noqa: E731
-    z = [(drop[a, b] - column(b).mean()) / column(b).std() / 3 for a, b in ((one, two), (two, one))]
-    assert similar[one, two] == pytest.approx(np.clip(z, -1, 1).mean())
+
+
+def test_rows_and_columns_are_standardised_over_the_other_units():
+    rng = np.random.default_rng(1)
+    helps = rng.normal(size=(12, 1))  # a unit that teaches everybody a little is no reason to put it with anybody
+    found = standardised(rng.normal(size=(12, 12)) + 3 * helps)
+    assert np.isnan(np.diag(found)).all()
+    for axis in (0, 1):
+        assert np.allclose(np.nanmean(found, axis), 0, atol=0.02) and np.allclose(np.nanstd(found, axis), 1, atol=0.02)
+    similar = similarity_of(found)
+    assert similar[2, 5] == pytest.approx(np.clip([found[2, 5] / 3, found[5, 2] / 3], -1, 1).mean(), abs=0.01)
+    assert similarity_of(np.ones((4, 4))).tolist() == np.eye(4).tolist(), "nobody helps more than others"
 
 
 def test_planted_groups_come_back_from_drops_of_any_scale():
