@@ -86,7 +86,7 @@ class Workbench:
     @cached_property
     def _chosen(self) -> tuple[DiscoverySettings, str]:
         last = [d.payload for d in self.events if d.kind == "discover"]
-        usual = default_signal(self.scores)
+        usual = default_signal(self.study, self.scores)
         wanted = DiscoverySettings.from_dict(last[-1]) if last else DiscoverySettings(signal=usual)
         try:
             self.units(wanted.signal)

@@ -66,10 +66,12 @@ def lacking(study: Study, name: str) -> tuple[str, ...]:
     return tuple(job for job in SIMILARITIES[name].needs if not study.finished(job))
 
 
-def default_signal(scores: Scores) -> str:
-    """What a map is drawn from as long as nobody has chosen: plain gradients, and where there are none the
-    embedding."""
-    return "plain" if scores.has_gradients else "embedding"
+def default_signal(study: Study, scores: Scores) -> str:
+    """What a map is drawn from as long as nobody has chosen: plain gradients, where there are none the embedding, and
+    without that the words of the questions."""
+    if scores.has_gradients:
+        return "plain"
+    return "embedding" if study.finished("embedding") else "words"
 
 
 # ---- gradients -------------------------------------------------------------------------------------------------------
