@@ -18,7 +18,8 @@ from numpy.random import Generator
 from cadc.data import run_ingest
 from cadc.jobs.status import JobStatus, write_status
 from cadc.scores.compaction import write_scores
-from cadc.study import Study, StudyConfig, cache_root, write_json
+from cadc.signals.near import run_near
+from cadc.study import Study, StudyConfig, cache_root, write_json, write_tensors
 from cadc.study.jobs import core_jobs
 from cadc.study.progress import Silent
 
@@ -58,9 +59,10 @@ def synthesise(root: Path, *, rows: int = 2000, units: int = 16, checkpoints: in
     study = Study.create(name, config, created=time.strftime("%Y-%m-%dT%H:%M:%S"), root=cache_root(root))
     run_ingest(study, Silent())
     _write_warmup(study, rng)
-    _write_targets(study, names, samples_per_unit)
+    _write_targets(study, names, planted.sample)
     study.result("attribute").finish()
     _write_scores(study, _columns(rng, planted, study, np.arange(rows)), names)
+    run_near(study, Silent())
     for place, job in enumerate(core_jobs(config)):
         write_status(study, JobStatus(job=job, state="done", done=rows, total=rows, rate=100.0, seconds=3.0 + place,
                                       started=time.time() - 60, updated=time.time()))
@@ -178,9 +180,14 @@ def _write_warmup(study: Study, rng: Generator) -> None:
     result.finish()
 
 
-def _write_targets(study: Study, names: list[str], samples_per_unit: int) -> None:
-    """The list of target samples."""
-    result, count = study.result("targets"), len(names) * samples_per_unit
+def _write_targets(study: Study, names: list[str], samples: np.ndarray) -> None:
+    """The list of target samples and the cosines between their gradients; samples: [T, S, D], unit length."""
+    import torch
+
+    result, count = study.result("targets"), samples.shape[1]
+    samples_per_unit = count // len(names)
+    write_tensors(result.folder / "gram.safetensors",
+                  {"sample": torch.from_numpy(np.einsum("tap,tbp->tab", samples, samples))}, {})
     write_json(result.folder / "targets.json", {
         "units": names, "text_only": [], "products": {"mode": "exact", "dim": 0}, "samples": [
             {"row": i, "index": i, "id": f"t{i}", "unit": names[i // samples_per_unit]} for i in range(count)]})

@@ -32,11 +32,3 @@ def near_columns(pool: Features, target: Features, target_unit: np.ndarray, unit
 def best_unit(near: np.ndarray, *, standardise: bool = True) -> np.ndarray:
     """float [N]: the largest near(z, s) over units; each unit's column z-scored over the pool first (METHOD §4)."""
     return (arrays.standardise(near, 1) if standardise else np.asarray(near, np.float64)).max(axis=0)
-
-
-def unit_similarity(rows: np.ndarray, unit: np.ndarray, units: int) -> np.ndarray:
-    """float [M, M]: cosine of unit means of centred rows [S, F]."""
-    means = np.stack([rows[unit == m].mean(axis=0) for m in range(units)])
-    means = means - means.mean(axis=0)
-    means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
-    return means @ means.T

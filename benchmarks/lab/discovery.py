@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.lab.controls import best_unit, near_columns, unit_similarity
+from benchmarks.lab.controls import best_unit, near_columns
 from benchmarks.lab.truth import TWINS, Truth, junk_auc, junk_shares, read_truth, twin_auc
 from cadc.arrays import standardise
 from cadc.curation import PRESETS
@@ -18,7 +18,7 @@ from cadc.scores.scores import Scores
 from cadc.study import Study
 
 if TYPE_CHECKING:
-    from benchmarks.lab.intervention import TransferSettings
+    from cadc.discovery.intervention import TransferSettings
 
 BUDGET = "5%"
 
@@ -53,8 +53,8 @@ def transfer_part(study: Study, units: tuple[str, ...], similar: dict[str, np.nd
 
     Raises DataError when the study's units are others, or in another order.
     """
-    from benchmarks.lab.intervention import measure_transfer
-    from benchmarks.lab.transfer import spearman_with, within_between
+    from cadc.discovery.intervention import measure_transfer
+    from cadc.discovery.transfer import spearman_with, within_between
 
     found = measure_transfer(study, settings)
     if found.units != units:
@@ -68,33 +68,17 @@ def transfer_part(study: Study, units: tuple[str, ...], similar: dict[str, np.nd
             "spearman_of": {name: value[0] for name, value in scores.items()},
             "skill": dict(zip(names, skill, strict=True)), "format": dict(zip(names, form, strict=True)),
             "checkpoint": settings.checkpoint, "steps": settings.steps, "repeats": settings.repeats,
-            "own_drop": np.round(np.diag(found.drop), 3).tolist(), "units": list(found.units),
+            "own_drop": np.round(found.own, 3).tolist(), "units": list(found.units),
             "matrix": np.round(tr, 3).tolist()}
 
 
 def similarities(planted: Planted) -> dict[str, np.ndarray]:
-    """S [M, M] of every signal: plain and grounded gradients, question words, pictures (where any), embeddings."""
-    from cadc.data import PictureLimits, open_images, read_samples
-    from cadc.discovery.rivals import picture_features, pictures_similarity, words_similarity
-    from cadc.discovery.similarity import similarity
+    """S [M, M] of every signal that a map of the study can be drawn from now (`cadc.discovery.similarities`)."""
+    from cadc.discovery.similarities import SIMILARITIES, lacking, open_units
 
-    study, scores = planted.study, planted.scores
-    by_index = {s.index: s for s in read_samples(study.samples_file("target"))}
-    samples = [by_index[int(i)] for i in scores.sample_index]
-    units = len(scores.units)
-    looks = []
-    for sample in samples:
-        images = open_images(sample, study.image_root("target"), study.ingest_images("target"),
-                             PictureLimits.of(study.config))
-        looks.append(picture_features(images[0]) if images else None)
-    found = {"plain": similarity(scores.gram, scores.eta)}
-    if scores.has_grounded:
-        found["grounded"] = similarity(scores.gram_grounded, scores.eta)
-    found["words"] = words_similarity([s.question for s in samples], scores.sample_unit, units)
-    if wide := max((len(look) for look in looks if look is not None), default=0):
-        features = np.stack([np.full(wide, np.nan) if look is None else look for look in looks])
-        found["pictures"] = pictures_similarity(features, scores.sample_unit, units)
-    return found | {"embedding": unit_similarity(planted.target_rows, scores.sample_unit, units)}
+    study = planted.study
+    return {name: open_units(study, planted.scores, name).whole for name, signal in SIMILARITIES.items()
+            if not signal.offered(study.config) and not lacking(study, name)}
 
 
 def maps_part(similar: dict[str, np.ndarray], truth: Truth) -> list[dict[str, Any]]:

@@ -36,14 +36,14 @@ def create(name: str, config: StudyConfig, root: Path | None) -> Study:
     return Study.create(name, config, created=datetime.now().isoformat(timespec="seconds"), root=root)
 
 
-def finish(study: Study, workers: int) -> None:
-    """Run what is missing of the study, in this process. Raises JobError when a job failed or was stopped, BusyError
-    while another process works on it."""
+def finish(study: Study, workers: int, until: str = "") -> None:
+    """Run what is missing of the study up to `until` ('': all that its pages need), in this process. Raises JobError
+    when a job failed or was stopped, BusyError while another process works on it."""
     from cadc.jobs.control import worker_lock
 
-    if not study.complete:
+    if not (study.finished(until) if until else study.complete):
         with worker_lock(study):
-            _run(study, "", workers)
+            _run(study, until, workers)
 
 
 def warm_up(study: Study) -> Study:

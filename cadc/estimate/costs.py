@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cadc.discovery.intervention import TransferSettings
 from cadc.estimate.sizes import Sizes
 from cadc.gradients.landmarks import gradient_rows
 from cadc.jobs.meter import MB
@@ -109,6 +110,8 @@ class Cost:
     memory: Memory
     shared: bool = False
     """Whether several processes or devices do it together; each holds all of its memory."""
+    beside: bool = False
+    """Whether several processes of this machine do it together where it has no GPU; each holds all of its memory."""
 
 
 # ---- the two kinds of prices -----------------------------------------------------------------------------------------
@@ -206,6 +209,27 @@ def judge(work: Work, prices: Prices) -> Cost:
     disk = (sizes.pool + sizes.targets) * (2 + config.judges) * 4 / MB + config.judges * work.parameters * 4 / MB
     return Cost(price=2 * prices.load + trained + read / work.workers, disk_mb=disk, shared=True,
                 memory=Memory(like="warmup", parts=("weights", "activations")))
+
+
+def transfer(work: Work, prices: Prices) -> Cost:
+    """A short training on each target unit in each repeat, and the held-out losses of all units after each; every
+    process computes once what lies below the adapters of all samples."""
+    config, sizes = work.config, work.sizes
+    per_unit = -(-sizes.targets // max(1, sizes.units))
+    trained, measured_rows = transfer_rows(config, sizes.units, per_unit)
+    runs = trained * prices.known_row + measured_rows * prices.read_row
+    return Cost(price=prices.load + sizes.targets * prices.forward_row + runs / work.workers, beside=True,
+                disk_mb=2 * measured_rows * 4 / MB,
+                memory=Memory(like="attribute", parts=("weights", "activations")))
+
+
+def transfer_rows(config: StudyConfig, units: int, per_unit: int) -> tuple[int, int]:
+    """(samples trained on, samples whose loss is read) over all runs of the intervention test, for so many units of so
+    many samples each."""
+    settings = TransferSettings.of(config)
+    train, _, read = settings.sizes(per_unit)
+    runs = units * settings.repeats
+    return runs * settings.steps * min(settings.batch, train), runs * units * read
 
 
 def _gram_bytes(work: Work) -> int:

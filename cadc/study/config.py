@@ -93,6 +93,10 @@ class StudyConfig:
     """Adapters trained on target samples alone; their losses find rows that look wrong (METHOD §5). 0: none."""
     judge_steps: int = 0
     """Optimiser steps of each; 0: as many as lower the loss of target samples that it does not see."""
+    transfer_steps: int = 40
+    """Optimiser steps on one target unit when transfer between units is measured (METHOD §3)."""
+    transfer_repeats: int = 2
+    """Runs per unit of that measurement; each holds other samples out."""
     samples_per_unit: int = 64
     """At most this many target samples of a unit enter its mean."""
     near_samples: int = 32
@@ -149,6 +153,7 @@ class StudyConfig:
             "lora_alpha": self.lora_alpha > 0,
         }
         positive = ("lora_rank", "warmup_min_rows", "warmup_epochs", "warmup_batch", "checkpoints", "permutations",
+                    "transfer_steps", "transfer_repeats",
                     "samples_per_unit", "near_samples", "near_q", "best_rows", "max_tokens", "shard_rows",
                     "sketch_dim")
         checks |= {name: getattr(self, name) >= 1 for name in positive}

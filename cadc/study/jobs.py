@@ -155,6 +155,13 @@ JOBS: Registry[Job] = Registry("job", (
                ("scores.json", "the names of the target units"), ("failed.json", "the rows that were left out"),
                ("attribute.json", "the report on attribution")),
         volatile=("attribute.json",)),
+    Job(name="transfer", about="measures what training on one target unit does to every other",
+        run="cadc.discovery.transfer_job:run_transfer", after=("ingest",), files=("model",), parallel=True,
+        optional=_always, cost="cadc.estimate.costs:transfer",
+        settings=(*_ADAPTED, "samples_per_unit", "learning_rate", "transfer_steps", "transfer_repeats"),
+        names=(("start.npz", "the losses that transfer starts from"),
+               ("run-*.npz", "a run of the transfer between units"),
+               ("*.npy", "the losses of measured transfer"), ("transfer.json", "the summary of measured transfer"))),
     Job(name="near", about="joins gradients and other signals into near(z, s)", run="cadc.signals.near:run_near",
         after=("targets", "scores", "embedding"), version=2, cost="cadc.estimate.costs:near",
         settings=("near_q", "nearness", "whitened", "ridge", "features", "landmarks"),
@@ -178,6 +185,11 @@ def usual_jobs(config: StudyConfig | None = None) -> tuple[str, ...]:
     """What a run without an end named does: `core_jobs` and, in their places, those that nothing needs."""
     return tuple(job.name for job in JOBS.values()
                  if job.core and (config is None or (job.wanted(config) and not job.optional(config))))
+
+
+def offered_jobs(config: StudyConfig) -> tuple[str, ...]:
+    """What a study with these settings can have and runs only when asked for it."""
+    return tuple(job.name for job in JOBS.values() if job.core and job.wanted(config) and job.optional(config))
 
 
 def job_named(name: str) -> Job:

@@ -43,7 +43,7 @@ def test_the_documented_keys_are_there(outcome):
     matrix = found["transfer"]["matrix"]
     assert len(matrix) == len(matrix[0]) == len(found["transfer"]["units"]) == 20
     assert {(row["signal"], row["cluster"]) for row in found["maps"]} == {
-        (signal, cluster) for signal in ("plain", "grounded", "words", "pictures", "embedding")
+        (signal, cluster) for signal in ("plain", "grounded", "whitened", "embedding", "words", "pictures", "transfer")
         for cluster in ("leiden", "hdbscan")}
     assert all({"ari_skill", "ari_format"} <= set(row) for row in found["maps"])
     for key in ("auc", "auc_words", "auc_embedding"):

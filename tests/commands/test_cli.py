@@ -14,7 +14,7 @@ from cadc.cli import COMMANDS, main, parser
 from cadc.commands import choices
 from cadc.jobs import control as jobs
 from cadc.study import JOBS, Study, StudyConfig
-from cadc.study.jobs import core_jobs, usual_jobs
+from cadc.study.jobs import core_jobs, offered_jobs, usual_jobs
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -217,7 +217,7 @@ def test_new_list_and_status_agree(study, tmp_path, capsys):
     assert main(["status", "other", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["identity"] == made.identity
-    assert [job["job"] for job in told["jobs"]] == [*usual_jobs(made.config), "evaluate"]
+    assert [job["job"] for job in told["jobs"]] == [*usual_jobs(made.config), *offered_jobs(made.config), "evaluate"]
 
 
 # ---- remove ----------------------------------------------------------------------------------------------------------

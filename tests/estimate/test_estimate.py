@@ -5,9 +5,11 @@ import dataclasses
 import pytest
 from tiny_study import make_study
 
+from cadc.discovery.intervention import TransferSettings
 from cadc.errors import JobError
 from cadc.estimate import costs, ledger
 from cadc.estimate.calibration import Rates, neighbours
+from cadc.estimate.costs import transfer_rows
 from cadc.estimate.estimate import estimate, measured_costs
 from cadc.estimate.flops import RowFlops
 from cadc.estimate.sizes import Sizes, sizes
@@ -34,9 +36,10 @@ def estimated(data, tmp_path_factory):
 
 def test_estimate_needs_no_job_but_ingest_and_adds_up(estimated):
     study, found = estimated
-    assert list(found["jobs"]) == [name for name in core_jobs(study.config) if JOBS[name].cost] == [
-        "judge", "warmup", "targets", "attribute", "scores", "embedding", "near"]
-    assert found["total"]["seconds"] == pytest.approx(sum(j["seconds"] for j in found["jobs"].values()), abs=0.11)
+    usual = [name for name in core_jobs(study.config) if JOBS[name].cost]
+    assert {"judge", "warmup", "targets", "attribute", "scores", "embedding", "near"} <= set(usual)
+    assert set(found["jobs"]) == {*usual, "transfer"}, "what is only offered has its price, and is not in the total"
+    assert found["total"]["seconds"] == pytest.approx(sum(found["jobs"][name]["seconds"] for name in usual), abs=0.11)
     assert all(job["memory_mb"] > 0 for job in found["jobs"].values())
     assert all(job["seconds"] > 0 for name, job in found["jobs"].items() if name not in ("scores", "near", "embedding"))
     assert found["jobs"]["embedding"]["seconds"] == 0, "it comes with the judges' pass"
@@ -52,6 +55,18 @@ def test_switched_off_the_judges_cost_nothing(read):
     three, one = (measured_costs(study, known, RATES, 1)["judge"]["seconds"] for study in (on, once))
     assert 1.2 * one < three < 3 * one, "each trains and reads; what lies below the adapters is computed once"
     assert measured_costs(off, known, RATES, 1)["embedding"]["seconds"] > 0
+
+
+def test_transfer_is_priced_by_what_its_runs_train_and_read(read):
+    known = sizes(read)
+    alone, two = (measured_costs(read, known, RATES, workers)["transfer"]["seconds"] for workers in (1, 2))
+    many = dataclasses.replace(known, units=10 * known.units, targets=10 * known.targets)
+    assert two < alone < 2 * two + 60
+    train, held, rows = TransferSettings.of(read.config).sizes(-(-known.targets // known.units))
+    trained, losses = transfer_rows(read.config, known.units, train + held)
+    assert trained == known.units * 2 * 40 * min(16, train) and losses == known.units ** 2 * 2 * rows
+    assert transfer_rows(read.config, 162, 64)[1] == 2 * 162 ** 2 * min(40, read.config.samples_per_unit)
+    assert measured_costs(read, many, RATES, 1)["transfer"]["seconds"] > 10 * alone * 0.5
 
 
 def test_estimate_leaves_nothing_behind_but_its_file(estimated):

@@ -18,16 +18,18 @@ from cadc.gradients import landmarks
 from cadc.study import JOBS, Study, StudyConfig
 from cadc.study import study as study_module
 from cadc.study.config import BEFORE, FILES, GONE
-from cadc.study.jobs import usual_jobs
+from cadc.study.jobs import offered_jobs, usual_jobs
 from cadc.study.progress import Silent
 
-EVERY = {"ingest", "lengths", "judge", "warmup", "targets", "attribute", "scores", "embedding", "near", "evaluate"}
-JOINED = {"near", "evaluate"}
+EVERY = {"ingest", "lengths", "warmup", "targets", "attribute", "scores", "embedding", "transfer", "near",
+         "judge", "quick", "evaluate"}
+JOINED = {"near"}
 JUDGED = {"judge", "evaluate"}
 SCORED = {"scores"} | JOINED
 SHARDS = {"attribute"} | SCORED
 GRADIENTS = {"targets"} | SHARDS
 TRAINED = {"warmup"} | GRADIENTS
+ADAPTED = TRAINED | {"transfer"}
 
 CHANGES: dict[str, tuple[object, set[str]]] = {
     "unit_column": ("task", EVERY),
@@ -36,27 +38,29 @@ CHANGES: dict[str, tuple[object, set[str]]] = {
     "max_pixels": (1_000_000, EVERY),
     "follow_links": (True, EVERY),
     "preset": ("paper", set()),
-    "seed": (1, TRAINED | JUDGED),
-    "lora_rank": (3, TRAINED | JUDGED),
-    "lora_alpha": (5.0, TRAINED | JUDGED),
-    "lora_layers": ("last:1", TRAINED | JUDGED),
-    "lora_targets": ("language+connector", TRAINED | JUDGED),
-    "precision": ("float64", TRAINED | JUDGED | {"embedding"}),
-    "quantization": ("8bit", TRAINED | JUDGED | {"embedding"}),
-    "max_tokens": (99, TRAINED | JUDGED | {"embedding"}),
+    "seed": (1, ADAPTED),
+    "lora_rank": (3, ADAPTED),
+    "lora_alpha": (5.0, ADAPTED),
+    "lora_layers": ("last:1", ADAPTED),
+    "lora_targets": ("language+connector", ADAPTED),
+    "precision": ("float64", ADAPTED | {"embedding"}),
+    "quantization": ("8bit", ADAPTED | {"embedding"}),
+    "max_tokens": (99, ADAPTED | {"embedding"}),
     "warmup_share": (0.5, TRAINED),
     "warmup_min_rows": (5, TRAINED),
     "warmup_epochs": (1, TRAINED),
-    "warmup_batch": (2, TRAINED | JUDGED),
-    "learning_rate": (0.1, TRAINED | JUDGED),
+    "warmup_batch": (2, TRAINED),
+    "learning_rate": (0.1, ADAPTED),
     "checkpoints": (3, TRAINED),
     "features": ("sgd", GRADIENTS),
     "grounded": (False, GRADIENTS),
     "permutations": (1, GRADIENTS),
     "mode": ("sketch", GRADIENTS),
     "sketch_dim": (77, GRADIENTS),
-    "samples_per_unit": (3, GRADIENTS | JUDGED),
-    "near_samples": (2, GRADIENTS | JUDGED),
+    "samples_per_unit": (3, GRADIENTS | {"transfer"}),
+    "transfer_steps": (3, {"transfer"}),
+    "transfer_repeats": (3, {"transfer"}),
+    "near_samples": (2, GRADIENTS),
     "landmarks": (0.5, SHARDS),
     "near_q": (2, SHARDS),
     "best_rows": (9, SHARDS),
@@ -235,7 +239,7 @@ def test_jobs_read_the_settings_that_they_declare_and_no_other(data, tmp_path, m
         values = {f.name: getattr(study.config, f.name) for f in dataclasses.fields(StudyConfig)}
         ORIGINAL[:] = [Watched(**values)]
         study = dataclasses.replace(study, config=ORIGINAL[0])
-        for job in usual_jobs(study.config):
+        for job in (*usual_jobs(study.config), *offered_jobs(study.config)):
             study.result(job).remove()  # nothing is taken over from the way before
             with watching(job):
                 JOBS[job].function()(study, Silent())
