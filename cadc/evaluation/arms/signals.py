@@ -1,20 +1,56 @@
-"""The rounds of `studio` by one signal alone: same filters, same capabilities, so that only the signal differs."""
+"""Rounds over all target samples by one signal alone, and the curricula of the presets: each behind the filter of rows
+that look wrong, and without it. So only the signal differs, and what the filter does can be told."""
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Protocol
 
+from cadc.curation.presets import PRESETS
 from cadc.evaluation.context import Arm, SelectionContext, TrainingRows
 from cadc.signals import SIGNALS
 
 
-def by_signal(context: SelectionContext, name: str) -> TrainingRows:
-    """Rounds of `studio` by the signal of this name."""
+class Select(Protocol):
+    """How an arm of this file chooses."""
+
+    def __call__(self, context: SelectionContext, name: str, filtered: bool) -> TrainingRows: ...
+
+
+UNFILTERED = "-unfiltered"
+"""End of the name of an arm that keeps the rows that look wrong."""
+
+
+def by_signal(context: SelectionContext, name: str, filtered: bool) -> TrainingRows:
+    """Rounds by the signal of this name."""
     known = context.known
-    return TrainingRows.of(known.round_robin(known.similarity(name), context.budget))
+    return TrainingRows.of(known.rounds(known.nearness(name), context.budget, filtered=filtered))
+
+
+def by_preset(context: SelectionContext, name: str, filtered: bool) -> TrainingRows:
+    """The curriculum of a preset, shuffled."""
+    return TrainingRows.of(context.known.curriculum(name, context.budget, filtered=filtered))
+
+
+def _rounds(context: SelectionContext) -> TrainingRows:
+    """Rounds by the near(z, s) of the comparison."""
+    return TrainingRows.of(context.known.rounds(context.known.inputs.columns, context.budget))
+
+
+ROUNDS = Arm(name="rounds", select=_rounds,
+             about="the study's own near(z, s) in rounds over all target samples, without a map")
 
 
 def signal_arms() -> Iterator[Arm]:
-    """An arm for every signal."""
+    """Two arms for every signal, and for every preset but `paper`, which has arms of its own and filters nothing."""
     for signal in SIGNALS.values():
-        yield Arm(name=signal.name, about=f"studio's rounds by {signal.about}", needs=signal.needs,
-                  select=partial(by_signal, name=signal.name))
+        yield from _both(signal.name, f"rounds over all target samples by {signal.about}", by_signal, signal.needs)
+    for preset in PRESETS.values():
+        if preset.name != "paper":
+            needs = preset.near if preset.near == "quick" else ""
+            yield from _both(preset.name, f"the rows of the preset {preset.name}, shuffled", by_preset, needs)
+
+
+def _both(name: str, about: str, select: Select, needs: str) -> Iterator[Arm]:
+    yield Arm(name=name, about=about, needs=needs, select=partial(select, name=name, filtered=True))
+    yield Arm(name=name + UNFILTERED, about=f"the same as {name}, rows that look wrong not left out", needs=needs,
+              select=partial(select, name=name, filtered=False))
