@@ -41,7 +41,7 @@ def lds_part(study: Study, asked: HalfPools) -> dict[str, Any]:
 
 def influences(material: "Material", rows: np.ndarray) -> dict[str, np.ndarray]:
     """Each influence of these rows (positions in the pool file) on each unit: float [n, M]."""
-    from cadc.signals.joined import join
+    from cadc.scores.scores import Scores
     from cadc.signals.similarity import with_similarity
 
     scores, q = material.gradients, material.study.config.near_q
@@ -55,7 +55,7 @@ def influences(material: "Material", rows: np.ndarray) -> dict[str, np.ndarray]:
              "whole target (LESS)": np.repeat(material.target_influence[place, None], units, 1),
              "gradient cosine, no Adam": gradient_cosine(material.study, rows, scores)}
     found |= {name: np.asarray(with_similarity(scores, other, q=q).near)[:, place].T for name, other in others.items()}
-    found["near: gradients + embedding"] = join(scores, [material.similarity("embedding")], q=q).near[:, place].T
+    found["near: joined"] = np.asarray(Scores.load(material.study, near="joined").near)[:, place].T
     return found | {"random": rng.normal(size=(len(rows), units))}
 
 

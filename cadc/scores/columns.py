@@ -13,8 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from cadc.errors import JobError
-from cadc.study import JOBS, Study, write_array
-from cadc.study.config import joined_signals
+from cadc.study import Study, write_array
 from cadc.study.registry import Registry
 
 
@@ -52,8 +51,8 @@ COLUMNS: Registry[Column] = Registry("column", (
          ("best_index.gradients", "int32 [S, L]", "rows of largest Inf(z, z') for each target sample, highest first; "
           "-1 pads"),
          ("best_value.gradients", "float32 [S, L]", "their Inf(z, z')"),
-         ("near.whitened", "float32 [M, N]", "mean of the q largest k(z, z'), cosines in the metric of the target's own "
-          "samples"),
+         ("near.whitened", "float32 [M, N]", "mean of the q largest k(z, z'), cosines in the metric of the target's "
+          "own samples"),
          ("winner.whitened", "int32 [M, N]", "the target sample with the largest k(z, z') in s"),
          ("best_index.whitened", "int32 [S, L]", "rows of largest k(z, z') for each target sample; -1 pads"),
          ("best_value.whitened", "float32 [S, L]", "their k(z, z')"),
@@ -62,12 +61,22 @@ COLUMNS: Registry[Column] = Registry("column", (
          ("sample_gram", "float32 [T, S, S]", "cosines between single target gradients"),
          ("sample_unit", "int32 [S]", "unit (0…M-1) of each single target sample"),
          ("sample_index", "int64 [S]", "its position in the target file")),
-    Column(name="near.joined", shape="float32 [M, N]", job="near", needs=("near.gradients",),
-           about="sum of the columns of gradients and other signals, each standardised over the pool (decision 0019)"),
-    Column(name="best_index.joined", shape="int32 [S, L]", job="near", needs=("best_index.gradients",),
-           about="the rows of best_index.gradients, by the weighted sum of their ranks in all signals; -1 pads"),
-    Column(name="best_value.joined", shape="float32 [S, L]", job="near", needs=("best_value.gradients",),
-           about="Inf(z, z') of these rows: not descending, since ranks of all signals order them"),
+    *_of("quick",
+         ("rows", "int64 [N]", "position in the pool file of the rows of the next four"),
+         ("samples", "int64 [S]", "position in the target file of each single target sample"),
+         ("sample_units", "int32 [S]", "its unit (0…M-1)"),
+         ("near.quick", "float32 [M, N]", "mean of the calibrated columns of the signals that need no gradient "
+          "(decision 0028)"),
+         ("winner.quick", "int32 [M, N]", "the target sample with the largest calibrated similarity in s"),
+         ("best_index.quick", "int32 [S, L]", "rows of the largest for each target sample; -1 pads"),
+         ("best_value.quick", "float32 [S, L]", "their calibrated similarities")),
+    *_of("near",
+         ("scale.gradients", "float32 [2, M]", "near(z, s) of a row like any other, and of one like the unit's own"),
+         ("scale.whitened", "float32 [2, M]", "the same of near.whitened"),
+         ("near.joined", "float32 [M, N]", "mean of the calibrated columns of all signals (decision 0028)"),
+         ("winner.joined", "int32 [M, N]", "the winner of the first of them"),
+         ("best_index.joined", "int32 [S, L]", "rows with the largest mean of calibrated similarities; -1 pads"),
+         ("best_value.joined", "float32 [S, L]", "that mean")),
     Column(name="out_of_fold_loss", shape="float32 [N]", job="out_of_fold", needs=("near.gradients",),
            about="ℓ(z) under models that did not train on z (decision 0016)"),
     Column(name="out_of_fold_target", shape="float32 [S]", job="out_of_fold",
@@ -75,18 +84,28 @@ COLUMNS: Registry[Column] = Registry("column", (
 ))
 """Every column, in the order in which they come to be."""
 
-NEAR = ("gradients", "joined")
-"""Choices of near(z, s): `near.CHOICE` with its best rows."""
+NEAR = ("joined", "whitened", "gradients", "quick")
+"""Choices of near(z, s): `near.CHOICE` with its winners and best rows."""
+CALIBRATED = ("joined", "quick")
+"""Those that are on the common scale already."""
+
+
+def of_gradients(study: Study) -> tuple[str, ...]:
+    """The choices that a study's gradient pass leaves."""
+    return ("gradients", "whitened") if study.config.whitens else ("gradients",)
 
 
 def near_of(study: Study) -> str:
-    """The choice of near(z, s) that a study's settings ask for."""
-    return "joined" if joined_signals(study.config) else "gradients"
+    """The best choice of near(z, s) that a study has by now: all signals, plain gradients until these are joined, and
+    what needs no gradient before there is any."""
+    if study.finished("near"):
+        return "joined"
+    return "quick" if study.finished("quick") and not study.finished("scores") else "gradients"
 
 
 def choice_of(study: Study, wanted: str) -> str:
-    """The choice that a preset wants, where the study has its columns; else the study's own."""
-    has = f"near.{wanted}" in COLUMNS and JOBS[COLUMNS[f"near.{wanted}"].job].wanted(study.config)
+    """The choice that a preset wants, where the study has its columns; else the best it has."""
+    has = f"near.{wanted}" in COLUMNS and study.finished(COLUMNS[f"near.{wanted}"].job)
     return wanted if has else near_of(study)
 
 

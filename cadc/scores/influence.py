@@ -37,7 +37,6 @@ class InfluenceColumns:
         self.scores = scores
         self._keep = keep
         self._columns: OrderedDict[tuple[object, ...], np.ndarray] = OrderedDict()
-        self._moments: tuple[np.ndarray, np.ndarray] | None = None
         self._nearest: np.ndarray | None = None
         self._loss_rank: np.ndarray | None = None
         self._self: np.ndarray | None = None
@@ -45,7 +44,7 @@ class InfluenceColumns:
         self._lock = threading.RLock()
 
     def by_near(self, of_unit: Sequence[int]) -> np.ndarray:
-        """max over s ∈ c_k of near(z, s), each unit's column z-scored over the pool: float32 [N, K] (METHOD §4).
+        """max over s ∈ c_k of the calibrated near(z, s): float32 [N, K] (METHOD §4).
 
         of_unit: M positions 0…K-1, -1 unassigned. Raises DataError when they are not M.
         """
@@ -78,31 +77,21 @@ class InfluenceColumns:
             out[c] = self._column((members, *way), partial(compute, members))
         return out.T  # [N, K]
 
-    def moments(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation of each near column over the pool: float64 [M], [M] (METHOD §4, z-scores)."""
-        with self._lock:
-            if self._moments is None:
-                near = self.scores.near
-                mean = np.array([np.mean(near[m], dtype=np.float64) for m in range(len(near))])
-                sd = np.array([np.std(near[m], dtype=np.float64) for m in range(len(near))])
-                self._moments = mean, sd
-            return self._moments
-
-    def z_score(self, unit: int, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """near(z, s) standardised over the whole pool: float64, one value per row; 0 where a column is constant."""
-        mean, sd = self.moments()
-        values = np.asarray(self.scores.near[unit, rows], np.float64) - mean[unit]
-        return values / sd[unit] if sd[unit] > 0 else np.zeros_like(values)
+    def calibrated(self, unit: int, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """near(z, s) between the two points of its unit (METHOD §4): float32, one value per row; 0 is as any row, 1 as
+        near as the unit's samples are to each other."""
+        low, high = float(self.scores.middle[unit]), float(self.scores.own[unit])
+        return (np.asarray(self.scores.near[unit, rows], np.float32) - np.float32(low)) / np.float32(high - low)
 
     def nearest(self) -> np.ndarray:
-        """The unit s with the largest z-scored near(z, s), int32 [N]: the same for any choice of capabilities."""
+        """The unit s with the largest calibrated near(z, s), int32 [N]: the same for any choice of capabilities."""
         with self._lock:
             if self._nearest is None:
                 units, rows = self.scores.near.shape
                 best = np.empty(rows, np.int32)
                 for start in range(0, rows, CHUNK):
                     piece = slice(start, start + CHUNK)
-                    best[piece] = np.argmax(np.stack([self.z_score(m, piece) for m in range(units)]), 0)
+                    best[piece] = np.argmax(np.stack([self.calibrated(m, piece) for m in range(units)]), 0)
                 self._nearest = best
             return self._nearest
 
@@ -148,7 +137,7 @@ class InfluenceColumns:
         """One column of `by_near`: float32 [N]."""
         column = np.full(len(self.scores.index), -np.inf if members else 0.0, np.float32)
         for unit in members:
-            np.maximum(column, self.z_score(unit).astype(np.float32), out=column)
+            np.maximum(column, self.calibrated(unit), out=column)
         return column
 
     def _mean(self, members: tuple[int, ...], signal: str, scale: str) -> np.ndarray:
@@ -260,12 +249,12 @@ def served(scores: Scores | InfluenceColumns, rows: np.ndarray, of_unit: Sequenc
     """The target samples that pool rows serve best: the reason shown beside each row (METHOD §4).
 
     rows: int [n] positions 0…N-1. Considered are the assigned units — with `capability` (int [n], -1: any) only the
-    units of that capability. They are ranked by z-scored near(z, s); of each the target sample that won is named.
+    units of that capability. They are ranked by calibrated near(z, s); of each the target sample that won is named.
     Returns DataFrame(position, rank, unit, target, target_index, value): unit 0…M-1, target 0…S-1, value near(z, s).
     """
     columns = scores if isinstance(scores, InfluenceColumns) else InfluenceColumns(scores)
     rows, owner, scores = np.asarray(rows, np.int64), np.asarray(of_unit), columns.scores
-    z = np.stack([columns.z_score(m, rows) for m in range(len(owner))], 1)  # [n, M]
+    z = np.stack([columns.calibrated(m, rows) for m in range(len(owner))], 1)  # [n, M]
     allowed = np.broadcast_to(owner >= 0, z.shape).copy()
     if capability is not None:
         wanted = np.asarray(capability)[:, None]

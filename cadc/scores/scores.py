@@ -5,13 +5,15 @@ mapped column by column, which is what makes a move of one unit cost one column 
 """
 
 import json
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 
 from cadc.errors import DataError
 from cadc.scores import columns
+from cadc.scores.calibration import scale_of
 from cadc.study import Study
 
 HELD_OUT = "held-out"
@@ -38,7 +40,7 @@ class Scores:
     near: np.ndarray
     """float32 [M, N]: near(z, s) of the chosen signal or join (`choice`)."""
     winner: np.ndarray
-    """int32 [M, N]: the target sample (0…S-1) with the largest Inf(z, z') in s, by gradients whatever the choice."""
+    """int32 [M, N]: the target sample (0…S-1) in s that the row is nearest to."""
     loss: np.ndarray
     """float32 [N, T]: ℓ(z; θ_t)."""
     gradient_norm: np.ndarray
@@ -50,7 +52,7 @@ class Scores:
     best_index: np.ndarray
     """int32 [S, L]: the best rows (0…N-1) of each target sample, in the order of the choice; -1 pads."""
     best_value: np.ndarray
-    """float32 [S, L]: their Inf(z, z'), descending for the choice `gradients` only."""
+    """float32 [S, L]: their similarities, descending; on the common scale for a join."""
     gram: np.ndarray
     """float32 [T, M, M]: ⟨ḡ_t(s), ḡ_t(s')⟩."""
     gram_grounded: np.ndarray
@@ -72,10 +74,22 @@ class Scores:
     were."""
     choice: str = "gradients"
     """Which near(z, s) this is: one of `columns.NEAR`, or the name of another signal."""
+    middle: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    """float [M]: near(z, s) that counts as 0, a row like any other (METHOD §4). Left out: 0."""
+    own: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    """float [M]: near(z, s) that counts as 1, a row like the unit's own samples. Left out: 1."""
 
     def __post_init__(self) -> None:
         if len(self.measured) != len(self.index):
             object.__setattr__(self, "measured", np.ones(len(self.index), bool))
+        if len(self.middle) != len(self.units):
+            object.__setattr__(self, "middle", np.zeros(len(self.units)))
+            object.__setattr__(self, "own", np.ones(len(self.units)))
+
+    @property
+    def has_gradients(self) -> bool:
+        """Whether gradients were computed: without, T is 0 and every array over checkpoints is empty."""
+        return len(self.eta) > 0
 
     @property
     def has_out_of_fold(self) -> bool:
@@ -89,20 +103,53 @@ class Scores:
 
     @classmethod
     def load(cls, study: Study, near: str = "") -> "Scores":
-        """Map the columns of a study, with near(z, s) of this choice ('': the study's own).
+        """Map the columns of a study, with near(z, s) of this choice ('': the best the study has by now).
 
         Raises JobError when the job of one is not finished or a column is damaged, DataError for an unknown choice.
         """
         choice = near or columns.near_of(study)
         if choice not in columns.NEAR:
             raise DataError(f"nearness {choice!r} is unknown. Known: {', '.join(columns.NEAR)}")
-        own = {"near": f"near.{choice}", "best_index": f"best_index.{choice}", "best_value": f"best_value.{choice}",
-               "winner": "winner.gradients"}
+        if choice == "quick":
+            found = cls._quick(study)
+            return aligned_with(cls.load(study, "gradients"), found) if study.finished("scores") else found
+        own = {name: f"{name}.{choice}" for name in ("near", "best_index", "best_value", "winner")}
         names = [name for name in ARRAYS if not name.startswith("out_of_fold")]
         if study.finished("out_of_fold"):
             names += ["out_of_fold_loss", "out_of_fold_target"]
         arrays = columns.read_all(study, {name: own.get(name, name) for name in names})
-        return cls(**arrays, units=units(study), choice=choice)
+        made = cls(**arrays, units=units(study), choice=choice)
+        if choice in columns.CALIBRATED:
+            return made
+        if study.finished("near"):
+            middle, scale = columns.read(study, f"scale.{choice}")
+            return replace(made, middle=middle, own=scale)
+        weight = np.asarray(made.eta, np.float64) / max(float(np.sum(made.eta)), 1e-30)
+        rough = scale_of(made.near, np.einsum("t,tij->ij", weight, made.sample_gram), made.sample_unit,
+                         study.config.near_q)
+        return replace(made, middle=rough.middle, own=rough.own)
+
+    @classmethod
+    def _quick(cls, study: Study) -> "Scores":
+        """What the job `quick` made: no gradients."""
+        names = {"index": "rows", "sample_index": "samples", "sample_unit": "sample_units"}
+        names |= {name: f"{name}.quick" for name in ("near", "winner", "best_index", "best_value")}
+        arrays = columns.read_all(study, names)
+        told = json.loads(study.require("quick").intact("quick.json").read_text())
+        return cls.bare(**arrays, units=tuple(told["units"]))
+
+    @classmethod
+    def bare(cls, *, index: np.ndarray, sample_index: np.ndarray, sample_unit: np.ndarray, units: tuple[str, ...],
+             **near: np.ndarray) -> "Scores":
+        """Rows without gradients; near: `near`, `winner`, `best_index`, `best_value`, empty where they are left out."""
+        m, n, s = len(units), len(index), len(sample_index)
+        shapes = {"eta": (0,), "dots": (0, m, n), "dots_grounded": (0, m, n), "loss": (n, 0), "gradient_norm": (n, 0),
+                  "feature_norm": (n, 0), "gram": (0, m, m), "gram_grounded": (0, m, m), "sample_gram": (0, s, s)}
+        empty = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+        none = {"near": np.zeros((m, n), np.float32), "winner": np.full((m, n), -1, np.int32),
+                "best_index": np.full((s, 0), -1, np.int32), "best_value": np.zeros((s, 0), np.float32)}
+        return cls(index=index, sample_index=sample_index, sample_unit=sample_unit, units=units, choice="quick",
+                   tokens=np.zeros(n, np.int32), **(none | near), **empty)
 
     @classmethod
     def held_out(cls, study: Study) -> "Scores | None":
@@ -125,11 +172,37 @@ class Scores:
 
 
 def units(study: Study) -> tuple[str, ...]:
-    """The names of the M target units. Raises JobError before there are scores."""
+    """The names of the M target units that gradients were computed for. Raises JobError before there are any."""
     return tuple(json.loads(study.require("scores").intact("scores.json").read_text())["units"])
 
 
-ARRAYS = tuple(f.name for f in fields(Scores) if f.type is np.ndarray)
+def aligned_with(rows: Scores, quick: Scores) -> Scores:
+    """The rows of a gradient pass with the near(z, s) of another pass over the same pool: a row that only the first has
+    is as near as any (0), and nobody's best row."""
+    if np.array_equal(rows.index, quick.index) and np.array_equal(rows.sample_index, quick.sample_index):
+        return replace(rows, near=quick.near, winner=quick.winner, best_index=quick.best_index,
+                       best_value=quick.best_value, choice="quick", middle=quick.middle, own=quick.own)
+    units, samples = len(rows.units), len(rows.sample_index)
+    at = pd.Index(rows.index).get_indexer(pd.Index(quick.index))  # quick row → row, -1: none
+    of_unit = {name: m for m, name in enumerate(quick.units)}
+    of_sample = pd.Index(quick.sample_index).get_indexer(pd.Index(rows.sample_index))
+    back = np.append(pd.Index(rows.sample_index).get_indexer(pd.Index(quick.sample_index)), -1)
+    near, winner = np.zeros((units, len(rows.index)), np.float32), np.full((units, len(rows.index)), -1, np.int32)
+    for m, name in enumerate(rows.units):
+        if name in of_unit:
+            near[m, at[at >= 0]] = np.asarray(quick.near[of_unit[name]])[at >= 0]
+            winner[m, at[at >= 0]] = back[np.asarray(quick.winner[of_unit[name]])[at >= 0]]
+    index = np.full((samples, quick.best_index.shape[1]), -1, np.int32)
+    value = np.zeros(index.shape, np.float32)
+    for s in np.flatnonzero(of_sample >= 0):
+        listed = np.asarray(quick.best_index[of_sample[s]])
+        fits = (listed >= 0) & (np.append(at, -1)[listed] >= 0)
+        index[s, :fits.sum()], value[s, :fits.sum()] = at[listed[fits]], quick.best_value[of_sample[s]][fits]
+    return replace(rows, near=near, winner=winner, best_index=index, best_value=value, choice="quick",
+                   middle=np.zeros(units), own=np.ones(units))
+
+
+ARRAYS = tuple(f.name for f in fields(Scores) if f.type is np.ndarray and f.name not in ("middle", "own"))
 """Fields that are arrays."""
 PREDICTED = ("near", "dots", "dots_grounded", "loss", "gradient_norm", "feature_norm", "tokens")
 """Fields that the regression of decision 0013 predicts, kept for measured rows below `HELD_OUT`."""

@@ -5,8 +5,11 @@ from cadc.signals.signal import Signal
 from cadc.study.registry import Registry
 
 SIGNALS: Registry[Signal] = Registry("signal", (
-    gradients.SIGNAL,
+    gradients.PLAIN,
+    gradients.WHITENED,
     words.SIGNAL,
     embedding.SIGNAL,
+    embedding.WHITENED,
+    embedding.ANSWERS,
 ))
 """Every known signal."""

@@ -37,4 +37,4 @@ def _open(study: Study, scores: Scores) -> Similarity:
     return cosines(*word_features(texts(study, "pool", scores.index), texts(study, "target", scores.sample_index)))
 
 
-SIGNAL = Signal(name="words", about="words (TF-IDF), no gradient", open=_open)
+SIGNAL = Signal(name="words", about="words (TF-IDF), no gradient", open=_open, reads="question and answer")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cadc.errors import JobError
-from cadc.study.config import StudyConfig, joined_signals
+from cadc.study.config import OF_STATES, StudyConfig, joined_signals
 from cadc.study.registry import Registry
 
 
@@ -80,12 +80,16 @@ _ADAPTED = (*_MODEL, *_LORA)
 _CHOICE = ("samples_per_unit", "near_samples")
 
 
-def _joins(config: StudyConfig) -> bool:
+def _compares(config: StudyConfig) -> bool:
     return bool(joined_signals(config))
 
 
+def _without_gradients(config: StudyConfig) -> bool:
+    return config.preset == "quick"
+
+
 def _embeds(config: StudyConfig) -> bool:
-    return "embedding" in joined_signals(config)
+    return bool(set(OF_STATES) & set(joined_signals(config)))
 
 
 JOBS: Registry[Job] = Registry("job", (
@@ -98,10 +102,21 @@ JOBS: Registry[Job] = Registry("job", (
     Job(name="lengths", about="estimates tokens of every row", run="cadc.models.lengths:run_lengths",
         after=("ingest",), files=("model",), advisory=True,
         names=(("tokens-*.npy", "estimated tokens"), ("lengths.json", "how tokens were estimated"))),
+    Job(name="embedding", about="one forward of the untrained base over pool and target",
+        run="cadc.signals.embedding:run_embedding", after=("ingest",), files=("model",),
+        settings=(*_MODEL, "answer_states"),
+        wanted=_embeds, cost="cadc.estimate.costs:embedding",
+        names=(("*.npy", "embeddings of the untrained base"), ("left-out-*.json", "the list of rows without one")),
+        volatile=("left-out-*.json",)),
+    Job(name="quick", about="near(z, s) without a gradient", run="cadc.signals.near:run_quick",
+        after=("ingest", "embedding"), wanted=_compares, cost="cadc.estimate.costs:quick",
+        settings=("near_q", "nearness", "best_rows", "whitened", "features", "landmarks", "seed", *_CHOICE),
+        names=(("*.npy", "a column of the nearness without gradients"), ("quick.json", "its units and signals"))),
     Job(name="warmup", about="trains a short while, keeps checkpoints", run="cadc.training.warmup:run_warmup",
         after=("ingest",), files=("model",), cost="cadc.estimate.costs:warmup",
         settings=(*_ADAPTED, "warmup_share", "warmup_min_rows", "warmup_epochs", "warmup_batch", "learning_rate",
                   "checkpoints"),
+        optional=_without_gradients,
         names=(("checkpoint-*", "a checkpoint of the warm-up"), ("warmup.json", "the summary of the warm-up"),
                ("about.json", "what the warm-up took"), ("log.jsonl", "the log of the warm-up")),
         volatile=("log.jsonl", "about.json")),
@@ -109,6 +124,7 @@ JOBS: Registry[Job] = Registry("job", (
         after=("ingest", "warmup"), files=("model",), parallel=True, cost="cadc.estimate.costs:targets",
         settings=(*_ADAPTED, *_CHOICE, "checkpoints", "features", "grounded", "permutations", "mode", "sketch_dim",
                   "whitened"),
+        optional=_without_gradients,
         names=(("vectors-*", "target gradients of a checkpoint"), ("gram.safetensors", "Gram matrices of the target"),
                ("targets.json", "the list of target samples"), ("batch.json", "how target batches are cut"),
                ("about.json", "what the target gradients took")),
@@ -117,6 +133,7 @@ JOBS: Registry[Job] = Registry("job", (
         after=("ingest", "warmup", "targets"), files=("model",), parallel=True, cost="cadc.estimate.costs:attribute",
         settings=(*_ADAPTED, "checkpoints", "features", "grounded", "near_q", "best_rows", "landmarks", "shard_rows",
                   "whitened", "ridge"),
+        optional=_without_gradients,
         names=(("shard-*.safetensors", "a shard of pool gradients"), ("shard-*.json", "what a shard holds"),
                ("features-*.safetensors", "a shard of forward features"), ("features-*.json", "what a shard holds"),
                ("batch.json", "how pool batches are cut")),
@@ -124,18 +141,15 @@ JOBS: Registry[Job] = Registry("job", (
     Job(name="scores", about="puts the shards together into columns", run="cadc.scores.compaction:run_scores",
         after=("ingest", "warmup", "targets", "attribute"), cost="cadc.estimate.costs:scores",
         settings=("checkpoints", "grounded", "best_rows", "landmarks", "shard_rows", "seed", "whitened"),
+        optional=_without_gradients,
         names=(("held-out/*.npy", "a column of held-out predictions"), ("*.npy", "a column of the scores"),
                ("scores.json", "the names of the target units"), ("failed.json", "the rows that were left out"),
                ("attribute.json", "the report on attribution")),
         volatile=("attribute.json",)),
-    Job(name="embedding", about="one forward of the untrained base over pool and target",
-        run="cadc.signals.embedding:run_embedding", after=("ingest",), files=("model",), settings=_MODEL,
-        wanted=_embeds, cost="cadc.estimate.costs:embedding",
-        names=(("*.npy", "embeddings of the untrained base"), ("left-out-*.json", "the list of rows without one")),
-        volatile=("left-out-*.json",)),
-    Job(name="near", about="joins gradients and other signals into near(z, s)", run="cadc.signals.joined:run_near",
-        after=("scores", "embedding"), settings=("near_q", "nearness"), wanted=_joins, cost="cadc.estimate.costs:near",
-        names=(("*.npy", "a column of the joined nearness"),)),
+    Job(name="near", about="joins gradients and other signals into near(z, s)", run="cadc.signals.near:run_near",
+        after=("targets", "scores", "embedding"), version=2, cost="cadc.estimate.costs:near",
+        settings=("near_q", "nearness", "whitened", "ridge", "features", "landmarks"),
+        optional=_without_gradients, names=(("*.npy", "a column of the joined nearness"),)),
     Job(name="out_of_fold", about="finds rows that look wrong", run="cadc.signals.out_of_fold:run_out_of_fold",
         after=("ingest", "scores", "near"), files=("model",), parallel=True, cost="cadc.estimate.costs:out_of_fold",
         settings=(*_ADAPTED, *_CHOICE, "nearness", "out_of_fold", "out_of_fold_share", "out_of_fold_target",
@@ -143,7 +157,7 @@ JOBS: Registry[Job] = Registry("job", (
         wanted=lambda config: config.out_of_fold > 0,
         names=(("round-*", "losses that a fold's model read"), ("*.npy", "a column of the out-of-fold loss"))),
     Job(name="evaluate", about="retrains and compares", run="cadc.evaluation.run:run_evaluation",
-        after=("ingest", "scores", "near"), files=("model",), core=False,
+        after=("ingest",), files=("model",), core=False,
         settings=_ADAPTED),
 ))
 """Every job, in the order in which they run."""
@@ -159,7 +173,8 @@ def core_jobs(config: StudyConfig | None = None) -> tuple[str, ...]:
 
 def usual_jobs(config: StudyConfig | None = None) -> tuple[str, ...]:
     """What a run without an end named does: `core_jobs` and, in their places, those that nothing needs."""
-    return tuple(job.name for job in JOBS.values() if job.core and (config is None or job.wanted(config)))
+    return tuple(job.name for job in JOBS.values()
+                 if job.core and (config is None or (job.wanted(config) and not job.optional(config))))
 
 
 def job_named(name: str) -> Job:

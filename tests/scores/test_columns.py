@@ -6,7 +6,7 @@ import pytest
 from cadc.errors import DataError, JobError
 from cadc.scores import columns
 from cadc.scores.scores import ARRAYS, Scores
-from cadc.signals.joined import run_near
+from cadc.signals.near import run_near
 from cadc.study import JOBS
 from cadc.study.progress import Silent
 
@@ -22,8 +22,7 @@ def test_every_column_has_a_job_and_needs_columns_of_jobs_that_run_before(finish
 def test_every_array_of_scores_is_a_column_of_the_shape_that_the_table_says(finished):
     scores, sizes = Scores.load(finished), {}
     for name in ARRAYS:
-        choice = "gradients" if name == "winner" else scores.choice
-        column = next(columns.COLUMNS[n] for n in (name, f"{name}.{choice}") if n in columns.COLUMNS)
+        column = next(columns.COLUMNS[n] for n in (name, f"{name}.{scores.choice}") if n in columns.COLUMNS)
         kind, _, letters = column.shape.partition(" ")
         array = getattr(scores, name)
         assert array.dtype == kind, name

@@ -12,7 +12,7 @@ def study(finished_study, own_copy) -> Study:
     """The question of the squares with both signals and two rounds of the out-of-fold loss, under a cache root of the
     test's own, where the study by gradients alone was finished: it shares warm-up, targets, shards and scores."""
     copied = own_copy(finished_study)
-    config = replace(copied.config, nearness="gradients+embedding", out_of_fold=2, out_of_fold_share=0.8)
+    config = replace(copied.config, nearness="gradients+embedding")
     made = Study.create("both", config, created="", root=copied.root)
     assert made.finished("scores") and not made.finished("near") and not made.finished("embedding")
     return made

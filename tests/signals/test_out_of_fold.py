@@ -25,7 +25,7 @@ from cadc.scores.scores import Scores
 from cadc.selection.filters import FEW, looks_wrong
 from cadc.signals import folds, out_of_fold
 from cadc.signals.embedding import run_embedding
-from cadc.signals.joined import run_near
+from cadc.signals.near import run_near
 from cadc.signals.out_of_fold import run_out_of_fold
 from cadc.study import Study, StudyConfig
 from cadc.study.progress import Cancelled, Silent

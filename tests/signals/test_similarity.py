@@ -5,7 +5,6 @@ import pytest
 from scipy.sparse import csr_array
 
 from cadc.signals import similarity as signals
-from cadc.signals.gradients import similarity as gradient_similarity
 from cadc.signals.similarity import cosines, with_similarity
 from cadc.signals.words import word_features
 
@@ -34,11 +33,6 @@ def test_near_winner_and_best_rows_are_those_of_the_whole_matrix(made, features,
         assert np.allclose(found.best_value[sample], whole[order, sample], atol=1e-5)
         assert np.allclose(whole[found.best_index[sample], sample], found.best_value[sample], atol=1e-5)
     assert found.dots is made.scores.dots and np.array_equal(found.loss, made.scores.loss)
-
-
-def test_gradients_as_a_signal_are_near_of_each_samples_unit(made):
-    two = gradient_similarity(made.scores)
-    assert np.allclose(two.block(10, 20), made.scores.near.T[10:20][:, made.scores.sample_unit])
 
 
 def test_texts_without_a_word_are_no_error():

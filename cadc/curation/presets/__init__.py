@@ -21,7 +21,7 @@ def checked(config: StudyConfig) -> StudyConfig:
     PRESETS[config.preset]
     for name in joined_signals(config):
         needs = SIGNALS[name].needs
-        if needs and needs not in JOBS["near"].after:
+        if needs and needs not in JOBS["quick"].after:
             raise DataError(f"the signal {name!r} reads the job {needs!r}, which runs too late to be joined with "
                             "gradients. It can be an arm of the comparison.")
     return config
