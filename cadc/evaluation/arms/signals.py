@@ -1,12 +1,13 @@
 """Rounds over all target samples by one signal alone, and the curricula of the presets: each behind the filter of rows
 that look wrong, and without it. So only the signal differs, and what the filter does can be told."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Protocol
 
 from cadc.curation.presets import PRESETS
 from cadc.evaluation.context import Arm, SelectionContext, TrainingRows
+from cadc.evaluation.material import Material
 from cadc.signals import SIGNALS
 
 
@@ -43,14 +44,24 @@ ROUNDS = Arm(name="rounds", select=_rounds,
 def signal_arms() -> Iterator[Arm]:
     """Two arms for every signal, and for every preset but `paper`, which has arms of its own and filters nothing."""
     for signal in SIGNALS.values():
-        yield from _both(signal.name, f"rounds over all target samples by {signal.about}", by_signal, signal.needs)
+        yield from _both(signal.name, f"rounds over all target samples by {signal.about}", by_signal, signal.needs,
+                         _not_whitened if signal.name == "whitened" else _always)
     for preset in PRESETS.values():
         if preset.name != "paper":
             needs = preset.near if preset.near == "quick" else ""
-            yield from _both(preset.name, f"the rows of the preset {preset.name}, shuffled", by_preset, needs)
+            yield from _both(preset.name, f"the rows of the preset {preset.name}, shuffled", by_preset, needs, _always)
 
 
-def _both(name: str, about: str, select: Select, needs: str) -> Iterator[Arm]:
-    yield Arm(name=name, about=about, needs=needs, select=partial(select, name=name, filtered=True))
+def _both(name: str, about: str, select: Select, needs: str, available: Callable[[Material], str]) -> Iterator[Arm]:
+    yield Arm(name=name, about=about, needs=needs, available=available,
+              select=partial(select, name=name, filtered=True))
     yield Arm(name=name + UNFILTERED, about=f"the same as {name}, rows that look wrong not left out", needs=needs,
-              select=partial(select, name=name, filtered=False))
+              available=available, select=partial(select, name=name, filtered=False))
+
+
+def _always(material: Material) -> str:
+    return ""
+
+
+def _not_whitened(material: Material) -> str:
+    return "" if material.study.config.whitens else "its gradients are not whitened (setting whitened)"
