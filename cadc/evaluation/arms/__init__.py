@@ -12,6 +12,7 @@ RENAMED = {"curated": "cadc-staged", "curated-passes": "cadc", "curated-mixed": 
 ARMS: Registry[Arm] = Registry("arm", (
     controls.BASE,
     curricula.CADC,
+    curricula.CADC_SOFT,
     curricula.CADC_STAGED,
     curricula.CADC_MIXED,
     controls.RANDOM,
@@ -19,6 +20,7 @@ ARMS: Registry[Arm] = Registry("arm", (
     controls.RANDOM_NO_DUPLICATES,
     controls.RANDOM_FILTERED,
     truth.ORACLE,
+    truth.ORACLE_ROUNDS,
     rules.ROUNDS,
     rules.DESIGN,
     curricula.PAPER,
@@ -31,9 +33,8 @@ ARMS: Registry[Arm] = Registry("arm", (
     rivals.LOSS,
     rivals.MIDDLE_LOSS,
     rivals.LENGTH,
-    gradients.GRADIENTS,
 ), derived=signal_arms)
-"""Every known arm; each signal of `SIGNALS` is one, too."""
+"""Every known arm; each signal of `SIGNALS` is one, too, and each preset."""
 
 
 def called(arm: str) -> str:
