@@ -171,7 +171,7 @@ def beside(ours: dict[str, Any], work: Work) -> dict[str, float]:
     """FLOP per pool sample of what `studio` computes beside the gradients: `judge`, whose pass runs the tower again
     for every sample and yields the embedding too. ours: the row of `lora_layers=all`."""
     config = StudyConfig(pool="", target="", model="")
-    trained = config.judges * judge_training.steps_for(config, work.vectors) * config.warmup_batch
+    trained = config.judges * judge_training.steps_for(config, work.vectors) * judge_training.BATCH
     forward = ours["vision"] + ours["forward"]
     read = ours["vision"] + (1 + config.judges) * ours["forward"]
     return {"judge": trained * (forward + ours["backward"]) / work.samples + read}

@@ -203,8 +203,9 @@ def judge(work: Work, prices: Prices) -> Cost:
     """Short trainings on the target, each of which computes what lies below the adapters once; then a forward of the
     base and of every judge over pool and target, shared by the workers."""
     config, sizes = work.config, work.sizes
-    steps = judge_training.steps_for(config, sizes.targets - sizes.targets // judge_training.fold_count(config.judges))
-    trained = config.judges * (steps * config.warmup_batch * prices.known_row + sizes.targets * prices.below_row)
+    taught = sizes.targets - sizes.targets // judge_training.fold_count(config.judges)
+    rows = judge_training.steps_for(config, taught) * judge_training.batch_for(config, taught)
+    trained = config.judges * (rows * prices.known_row + sizes.targets * prices.below_row)
     read = (sizes.pool + sizes.targets) * (prices.forward_row + config.judges * prices.more_row)
     disk = (sizes.pool + sizes.targets) * (2 + config.judges) * 4 / MB + config.judges * work.parameters * 4 / MB
     return Cost(price=2 * prices.load + trained + read / work.workers, disk_mb=disk, shared=True,

@@ -25,7 +25,7 @@ from cadc.scores.left_out import write_report
 from cadc.signals import judge_pass
 from cadc.signals.embedding import finish_embedding
 from cadc.signals.judge_pass import JudgeShard
-from cadc.signals.judge_training import Judge, Lesson, lessons, open_school, read_judge, steps_of, summary, train_judge
+from cadc.signals.judge_training import Judge, Lesson, lessons, open_school, read_judge, summary, train_judge, work_of
 from cadc.study import Study, write_json
 from cadc.study.progress import Progress, Silent
 
@@ -78,7 +78,7 @@ def _train(study: Study, target: "Sequence[Sample]", progress: Progress, engine:
 
     groups = read_table(study.samples_file("target"))["group"].tolist()
     asked = lessons(study.config, target, groups)
-    work = {one.number: steps_of(study.config, one) * min(study.config.warmup_batch, len(one.inside)) for one in asked}
+    work = {one.number: work_of(study.config, one) for one in asked}
     todo = [one for one in asked if read_judge(study, one.number) is None]
     progress.start(sum(work.values()), done=sum(work.values()) - sum(work[one.number] for one in todo))
     if todo:

@@ -29,15 +29,19 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+FOLDS = 8
+"""F where judges are fewer."""
 RISE = 10
 """Steps of the short linear rise at the start of a training."""
-EVERY, WINDOW = 5, 20
+BATCH = 16
+"""Samples per step at most: for as many samples small steps teach more, and the mean below takes their noise away."""
+EVERY, WINDOW = 5, 8
 """A judge is the mean of its adapter over the last `WINDOW` times, each `EVERY` steps."""
 LOOK = 25
 """Steps between two looks at the fold that was left out."""
 PATIENCE = 3
 """Looks without a better one after which a training ends."""
-STEPS, PASSES = 200, 10
+STEPS, PASSES = 250, 6
 """Steps at most: so many, or so many passes over what teaches where these are more."""
 _STREAM = 93  # of the study's seed
 
@@ -71,8 +75,9 @@ class Judge:
 
 
 def fold_count(judges: int) -> int:
-    """F, so that every target sample is left out by one judge: of a single judge half of them."""
-    return max(2, judges)
+    """F: an eighth of the target is left out by each judge, or less where there are more judges. What a judge does not
+    see it cannot teach: two that see half of the target each are far worse than one that sees seven eighths."""
+    return max(FOLDS, judges)
 
 
 def lessons(config: StudyConfig, samples: Sequence["Sample"], groups: Sequence[int]) -> list[Lesson]:
@@ -113,7 +118,12 @@ def steps_of(config: StudyConfig, lesson: Lesson) -> int:
 
 def steps_for(config: StudyConfig, taught: int) -> int:
     """Steps at most where so many target samples teach."""
-    return config.judge_steps or max(STEPS, PASSES * -(-taught // min(config.warmup_batch, max(taught, 1))))
+    return config.judge_steps or max(STEPS, PASSES * -(-taught // batch_for(config, taught)))
+
+
+def batch_for(config: StudyConfig, taught: int) -> int:
+    """Samples per step where so many teach."""
+    return min(config.warmup_batch, BATCH, max(taught, 1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +168,11 @@ class Watch:
         return False
 
 
+def work_of(config: StudyConfig, lesson: Lesson) -> int:
+    """Samples that a training goes through at most."""
+    return steps_of(config, lesson) * batch_for(config, len(lesson.inside))
+
+
 class Tail:
     """Running mean of an adapter over the last `WINDOW` states that were added: what a judge is. Steps of a constant
     rate wander around what they have learnt; the mean is as good as several judges and costs one."""
@@ -187,7 +202,7 @@ def train_judge(study: Study, lesson: Lesson, school: School, progress: Progress
     if not inside:
         raise JobError("no target sample can teach a judge: none can be encoded, or none has a finite loss. See the "
                        "Data page, or set judges=0.")
-    asked, batch = steps_of(config, lesson), min(config.warmup_batch, len(inside))
+    asked, batch = steps_of(config, lesson), batch_for(config, len(inside))
     rows = np.array(inside)[plan(len(inside), None, steps=asked, batch=batch, seed=seed)]
     watch, tail, made = Watch(), Tail(), list[float]()
     kept = dict[str, "torch.Tensor"]()
@@ -205,7 +220,7 @@ def train_judge(study: Study, lesson: Lesson, school: School, progress: Progress
         if watch.over and not config.judge_steps:
             break
     chosen = kept and not config.judge_steps
-    progress.step(asked * min(config.warmup_batch, len(lesson.inside)) - len(made) * batch)
+    progress.step(work_of(config, lesson) - len(made) * batch)
     _write(study, lesson, kept if chosen else tail.mean, {
         "step": watch.best if chosen else len(made), "losses": made, "curve": watch.curve,
         "taught": sorted(school.feed.samples[row].index for row in inside)})

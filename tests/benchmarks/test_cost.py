@@ -39,7 +39,7 @@ def test_the_judges_beside_the_gradients(found):
     forward, step = ours["vision"] + ours["forward"], ours["vision"] + ours["forward"] + ours["backward"]
     work = cost.Work(samples=665_000, checkpoints=4, vectors=3000, rank=8, text_tokens=50, answers=20)
     more = cost.beside(ours, work)
-    trained = 2 * max(200, 10 * 94) * 32  # ten passes over 3 000 target samples
+    trained = 2 * 6 * 188 * 16  # six passes over 3 000 target samples
     read = ours["vision"] + 3 * ours["forward"]  # the base and two judges, the tower once
     assert more["judge"] * 665_000 == pytest.approx(trained * step + 665_000 * read)
     assert more["judge"] < 1.2 * forward + 2 * ours["forward"], "the trainings weigh little"

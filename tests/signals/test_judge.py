@@ -104,7 +104,8 @@ def test_judges_are_taught_by_target_samples_that_gradients_see_and_no_other(who
         assert {target[row].unit for row in one.inside} == {sample.unit for sample in target}
         judge = read_judge(whole, one.number)
         assert list(judge.taught) == sorted(target[row].index for row in one.inside)
-    assert set(asked[0].outside) | set(asked[1].outside) == seen, "each sample is left out by a judge"
+        assert len(seen) / 10 < len(one.outside) < len(seen) / 6, "an eighth"
+    assert not set(asked[0].outside) & set(asked[1].outside)
 
 
 def test_a_single_sample_teaches_without_an_examination():
@@ -121,7 +122,7 @@ def test_a_single_sample_teaches_without_an_examination():
 
 def test_the_step_of_likeliest_left_out_answers_is_kept_and_the_search_ends():
     watch = Watch()
-    losses = [[0.9, 0.9], [np.nan, 0.1], [0.1, 9.0], [0.7, 0.8], [0.71, 0.75], [0.7, 0.75], [0.1, 0.1]]
+    losses = [[0.9, 0.9], [np.nan, 0.1], [0.1, 9.0], [0.9, 0.9], [0.8, 0.85], [0.85, 0.8], [0.1, 0.1]]
     better = []
     for number, found in enumerate(losses, 1):
         better.append(watch.look(number * LOOK, np.array(found)))
@@ -136,7 +137,7 @@ def test_a_judge_keeps_its_best_step_and_says_how_it_went(whole):
     import json
 
     about = json.loads(whole.result("judge").intact("judge.json").read_text())
-    assert about["folds"] == 2 and len(about["judges"]) == 2
+    assert about["folds"] == judge_training.FOLDS and len(about["judges"]) == 2
     for told in about["judges"]:
         steps, _, sure = zip(*told["curve"], strict=True)
         assert told["step"] == steps[int(np.argmax(sure))] and list(steps) == [LOOK * (i + 1) for i in range(len(sure))]
@@ -182,6 +183,9 @@ def test_losses_are_those_of_plain_forwards_of_one_row_at_a_time(whole):
     assert np.abs(have["judge_loss"] - have["base_loss"]).max() > 0.1, "a judge is not the base"
     for position, value in zip(have["judge_samples"], have["judge_target"], strict=True):
         unseen = [j for j in (0, 1) if position not in read_judge(whole, j).taught]
+        if not unseen:
+            assert np.isnan(value)
+            continue
         np.testing.assert_allclose(value, wanted["target"][position, 1:3][unseen].mean(), rtol=2e-3, atol=2e-4)
     np.testing.assert_allclose(have["base_target"], wanted["target"][have["judge_samples"], 0], rtol=2e-4, atol=2e-5)
 
@@ -202,7 +206,7 @@ def test_scores_have_them_in_their_own_order_and_nan_where_there_is_none(finishe
         have["judge_rows"], scores.index)])
     assert np.array_equal(have["judge_samples"], np.sort(scores.sample_index))
     place = np.searchsorted(have["judge_samples"], scores.sample_index)
-    assert np.array_equal(scores.judge_target, have["judge_target"][place])
+    assert np.array_equal(scores.judge_target, have["judge_target"][place], equal_nan=True)
     result = study.result("judge")
     result.reopen()
     for name in ("judge_rows", "judge_loss", "base_loss", "judge_tokens"):
