@@ -26,4 +26,4 @@ PRESET = Preset(
           "left out; soft stages",
     measures="against single target questions, the best of a capability's units",
     settings={"rule": "target-share", "staging": "soft", "replay": 0.6, "inside": "random", "drop_duplicates": True,
-              "drop_loss_share": 0.12, "loss_quantile": 0.9})
+              "drop_loss_share": 0.12, "loss_quantile": 0.95})
