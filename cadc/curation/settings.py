@@ -52,7 +52,7 @@ class CurationSettings:
     """Leave out near-duplicates: of each group one row can be taken."""
     drop_loss_share: float = 0.12
     """Leave out this share of rows with the highest last-checkpoint loss within their nearest unit; 0 keeps all."""
-    loss_quantile: float = 0.9
+    loss_quantile: float = 0.95
     """Leave out rows that look wrong: loss under the judges above this quantile of right answers' in their nearest
     unit, odds of the answer at most even (docs/decisions/00xx); 1 keeps all. Takes the place of `drop_loss_share` where
     the study has judges."""

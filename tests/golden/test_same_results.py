@@ -76,7 +76,7 @@ def _first_row(row: dict) -> dict:
     return row
 
 
-@pytest.mark.parametrize("name", list(columns.COLUMNS))
+@pytest.mark.parametrize("name", [name for name, column in columns.COLUMNS.items() if column.job != "judge"])
 def test_a_column_is_what_it_was(finished, golden, name):
     found = columns.read(finished, name)
     wanted = np.load(golden.old(f"{OLD.get(name, f'scores/{name}')}.npy"))

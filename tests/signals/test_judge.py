@@ -190,6 +190,32 @@ def test_losses_are_those_of_plain_forwards_of_one_row_at_a_time(whole):
     np.testing.assert_allclose(have["base_target"], wanted["target"][have["judge_samples"], 0], rtol=2e-4, atol=2e-5)
 
 
+def test_a_folded_adapter_says_the_same_and_the_weights_come_back_bit_by_bit(whole):
+    import torch
+    from safetensors.torch import load_file
+
+    from cadc.models import answer_losses, load_adapter_state, open_vlm, prefix
+    from cadc.models.feed import Feed
+    from cadc.models.folding import folded
+
+    vlm = open_vlm(whole.config)
+    feed = Feed(whole, "pool", vlm)
+    load_adapter_state(vlm, load_file(whole.result("judge").folder / "judge-1.safetensors"))
+    before = {name: value.clone() for name, value in vlm.model.state_dict().items()}
+    with torch.no_grad():
+        given = prefix(vlm, vlm.collate([feed.encode(row) for row in range(6)]))
+        plain = answer_losses(vlm, given)
+        with folded(vlm):
+            inside, weights = answer_losses(vlm, given), vlm.model.state_dict()
+            changed = sum(not torch.equal(weights[name], value) for name, value in before.items())
+        again = answer_losses(vlm, given)
+    torch.testing.assert_close(inside, plain, rtol=1e-4, atol=1e-5)
+    assert changed == len(vlm.layout.matrices), "every adapted linear, and nothing else"
+    assert torch.equal(plain, again)
+    after = vlm.model.state_dict()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+
+
 def test_a_sample_that_taught_every_judge_has_no_loss_of_its_own():
     loss = np.array([[1, 2, 3], [4, 5, 6], [7, 8, 9]], np.float32)
     mean = unseen_mean(np.array([10, 20, 30]), loss, [(10, 20), (20,), (20, 30)])

@@ -33,7 +33,7 @@ def test_results_that_another_study_shares_stay(study):
     config = replace(study.config, near_q=2, preset="paper")
     other = Study.create("other", config, created="", root=study.root)
     shared = there(other)
-    assert shared == {"ingest", "lengths", "judge", "warmup", "targets", "embedding"}
+    assert shared == {"ingest", "lengths", "warmup", "targets", "embedding"}
     told = goes(study)
     assert {path.parent.name for path in told} == {"attribute", "scores", "near", "studies"}
     remove(study)
