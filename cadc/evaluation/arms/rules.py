@@ -9,9 +9,6 @@ from cadc.evaluation.material import Material
 from cadc.scores import columns
 from cadc.selection.design import by_design, span
 
-WHITENED = 2.0
-"""Weight of the whitened gradients in the kernel of `design`, beside the embedding's 1."""
-
 
 def _rounds(context: SelectionContext) -> TrainingRows:
     """Any unit may take any row, whichever capability it is nearest to."""
@@ -19,20 +16,20 @@ def _rounds(context: SelectionContext) -> TrainingRows:
 
 
 def kernels(known: Material) -> tuple[np.ndarray, np.ndarray]:
-    """k(z, z'_j) float32 [N, S] and K_TT float64 [S, S]: the embedding's cosines, joined with whitened gradients where
-    the study has them. Of those the best rows of each target sample are kept: the others count as 0, which they nearly
-    are."""
-    similarity = known.similarity("embedding")
-    rows = np.concatenate([block for _, block in similarity.blocks()])
-    among = np.asarray(similarity.samples, np.float64)
+    """k(z, z'_j) float32 [N, S] and K_TT float64 [S, S]: of whitened gradients where the study has them, else of the
+    embedding. Of whitened ones the best rows of each target sample are kept; the others count as 0, which they nearly
+    are. Their sum takes ten times as many rows off target (docs/decisions/00xx-rounds-within-capabilities.md)."""
     if not (known.study.finished("scores") and "whitened" in columns.of_gradients(known.study)):
-        return rows, among
+        similarity = known.similarity("embedding")
+        rows = np.concatenate([block for _, block in similarity.blocks()])
+        return rows, np.asarray(similarity.samples, np.float64)
     best = columns.read_all(known.study, {part: f"best_{part}.whitened" for part in ("index", "value")})
+    rows = np.zeros((len(known.scores.index), len(best["index"])), np.float32)
     sample, place = np.nonzero(np.asarray(best["index"]) >= 0)
-    rows[best["index"][sample, place], sample] += WHITENED * np.maximum(best["value"][sample, place], 0)
-    own = np.array(known.similarity("whitened").samples, np.float64)
-    np.fill_diagonal(own, 1.0)  # beside the others, each as if it were a pool row
-    return rows / np.float32(1 + WHITENED), (among + WHITENED * own) / (1 + WHITENED)
+    rows[best["index"][sample, place], sample] = np.maximum(best["value"][sample, place], 0)
+    among = np.array(known.similarity("whitened").samples, np.float64)
+    np.fill_diagonal(among, 1.0)  # beside the others, each as if it were a pool row
+    return rows, among
 
 
 def _design(context: SelectionContext) -> TrainingRows:
