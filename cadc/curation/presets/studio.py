@@ -27,4 +27,4 @@ PRESET = Preset(
           "left out; one mixed stage",
     measures="against single target questions, the best of a capability's units", value=CALIBRATED,
     settings={"rule": "target-share", "staging": "mix", "replay": 0.6, "inside": "random", "drop_duplicates": True,
-              "drop_loss_share": 0.12, "loss_quantile": 0.9})
+              "drop_loss_share": 0.12, "loss_quantile": 0.95})
