@@ -35,7 +35,7 @@ class CurationSettings:
     """Capability ids in stage order; () or missing ids: by how early self-influence falls."""
     staging: str = "mix"
     """`mix` shuffles all rows into one stage, `soft` stages replay earlier capabilities, `hard` stages cut over (CADC
-    §5). docs/decisions/00xx-mix-by-default.md says why an order is not the default."""
+    §5). docs/decisions/0032-mix-by-default.md says why an order is not the default."""
     replay: float = 0.6
     """r: share of a capability's rows kept back for later stages (soft)."""
     inside: str = "random"
@@ -54,7 +54,7 @@ class CurationSettings:
     """Leave out this share of rows with the highest last-checkpoint loss within their nearest unit; 0 keeps all."""
     loss_quantile: float = 0.95
     """Leave out rows that look wrong: loss under the judges above this quantile of right answers' in their nearest
-    unit, odds of the answer at most even (docs/decisions/00xx); 1 keeps all. Takes the place of `drop_loss_share` where
+    unit, odds of the answer at most even (docs/decisions/0031); 1 keeps all. Takes the place of `drop_loss_share` where
     the study has judges."""
     source_cap: int = 0
     """At most this many rows of one source in the whole curriculum; 0: no cap."""

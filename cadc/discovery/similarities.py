@@ -67,11 +67,14 @@ def lacking(study: Study, name: str) -> tuple[str, ...]:
 
 
 def default_signal(study: Study, scores: Scores) -> str:
-    """What a map is drawn from as long as nobody has chosen: plain gradients, where there are none the embedding, and
-    without that the words of the questions."""
-    if scores.has_gradients:
+    """What a map is drawn from as long as nobody has chosen: the embedding, with gradients and without, so that a map
+    and its names outlive the gradients' coming (decision 0030). Plain gradients for the preset `paper` and for a study
+    of an earlier version, whose names were given on that map; the questions' words where nothing else is there."""
+    embedded = study.finished("embedding")
+    earlier = not study.config.answer_states
+    if scores.has_gradients and (study.config.preset == "paper" or earlier or not embedded):
         return "plain"
-    return "embedding" if study.finished("embedding") else "words"
+    return "embedding" if embedded else "words"
 
 
 # ---- gradients -------------------------------------------------------------------------------------------------------

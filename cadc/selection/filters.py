@@ -22,7 +22,7 @@ def highest_loss(columns: InfluenceColumns, share: float) -> np.ndarray:
 
 def looks_wrong(columns: InfluenceColumns, quantile: float) -> np.ndarray:
     """Rows whose loss under the judges lies beyond what right answers of their nearest unit cost, and to whose whole
-    answer the judges give no more than even odds: bool [N] (METHOD §5, decision 00xx). Rows without such a loss do not
+    answer the judges give no more than even odds: bool [N] (METHOD §5, decision 0031). Rows without such a loss do not
     look wrong: nobody can say.
 
     Target answers are taken to be right, and their losses are those of judges that did not train on them: so a row

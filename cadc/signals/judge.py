@@ -1,4 +1,4 @@
-"""Which rows look wrong to models that saw the target alone: the judges' losses (METHOD §5, decision 00xx).
+"""Which rows look wrong to models that saw the target alone: the judges' losses (METHOD §5, decision 0031).
 
 A judge is a fresh adapter on the untrained base, trained on target samples only: their answers are right, and no pool
 row can teach it a mistake. Then one forward of the base and one per judge over the pool say what each answer costs

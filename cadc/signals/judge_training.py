@@ -1,9 +1,9 @@
-"""How judges are made: fresh adapters on the untrained base that see target samples alone (METHOD §5, decision 00xx).
+"""How judges are made: fresh adapters on the untrained base that see target samples alone (METHOD §5, decision 0031).
 
 Each judge leaves one fold of the target out. That fold says when to stop, and what right answers of a unit cost a model
 that did not train on them. When to stop is asked of the probability that its right answers get, mean of exp(−ℓ), and
 not of their mean loss: that rises from where a judge grows certain, by the few samples that it will never get right,
-while it still gets better at telling wrong answers (docs/decisions/00xx). G target samples teach, F folds.
+while it still gets better at telling wrong answers (docs/decisions/0031). G target samples teach, F folds.
 """
 
 import logging

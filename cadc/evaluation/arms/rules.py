@@ -18,7 +18,7 @@ def _rounds(context: SelectionContext) -> TrainingRows:
 def kernels(known: Material) -> tuple[np.ndarray, np.ndarray]:
     """k(z, z'_j) float32 [N, S] and K_TT float64 [S, S]: of whitened gradients where the study has them, else of the
     embedding. Of whitened ones the best rows of each target sample are kept; the others count as 0, which they nearly
-    are. Their sum takes ten times as many rows off target (docs/decisions/00xx-rounds-within-capabilities.md)."""
+    are. Their sum takes ten times as many rows off target (docs/decisions/0033-rounds-within-capabilities.md)."""
     if not (known.study.finished("scores") and "whitened" in columns.of_gradients(known.study)):
         similarity = known.similarity("embedding")
         rows = np.concatenate([block for _, block in similarity.blocks()])
