@@ -21,6 +21,8 @@ from cadc.study import Study, cache_root
 if TYPE_CHECKING:
     from cadc.discovery.intervention import TransferSettings
 
+MEASURED = ("transfer",)
+"""Jobs that a study does on request only, whose results the maps are drawn from."""
 FRESH_SEED = 99
 """Seed of rows that neither the pool nor the target holds, for the intervention."""
 
@@ -49,9 +51,16 @@ def intervention(*, quick: bool) -> "TransferSettings":
 
 def measure(study: Study, fresh: Study, *, quick: bool, clock: Clock) -> dict[str, Any]:
     """Everything, as the JSON line has it."""
+    from cadc.evaluation.material import provide
+    from cadc.study import JOBS
+    from cadc.study.progress import Silent
+
     folder = Path(study.config.pool).parent
     planted = discovery.read_planted(study, folder / "truth_pool.jsonl", folder / "truth_target.jsonl")
-    clock.lap("embedding")
+    for job in MEASURED:
+        if job in JOBS:
+            provide(study, job, Silent())
+    clock.lap("signals")
     similar = discovery.similarities(planted)
     maps = discovery.maps_part(similar, planted.truth)
     clock.lap("maps")

@@ -55,7 +55,7 @@ def synthesise(root: Path, *, rows: int = 2000, units: int = 16, checkpoints: in
     _write_rows(inputs / "target.jsonl", rng, np.repeat(np.arange(units), samples_per_unit), names)
     config = StudyConfig(pool=str(inputs / "pool.jsonl"), target=str(inputs / "target.jsonl"), images=str(inputs),
                          unit_column="unit", model="synthetic-scores", checkpoints=checkpoints, seed=seed,
-                         near_samples=samples_per_unit, nearness="gradients", out_of_fold=0, whitened=False)
+                         near_samples=samples_per_unit, nearness="gradients", whitened=False, judges=0)
     study = Study.create(name, config, created=time.strftime("%Y-%m-%dT%H:%M:%S"), root=cache_root(root))
     run_ingest(study, Silent())
     _write_warmup(study, rng)

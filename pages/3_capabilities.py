@@ -20,8 +20,8 @@ def find(view: CapabilitiesView, study: Study, store: Store) -> None:
     """How capabilities are found; one decision on Apply."""
     now, part = view.discovery, view.partition
     with st.form(f"find-{view.revision}", border=False):
-        at = view.ready.index(now.signal) if now.signal in view.ready else 0
-        signal = st.selectbox("Similarity", view.ready, index=at,
+        place = view.ready.index(now.signal) if now.signal in view.ready else 0
+        signal = st.selectbox("Similarity", view.ready, index=place,
                               format_func=lambda name: f"{name}: {SIMILARITIES[name].about}",
                               help="grounded: what the words alone teach is subtracted; what the picture causes stays.")
         methods = list(CLUSTERERS)

@@ -30,6 +30,8 @@ class SelectionContext:
     """int64 [n]: stage of each of them."""
     seed: int
     """Seed of this run: an arm that draws at random draws anew for each."""
+    asked: float = 0.0
+    """Budget of the curriculum as it was asked for: a share, or rows above 1."""
     material: "Material | None" = None
     """Scores, texts, embeddings, ground truth: computed when first asked for."""
 

@@ -102,6 +102,15 @@ JOBS: Registry[Job] = Registry("job", (
     Job(name="lengths", about="estimates tokens of every row", run="cadc.models.lengths:run_lengths",
         after=("ingest",), files=("model",), advisory=True,
         names=(("tokens-*.npy", "estimated tokens"), ("lengths.json", "how tokens were estimated"))),
+    Job(name="judge", about="trains adapters on the target alone, finds rows that look wrong",
+        run="cadc.signals.judge:run_judge", after=("ingest",), files=("model",), parallel=True,
+        cost="cadc.estimate.costs:judge",
+        settings=(*_ADAPTED, *_CHOICE, "judges", "judge_steps", "warmup_batch", "learning_rate", "shard_rows"),
+        wanted=lambda config: config.judges > 0,
+        names=(("judge-*", "an adapter trained on the target"), ("shard-*", "a shard of losses"),
+               ("hidden-*", "a shard of embeddings"), ("judge.json", "how the judges were trained"),
+               ("left-out-*.json", "the list of rows that no judge read"), ("*.npy", "a column of the judge")),
+        volatile=("shard-*.json", "left-out-*.json")),
     Job(name="embedding", about="one forward of the untrained base over pool and target",
         run="cadc.signals.embedding:run_embedding", after=("ingest",), files=("model",),
         settings=(*_MODEL, "answer_states"),
@@ -157,20 +166,14 @@ JOBS: Registry[Job] = Registry("job", (
         after=("targets", "scores", "embedding"), version=2, cost="cadc.estimate.costs:near",
         settings=("near_q", "nearness", "whitened", "ridge", "features", "landmarks"),
         optional=_without_gradients, names=(("*.npy", "a column of the joined nearness"),)),
-    Job(name="out_of_fold", about="finds rows that look wrong", run="cadc.signals.out_of_fold:run_out_of_fold",
-        after=("ingest", "scores", "near"), files=("model",), parallel=True, cost="cadc.estimate.costs:out_of_fold",
-        settings=(*_ADAPTED, *_CHOICE, "nearness", "out_of_fold", "out_of_fold_share", "out_of_fold_target",
-                  "warmup_batch", "learning_rate"),
-        wanted=lambda config: config.out_of_fold > 0,
-        names=(("round-*", "losses that a fold's model read"), ("*.npy", "a column of the out-of-fold loss"))),
     Job(name="evaluate", about="retrains and compares", run="cadc.evaluation.run:run_evaluation",
         after=("ingest",), files=("model",), core=False,
         settings=_ADAPTED),
 ))
 """Every job, in the order in which they run."""
 
-RENAMED = {"crossfit": "out_of_fold"}
-"""Names of jobs in earlier versions."""
+RENAMED = {"crossfit": "judge", "out_of_fold": "judge"}
+"""Jobs of earlier versions, and what does their work today."""
 
 
 def core_jobs(config: StudyConfig | None = None) -> tuple[str, ...]:

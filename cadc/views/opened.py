@@ -30,7 +30,7 @@ class Opened:
 
 
 def is_scored(study: Study) -> bool:
-    """Whether every column is there that a study's near(z, s) rests on; the out-of-fold loss may come later."""
+    """Whether every column is there that a study's near(z, s) rests on; the judges' losses may come later."""
     return all(study.finished(job) for job in ("scores", "near") if JOBS[job].wanted(study.config))
 
 

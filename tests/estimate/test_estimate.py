@@ -37,22 +37,24 @@ def estimated(data, tmp_path_factory):
 def test_estimate_needs_no_job_but_ingest_and_adds_up(estimated):
     study, found = estimated
     usual = [name for name in core_jobs(study.config) if JOBS[name].cost]
-    assert {"warmup", "targets", "attribute", "scores", "embedding", "near"} <= set(usual)
+    assert {"judge", "warmup", "targets", "attribute", "scores", "embedding", "near"} <= set(usual)
     assert set(found["jobs"]) == {*usual, "transfer"}, "what is only offered has its price, and is not in the total"
     assert found["total"]["seconds"] == pytest.approx(sum(found["jobs"][name]["seconds"] for name in usual), abs=0.11)
     assert all(job["memory_mb"] > 0 for job in found["jobs"].values())
-    assert all(job["seconds"] > 0 for name, job in found["jobs"].items() if name not in ("scores", "near"))
+    assert all(job["seconds"] > 0 for name, job in found["jobs"].items() if name not in ("scores", "near", "embedding"))
+    assert found["jobs"]["embedding"]["seconds"] == 0, "it comes with the judges' pass"
     assert "measured" in found["basis"] and found["rates"]["workers"] == 2
 
 
-def test_switched_off_the_out_of_fold_loss_costs_nothing(read):
+def test_switched_off_the_judges_cost_nothing(read):
     known = sizes(read)
-    on = dataclasses.replace(read, config=dataclasses.replace(read.config, out_of_fold=3))
-    off = dataclasses.replace(read, config=dataclasses.replace(read.config, out_of_fold=0))
-    assert "out_of_fold" not in measured_costs(off, known, RATES, 1)
-    once = dataclasses.replace(read, config=dataclasses.replace(read.config, out_of_fold=1))
-    three, one = (measured_costs(study, known, RATES, 1)["out_of_fold"]["seconds"] for study in (on, once))
-    assert 1.5 * one < three < 3 * one, "every round trains and reads; the model is loaded once"
+    on = dataclasses.replace(read, config=dataclasses.replace(read.config, judges=3))
+    off = dataclasses.replace(read, config=dataclasses.replace(read.config, judges=0))
+    assert "judge" not in measured_costs(off, known, RATES, 1)
+    once = dataclasses.replace(read, config=dataclasses.replace(read.config, judges=1))
+    three, one = (measured_costs(study, known, RATES, 1)["judge"]["seconds"] for study in (on, once))
+    assert 1.2 * one < three < 3 * one, "each trains and reads; what lies below the adapters is computed once"
+    assert measured_costs(off, known, RATES, 1)["embedding"]["seconds"] > 0
 
 
 def test_transfer_is_priced_by_what_its_runs_train_and_read(read):
@@ -150,7 +152,9 @@ def test_landmarks_pay_for_their_own_rows_and_one_forward_of_all(read):
     whole = flops(nearness="gradients")
     assert "embedding" not in whole and "near" not in whole
     assert flops(landmarks=0.2)["attribute"] == pytest.approx(0.2 * whole["attribute"] + 10_000 * 9)
-    assert flops(nearness="gradients+embedding")["embedding"] == 10_015 * 9, "pool and target are embedded"
+    assert flops(nearness="gradients+embedding", judges=0)["embedding"] == 10_015 * 9, "pool and target are embedded"
+    judged = flops(nearness="gradients+embedding", judges=2, judge_steps=1, warmup_batch=1)
+    assert judged["embedding"] == 0 and judged["judge"] == 10_015 * (4 + 1 + 3 * 4) + 2 * 13, "the tower once"
 
 
 TOY = '''

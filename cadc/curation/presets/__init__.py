@@ -1,7 +1,7 @@
 """The table of presets: a new one is one file beside this one and one line here."""
 
 from cadc.curation.preset import Preset
-from cadc.curation.presets import paper, studio
+from cadc.curation.presets import paper, quick, studio
 from cadc.errors import DataError
 from cadc.signals import SIGNALS
 from cadc.study import JOBS, StudyConfig
@@ -9,6 +9,7 @@ from cadc.study.config import joined_signals
 from cadc.study.registry import Registry
 
 PRESETS: Registry[Preset] = Registry("preset", (
+    quick.PRESET,
     studio.PRESET,
     paper.PRESET,
 ))
