@@ -57,6 +57,8 @@ class Preset:
     """How it measures the influence of a row, in a line."""
     signals: tuple[str, ...] = ("plain",)
     """Target gradients that its influence can be measured against: `plain`, `grounded`."""
+    needs_gradients: bool = False
+    """Whether a study without gradients cannot have it."""
 
     def held_out(self, columns: InfluenceColumns, predicted: Scores, of_unit: Sequence[int], *, signal: str = "plain",
                  scale: str = "unit") -> np.ndarray:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from cadc.curation.curriculum import Curriculum, curate
 from cadc.curation.inputs import CurationInputs, aligned
+from cadc.curation.lacking import lacking, require_gradients
 from cadc.curation.plain import plain_records
 from cadc.curation.presets import PRESETS
 from cadc.curation.settings import CurationSettings, read_budget
@@ -29,18 +30,27 @@ from cadc.scores.columns import NEAR, choice_of
 from cadc.scores.influence import InfluenceColumns, flows, served
 from cadc.scores.left_out import left_out
 from cadc.scores.scores import Scores
+from cadc.signals import SIGNALS
 from cadc.study import Study
 from cadc.study.decisions import read_decisions
 from cadc.study.jobs import core_jobs
 
 
-def discover(scores: Scores, settings: DiscoverySettings) -> Partition:
-    """The partition of the target units under these settings. Raises DataError for a grounded signal never computed."""
-    return CLUSTERERS[settings.method].cluster(unit_similarity(scores, settings.signal), settings)
+def discover(study: Study, scores: Scores, settings: DiscoverySettings) -> Partition:
+    """The partition of the target units under these settings. Raises DataError for gradients never computed."""
+    return CLUSTERERS[settings.method].cluster(unit_similarity(study, scores, settings.signal), settings)
 
 
-def unit_similarity(scores: Scores, signal: str = "plain") -> np.ndarray:
-    """S, float64 [M, M], of the plain or grounded target gradients (METHOD §2, §3). Raises DataError."""
+def unit_similarity(study: Study, scores: Scores, signal: str = "plain") -> np.ndarray:
+    """S, float64 [M, M], of the plain or grounded target gradients (METHOD §2, §3), or of the embedding. Raises
+    DataError for gradients never computed, JobError for an embedding never computed."""
+    if signal == "embedding":
+        study.require("embedding")  # else it would be computed here
+        found: np.ndarray = SIGNALS[signal].units(study, scores)  # type: ignore[misc]
+        return found
+    if not scores.has_gradients:
+        raise DataError("this study has no target gradients. Draw the map from the embedding, or add gradients with "
+                        f"`python -m cadc run {study.name} --until near`.")
     if signal == "grounded" and not scores.has_grounded:
         raise DataError(
             "this study has no grounded target gradients. Use the plain signal, or run it with grounded=true."
@@ -81,19 +91,22 @@ class Workbench:
     # ---- capabilities ------------------------------------------------------------------------------------------------
     @cached_property
     def discovery(self) -> DiscoverySettings:
-        """Of the last `discover` decision; without one the automatic choice."""
+        """Of the last `discover` decision; without one the automatic choice: on target gradients, and on the embedding
+        for a study of preset `quick`, also once it has gradients, since names and moves belong to that map."""
         last = [d.payload for d in self.events if d.kind == "discover"]
-        return DiscoverySettings.from_dict(last[-1]) if last else DiscoverySettings()
+        usual = "embedding" if self.study.config.preset == "quick" else "plain"
+        return DiscoverySettings.from_dict(last[-1]) if last else DiscoverySettings(signal=usual)
 
     @cached_property
     def similarity(self) -> np.ndarray:
         """S of the signal in force: float64 [M, M]."""
-        return unit_similarity(self.scores, self.discovery.signal)
+        return unit_similarity(self.study, self.scores, self.discovery.signal)
 
     @cached_property
     def partition(self) -> Partition:
         """Communities as found, before anything was named or moved."""
-        return self.influence_columns.remember(self.discovery, lambda: discover(self.scores, self.discovery))
+        return self.influence_columns.remember(
+            self.discovery, lambda: discover(self.study, self.scores, self.discovery))
 
     @cached_property
     def capabilities(self) -> Capabilities:
@@ -123,7 +136,9 @@ class Workbench:
 
     @cached_property
     def inputs(self) -> CurationInputs:
-        """Scores, rows, capabilities and settings together."""
+        """Scores, rows, capabilities and settings together. Raises DataError where the preset in force needs gradients
+        that the study has not."""
+        require_gradients(self.study, self.scores, self.settings.preset)
         return CurationInputs(columns=self._columns_of(self.settings.preset), table=self.table,
                               targets=self.targets, capabilities=self.capabilities, settings=self.settings)
 
@@ -142,6 +157,7 @@ class Workbench:
 
     def influence_by(self, preset: str, *, signal: str, scale: str = "") -> np.ndarray:
         """Inf^Traj as a preset measures it, which need not be the one in force: float32 [N, K]. Raises DataError."""
+        require_gradients(self.study, self.scores, preset)
         return PRESETS[preset].influence(self._columns_of(preset), self.capabilities.of_unit, signal=signal,
                                          scale=scale or self.settings.scale)
 
@@ -183,8 +199,11 @@ class Workbench:
     # ---- curriculum --------------------------------------------------------------------------------------------------
     @cached_property
     def curriculum(self) -> Curriculum:
-        """The curriculum under the settings in force."""
-        return curate(self.inputs)
+        """The curriculum under the settings in force; what could not be followed is the last of its sentences."""
+        made, missing = curate(self.inputs), lacking(self.study, self.inputs)
+        if not missing:
+            return made
+        return replace(made, report=made.report | {"sentences": [*made.report["sentences"], *missing]})
 
     def under(self, settings: CurationSettings) -> "Workbench":
         """The same study and capabilities under these curation settings."""
@@ -199,6 +218,7 @@ class Workbench:
             changed["budget"] = read_budget(changed["budget"])
         now = self.settings
         if changed.get("preset", now.preset) != now.preset:
+            require_gradients(self.study, self.scores, changed["preset"])
             return self.under(CurationSettings.of_preset(**({"budget": now.budget, "seed": now.seed} | changed)))
         return self.under(CurationSettings.from_dict(now.to_dict() | changed))
 
@@ -224,7 +244,8 @@ class Workbench:
                           "min_size": part.min_size, "modularity": part.modularity, "note": part.note},
             "products": modes.essence(self.study),
             "capabilities": self.capabilities.describe(), "unassigned": list(self.capabilities.unassigned),
-            "measured": int(self.scores.measured.sum()),
+            "gradients": self.scores.has_gradients, "near": self.inputs.scores.choice,
+            "measured": int(self.scores.measured.sum()) if self.scores.has_gradients else 0,
             "fell_out": left_out(self.study).summary() if self.study.finished("ingest") else None,
             "curation": self.settings.to_dict(), "budgets": plain_records(curriculum.budgets.drop(columns="name")),
             "stages": plain_records(curriculum.stages),

@@ -25,12 +25,12 @@ class DiscoverySettings:
     min_size: int = 2
     """HDBSCAN's smallest community."""
     signal: str = "plain"
-    """`plain` or `grounded` target gradients."""
+    """`plain` or `grounded` target gradients, or the `embedding`."""
     seed: int = 0
     """Seed of the method."""
 
     def __post_init__(self) -> None:
-        for name, allowed in {"method": CLUSTERERS, "signal": ("plain", "grounded")}.items():
+        for name, allowed in {"method": CLUSTERERS, "signal": ("plain", "grounded", "embedding")}.items():
             if getattr(self, name) not in allowed:
                 raise DataError(
                     f"discovery setting {name}={getattr(self, name)!r}: expected one of {', '.join(allowed)}."

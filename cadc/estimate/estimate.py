@@ -18,6 +18,7 @@ from cadc.jobs.engines.devices import default_workers
 from cadc.jobs.meter import MB, device_name
 from cadc.models.batching import ROWS, TOKENS
 from cadc.study import Study
+from cadc.study.jobs import offered_jobs
 
 
 # ---- here, measured --------------------------------------------------------------------------------------------------
@@ -34,7 +35,8 @@ def estimate(study: Study, workers: int | None = None) -> Estimate:
     basis = (f"measured: the jobs ran on {rates.pool_rows} pool rows on {device_name()}; "
              f"{rates.workers / rates.pool_row:.1f} pool samples/s with {rates.workers} process(es) at "
              f"{study.config.checkpoints} checkpoints")
-    found = summed(measured_costs(study, known, rates, workers))
+    offered = offered_jobs(study.config)
+    found = summed(measured_costs(study, known, rates, workers), offered)
     return keep(study, HERE, {**found, "basis": basis, "rates": asdict(rates)})
 
 
@@ -87,8 +89,8 @@ def estimate_for(study: Study, name: str, *, efficiency: float | None = None, de
              "matrices (on the host) are not in it")
     flops = asdict(row) | {"product": product_flops(known.vectors, length)}
     return keep(study, name.strip().lower(), {
-        **summed(jobs), "basis": basis, "mode": mode, "memory": {k: round(v, 1) for k, v in memory.items()},
-        "flops": flops})
+        **summed(jobs, offered_jobs(study.config)), "basis": basis, "mode": mode, "flops": flops,
+        "memory": {k: round(v, 1) for k, v in memory.items()}})
 
 
 def device_memory(study: Study, known: Sizes, parameters: int, *, weights: int, kept: float, tokens: float

@@ -1,13 +1,14 @@
 """Estimates kept beside what jobs really took: the two are read together, by the command line and the pages."""
 
 import json
+from collections.abc import Collection
 from datetime import datetime
 from typing import TypedDict
 
 from cadc.errors import JobError
 from cadc.jobs import control as jobs
 from cadc.study import Study, write_json
-from cadc.study.jobs import core_jobs
+from cadc.study.jobs import core_jobs, offered_jobs
 
 HERE = "here"
 """Key of the estimate for this machine in the estimate file; the others are names of devices."""
@@ -61,9 +62,12 @@ class Beside(TypedDict):
     ratio: dict[str, float] | None
 
 
-def summed(costs: dict[str, Price]) -> Estimate:
-    """Jobs run one after the other: seconds and disk add up, memory is the largest."""
-    each = costs.values()
+def summed(costs: dict[str, Price], offered: Collection[str] = ()) -> Estimate:
+    """Jobs run one after the other: seconds and disk add up, memory is the largest.
+
+    offered: jobs that run only when asked for; they have a price of their own and are not in the total.
+    """
+    each = [price for job, price in costs.items() if job not in offered]
     return {"jobs": costs, "total": {"seconds": round(sum(cost["seconds"] for cost in each), 1),
                                      "memory_mb": round(max(cost["memory_mb"] for cost in each), 1),
                                      "disk_mb": round(sum(cost["disk_mb"] for cost in each), 1)}}
@@ -89,14 +93,14 @@ def kept(study: Study) -> dict[str, Estimate]:
 
 
 def beside(study: Study, found: Estimate | None) -> list[Beside]:
-    """One row per job; a ratio only for an estimate of this machine.
+    """One row per job, those that run only when asked for last; a ratio only for an estimate of this machine.
 
     A job whose record is missing (an earlier version ran it) still tells its seconds through its status.
     """
     predictions = found.get("jobs", {}) if found else {}
     here = found is not None and found.get("device") == HERE
     rows: list[Beside] = []
-    for job in core_jobs(study.config):
+    for job in (*core_jobs(study.config), *offered_jobs(study.config)):
         predicted, actual = predictions.get(job), _actual(study, job)
         rows.append({"job": job, "predicted": predicted, "actual": actual,
                      "ratio": _ratio(predicted, actual) if here and predicted and actual else None})

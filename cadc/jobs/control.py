@@ -22,7 +22,7 @@ from cadc.jobs.engines import QUIET, EngineSettings
 from cadc.jobs.meter import JobCost, Meter, measured
 from cadc.jobs.status import RUNNING, JobStatus, last_status, status_of, write_status
 from cadc.study import JOBS, Study, write_json
-from cadc.study.jobs import job_named, up_to, usual_jobs
+from cadc.study.jobs import job_named, offered_jobs, up_to, usual_jobs
 
 
 @contextmanager
@@ -63,7 +63,8 @@ def is_running(study: Study) -> bool:
 
 def jobs_of(study: Study) -> tuple[str, ...]:
     """The jobs that a study has with its settings, in their order; those on request last."""
-    return (*usual_jobs(study.config), *(job.name for job in JOBS.values() if not job.core))
+    return (*usual_jobs(study.config), *offered_jobs(study.config),
+            *(job.name for job in JOBS.values() if not job.core))
 
 
 def status(study: Study, job: str) -> JobStatus:

@@ -7,7 +7,7 @@ from cadc.errors import JobError
 from cadc.study import Study
 from cadc.study.files import sweep
 from cadc.study.inputs import input_there
-from cadc.study.jobs import named, usual_jobs
+from cadc.study.jobs import named, offered_jobs, usual_jobs
 from cadc.study.results import Damage
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def _known(study: Study) -> tuple[str, ...]:
         study.key("ingest")
     except JobError:
         return ()
-    return usual_jobs(study.config)
+    return (*usual_jobs(study.config), *offered_jobs(study.config))
 
 
 def _changed_pictures(study: Study) -> str:

@@ -69,6 +69,8 @@ class Scores:
     """float32 [N]: ℓ(z) under models that did not train on z (decision 0016); [0] before that job."""
     out_of_fold_target: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     """float32 [S]: ℓ of the single target samples under the same models."""
+    base_loss: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    """float32 [N]: ℓ(z) under the untrained base, NaN where it could not be read; [0] where nobody did."""
     measured: np.ndarray = field(default_factory=_all_measured)
     """bool [N]: the row's gradients were computed; False: predicted from one forward (decision 0013). Left out: all
     were."""
@@ -90,6 +92,15 @@ class Scores:
     def has_gradients(self) -> bool:
         """Whether gradients were computed: without, T is 0 and every array over checkpoints is empty."""
         return len(self.eta) > 0
+
+    @property
+    def last_loss(self) -> np.ndarray:
+        """float32 [N]: ℓ(z) at the last checkpoint; without gradients under the untrained base; NaN where neither is
+        known."""
+        if self.has_gradients:
+            return np.asarray(self.loss[:, -1])
+        known = len(self.base_loss) == len(self.index)
+        return self.base_loss if known else np.full(len(self.index), np.nan, np.float32)
 
     @property
     def has_out_of_fold(self) -> bool:
@@ -114,7 +125,7 @@ class Scores:
             found = cls._quick(study)
             return aligned_with(cls.load(study, "gradients"), found) if study.finished("scores") else found
         own = {name: f"{name}.{choice}" for name in ("near", "best_index", "best_value", "winner")}
-        names = [name for name in ARRAYS if not name.startswith("out_of_fold")]
+        names = [name for name in ARRAYS if not name.startswith("out_of_fold") and name != "base_loss"]
         if study.finished("out_of_fold"):
             names += ["out_of_fold_loss", "out_of_fold_target"]
         arrays = columns.read_all(study, {name: own.get(name, name) for name in names})

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from cadc.errors import JobError
-from cadc.study.jobs import usual_jobs
+from cadc.study.jobs import offered_jobs, usual_jobs
 from cadc.study.results import Result
 from cadc.study.study import Study, identity_at, studies
 
@@ -22,7 +22,7 @@ def results_of(study: Study) -> list[Result]:
         study.key("ingest")
     except JobError:
         return []
-    return [study.result(job) for job in usual_jobs(study.config)]
+    return [study.result(job) for job in (*usual_jobs(study.config), *offered_jobs(study.config))]
 
 
 def goes(study: Study) -> list[Path]:

@@ -1,7 +1,7 @@
 """The table of presets: a new one is one file beside this one and one line here."""
 
 from cadc.curation.preset import Preset
-from cadc.curation.presets import paper, studio
+from cadc.curation.presets import paper, quick, studio
 from cadc.errors import DataError
 from cadc.signals import SIGNALS
 from cadc.study import JOBS, StudyConfig
@@ -9,6 +9,7 @@ from cadc.study.config import joined_signals
 from cadc.study.registry import Registry
 
 PRESETS: Registry[Preset] = Registry("preset", (
+    quick.PRESET,
     studio.PRESET,
     paper.PRESET,
 ))
@@ -17,8 +18,11 @@ PRESETS: Registry[Preset] = Registry("preset", (
 
 def checked(config: StudyConfig) -> StudyConfig:
     """The same config. Raises DataError where its preset or a signal that it joins is none of its table, or needs a
-    job that near(z, s) does not wait for."""
+    job that near(z, s) does not wait for; and for `quick` where nothing is left without gradients."""
     PRESETS[config.preset]
+    if config.preset == "quick" and not any(name.startswith("embedding") for name in joined_signals(config)):
+        raise DataError(f"preset quick rests on the embedding, and nearness={config.nearness} does not name it. Add it "
+                        "(nearness=whitened+embedding), or choose the preset studio.")
     for name in joined_signals(config):
         needs = SIGNALS[name].needs
         if needs and needs not in JOBS["quick"].after:

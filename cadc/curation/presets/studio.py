@@ -11,7 +11,7 @@ from cadc.selection.rounds import Pick, round_robin
 
 def influence(columns: InfluenceColumns, of_unit: Sequence[int], *, signal: str = "plain",
               scale: str = "unit") -> np.ndarray:
-    """max over s ∈ c_k of near(z, s), each unit's column z-scored over the pool; signal and scale do not enter."""
+    """max over s ∈ c_k of the calibrated near(z, s); signal and scale do not enter."""
     return columns.by_near(of_unit)
 
 
