@@ -19,9 +19,9 @@ def find(view: CapabilitiesView, study: Study, store: Store) -> None:
     """How capabilities are found; one decision on Apply."""
     now, part = view.discovery, view.partition
     with st.form(f"find-{view.revision}", border=False):
-        signal = st.radio("Target gradients", ["plain", "grounded"] if view.has_grounded else ["plain"],
-                          index=int(now.signal == "grounded"), horizontal=True,
-                          help="grounded: what the words alone teach is subtracted; what the picture causes stays.")
+        signal = st.radio("Similarity by", view.signals, index=view.signals.index(now.signal), horizontal=True,
+                          help="plain: target gradients. grounded: what the words alone teach is subtracted from them; "
+                          "what the picture causes stays. embedding: hidden states of the untrained base.")
         methods = list(CLUSTERERS)
         method = st.radio("Method", methods, index=methods.index(now.method), horizontal=True,
                           format_func=lambda name: CLUSTERERS[name].about.partition(":")[0])

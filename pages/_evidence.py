@@ -31,7 +31,7 @@ def _rivals(digest: str, _bench: Workbench) -> dict[str, np.ndarray]:
 
 def similarity(view: CapabilitiesView) -> None:
     """Heat map of S, ordered by capability."""
-    st.text("Cosine of the units' learning trajectories. Blocks along the diagonal are capabilities; bright cells "
+    st.text(f"How alike the units are, by {view.drawn_from}. Blocks along the diagonal are capabilities; bright cells "
             "outside them are units that could also belong elsewhere.")
     st.plotly_chart(figures.similarity_map(view.table, view.similarity), key="similarity")
     st.text(drawn(len(view.table), len(view.table), "units"))

@@ -14,6 +14,13 @@ def presets() -> tuple[str, ...]:
     return tuple(PRESETS)
 
 
+def preset() -> str:
+    """The preset of a study that names none."""
+    from cadc.study import StudyConfig
+
+    return StudyConfig.preset
+
+
 def formats() -> tuple[str, ...]:
     """What trainers read; the first is the default."""
     from cadc.export import FORMATS

@@ -14,6 +14,7 @@ import pandas as pd
 
 from cadc.curation.curriculum import Curriculum, curate
 from cadc.curation.inputs import CurationInputs
+from cadc.curation.presets import PRESETS
 from cadc.curation.settings import CurationSettings
 from cadc.scores.influence import InfluenceColumns
 from cadc.scores.scores import Scores
@@ -61,6 +62,13 @@ class Material:
         return replace(chosen, budget=rows / len(self.barred), drop=tuple(sorted({*chosen.drop, *barred})),
                        keep=tuple(k for k in chosen.keep if k not in set(barred)))
 
+    @property
+    def rounds(self) -> str:
+        """The preset whose rounds and filters other signals choose by: that of the comparison where it has the rules of
+        `studio`."""
+        own = PRESETS[self.inputs.settings.preset]
+        return own.name if own.pick is PRESETS["studio"].pick else "studio"
+
     def curriculum(self, preset: str, rows: int) -> Curriculum:
         """A preset's curriculum of so many rows by the gradients of the study."""
         return curate(replace(self.inputs, settings=self.settings(preset, rows)))
@@ -72,12 +80,13 @@ class Material:
 
     def by_scores(self, scores: Scores, rows: int) -> Curriculum:
         """`studio` of so many rows by the near(z, s) of these scores."""
-        return curate(replace(self.inputs, columns=InfluenceColumns(scores), settings=self.settings("studio", rows)))
+        return curate(replace(self.inputs, columns=InfluenceColumns(scores),
+                              settings=self.settings(self.rounds, rows)))
 
     # ---- other signals -----------------------------------------------------------------------------------------------
     @cached_property
     def gradients(self) -> Scores:
-        """The scores with near(z, s) of gradients alone."""
+        """The scores with near(z, s) of gradients alone. Raises JobError where there are none."""
         return Scores.load(self.study, near="gradients")
 
     def similarity(self, name: str) -> Similarity:
@@ -105,7 +114,7 @@ class Material:
     @cached_property
     def filtered(self) -> np.ndarray:
         """bool [N]: rows that pass the filters of `studio`, whatever they teach."""
-        return replace(self.inputs, settings=self.settings("studio", len(self.barred))).candidates.open
+        return replace(self.inputs, settings=self.settings(self.rounds, len(self.barred))).candidates.open
 
     @cached_property
     def truth(self) -> pd.DataFrame | None:

@@ -30,8 +30,8 @@ class CapabilitiesView:
     partition: Partition
     """Communities as found, before anything was named or moved."""
     discovery: DiscoverySettings
-    has_grounded: bool
-    """Whether grounded target gradients were computed."""
+    signals: tuple[str, ...]
+    """What the map can be drawn from."""
     revision: str
     """Changes with every decision: widgets that show what is in force carry it in their keys."""
 
@@ -67,11 +67,17 @@ class CapabilitiesView:
         return f"in force: {part.method}, {settings}, modularity {part.modularity:.2f}"
 
     @property
+    def drawn_from(self) -> str:
+        """What the map is drawn from, in words."""
+        signal = self.discovery.signal
+        return "the embedding of the untrained base" if signal == "embedding" else f"{signal} target gradients"
+
+    @property
     def map_note(self) -> str:
         """What the map shows."""
         count = len(self.table)
         return (f"drawn {count:,} of {count:,} units · {LAYOUTS[layout_method(len(self.units))]}, "
-                f"{self.discovery.signal} gradients · near means similar; distances between far groups mean little")
+                f"by {self.drawn_from} · near means similar; distances between far groups mean little")
 
 
 def capabilities_view(bench: Workbench, units: pd.DataFrame, decisions: int) -> CapabilitiesView:
@@ -79,9 +85,16 @@ def capabilities_view(bench: Workbench, units: pd.DataFrame, decisions: int) -> 
     found, scores = bench.capabilities, bench.scores
     known = units.set_index("unit").reindex(scores.units).reset_index()
     return CapabilitiesView(found=found, similarity=bench.similarity, partition=bench.partition,
-                            discovery=bench.discovery, has_grounded=scores.has_grounded,
+                            discovery=bench.discovery, signals=signals_of(bench),
                             table=unit_table(known, bench.similarity, found.of_unit, found.ids, found.names),
                             revision=f"{decisions}-{len(bench.events)}")
+
+
+def signals_of(bench: Workbench) -> tuple[str, ...]:
+    """Signals that are there to draw a map from, the usual one first."""
+    gradients = ["plain"] * bench.scores.has_gradients + ["grounded"] * bench.scores.has_grounded
+    return tuple(dict.fromkeys([bench.discovery.signal, *gradients,
+                                *["embedding"] * bench.study.finished("embedding")]))
 
 
 def map_places(similar: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from cadc.curation.workbench import Workbench
 from cadc.discovery import Stability, hdbscan_umap, leiden, rivals, stability, sweep
 from cadc.discovery.partition import Partition
 from cadc.errors import DataError
+from cadc.signals import SIGNALS
 from cadc.views.capabilities import taus
 from cadc.views.pictures import opened_pictures
 
@@ -45,8 +46,11 @@ def stability_key(bench: Workbench) -> StabilityKey:
 
 
 def stability_of(bench: Workbench) -> Stability:
-    """The map's method on target samples drawn again `ROUNDS` times."""
+    """The map's method on target samples drawn again `ROUNDS` times: their gradients, or their embeddings."""
     scores = bench.scores
+    if bench.discovery.signal == "embedding":
+        cosines = SIGNALS["embedding"].open(bench.study, scores).samples[None]  # [1, S, S]
+        return stability(cosines, scores.sample_unit, np.ones(1), _again(bench.partition), rounds=ROUNDS)
     return stability(scores.sample_gram, scores.sample_unit, scores.eta, _again(bench.partition), rounds=ROUNDS)
 
 
@@ -67,7 +71,7 @@ class StabilityView:
 
 
 def stability_view(found: Stability, signal: str) -> StabilityView:
-    """`signal` of the map: `plain` or `grounded`."""
+    """`signal` of the map: `plain`, `grounded` or `embedding`."""
     return StabilityView(
         facts={"mean adjusted Rand index": f"{found.mean_ari:.2f}",
                "lowest … highest": f"{min(found.aris):.2f} … {max(found.aris):.2f}",

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from functools import partial
 
-from cadc.evaluation.context import Arm, SelectionContext, TrainingRows
+from cadc.evaluation.context import Arm, SelectionContext, TrainingRows, with_gradients
+from cadc.evaluation.material import Material
+from cadc.scores import columns
 from cadc.scores.scores import Scores
 from cadc.signals import SIGNALS
 from cadc.study.config import OF_GRADIENTS
@@ -17,8 +19,17 @@ def by_signal(context: SelectionContext, name: str) -> TrainingRows:
     return TrainingRows.of(known.round_robin(known.similarity(name), context.budget))
 
 
+def _available(material: Material, name: str) -> str:
+    """Why a study has no such signal."""
+    if name not in OF_GRADIENTS:
+        return ""
+    computed = name in columns.of_gradients(material.study)
+    return with_gradients(material) or ("" if computed else f"{name} gradients were not computed (see the settings "
+                                                            "whitened, features and landmarks)")
+
+
 def signal_arms() -> Iterator[Arm]:
     """An arm for every signal."""
     for signal in SIGNALS.values():
         yield Arm(name=signal.name, about=f"studio's rounds by {signal.about}", needs=signal.needs,
-                  select=partial(by_signal, name=signal.name))
+                  select=partial(by_signal, name=signal.name), available=partial(_available, name=signal.name))
