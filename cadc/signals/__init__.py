@@ -10,5 +10,6 @@ SIGNALS: Registry[Signal] = Registry("signal", (
     words.SIGNAL,
     embedding.SIGNAL,
     embedding.WHITENED,
+    embedding.ANSWERS,
 ))
 """Every known signal."""

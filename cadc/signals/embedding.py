@@ -6,7 +6,7 @@ letters: n rows, B samples, L tokens, W hidden width.
 """
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -21,7 +21,9 @@ from cadc.study import Study, write_array
 from cadc.study.progress import Progress, Silent
 
 if TYPE_CHECKING:
-    from cadc.models import Vlm
+    import torch
+
+    from cadc.models import Prefix, Vlm
     from cadc.models.encode import Batch
 
 log = logging.getLogger(__name__)
@@ -37,7 +39,7 @@ def run_embedding(study: Study, progress: Progress) -> None:
         progress.note("pool and target are embedded already")
         return
     for role in ("target", "pool"):  # the pool last: what the job has done is its rows
-        if not all((result.folder / file_of(role, part)).exists() for part in PARTS):
+        if not all((result.folder / file_of(role, part)).exists() for part in parts_of(study)):
             _compute(study, role, progress)
         elif not (result.folder / report_name(role)).exists():  # lost, or of an earlier version that wrote none
             _report_again(study, role)
@@ -61,10 +63,25 @@ def embeddings(study: Study, role: str, index: np.ndarray, progress: Progress | 
     index: positions in the pool or target file. Computed for both roles at the first call, then read. Raises JobError
     when a row was not encodable, ModelError when the base cannot be loaded.
     """
+    return _read(study, role, "values", index, progress)
+
+
+def answer_states(study: Study, role: str, index: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+    """float32 [n, W]: mean of the base's last hidden states over the positions that predict the answer's tokens.
+
+    As `embeddings`. Raises JobError as well where the study was made without them.
+    """
+    if not study.config.answer_states:
+        raise JobError(f"study {study.name!r} keeps no hidden states of answers. Make a study with answer_states=true.")
+    return _read(study, role, "answers", index, progress)
+
+
+def _read(study: Study, role: str, part: str, index: np.ndarray, progress: Progress | None) -> np.ndarray:
     if not is_embedded(study):
         run_embedding(study, progress or Silent())
     result = study.result("embedding")
-    have, values = (np.load(result.intact(file_of(role, part)), mmap_mode="r", allow_pickle=False) for part in PARTS)
+    have, values = (np.load(result.intact(file_of(role, one)), mmap_mode="r", allow_pickle=False)
+                    for one in ("index", part))
     place = np.searchsorted(have, index)
     if len(have) == 0 or (have[np.minimum(place, len(have) - 1)] != index).any():
         raise JobError(f"study {study.name!r} has {role} rows without an embedding: they could not be encoded. The log "
@@ -72,11 +89,14 @@ def embeddings(study: Study, role: str, index: np.ndarray, progress: Progress | 
     return np.asarray(values[place])
 
 
-PARTS = ("index", "values")
+def parts_of(study: Study) -> tuple[str, ...]:
+    """What is kept of each role."""
+    return ("index", "values", "answers") if study.config.answer_states else ("index", "values")
 
 
 def file_of(role: str, part: str) -> str:
-    """File of the positions (`index`) or the embeddings (`values`) of 'pool' or 'target'."""
+    """File of the positions (`index`), the embeddings (`values`) or the states of answers (`answers`) of 'pool' or
+    'target'."""
     return f"{role}-{part}.npy"
 
 
@@ -96,8 +116,9 @@ def _compute(study: Study, role: str, progress: Progress) -> None:
     found: dict[FeedRow, np.ndarray] = {}
     failed: dict[FeedRow, str] = {}
     hidden = lambda items: last_hidden(vlm, vlm.collate([one for _, one in items]))  # noqa: E731
-    for part, values in run_batches(feed, order, hidden, failed):
-        fine = np.isfinite(values).all(1)
+    for part, states in run_batches(feed, order, hidden, failed):
+        values = np.stack([states.mean, states.answers], 1)  # [B, 2, W]
+        fine = np.isfinite(values).all((1, 2))
         found.update((row, value) for row, value, ok in zip(part, values, fine, strict=True) if ok)
         failed |= {row: f"{NOT_FINITE}: hidden states" for row, ok in zip(part, fine, strict=True) if not ok}
         progress.step(len(part))
@@ -108,8 +129,17 @@ def _compute(study: Study, role: str, progress: Progress) -> None:
     rows, folder = sorted(found), study.result("embedding").folder
     write_report(folder, role, [Reason(feed.samples[row].index, feed.samples[row].id, reason)
                                 for row, reason in sorted(failed.items())])
-    write_array(folder / file_of(role, "values"), np.stack([found[row] for row in rows]))
-    write_array(folder / file_of(role, "index"), np.array([feed.samples[row].index for row in rows], np.int64))
+    write_states(study, role, np.array([feed.samples[row].index for row in rows], np.int64),
+                 np.stack([found[row] for row in rows]))
+
+
+def write_states(study: Study, role: str, index: np.ndarray, states: np.ndarray) -> None:
+    """Write the files of a role. index: int64 [n], ascending; states: float32 [n, 2, W], as in `States`."""
+    folder = study.result("embedding").folder
+    write_array(folder / file_of(role, "values"), np.ascontiguousarray(states[:, 0]))
+    if study.config.answer_states:
+        write_array(folder / file_of(role, "answers"), np.ascontiguousarray(states[:, 1]))
+    write_array(folder / file_of(role, "index"), index)
 
 
 def _report_again(study: Study, role: str) -> None:
@@ -132,8 +162,17 @@ def _report_again(study: Study, role: str) -> None:
     write_report(folder, role, found)
 
 
-def last_hidden(vlm: "Vlm", batch: "Batch") -> np.ndarray:
-    """float32 [B, W]: mean of the last hidden states over the tokens of each sample, padding left out."""
+class States(NamedTuple):
+    """Last hidden states of a batch, averaged."""
+
+    mean: np.ndarray
+    """float32 [B, W]: over all tokens, padding left out."""
+    answers: np.ndarray
+    """float32 [B, W]: over the positions that predict a token of the answer."""
+
+
+def last_hidden(vlm: "Vlm", batch: "Batch") -> States:
+    """The states of a batch under the adapter that is switched in."""
     import torch
 
     from cadc.models import prefix
@@ -141,8 +180,15 @@ def last_hidden(vlm: "Vlm", batch: "Batch") -> np.ndarray:
     given = prefix(vlm, batch)
     with torch.no_grad():
         hidden = vlm.decoder(*given.args, **given.kwargs)[0].float()  # [B, L, W]
+    return states_of(hidden, batch, given)
+
+
+def states_of(hidden: "torch.Tensor", batch: "Batch", given: "Prefix") -> States:
+    """The averages of last hidden states [B, L, W]."""
     real = batch.inputs["attention_mask"][:, :, None].to(hidden.dtype)
-    return ((hidden * real).sum(1) / real.sum(1)).cpu().numpy()
+    answers = hidden.new_zeros(len(hidden), hidden.shape[2]).index_add(0, given.rows, hidden[given.rows, given.columns])
+    return States(((hidden * real).sum(1) / real.sum(1)).cpu().numpy(),
+                  (answers / given.tokens[:, None].to(hidden.dtype)).cpu().numpy())
 
 
 def centred(pool: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -172,6 +218,12 @@ def _open_whitened(study: Study, scores: Scores) -> Similarity:
     return whitened(*features(study, scores), RIDGE)
 
 
+def _open_answers(study: Study, scores: Scores) -> Similarity:
+    rows = (answer_states(study, role, np.asarray(index))
+            for role, index in (("pool", scores.index), ("target", scores.sample_index)))
+    return whitened(*centred(*rows), RIDGE)
+
+
 def _units(study: Study, scores: Scores) -> np.ndarray:
     """Cosines of the units' mean centred embeddings."""
     rows, of = features(study, scores)[1], np.asarray(scores.sample_unit)
@@ -182,5 +234,7 @@ def _units(study: Study, scores: Scores) -> np.ndarray:
 
 SIGNAL = Signal(name="embedding", about="last hidden states, no gradient", open=_open, units=_units, needs="embedding",
                 reads="one forward of the untrained base")
+ANSWERS = Signal(name="answers", about="hidden states where the answer is written, in that metric", needs="embedding",
+                 open=_open_answers, reads="one forward of the untrained base")
 WHITENED = Signal(name="embedding-whitened", about="last hidden states in the metric of the target's own samples",
                   open=_open_whitened, needs="embedding", reads="one forward of the untrained base")

@@ -8,7 +8,7 @@ from cadc.errors import JobError
 from cadc.gradients.choice import choose
 from cadc.scores.scores import Scores
 from cadc.study import Study
-from cadc.study.config import joined_signals
+from cadc.study.config import OF_STATES, joined_signals
 
 
 def rows_without_gradients(study: Study) -> Scores:
@@ -19,7 +19,7 @@ def rows_without_gradients(study: Study) -> Scores:
     singles = [target[row] for rows in chosen.singles for row in rows]
     index = np.array([sample.index for sample in pool], np.int64)
     sample_index = np.array([sample.index for sample in singles], np.int64)
-    if any(name.startswith("embedding") for name in joined_signals(study.config)):
+    if set(OF_STATES) & set(joined_signals(study.config)):
         from cadc.signals.embedding import embedded_rows
 
         index, sample_index = (own[np.isin(own, embedded_rows(study, role))]

@@ -14,7 +14,8 @@ FILES = ("pool", "target", "images", "model")
 """Fields that say where something lies; what it holds counts, not where."""
 GONE = ("pool_sketch",)
 """Settings of earlier versions that nothing reads any more."""
-BEFORE: dict[str, Any] = {"reading": 1, "whitened": False, "nearness": "gradients+embedding"}
+BEFORE: dict[str, Any] = {"reading": 1, "whitened": False, "nearness": "gradients+embedding",
+                          "answer_states": False}
 """What a setting was before it existed, where that is not its default: keys are counted from there."""
 PARTS = ("language", "connector", "vision")
 """Parts of a model that can be adapted."""
@@ -103,7 +104,9 @@ class StudyConfig:
     """At most this many target samples of a unit enter its mean."""
     near_samples: int = 32
     """At most this many single target samples per unit for near(z, s) (METHOD §4)."""
-    nearness: str = "whitened+embedding"
+    answer_states: bool = True
+    """The embedding also keeps hidden states where the answer is written: the signal `answers`."""
+    nearness: str = "whitened+embedding+embedding-whitened+answers"
     """Signals that near(z, s) is joined from (METHOD §4): `whitened` or `gradients`, and such as `embedding`."""
     near_q: int = 5
     """q: near(z, s) is the mean of the q largest influences."""
@@ -197,6 +200,10 @@ def signals_of(config: StudyConfig) -> tuple[str, ...]:
 def joined_signals(config: StudyConfig) -> tuple[str, ...]:
     """Those of them that need no gradient."""
     return tuple(name for name in signals_of(config) if name not in OF_GRADIENTS)
+
+
+OF_STATES = ("embedding", "embedding-whitened", "answers")
+"""Signals that the forward of the untrained base computes."""
 
 
 def _parse(key: str, text: str, kind: Any) -> object:

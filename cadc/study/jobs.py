@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cadc.errors import JobError
-from cadc.study.config import StudyConfig, joined_signals
+from cadc.study.config import OF_STATES, StudyConfig, joined_signals
 from cadc.study.registry import Registry
 
 
@@ -89,7 +89,7 @@ def _without_gradients(config: StudyConfig) -> bool:
 
 
 def _embeds(config: StudyConfig) -> bool:
-    return any(name.startswith("embedding") for name in joined_signals(config))
+    return bool(set(OF_STATES) & set(joined_signals(config)))
 
 
 JOBS: Registry[Job] = Registry("job", (
@@ -103,7 +103,8 @@ JOBS: Registry[Job] = Registry("job", (
         after=("ingest",), files=("model",), advisory=True,
         names=(("tokens-*.npy", "estimated tokens"), ("lengths.json", "how tokens were estimated"))),
     Job(name="embedding", about="one forward of the untrained base over pool and target",
-        run="cadc.signals.embedding:run_embedding", after=("ingest",), files=("model",), settings=_MODEL,
+        run="cadc.signals.embedding:run_embedding", after=("ingest",), files=("model",),
+        settings=(*_MODEL, "answer_states"),
         wanted=_embeds, cost="cadc.estimate.costs:embedding",
         names=(("*.npy", "embeddings of the untrained base"), ("left-out-*.json", "the list of rows without one")),
         volatile=("left-out-*.json",)),

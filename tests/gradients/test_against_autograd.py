@@ -2,33 +2,16 @@
 
 import numpy as np
 import pytest
-from reference import Reference
+from reference import Reference, slow_feature
 from tiny_study import make_study, scored
 
 from cadc.data import read_samples
-from cadc.training.loop import EPSILON
 
 
 def close(ours, truth) -> None:
     ours, truth = np.asarray(ours, np.float64), np.asarray(truth)
     assert ours.shape == truth.shape
     assert np.abs(ours - truth).max() <= 1e-5 * np.abs(truth).max()
-
-
-def slow_feature(reference, kind: str, t: int, gradient: np.ndarray) -> np.ndarray:
-    """Γ by the formula of METHOD §2."""
-    if kind == "sgd":
-        return gradient
-    m, v = reference.moment(t, "m"), reference.moment(t, "v")
-    steps = STEPS[t]
-    if kind == "adam":
-        return gradient / (np.sqrt(v / (1 - 0.999 ** steps)) + EPSILON)
-    m = (0.9 * m + 0.1 * gradient) / (1 - 0.9 ** (steps + 1))
-    v = (0.999 * v + 0.001 * gradient**2) / (1 - 0.999 ** (steps + 1))
-    return m / (np.sqrt(v) + EPSILON)
-
-
-STEPS = (2, 4)
 
 
 @pytest.mark.parametrize(("features", "layers"), [("adam", "all"), ("less", "last:2"), ("sgd", "last:1")])

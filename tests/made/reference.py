@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from PIL import Image
 
+from cadc.training.loop import EPSILON
+
 
 def labels_of(tokenizer, text: str, ids: torch.Tensor, answers: list[str], ending: str) -> torch.Tensor:
     """-100 everywhere but on answers and their end-of-turn token, found from the end of the sequence backwards."""
@@ -70,3 +72,20 @@ class Reference:
         inputs = {k: v.double() if v.is_floating_point() else v for k, v in inputs.items()}
         answers = [turn.parts[0] for turn in sample.turns if turn.role == "assistant"]
         return inputs, labels_of(self.vlm.tokenizer, text, inputs["input_ids"][0], answers, "<end_of_utterance>")
+
+
+def slow_feature(reference, kind: str, t: int, gradient: np.ndarray) -> np.ndarray:
+    """Γ by the formula of METHOD §2."""
+    if kind == "sgd":
+        return gradient
+    m, v = reference.moment(t, "m"), reference.moment(t, "v")
+    steps = STEPS[t]
+    if kind == "adam":
+        return gradient / (np.sqrt(v / (1 - 0.999 ** steps)) + EPSILON)
+    m = (0.9 * m + 0.1 * gradient) / (1 - 0.9 ** (steps + 1))
+    v = (0.999 * v + 0.001 * gradient**2) / (1 - 0.999 ** (steps + 1))
+    return m / (np.sqrt(v) + EPSILON)
+
+
+STEPS = (2, 4)
+"""Updates behind each checkpoint of the tiny study."""
