@@ -17,6 +17,8 @@ from numpy.random import Generator
 
 from cadc.data import run_ingest
 from cadc.jobs.status import JobStatus, write_status
+from cadc.scores import columns
+from cadc.scores.calibration import scale_of
 from cadc.scores.compaction import write_scores
 from cadc.study import Study, StudyConfig, cache_root, write_json
 from cadc.study.jobs import core_jobs
@@ -54,13 +56,15 @@ def synthesise(root: Path, *, rows: int = 2000, units: int = 16, checkpoints: in
     _write_rows(inputs / "target.jsonl", rng, np.repeat(np.arange(units), samples_per_unit), names)
     config = StudyConfig(pool=str(inputs / "pool.jsonl"), target=str(inputs / "target.jsonl"), images=str(inputs),
                          unit_column="unit", model="synthetic-scores", checkpoints=checkpoints, seed=seed,
-                         near_samples=samples_per_unit, nearness="gradients", out_of_fold=0)
+                         near_samples=samples_per_unit, nearness="gradients", whitened=False, out_of_fold=0)
     study = Study.create(name, config, created=time.strftime("%Y-%m-%dT%H:%M:%S"), root=cache_root(root))
     run_ingest(study, Silent())
     _write_warmup(study, rng)
     _write_targets(study, names, samples_per_unit)
     study.result("attribute").finish()
-    _write_scores(study, _columns(rng, planted, study, np.arange(rows)), names)
+    found = _columns(rng, planted, study, np.arange(rows))
+    _write_scores(study, found, names)
+    _write_near(study, found)
     for place, job in enumerate(core_jobs(config)):
         write_status(study, JobStatus(job=job, state="done", done=rows, total=rows, rate=100.0, seconds=3.0 + place,
                                       started=time.time() - 60, updated=time.time()))
@@ -188,15 +192,27 @@ def _write_targets(study: Study, names: list[str], samples_per_unit: int) -> Non
     result.finish()
 
 
-def _write_scores(study: Study, columns: dict[str, np.ndarray], names: list[str]) -> None:
+def _write_scores(study: Study, found: dict[str, np.ndarray], names: list[str]) -> None:
     """The columns, and the report on attribution."""
     result = study.result("scores")
-    write_scores(study, columns, names)
+    write_scores(study, found, names)
     write_json(result.folder / "failed.json", [])
     write_json(result.folder / "attribute.json", {
-        "rows": len(columns["index"]), "failed": 0, "shards": 0, "precision": "float32", "warnings": [],
+        "rows": len(found["index"]), "failed": 0, "shards": 0, "precision": "float32", "warnings": [],
         "products": {}, "batch": {}, "halved_batches": 0, "seconds": 0.0})
     result.finish()
+
+
+def _write_near(study: Study, found: dict[str, np.ndarray]) -> None:
+    """Gradients alone on the common scale, as the job `near` puts them there."""
+    weight, unit = found["eta"] / found["eta"].sum(), found["sample_unit"]
+    scale = scale_of(found["near"], np.einsum("t,tij->ij", weight, found["sample_gram"]), unit, study.config.near_q)
+    columns.write(study, "scale.gradients", np.stack([scale.middle, scale.own]).astype(np.float32))
+    values = scale.of_samples(found["best_value"], unit[:, None]).astype(np.float32)
+    for name, value in (("near", scale.of(found["near"])), ("winner", found["winner"]),
+                        ("best_index", found["best_index"]), ("best_value", values)):
+        columns.write(study, f"{name}.joined", value)
+    study.result("near").finish()
 
 
 def main() -> None:

@@ -154,7 +154,7 @@ JOBS: Registry[Job] = Registry("job", (
         after=("ingest", "scores", "near"), files=("model",), parallel=True, cost="cadc.estimate.costs:out_of_fold",
         settings=(*_ADAPTED, *_CHOICE, "nearness", "out_of_fold", "out_of_fold_share", "out_of_fold_target",
                   "warmup_batch", "learning_rate"),
-        wanted=lambda config: config.out_of_fold > 0, optional=_without_gradients,
+        wanted=lambda config: config.out_of_fold > 0,
         names=(("round-*", "losses that a fold's model read"), ("*.npy", "a column of the out-of-fold loss"))),
     Job(name="evaluate", about="retrains and compares", run="cadc.evaluation.run:run_evaluation",
         after=("ingest",), files=("model",), core=False,
@@ -174,12 +174,18 @@ def core_jobs(config: StudyConfig | None = None) -> tuple[str, ...]:
 def usual_jobs(config: StudyConfig | None = None) -> tuple[str, ...]:
     """What a run without an end named does: `core_jobs` and, in their places, those that nothing needs."""
     return tuple(job.name for job in JOBS.values()
-                 if job.core and (config is None or (job.wanted(config) and not job.optional(config))))
+                 if job.core and (config is None or (job.wanted(config) and not on_request(job, config))))
 
 
 def offered_jobs(config: StudyConfig) -> tuple[str, ...]:
     """What a study with these settings can have and runs only when asked for it."""
-    return tuple(job.name for job in JOBS.values() if job.core and job.wanted(config) and job.optional(config))
+    return tuple(job.name for job in JOBS.values() if job.core and job.wanted(config) and on_request(job, config))
+
+
+def on_request(job: Job, config: StudyConfig) -> bool:
+    """Whether a study with these settings has this job only when asked for: it is optional, or rests on one that is."""
+    return job.optional(config) or any(
+        on_request(JOBS[one], config) for one in job.after if one in JOBS and JOBS[one].wanted(config))
 
 
 def job_named(name: str) -> Job:

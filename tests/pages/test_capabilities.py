@@ -76,7 +76,7 @@ def test_merge_leaves_one_capability_less(study, open_page):
 
 def test_found_with_other_settings_is_one_decision(study, open_page):
     page = open_page("3_capabilities", study="trial")
-    next(r for r in page.radio if r.label == "Target gradients").set_value("grounded")
+    next(r for r in page.radio if r.label == "Similarity by").set_value("grounded")
     next(c for c in page.checkbox).uncheck()
     next(s for s in page.slider if "τ" in s.label).set_value(0.3)
     pressed(page, "Find capabilities")

@@ -17,17 +17,19 @@ from cadc.errors import JobError
 from cadc.gradients import landmarks
 from cadc.study import JOBS, Study, StudyConfig
 from cadc.study import study as study_module
-from cadc.study.config import FILES, RENAMED
+from cadc.study.config import BEFORE, FILES, RENAMED
 from cadc.study.jobs import usual_jobs
 from cadc.study.progress import Silent
 
-EVERY = {"ingest", "lengths", "warmup", "targets", "attribute", "scores", "embedding", "near", "out_of_fold",
+EVERY = {"ingest", "lengths", "embedding", "quick", "warmup", "targets", "attribute", "scores", "near", "out_of_fold",
          "evaluate"}
-JOINED = {"near", "out_of_fold", "evaluate"}
+JOINED = {"near", "out_of_fold"}
+EMBEDDED = {"embedding", "quick"} | JOINED
 SCORED = {"scores"} | JOINED
 SHARDS = {"attribute"} | SCORED
 GRADIENTS = {"targets"} | SHARDS
 TRAINED = {"warmup"} | GRADIENTS
+ADAPTED = {"evaluate"} | TRAINED
 
 CHANGES: dict[str, tuple[object, set[str]]] = {
     "unit_column": ("task", EVERY),
@@ -36,32 +38,37 @@ CHANGES: dict[str, tuple[object, set[str]]] = {
     "max_pixels": (1_000_000, EVERY),
     "follow_links": (True, EVERY),
     "preset": ("paper", set()),
-    "seed": (1, TRAINED),
-    "lora_rank": (3, TRAINED),
-    "lora_alpha": (5.0, TRAINED),
-    "lora_layers": ("last:1", TRAINED),
-    "lora_targets": ("language+connector", TRAINED),
-    "precision": ("float64", TRAINED | {"embedding"}),
-    "quantization": ("8bit", TRAINED | {"embedding"}),
-    "max_tokens": (99, TRAINED | {"embedding"}),
+    "seed": (1, ADAPTED | {"quick"}),
+    "lora_rank": (3, ADAPTED),
+    "lora_alpha": (5.0, ADAPTED),
+    "lora_layers": ("last:1", ADAPTED),
+    "lora_targets": ("language+connector", ADAPTED),
+    "precision": ("float64", ADAPTED | EMBEDDED),
+    "quantization": ("8bit", ADAPTED | EMBEDDED),
+    "max_tokens": (99, ADAPTED | EMBEDDED),
     "warmup_share": (0.5, TRAINED),
     "warmup_min_rows": (5, TRAINED),
     "warmup_epochs": (1, TRAINED),
     "warmup_batch": (2, TRAINED),
     "learning_rate": (0.1, TRAINED),
     "checkpoints": (3, TRAINED),
-    "features": ("sgd", GRADIENTS),
+    "features": ("sgd", GRADIENTS | {"quick"}),
+    "whitened": (False, GRADIENTS | {"quick"}),
+    "ridge": (0.5, SHARDS),
     "grounded": (False, GRADIENTS),
     "permutations": (1, GRADIENTS),
     "mode": ("sketch", GRADIENTS),
     "sketch_dim": (77, GRADIENTS),
-    "samples_per_unit": (3, GRADIENTS),
-    "near_samples": (2, GRADIENTS),
-    "landmarks": (0.5, SHARDS),
-    "near_q": (2, SHARDS),
-    "best_rows": (9, SHARDS),
+    "samples_per_unit": (3, GRADIENTS | {"quick"}),
+    "near_samples": (2, GRADIENTS | {"quick"}),
+    "landmarks": (0.5, SHARDS | {"quick"}),
+    "near_q": (2, SHARDS | {"quick"}),
+    "best_rows": (9, SHARDS | {"quick"}),
     "shard_rows": (4, SHARDS),
-    "nearness": ("gradients", JOINED),
+    "answer_states": (False, EMBEDDED),
+    "nearness": ("gradients", JOINED | {"quick"}),
+    "judges": (3, set()),
+    "judge_steps": (7, set()),
     "out_of_fold": (1, {"out_of_fold"}),
     "out_of_fold_share": (0.4, {"out_of_fold"}),
     "out_of_fold_target": (False, {"out_of_fold"}),
@@ -145,7 +152,7 @@ def test_a_new_setting_with_its_default_changes_no_key_and_no_identity(asked, mo
 
 def test_another_version_of_a_job_makes_it_anew(asked, monkeypatch):
     before = keys(asked)
-    monkeypatch.setitem(JOBS._entries, "near", dataclasses.replace(JOBS["near"], version=2))
+    monkeypatch.setitem(JOBS._entries, "near", dataclasses.replace(JOBS["near"], version=99))
     assert {job for job in JOBS if asked.key(job) != before[job]} == JOINED
 
 
@@ -157,7 +164,7 @@ def test_settings_by_their_names_in_earlier_versions_are_the_same_question(asked
     assert (read_so.out_of_fold, read_so.out_of_fold_share, read_so.out_of_fold_target) == (1, 0.4, False)
     written = StudyConfig.of(files | {"crossfit": 1, "crossfit_share": 0.4, "crossfit_target": False,
                                       "pool_sketch": 128})
-    assert written == dataclasses.replace(read_so, reading=1)
+    assert written == dataclasses.replace(read_so, **BEFORE)
     with pytest.raises(TypeError):
         StudyConfig.of(files | {"wormup": 1})
 
