@@ -14,7 +14,7 @@ from cadc.curation import INSIDE, PRESETS, RULES, STAGINGS, CurationSettings
 from cadc.curation.workbench import Workbench
 from cadc.errors import CadcError
 from cadc.views import shares as parts
-from cadc.views.adding import presets_of
+from cadc.views.adding import GAIN, presets_of
 from cadc.views.curriculum import CurriculumView, draft_mark, of_preset
 from cadc.views.palette import colour
 from cadc.views.settings import preset_help, preset_names
@@ -71,7 +71,7 @@ def preset(view: CurriculumView) -> None:
             if name not in ready:
                 st.button(name, disabled=True, key=f"draft-preset-{name}", help="needs gradients")
     if missing:
-        st.caption(missing)
+        st.caption(f"{missing} {GAIN}")
 
 
 def budget(view: CurriculumView) -> None:

@@ -178,11 +178,11 @@ class Workbench:
 
     def held_out(self, preset: str | None = None, signal: str | None = None) -> np.ndarray | None:
         """Held-out rank correlation of predicted influence on each capability, float64 [K]; None where every row was
-        measured. Without arguments of the preset and signal in force."""
+        measured, or the preset reads nothing that is predicted. Without arguments of the preset and signal in force."""
         scores, of_unit = self.scores, self.capabilities.of_unit
-        if scores.measured.all() or not self.capabilities.k:
-            return None
         chosen = PRESETS[preset or self.settings.preset]
+        if scores.measured.all() or not self.capabilities.k or chosen.near == "quick":
+            return None
         looks = {"signal": signal or self.settings.signal, "scale": self.settings.scale}
         columns = self.influence_columns
         held = columns.remember("held-out scores", lambda: Scores.held_out(self.study))
