@@ -178,7 +178,7 @@ class Scores:
         own = {name: np.load(result.intact(f"{HELD_OUT}/{name}.npy"), mmap_mode="r", allow_pickle=False)
                for name in PREDICTED}
         same = {name: getattr(whole, name) for name in ("eta", "gram", "gram_grounded", "sample_gram", "sample_unit",
-                                                        "sample_index", "units")}
+                                                        "sample_index", "units", "middle", "own")}
         return cls(**same, **own, **none)
 
 

@@ -35,10 +35,10 @@ def estimated(data, tmp_path_factory):
 def test_estimate_needs_no_job_but_ingest_and_adds_up(estimated):
     study, found = estimated
     assert list(found["jobs"]) == [name for name in core_jobs(study.config) if JOBS[name].cost] == [
-        "warmup", "targets", "attribute", "scores", "embedding", "near", "out_of_fold"]
+        "embedding", "quick", "warmup", "targets", "attribute", "scores", "near", "out_of_fold"]
     assert found["total"]["seconds"] == pytest.approx(sum(j["seconds"] for j in found["jobs"].values()), abs=0.11)
     assert all(job["memory_mb"] > 0 for job in found["jobs"].values())
-    assert all(job["seconds"] > 0 for name, job in found["jobs"].items() if name not in ("scores", "near"))
+    assert all(job["seconds"] > 0 for name, job in found["jobs"].items() if name not in ("scores", "quick", "near"))
     assert "measured" in found["basis"] and found["rates"]["workers"] == 2
 
 
@@ -133,7 +133,7 @@ def test_landmarks_pay_for_their_own_rows_and_one_forward_of_all(read):
         return {job: cost.price for job, cost in costs.costs_of(work, costs.counted(row, 2, 0.0)).items()}
 
     whole = flops(nearness="gradients")
-    assert "embedding" not in whole and "near" not in whole
+    assert "embedding" not in whole and "quick" not in whole
     assert flops(landmarks=0.2)["attribute"] == pytest.approx(0.2 * whole["attribute"] + 10_000 * 9)
     assert flops(nearness="gradients+embedding")["embedding"] == 10_015 * 9, "pool and target are embedded"
 
