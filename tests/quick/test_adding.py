@@ -35,14 +35,15 @@ def test_gradients_are_offered_with_their_price(study):
 
 def test_adding_gradients_computes_nothing_of_quick_again(study):
     before = {job: times(study.result(job).folder) for job in usual_jobs(study.config)}
-    was = open_workbench(study).with_settings(budget="20%")
+    chosen = {"budget": "20%", "drop_loss_share": 0.0}  # of a row without gradients no loss is known
+    was = open_workbench(study).with_settings(**chosen)
     digest, rows = columns.digest(study), was.curriculum.rows
     assert run(study, "near", EngineSettings(workers=1))
     assert {job: times(study.result(job).folder) for job in usual_jobs(study.config)} == before
     assert study.complete and is_scored(study) and columns.digest(study) != digest and adding(study) is None
     scores = Scores.load(study)
     assert scores.choice == "joined" and scores.has_gradients and scores.has_grounded
-    bench = open_workbench(study).with_settings(budget="20%")
+    bench = open_workbench(study).with_settings(**chosen)
     assert bench.inputs.scores.choice == "quick" and bench.discovery.signal == "embedding", "what was chosen stays"
     assert bench.capabilities.of_unit == was.capabilities.of_unit
     assert sorted(bench.curriculum.rows["position"]) == sorted(rows["position"])
@@ -58,4 +59,10 @@ def test_jobs_that_nobody_asked_for_are_neither_waiting_nor_missing(study):
     assert states["warmup"] == states["near"] == NOT_ASKED and states["quick"] == "done"
     assert run(study, "warmup", EngineSettings(workers=1))
     assert {line.job: line.state for line in job_lines(study)}["warmup"] == "done"
+    file = study.result("warmup").folder / "checkpoint-1.safetensors"
+    content = file.read_bytes()
+    file.write_bytes(content[:-1])
+    assert run(study, "", EngineSettings(workers=1)) and file.read_bytes() == content, "what was asked for is mended"
+    assert run(study, "", EngineSettings(workers=1), again="warmup") and study.finished("warmup")
+    assert not study.finished("targets")
     assert adding(study).begun and adding(study).price.startswith("targets, attribute, scores, near")
