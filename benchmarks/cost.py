@@ -15,7 +15,7 @@ from typing import Any
 from cadc.errors import CadcError
 from cadc.estimate.devices import DEVICES, EFFICIENCY, device, share
 from cadc.estimate.flops import RowFlops, count_rest, counting, product_flops
-from cadc.signals import folds
+from cadc.signals import judge_training
 from cadc.study import StudyConfig
 
 
@@ -168,12 +168,13 @@ def rows(name: str, work: Work) -> list[dict[str, Any]]:
 
 
 def beside(ours: dict[str, Any], work: Work) -> dict[str, float]:
-    """FLOP per pool sample of what `studio` computes beside the gradients: `embedding` and `out_of_fold`, which run the
-    tower again for every sample. ours: the row of `lora_layers=all`; target samples: the target vectors asked for."""
-    trained, read = folds.work(StudyConfig(pool="", target="", model=""), work.samples, work.vectors, work.vectors)
+    """FLOP per pool sample of what `studio` computes beside the gradients: `judge`, whose pass runs the tower again
+    for every sample and yields the embedding too. ours: the row of `lora_layers=all`."""
+    config = StudyConfig(pool="", target="", model="")
+    trained = config.judges * judge_training.steps_for(config, work.vectors) * judge_training.BATCH
     forward = ours["vision"] + ours["forward"]
-    trained_flop, read_flop = trained * (forward + ours["backward"]), read * forward
-    return {"embedding": forward, "out_of_fold": (trained_flop + read_flop) / work.samples}
+    read = ours["vision"] + (1 + config.judges) * ours["forward"]
+    return {"judge": trained * (forward + ours["backward"]) / work.samples + read}
 
 
 def hours(flop_per_sample: float, samples: int, tflops: float, efficiency: float) -> float:
@@ -225,8 +226,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(table(chosen.model, work, chosen.device, efficiency, found))
     more = beside(next(row for row in found if row["way"] == "ours, lora_layers=all"), work)
     more = {name: hours(flop, work.samples, kind.tflops, efficiency) for name, flop in more.items()}
-    print(f"Beside the gradients, device hours: embedding {more['embedding']:.2f}, out-of-fold loss "
-          f"{more['out_of_fold']:.2f}.")
+    print(f"Beside the gradients, device hours: judges and embedding {more['judge']:.2f}.")
     spent = [row | {"hours": hours(row["total"], work.samples, kind.tflops, efficiency)} for row in found]
     print(json.dumps({"estimate": "from the FLOP model, not measured", "model": chosen.model, "device": kind.name,
                       "efficiency": efficiency, **asdict(work), "rows": spent, "beside": more}))

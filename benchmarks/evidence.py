@@ -9,7 +9,10 @@ line of JSON. docs/evaluation.md explains every number and what each part costs.
 import argparse
 import logging
 import os
+import sys
+import time
 from dataclasses import asdict, replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -18,36 +21,48 @@ import pandas as pd
 
 from benchmarks.lab.ablations import ABLATIONS, ablation_part
 from benchmarks.lab.arms import arm_rows, comparison, curve_rows, junk_rows, show_arms
+from benchmarks.lab.claims import tables
 from benchmarks.lab.faithfulness import lds_part, lds_question
 from benchmarks.lab.larger_base import transfer_part
-from benchmarks.lab.plan import CURVE, QUICK, SHORT, Plan
+from benchmarks.lab.pairs import cells_of
+from benchmarks.lab.plan import CLAIMS, CURVE, QUICK, SHORT, Plan, only
 from benchmarks.lab.report import Clock, about, one_line, plain, tell
 from benchmarks.lab.retrainings import run_all
 from benchmarks.lab.studies import MIXES, finish, make_study
-from cadc.evaluation import Request
+from cadc.errors import JobError
+from cadc.evaluation import ARMS, EvaluationResult, Request, at_budget
 from cadc.study import Study
 
 
-def requests(study: Study, plan: Plan) -> dict[str, Request]:
-    """Every comparison as a request: `first`, `second`, `epochs`, `curve`. Runs that two of them share are run once."""
-    from cadc.evaluation import EvaluationSettings, request_evaluation
-    from cadc.evaluation.material import read_truth
+def there(study: Study, plan: Plan) -> list[str]:
+    """Arms of the plan that are known here and that this study can have."""
+    from cadc.curation.workbench import open_workbench
+    from cadc.evaluation.material import Material
 
-    known = read_truth(Path(study.config.pool), np.arange(0)) is not None
+    inputs = open_workbench(study).inputs
+    material = Material(study, inputs, np.zeros(len(inputs.scores.index), bool))
+    return [arm for arm in plan.named if arm in ARMS and not ARMS[arm].available(material)]
+
+
+def requests(study: Study, plan: Plan, known: list[str]) -> dict[str, Request]:
+    """Every comparison as a request: `first`, `second`, `beside` (other arms at all budgets), `epochs`, `curve`. Runs
+    that two of them share are run once. known: arms that the study can have (`there`)."""
+    from cadc.evaluation import EvaluationSettings, request_evaluation
 
     def asked(arms: tuple[str, ...], **changed: Any) -> Request:
-        arms = tuple(arm for arm in arms if known or arm != "oracle")
-        values: dict[str, Any] = {"seeds": plan.seeds, "steps": plan.steps} | changed
-        return request_evaluation(study, EvaluationSettings(arms=arms, **values))
+        values: dict[str, Any] = {"seeds": plan.seeds, "steps": plan.steps, "products": plan.products} | changed
+        return request_evaluation(study, EvaluationSettings(arms=only(arms, known), **values))
 
     found = {"first": asked(plan.arms, budgets=plan.budgets[:1])}
     if len(plan.budgets) > 1:
         found["second"] = asked(plan.second_arms, budgets=plan.budgets[1:])
+    if plan.beside:
+        found["beside"] = asked(plan.beside, budgets=plan.budgets, seeds=plan.beside_seeds)
     if plan.epochs:
         found["epochs"] = asked(("full", "random", "cadc-mixed", "cadc"), budgets=plan.budgets[:1], epochs=plan.epochs,
                                 equal="epochs", seeds=plan.seeds[:2])
     if plan.curve:
-        found["curve"] = asked(CURVE, budgets=plan.curve, seeds=plan.curve_seeds)
+        found["curve"] = asked(only(CURVE, plan.named), budgets=plan.curve, seeds=plan.curve_seeds)
     return found
 
 
@@ -77,32 +92,52 @@ def show(result: dict[str, Any]) -> None:
     print("\nseconds: " + ", ".join(f"{name} {value:.0f}" for name, value in result["seconds"].items()))
 
 
-def measure(study: Study, plan: Plan, processes: int, clock: Clock) -> dict[str, Any]:
-    """All parts on a finished study, as the JSON line has them (before `plain`)."""
-    from cadc.evaluation import at_budget, read_result
+def measure(study: Study, plan: Plan, processes: int, clock: Clock, until: float = inf) -> dict[str, Any]:
+    """All parts on a finished study, as the JSON line has them (before `plain`). until: time on `time.monotonic` after
+    which no retraining begins; the tables are then of those that are finished. Raises JobError when there is none."""
+    from cadc.evaluation import read_result
     from cadc.evaluation.material import provide
     from cadc.study.progress import Silent
 
-    provide(study, "embedding", Silent())
-    clock.lap("embedding")
-    asked = requests(study, plan)
+    known = there(study, plan)
+    missing = [arm for arm in plan.named if arm not in known]
+    if missing:
+        print(f"not run on this study: {', '.join(missing)}", file=sys.stderr, flush=True)
+    for needs in dict.fromkeys(("embedding", *(ARMS[arm].needs for arm in known))):
+        provide(study, needs, Silent())
+    clock.lap("signals")
+    asked = requests(study, plan, known)
     halves = lds_question(study, asked["first"].scored, plan) if plan.lds_retrainings else None
     clock.lap("choosing rows")
-    run_all(study, list(asked.values()), halves, processes)
+    run_all(study, list(asked.values()), halves, processes, until=until)
     clock.lap("retraining")
-    tables = {name: read_result(study, request).table for name, request in asked.items()}
-    parts = {str(budget): comparison(at_budget(tables[name], budget))
-             for name, budget in zip(("first", "second"), plan.budgets, strict=False)}
+    found = {name: read_result(study, request) for name, request in asked.items()}
+    of = {name: result.table for name, result in found.items()}
+    parts = {}
     for name, budget in zip(("first", "second"), plan.budgets, strict=False):
-        parts[str(budget)] |= {"junk": junk_rows(study, asked[name]),
-                               "notes": list(read_result(study, asked[name]).notes)}
-    result = {"arms": parts[str(plan.budgets[0])]["arms"], "budgets": parts, "held_out": asked["first"].held_out,
-              "scored": len(asked["first"].scored),
-              "equal_epochs": arm_rows(tables["epochs"]) if "epochs" in tables else [],
-              "budget_curve": curve_rows(tables["curve"]) if "curve" in tables else [],
+        own = [(asked[part], found[part]) for part in (name, "beside") if part in asked]
+        if any(len(at_budget(one.table, budget)) for _, one in own):
+            parts[str(budget)] = _at(study, own, budget)
+    if not parts:
+        raise JobError("no retraining is finished, so there is nothing to tell. Give the benchmark more minutes.")
+    result = {"arms": next(iter(parts.values()))["arms"], "budgets": parts, "held_out": asked["first"].held_out,
+              "scored": len(asked["first"].scored), "not_run": missing,
+              "finished": sum(one.done for one in found.values()), "asked": sum(one.total for one in found.values()),
+              "equal_epochs": arm_rows(of["epochs"]) if "epochs" in of else [],
+              "budget_curve": curve_rows(of["curve"]) if "curve" in of else [],
               "lds": lds_part(study, halves) if halves else {}}
     clock.lap("tables")
     return result
+
+
+def _at(study: Study, asked: list[tuple[Request, EvaluationResult]], budget: float) -> dict[str, Any]:
+    """One budget of some requests, none of whose arms is in two of them."""
+    table = pd.concat([at_budget(result.table, budget) for _, result in asked if len(result.table)], ignore_index=True)
+    junk: dict[str, dict[str, float]] = {}
+    for request, _ in asked:
+        junk |= junk_rows(study, request, budget)
+    notes = [note for _, result in asked for note in result.notes]
+    return comparison(table) | {"junk": junk, "notes": list(dict.fromkeys(notes)), "cells": cells_of(table)}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -115,6 +150,11 @@ def main(arguments: list[str] | None = None) -> int:
     amount.add_argument("--quick", action="store_true", help="a smaller pool, one seed, fewer points")
     which.add_argument("--pool", choices=sorted(MIXES), help="another generated pool instead of the default's")
     amount.add_argument("--short", action="store_true", help="the main arms at both budgets, nothing else")
+    amount.add_argument("--claim", action="store_true", help="the arms that carry a claim, ten paired seeds")
+    amount.add_argument("--table", type=Path, nargs="+", metavar="FILE",
+                        help="print the tables of reports that --json wrote, and run nothing")
+    parser.add_argument("--minutes", type=float, metavar="N",
+                        help="begin no retraining after so many minutes; the tables are of the finished ones")
     parser.add_argument("--seeds", type=int, nargs="+", metavar="SEED",
                         help="seeds of the arms (fresh ones to confirm)")
     parser.add_argument("--processes", type=int, default=2, help="retrainings at a time, one thread each")
@@ -123,18 +163,24 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--transfer", type=Path, metavar="MODEL",
                         help="also train this larger base on the rows found with the study's own")
     chosen = parser.parse_args(arguments)
+    until = inf if chosen.minutes is None else time.monotonic() + 60 * chosen.minutes
+    if chosen.table:
+        with one_line("evidence"):
+            print(tables(chosen.table))
+        return 0
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread per process: see cadc.models.load.set_threads
     logging.basicConfig(level=logging.WARNING)
-    plan = QUICK if chosen.quick else SHORT if chosen.short else Plan()
+    plan = QUICK if chosen.quick else SHORT if chosen.short else CLAIMS if chosen.claim else Plan()
     if chosen.seeds:
-        plan = replace(plan, seeds=tuple(chosen.seeds), curve_seeds=tuple(chosen.seeds[:2]))
+        plan = replace(plan, seeds=tuple(chosen.seeds), curve_seeds=tuple(chosen.seeds[:len(plan.curve_seeds)]),
+                       beside_seeds=tuple(chosen.seeds[:len(plan.beside_seeds)]))
     clock = Clock()
     with one_line("evidence"):
         study = (Study.open(chosen.study, root=chosen.cache) if chosen.study else
                  make_study(chosen.cache, quick=chosen.quick, pool=chosen.pool or ""))
         finish(study, chosen.processes)
         clock.lap("study")
-        result = measure(study, plan, chosen.processes, clock)
+        result = measure(study, plan, chosen.processes, clock, until)
         if chosen.ablate:
             result["ablations"] = ablation_part(study, chosen.ablate, plan, chosen.processes, root=chosen.cache)
             clock.lap("ablations")
@@ -142,7 +188,7 @@ def main(arguments: list[str] | None = None) -> int:
             result["transfer"] = transfer_part(study, chosen.transfer, plan, chosen.processes)
             clock.lap("transfer")
     result = plain(result | {"study": study.name, "identity": study.identity, "plan": asdict(plan),
-                             "quick": chosen.quick, "seconds": clock.stop(), "processes": chosen.processes} | about())
+                     "quick": chosen.quick, "seconds": clock.stop(), "processes": chosen.processes} | about())
     show(result)
     tell(result, chosen.json)
     return 0

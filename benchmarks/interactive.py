@@ -125,6 +125,8 @@ def measure(scores: Scores, pool: pd.DataFrame, targets: pd.DataFrame) -> list[d
         "reasons of 50 rows": lambda i: bench(REPEATS).served(np.arange(50) * 7 + i),
         "budget slider → curriculum, studio": lambda i: bench(0, budget=0.05 + 0.005 * i).curriculum,
         "budget slider → curriculum, paper": lambda i: bench(0, preset="paper", budget=0.05 + 0.005 * i).curriculum,
+        "share slider → curriculum, studio": lambda i: bench(0, rule="manual", shares={
+            c: 1 + i * (c == "c1") for c in bench(0).capabilities.ids}).curriculum,
         "options → curriculum, studio": lambda i: bench(0, source_cap=9000 + i, random_share=0.1).curriculum,
         "move a unit → curriculum, studio": lambda i: bench(i + REPEATS + 1).curriculum,
         "move a unit → curriculum, paper": lambda i: bench(i + REPEATS + 1, preset="paper").curriculum,

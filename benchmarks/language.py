@@ -138,7 +138,7 @@ def stability_part(scores: "Scores") -> dict[str, Any]:
 def by_format(similar: np.ndarray, matrix: list[list[float | None]], form: np.ndarray) -> dict[str, dict[str, float]]:
     """Does similarity [M, M] say more than the answer format? Among pairs of one format and of two: its Spearman with
     measured transfer [M, M], and how often and how much (median) training on one unit helps another."""
-    from benchmarks.lab.transfer import spearman_with
+    from cadc.discovery.transfer import spearman_with
 
     measured = np.array(matrix, float)  # null becomes nan
     own, same = np.eye(len(form), dtype=bool), form[:, None] == form[None, :]
@@ -160,7 +160,7 @@ def kept(path: Path, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 def discovery_parts(study: Study, files: TaskFiles, fresh: Study, plan: Plan, clock: Clock) -> dict[str, Any]:
     """Map, rivals, transfer and junk, under the keys of `benchmarks.recovery`."""
-    from benchmarks.lab.intervention import TransferSettings
+    from cadc.discovery.intervention import TransferSettings
     from cadc.evaluation.request import hash_of
 
     planted = discovery.read_planted(study, files.truth_pool, files.truth_target)
@@ -171,8 +171,8 @@ def discovery_parts(study: Study, files: TaskFiles, fresh: Study, plan: Plan, cl
     clock.lap("maps")
     found |= discovery.auc_part(planted) | {"curriculum": discovery.curriculum_part(planted)}
     clock.lap("junk")
-    settings = TransferSettings(steps=plan.transfer_steps, batch=8, learning_rate=plan.rate, samples=plan.fresh,
-                                measured=plan.fresh // 3, repeats=1)
+    settings = TransferSettings(checkpoint=1, steps=plan.transfer_steps, batch=8, learning_rate=plan.rate,
+                                samples=plan.fresh, measured=plan.fresh // 3, repeats=1)
     name = hash_of([study.identity, fresh.identity, asdict(settings)])[:16]
     found["transfer"] = kept(fresh.folder / "language" / f"transfer-{name}.json",
                              lambda: discovery.transfer_part(fresh, scores.units, similar, truth, settings))

@@ -19,8 +19,10 @@ from benchmarks.lab.studies import QUICK_POOL, create, finish, make_study, warm_
 from cadc.study import Study, cache_root
 
 if TYPE_CHECKING:
-    from benchmarks.lab.intervention import TransferSettings
+    from cadc.discovery.intervention import TransferSettings
 
+MEASURED = ("transfer",)
+"""Jobs that a study does on request only, whose results the maps are drawn from."""
 FRESH_SEED = 99
 """Seed of rows that neither the pool nor the target holds, for the intervention."""
 
@@ -41,16 +43,24 @@ def fresh_rows(study: Study, root: Path | None, *, quick: bool) -> Study:
 
 def intervention(*, quick: bool) -> "TransferSettings":
     """How the embedded default's intervention is made."""
-    from benchmarks.lab.intervention import TransferSettings
+    from cadc.discovery.intervention import TransferSettings
 
-    return TransferSettings(steps=12 if quick else 24, batch=32, learning_rate=2e-3, samples=320, repeats=1)
+    return TransferSettings(checkpoint=1, steps=12 if quick else 24, batch=32, learning_rate=2e-3, samples=320,
+                            repeats=1)
 
 
 def measure(study: Study, fresh: Study, *, quick: bool, clock: Clock) -> dict[str, Any]:
     """Everything, as the JSON line has it."""
+    from cadc.evaluation.material import provide
+    from cadc.study import JOBS
+    from cadc.study.progress import Silent
+
     folder = Path(study.config.pool).parent
     planted = discovery.read_planted(study, folder / "truth_pool.jsonl", folder / "truth_target.jsonl")
-    clock.lap("embedding")
+    for job in MEASURED:
+        if job in JOBS:
+            provide(study, job, Silent())
+    clock.lap("signals")
     similar = discovery.similarities(planted)
     maps = discovery.maps_part(similar, planted.truth)
     clock.lap("maps")
@@ -85,6 +95,8 @@ def main(arguments: list[str] | None = None) -> int:
             study = make_study(chosen.cache, quick=chosen.quick)
         finish(study, chosen.workers)
         clock.lap("study")
+        finish(study, chosen.workers, "transfer")
+        clock.lap("transfer of the study's own samples")
         fresh = fresh_rows(study, chosen.cache, quick=chosen.quick)
         clock.lap("fresh rows")
         result = measure(study, fresh, quick=chosen.quick, clock=clock)

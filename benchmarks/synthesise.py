@@ -17,10 +17,9 @@ from numpy.random import Generator
 
 from cadc.data import run_ingest
 from cadc.jobs.status import JobStatus, write_status
-from cadc.scores import columns
-from cadc.scores.calibration import scale_of
 from cadc.scores.compaction import write_scores
-from cadc.study import Study, StudyConfig, cache_root, write_json
+from cadc.signals.near import run_near
+from cadc.study import Study, StudyConfig, cache_root, write_json, write_tensors
 from cadc.study.jobs import core_jobs
 from cadc.study.progress import Silent
 
@@ -56,15 +55,14 @@ def synthesise(root: Path, *, rows: int = 2000, units: int = 16, checkpoints: in
     _write_rows(inputs / "target.jsonl", rng, np.repeat(np.arange(units), samples_per_unit), names)
     config = StudyConfig(pool=str(inputs / "pool.jsonl"), target=str(inputs / "target.jsonl"), images=str(inputs),
                          unit_column="unit", model="synthetic-scores", checkpoints=checkpoints, seed=seed,
-                         near_samples=samples_per_unit, nearness="gradients", whitened=False, out_of_fold=0)
+                         near_samples=samples_per_unit, nearness="gradients", whitened=False, judges=0)
     study = Study.create(name, config, created=time.strftime("%Y-%m-%dT%H:%M:%S"), root=cache_root(root))
     run_ingest(study, Silent())
     _write_warmup(study, rng)
-    _write_targets(study, names, samples_per_unit)
+    _write_targets(study, names, planted.sample)
     study.result("attribute").finish()
-    found = _columns(rng, planted, study, np.arange(rows))
-    _write_scores(study, found, names)
-    _write_near(study, found)
+    _write_scores(study, _columns(rng, planted, study, np.arange(rows)), names)
+    run_near(study, Silent())
     for place, job in enumerate(core_jobs(config)):
         write_status(study, JobStatus(job=job, state="done", done=rows, total=rows, rate=100.0, seconds=3.0 + place,
                                       started=time.time() - 60, updated=time.time()))
@@ -182,9 +180,14 @@ def _write_warmup(study: Study, rng: Generator) -> None:
     result.finish()
 
 
-def _write_targets(study: Study, names: list[str], samples_per_unit: int) -> None:
-    """The list of target samples."""
-    result, count = study.result("targets"), len(names) * samples_per_unit
+def _write_targets(study: Study, names: list[str], samples: np.ndarray) -> None:
+    """The list of target samples and the cosines between their gradients; samples: [T, S, D], unit length."""
+    import torch
+
+    result, count = study.result("targets"), samples.shape[1]
+    samples_per_unit = count // len(names)
+    write_tensors(result.folder / "gram.safetensors",
+                  {"sample": torch.from_numpy(np.einsum("tap,tbp->tab", samples, samples))}, {})
     write_json(result.folder / "targets.json", {
         "units": names, "text_only": [], "products": {"mode": "exact", "dim": 0}, "samples": [
             {"row": i, "index": i, "id": f"t{i}", "unit": names[i // samples_per_unit]} for i in range(count)]})
@@ -201,18 +204,6 @@ def _write_scores(study: Study, found: dict[str, np.ndarray], names: list[str]) 
         "rows": len(found["index"]), "failed": 0, "shards": 0, "precision": "float32", "warnings": [],
         "products": {}, "batch": {}, "halved_batches": 0, "seconds": 0.0})
     result.finish()
-
-
-def _write_near(study: Study, found: dict[str, np.ndarray]) -> None:
-    """Gradients alone on the common scale, as the job `near` puts them there."""
-    weight, unit = found["eta"] / found["eta"].sum(), found["sample_unit"]
-    scale = scale_of(found["near"], np.einsum("t,tij->ij", weight, found["sample_gram"]), unit, study.config.near_q)
-    columns.write(study, "scale.gradients", np.stack([scale.middle, scale.own]).astype(np.float32))
-    values = scale.of_samples(found["best_value"], unit[:, None]).astype(np.float32)
-    for name, value in (("near", scale.of(found["near"])), ("winner", found["winner"]),
-                        ("best_index", found["best_index"]), ("best_value", values)):
-        columns.write(study, f"{name}.joined", value)
-    study.result("near").finish()
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from cadc.commands import app, data, estimate, export, run, studies, tables, verify
+from cadc.commands import app, data, estimate, export, maps, run, studies, tables, verify
 from cadc.commands.command import PROGRAM, Command
 from cadc.errors import CadcError
 from cadc.study.registry import Registry
@@ -19,6 +19,7 @@ COMMANDS: Registry[Command] = Registry("command", (
     verify.VERIFY,
     studies.REMOVE,
     estimate.ESTIMATE,
+    maps.MAPS,
     export.EXPORT,
     studies.LIST,
     tables.TABLES,

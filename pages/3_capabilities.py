@@ -3,6 +3,7 @@
 import streamlit as st
 
 from cadc.discovery.clusterers import CLUSTERERS
+from cadc.discovery.similarities import SIMILARITIES
 from cadc.store import Store
 from cadc.study import Study
 from cadc.views.capabilities import NEW, NOWHERE, CapabilitiesView, capabilities_view, map_places
@@ -19,9 +20,10 @@ def find(view: CapabilitiesView, study: Study, store: Store) -> None:
     """How capabilities are found; one decision on Apply."""
     now, part = view.discovery, view.partition
     with st.form(f"find-{view.revision}", border=False):
-        signal = st.radio("Similarity by", view.signals, index=view.signals.index(now.signal), horizontal=True,
-                          help="plain: target gradients. grounded: what the words alone teach is subtracted from them; "
-                          "what the picture causes stays. embedding: hidden states of the untrained base.")
+        place = view.ready.index(now.signal) if now.signal in view.ready else 0
+        signal = st.selectbox("Similarity", view.ready, index=place,
+                              format_func=lambda name: f"{name}: {SIMILARITIES[name].about}",
+                              help="grounded: what the words alone teach is subtracted; what the picture causes stays.")
         methods = list(CLUSTERERS)
         method = st.radio("Method", methods, index=methods.index(now.method), horizontal=True,
                           format_func=lambda name: CLUSTERERS[name].about.partition(":")[0])
@@ -36,6 +38,10 @@ def find(view: CapabilitiesView, study: Study, store: Store) -> None:
                 "method": method, "tau": None if automatic else tau, "gamma": gamma, "min_size": int(smallest),
                 "signal": signal, "seed": now.seed})
             st.rerun()
+    for line in view.signals:
+        if not line.ready:
+            st.caption(f"{line.name}, not ready")
+            st.text(line.why)
     st.text(view.in_force)
     if part.note:
         st.text(part.note)
@@ -129,6 +135,6 @@ with wide:
     placed = st.container()
     chosen = move(view, study, store, selected)
 units(view, selected)
-_evidence.tabs(bench, view, digest)
+_evidence.tabs(bench, view, digest, store)
 with placed:
     unit_map(view, study, store, chosen, selected)

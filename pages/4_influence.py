@@ -67,8 +67,8 @@ def flow(view: views.InfluenceView) -> views.Pick:
         st.dataframe(views.pool_table(view.assignment, view.names), hide_index=True, column_config={
             "share": st.column_config.NumberColumn(format="%d %%", width="small"),
             "rows": st.column_config.NumberColumn(width="small")})
-        st.caption("Unattributed rows have no influence above the floor on any capability; they are kept out of every "
-                   "curriculum, not out of sight.")
+        st.caption(view.floor_note + " They are kept out of every curriculum, not out of sight. The floor is set on "
+                   "the Curriculum page.", help=preset_help(lambda one: one.value))
     return views.Pick(source=source, capability=target)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 
 from cadc.curation import INSIDE, PRESETS, RULES, STAGINGS, CurationSettings
+from cadc.curation.settings import ORDER_KNOWN
 from cadc.curation.workbench import Workbench
 from cadc.errors import CadcError
 from cadc.views import shares as parts
@@ -23,8 +24,8 @@ from pages._parts.tab import show, shown, tab
 RULE_HELP = ("What decides the shares. self-influence: what the model still finds hard gets more. uniform: equal. "
              "pool-size: as many as there are. target-share: by target units. manual: the sliders; moving one switches "
              "to it.")
-STAGING_HELP = ("soft: the mixture shifts step by step and earlier capabilities come back. hard: one capability after "
-                "the other, as in the paper. mix: the same rows shuffled over all stages, the control for sequencing.")
+STAGING_HELP = ("mix: all rows shuffled, one stage. soft: the mixture shifts step by step and earlier capabilities "
+                "come back. hard: one capability after the other, as in the paper.")
 
 
 def current(bench: Workbench) -> CurationSettings:
@@ -126,6 +127,9 @@ def order(view: CurriculumView) -> None:
         put(view.bench, order=tuple(parts.moved(ids, capability, by)))
 
     st.markdown("**Order of stages**")
+    if view.draft.staging == "mix":
+        st.caption("None: all rows are one mixed stage. Soft and hard stages have an order.")
+        return
     for place, capability in enumerate(ids, 1):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.button("", icon=":material/arrow_upward:", key=f"up-{capability}", on_click=move, args=(capability, -1),
@@ -144,20 +148,21 @@ def order(view: CurriculumView) -> None:
 def staging(view: CurriculumView) -> None:
     """How stages follow each other, and the order inside one."""
     bound(view, st.segmented_control, "staging", "Stages", options=STAGINGS, required=True, help=STAGING_HELP)
+    st.caption(ORDER_KNOWN)
     bound(view, st.slider, "replay", "Replayed share of earlier capabilities", min_value=0.0, max_value=0.9, step=0.05,
           disabled=view.draft.staging != "soft")
-    bound(view, st.selectbox, "inside", "Inside a stage", options=INSIDE)
+    bound(view, st.selectbox, "inside", "Inside a stage", options=INSIDE, disabled=view.draft.staging == "mix")
 
 
 def filters(view: CurriculumView) -> None:
     """What is left out before anything is chosen."""
     scores = view.bench.scores
     bound(view, st.toggle, "drop_duplicates", "Leave out near-duplicates")
-    if scores.has_out_of_fold:
+    if scores.has_judge:
         bound(view, st.slider, "loss_quantile", "Leave out rows that look wrong (1: keep all)", min_value=0.5,
-              max_value=1.0, step=0.05, help="Held-out loss above this quantile of the target samples' in the nearest "
-              "unit, and no better than even odds for the answer: wrong answers mostly, and rows unlike anything the "
-              "target asks.")
+              max_value=1.0, step=0.05, help="The loss under judges, which trained on the target alone, lies "
+              "beyond this quantile of what right answers of the nearest unit cost: wrong answers mostly, and rows "
+              "unlike anything the target asks.")
     else:
         bound(view, st.slider, "drop_loss_share", "Leave out rows that look wrong: highest loss within their unit, "
               "share", min_value=0.0, max_value=0.5, step=0.01)
@@ -166,6 +171,9 @@ def filters(view: CurriculumView) -> None:
         bound(view, st.segmented_control, "signal", "Target gradients", options=signals, required=True)
     bound(view, st.slider, "random_share", "Share drawn at random", min_value=0.0, max_value=1.0, step=0.05)
     bound(view, st.number_input, "source_cap", "Most rows of one source (0: no cap)", min_value=0, step=1)
+    bound(view, st.number_input, "floor", "Floor: rows with less influence on every capability belong to none",
+          step=0.1, format="%.2f", help=preset_help(lambda one: one.value))
+    st.caption(view.floor_note)
     bound(view, st.number_input, "minimum_influence", "Least influence on the own capability (empty: no minimum)",
           step=0.1, format="%.2f")
     for field, label in (("keep", "Pool rows always taken"), ("drop", "Pool rows never taken")):

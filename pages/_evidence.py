@@ -6,10 +6,15 @@ import streamlit as st
 
 from cadc.curation.workbench import Workbench
 from cadc.discovery import Stability
-from cadc.views import evidence
+from cadc.jobs import control
+from cadc.store import Store
+from cadc.views import evidence, measured
 from cadc.views.capabilities import CapabilitiesView
 from cadc.views.figures import capabilities as figures
+from cadc.views.jobs import was_begun
 from cadc.views.words import drawn
+from pages._parts.history import decide
+from pages._parts.jobs import job_panel
 from pages._parts.shell import guarded
 
 
@@ -82,11 +87,39 @@ def rival_explanations(bench: Workbench, digest: str) -> None:
         "ari": st.column_config.ProgressColumn("agreement with the map", min_value=0, max_value=1, format="%.2f")})
 
 
-def tabs(bench: Workbench, view: CapabilitiesView, digest: str) -> None:
+def transfer(bench: Workbench, store: Store) -> None:
+    """What training on one unit does for the others: measured, or offered with its price."""
+    study = bench.study
+    st.text("The one test that real data allows: a few steps on one unit alone, then the held-out loss of every other "
+            "unit. A capability is a group whose units help each other more than they help the rest.")
+    found, running = measured.transfer_view(bench), control.is_running(study)
+    st.text(found.sentence)
+    if running:
+        st.button("Cancel", icon=":material/stop:", on_click=control.cancel, args=(study,),
+                  help="Stops at the next run; finished ones are kept.")
+    elif not found.ready and st.button("Measure transfer", icon=":material/science:", type="primary"):
+        control.start(study, "transfer")
+        st.rerun()
+    if not found.ready and (running or was_begun(study, "transfer")):
+        job_panel(study, ("transfer",))
+    if not found.ready:
+        return
+    if found.drawable and st.button("Draw the map from it", icon=":material/hub:"):
+        decide(study, store, "discover", found.payload)
+        st.rerun()
+    st.dataframe(found.agreement, hide_index=True)
+    if found.silent:
+        st.warning("Of these units it is not known what others do for them, since their own samples do not lower their "
+                   "own loss:", icon=":material/hearing_disabled:")
+        st.text(", ".join(found.silent))
+
+
+def tabs(bench: Workbench, view: CapabilitiesView, digest: str, store: Store) -> None:
     """All evidence, one tab each; a tab computes when it is opened."""
     names = {"Similarity": lambda: similarity(view), "Choice of K": lambda: choice_of_k(view, digest),
              "Stability": lambda: bootstrap(bench, digest),
-             "Rival explanations": lambda: rival_explanations(bench, digest)}
+             "Rival explanations": lambda: rival_explanations(bench, digest),
+             "Transfer": lambda: transfer(bench, store)}
     shown = st.segmented_control("Evidence", list(names), default="Similarity", required=True,
                                  label_visibility="collapsed", key="evidence")
     with guarded():

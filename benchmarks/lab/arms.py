@@ -36,8 +36,8 @@ def comparison(table: pd.DataFrame) -> dict[str, Any]:
     from cadc.evaluation import gap_closed, headline, verdict
 
     gaps = {arm: gap_closed(table, arm) for arm in dict.fromkeys(table["arm"])}
-    return {"arms": arm_rows(table), "headline": headline(table), "verdict": verdict(table),
-            "gap_closed": {arm: {"mean": gap.mean, "sd": gap.sd} for arm, gap in gaps.items() if gap is not None}}
+    ways = {arm: {"mean": gap.mean, "sd": gap.sd, "oracle": gap.oracle} for arm, gap in gaps.items() if gap is not None}
+    return {"arms": arm_rows(table), "headline": headline(table), "verdict": verdict(table), "gap_closed": ways}
 
 
 def curve_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -49,8 +49,8 @@ def curve_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     return found.reset_index().to_dict("records")
 
 
-def junk_rows(study: Study, request: Request) -> dict[str, dict[str, float]]:
-    """Planted junk in the rows of each arm, mean over seeds; empty without ground truth."""
+def junk_rows(study: Study, request: Request, budget: float) -> dict[str, dict[str, float]]:
+    """Planted junk in the rows of each arm at this budget, mean over seeds; empty without ground truth."""
     from cadc.scores.scores import Scores
 
     folder, scores = Path(study.config.pool).parent, Scores.load(study)
@@ -60,7 +60,7 @@ def junk_rows(study: Study, request: Request) -> dict[str, dict[str, float]]:
                        scores.units).pool
     place = {int(index): n for n, index in enumerate(scores.index)}
     found: dict[str, list[dict[str, float]]] = {}
-    for run in request.runs:
+    for run in (run for run in request.runs if run.budget == budget):
         if rows := [place[i] for i in request.row_lists[run.rows]["index"]]:
             found.setdefault(run.arm, []).append(junk_shares(truth, np.array(rows)))
     return {arm: pd.DataFrame(own).mean().to_dict() for arm, own in found.items()}

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.lab.controls import best_unit, near_columns, unit_similarity
 from benchmarks.lab.truth import TWINS, Truth, junk_auc, junk_shares, read_truth, twin_auc
-from cadc.arrays import standardise
 from cadc.curation import PRESETS
 from cadc.errors import DataError
+from cadc.scores.influence import InfluenceColumns
 from cadc.scores.scores import Scores
+from cadc.signals import SIGNALS
 from cadc.study import Study
+from cadc.study.config import OF_GRADIENTS
 
 if TYPE_CHECKING:
-    from benchmarks.lab.intervention import TransferSettings
+    from cadc.discovery.intervention import TransferSettings
 
 BUDGET = "5%"
 
@@ -53,8 +54,8 @@ def transfer_part(study: Study, units: tuple[str, ...], similar: dict[str, np.nd
 
     Raises DataError when the study's units are others, or in another order.
     """
-    from benchmarks.lab.intervention import measure_transfer
-    from benchmarks.lab.transfer import spearman_with, within_between
+    from cadc.discovery.intervention import measure_transfer
+    from cadc.discovery.transfer import spearman_with, within_between
 
     found = measure_transfer(study, settings)
     if found.units != units:
@@ -68,33 +69,17 @@ def transfer_part(study: Study, units: tuple[str, ...], similar: dict[str, np.nd
             "spearman_of": {name: value[0] for name, value in scores.items()},
             "skill": dict(zip(names, skill, strict=True)), "format": dict(zip(names, form, strict=True)),
             "checkpoint": settings.checkpoint, "steps": settings.steps, "repeats": settings.repeats,
-            "own_drop": np.round(np.diag(found.drop), 3).tolist(), "units": list(found.units),
+            "own_drop": np.round(found.own, 3).tolist(), "units": list(found.units),
             "matrix": np.round(tr, 3).tolist()}
 
 
 def similarities(planted: Planted) -> dict[str, np.ndarray]:
-    """S [M, M] of every signal: plain and grounded gradients, question words, pictures (where any), embeddings."""
-    from cadc.data import PictureLimits, open_images, read_samples
-    from cadc.discovery.rivals import picture_features, pictures_similarity, words_similarity
-    from cadc.discovery.similarity import similarity
+    """S [M, M] of every signal that a map of the study can be drawn from now (`cadc.discovery.similarities`)."""
+    from cadc.discovery.similarities import SIMILARITIES, lacking, open_units
 
-    study, scores = planted.study, planted.scores
-    by_index = {s.index: s for s in read_samples(study.samples_file("target"))}
-    samples = [by_index[int(i)] for i in scores.sample_index]
-    units = len(scores.units)
-    looks = []
-    for sample in samples:
-        images = open_images(sample, study.image_root("target"), study.ingest_images("target"),
-                             PictureLimits.of(study.config))
-        looks.append(picture_features(images[0]) if images else None)
-    found = {"plain": similarity(scores.gram, scores.eta)}
-    if scores.has_grounded:
-        found["grounded"] = similarity(scores.gram_grounded, scores.eta)
-    found["words"] = words_similarity([s.question for s in samples], scores.sample_unit, units)
-    if wide := max((len(look) for look in looks if look is not None), default=0):
-        features = np.stack([np.full(wide, np.nan) if look is None else look for look in looks])
-        found["pictures"] = pictures_similarity(features, scores.sample_unit, units)
-    return found | {"embedding": unit_similarity(planted.target_rows, scores.sample_unit, units)}
+    study = planted.study
+    return {name: open_units(study, planted.scores, name).whole for name, signal in SIMILARITIES.items()
+            if not signal.offered(study.config) and not lacking(study, name)}
 
 
 def maps_part(similar: dict[str, np.ndarray], truth: Truth) -> list[dict[str, Any]]:
@@ -115,43 +100,66 @@ def maps_part(similar: dict[str, np.ndarray], truth: Truth) -> list[dict[str, An
 
 
 def auc_part(planted: Planted) -> dict[str, Any]:
-    """How well each signal, by the same rule (z-scored near(z, s), best unit), finds each kind of junk."""
-    from cadc.data import read_samples
-    from cadc.scores.influence import InfluenceColumns
-    from cadc.signals.words import word_features
+    """How well each signal alone, and each join, finds what is planted, by the same rule: a row's largest calibrated
+    near(z, s) over units (`own_unit`: whether that unit is its own)."""
+    scores, truth = planted.scores, planted.truth
+    near = nearness_by_name(planted)
+    aucs: dict[str, dict[str, float]] = {}
+    twins: dict[str, dict[str, float]] = {}
+    for name, columns in near.items():
+        table = np.stack([columns.calibrated(m) for m in range(len(scores.units))])
+        pairs = twin_auc(table, scores.units, truth.pool, _twins(scores.units))
+        twins[name] = {"mean": float(np.nanmean(list(pairs.values()))) if pairs else float("nan")} | pairs
+        aucs[name] = junk_auc(table.max(0), truth.pool) | {"own_unit": own_unit(columns.nearest(), planted),
+                                                           "twins": twins[name]["mean"]}
+    measured = wrong_scores(scores, near["studio"] if "studio" in near else near["quick"])
+    wrong_by = {name: junk_auc(-value, truth.pool)["wrong"] for name, value in measured.items()}
+    for name in ("studio", "quick"):  # their filter of wrong answers is a loss, and no nearness
+        if name in aucs and JUDGED in wrong_by:
+            aucs[name]["wrong"] = wrong_by[JUDGED]
+    return {"auc": aucs, "twins": twins, "wrong_by": wrong_by}
 
-    study, scores, truth = planted.study, planted.scores, planted.truth
-    units, q = len(scores.units), study.config.near_q
-    texts = []
-    for role, index in (("pool", scores.index), ("target", scores.sample_index)):
-        by_index = {s.index: f"{s.question} {s.answer}" for s in read_samples(study.samples_file(role))}
-        texts.append([by_index[int(i)] for i in index])
-    near = {"gradients": np.asarray(Scores.load(study, near="gradients").near),
-            "words": near_columns(*word_features(*texts), scores.sample_unit, units, q),
-            "embedding": near_columns(planted.pool_rows, planted.target_rows, scores.sample_unit, units, q)}
-    twins = {name: twin_auc(columns, scores.units, truth.pool, _twins(scores.units)) for name, columns in near.items()}
-    aucs = {name: junk_auc(best_unit(columns), truth.pool) for name, columns in near.items()}
-    raw = {name: junk_auc(best_unit(columns, standardise=False), truth.pool) for name, columns in near.items()}
-    nearest = InfluenceColumns(scores).nearest()
-    loss = np.asarray(scores.loss)[:, -1]
-    power = np.log(np.maximum(np.asarray(scores.gradient_norm, np.float64) ** 2, 1e-20))
-    change = power[:, -1] - power[:, 0]
-    measured = {"loss": -loss, "loss_in_unit": -_rank_inside(loss, nearest), "self_change": -change,
-                "self_change_in_unit": -_rank_inside(change, nearest)}
-    if scores.has_out_of_fold:
-        held_out = np.asarray(scores.out_of_fold_loss)
-        measured |= {"out_of_fold": -held_out, "out_of_fold_in_unit": -_rank_inside(held_out, nearest)}
-    if scores.choice == "joined":
-        near["gradients + embedding"] = np.asarray(scores.near)
-    own = truth.pool["unit"].map({name: m for m, name in enumerate(scores.units)}).to_numpy()
-    asked = truth.pool["on_target"].to_numpy(bool)
-    return {"auc": aucs["gradients"], "auc_words": aucs["words"], "auc_embedding": aucs["embedding"],
-            "auc_raw": raw,
-            "twins": {name: {"mean": float(np.nanmean(list(pairs.values()))) if pairs else float("nan")} | pairs
-                      for name, pairs in twins.items()},
-            "wrong_by": {name: junk_auc(value, truth.pool)["wrong"] for name, value in measured.items()},
-            "own_unit": {name: float(np.mean(standardise(columns, 1).argmax(axis=0)[asked] == own[asked]))
-                         for name, columns in near.items()}}
+
+JUDGED = "judge"
+"""Of `wrong_scores`: the loss by which the filter of both presets tells wrong answers."""
+
+
+def nearness_by_name(planted: Planted) -> dict[str, InfluenceColumns]:
+    """near(z, s) by its name: `studio` (all signals of the study joined), `quick` (those without gradients), and every
+    signal alone that the study has."""
+    from cadc.curation.workbench import open_workbench
+    from cadc.evaluation.material import Material
+
+    study, scores = planted.study, planted.scores
+    material = Material(study, open_workbench(study).inputs, np.zeros(len(scores.index), bool))
+    joins = {"studio": "near", "quick": "quick"}
+    found = {name: material.nearness({"studio": "joined"}.get(name, name)) for name, job in joins.items()
+             if study.finished(job)}
+    missing = () if scores.has_gradients else OF_GRADIENTS
+    return found | {name: material.nearness(name) for name in SIGNALS
+                    if name not in missing and (name != "whitened" or study.config.whitens)}
+
+
+def own_unit(nearest: np.ndarray, planted: Planted) -> float:
+    """Share of the rows that the target asks for whose nearest unit is their own. nearest: int [N]."""
+    pool = planted.truth.pool
+    own = pool["unit"].map({name: m for m, name in enumerate(planted.scores.units)}).to_numpy()
+    asked = pool["on_target"].to_numpy(bool)
+    return float(np.mean(nearest[asked] == own[asked]))
+
+
+def wrong_scores(scores: Scores, columns: InfluenceColumns) -> dict[str, np.ndarray]:
+    """What may tell wrong answers, high where a row looks wrong: float [N] each, and each ranked within the nearest
+    unit."""
+    found: dict[str, np.ndarray] = {}
+    if scores.has_gradients:
+        power = np.log(np.maximum(np.asarray(scores.gradient_norm, np.float64) ** 2, 1e-20))
+        found |= {"loss": np.asarray(scores.loss)[:, -1], "self_change": power[:, -1] - power[:, 0]}
+    if scores.has_judge:
+        judged, base = np.nan_to_num(scores.judge_loss), np.nan_to_num(scores.base_loss)
+        found |= {"judge": judged, "judge_drop": (judged - base) / np.maximum(base, 1e-6)}
+    nearest = columns.nearest()
+    return found | {f"{name}_in_unit": _rank_inside(value, nearest) for name, value in found.items()}
 
 
 def _twins(units: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

@@ -35,13 +35,9 @@ def show_discovery(result: dict[str, Any]) -> None:
         print(f"{row['signal'] + ' / ' + row['cluster']:24}{row['k']:4d}{row['unassigned']:7d}{row['ari_skill']:11.2f}"
               f"{row['ari_format']:12.2f}")
     print(f"\n{'AUC of finding':24}{'off-topic':>11}{'off-target':>12}{'wrong':>8}{'twins':>8}{'own unit':>10}")
-    for name, key in (("gradients", "auc"), ("words", "auc_words"), ("embedding", "auc_embedding")):
-        row = result[key]
-        print(f"{name:24}{two(row['off_topic']):>11}{two(row['off_target']):>12}{two(row['wrong']):>8}"
-              f"{two(result['twins'][name]['mean']):>8}"
-              f"{100 * result['own_unit'][name]:9.0f}%")
-    if (own := result["own_unit"].get("gradients + embedding")) is not None:
-        print(f"{'gradients + embedding':59}{100 * own:9.0f}%")
+    for name, row in result["auc"].items():
+        print(f"{name:24}{two(row['off_topic'], 3):>11}{two(row['off_target'], 3):>12}{two(row['wrong'], 3):>8}"
+              f"{two(row['twins'], 3):>8}{100 * row['own_unit']:9.1f}%")
     print("wrong rows by measured signals: " + ", ".join(f"{k} {two(v)}" for k, v in result["wrong_by"].items()))
     print(f"\n{'share of rows':24}{'off-topic':>11}{'off-target':>12}{'wrong':>8}{'duplicate':>11}")
     for name, row in result["curriculum"].items():

@@ -22,7 +22,7 @@ def lds_question(study: Study, scored: tuple[int, ...], plan: Plan) -> HalfPools
     index = np.asarray(Scores.load(study).index)
     rows = np.random.default_rng([study.config.seed, 83]).choice(index, min(plan.lds_rows, len(index)), replace=False)
     return HalfPools(rows=tuple(int(i) for i in np.sort(rows)), scored=scored, retrainings=plan.lds_retrainings,
-                     steps=plan.lds_steps)
+                     steps=plan.lds_steps, products=plan.products)
 
 
 def lds_part(study: Study, asked: HalfPools) -> dict[str, Any]:
@@ -42,21 +42,20 @@ def lds_part(study: Study, asked: HalfPools) -> dict[str, Any]:
 def influences(material: "Material", rows: np.ndarray) -> dict[str, np.ndarray]:
     """Each influence of these rows (positions in the pool file) on each unit: float [n, M]."""
     from cadc.scores.scores import Scores
-    from cadc.signals.similarity import with_similarity
+    from cadc.signals import SIGNALS
 
-    scores, q = material.gradients, material.study.config.near_q
+    scores, study = material.gradients, material.study
     place = np.searchsorted(np.asarray(scores.index), rows)
     units, rng = len(scores.units), np.random.default_rng(84)
-    others = {f"near: {name}": material.similarity(name) for name in ("words", "embedding")}
+    signals = [name for name in SIGNALS if name != "whitened" or study.config.whitens]
+    found = {f"near: {name}": np.asarray(material.nearness(name).scores.near)[:, place].T for name in signals}
+    if study.finished("near"):
+        found["near: joined"] = np.asarray(Scores.load(study, near="joined").near)[:, place].T
     last = np.asarray(scores.dots[-1])[:, place].T  # [n, M]
-    found = {"near: gradients": np.asarray(scores.near)[:, place].T,
-             "unit means": material.unit_influence[place],
-             "unit means, last checkpoint": last,
-             "whole target (LESS)": np.repeat(material.target_influence[place, None], units, 1),
-             "gradient cosine, no Adam": gradient_cosine(material.study, rows, scores)}
-    found |= {name: np.asarray(with_similarity(scores, other, q=q).near)[:, place].T for name, other in others.items()}
-    found["near: joined"] = np.asarray(Scores.load(material.study, near="joined").near)[:, place].T
-    return found | {"random": rng.normal(size=(len(rows), units))}
+    return found | {"unit means": material.unit_influence[place], "unit means, last checkpoint": last,
+                    "whole target (LESS)": np.repeat(material.target_influence[place, None], units, 1),
+                    "gradient cosine, no Adam": gradient_cosine(study, rows, scores),
+                    "random": rng.normal(size=(len(rows), units))}
 
 
 def gradient_cosine(study: Study, rows: np.ndarray, scores: "Scores") -> np.ndarray:

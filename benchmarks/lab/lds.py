@@ -86,6 +86,8 @@ class HalfPools:
     batch: int = 32
     learning_rate: float = 3e-3
     seed: int = 0
+    products: str = "float32"
+    """`EvaluationSettings.products`."""
 
     @property
     def halves(self) -> np.ndarray:
@@ -96,12 +98,15 @@ class HalfPools:
         """Result of one retraining."""
         question = [trained_on(study), self.rows, self.scored, self.retrainings, self.steps, self.batch,
                     self.learning_rate, self.seed, number]
+        if self.products != "float32":
+            question.append(self.products)
         return study.evaluation_folder / "lds" / f"{hash_of(question)[:16]}.json"
 
     @property
     def training(self) -> EvaluationSettings:
         """Batch, rate and rise of a retraining."""
-        return EvaluationSettings(batch=self.batch, learning_rate=self.learning_rate, rise=min(10, self.steps))
+        return EvaluationSettings(batch=self.batch, learning_rate=self.learning_rate, rise=min(10, self.steps),
+                                  products=self.products)
 
 
 def measure_half(study: Study, asked: HalfPools, number: int, retrainer: Retrainer, progress: Progress) -> None:
@@ -109,16 +114,19 @@ def measure_half(study: Study, asked: HalfPools, number: int, retrainer: Retrain
 
     All halves share one initialisation: what differs between them is their rows and the order these are drawn in.
     """
+    from cadc.models.precision import products
+
     path = asked.file(study, number)
     if path.exists():
         return
     rows = RowList(index=np.array(asked.rows)[asked.halves[number]].tolist(), stages=None, shuffled=True)
-    retrain(retrainer, rows, steps=asked.steps, seed=asked.seed, settings=asked.training, progress=progress)
     loss: dict[str, list[float]] = {}
-    for start in range(0, len(retrainer.scored), SCORED_AT_ONCE):
-        chunk = retrainer.scored[start:start + SCORED_AT_ONCE]
-        for row, value in zip(chunk, teacher_forced(retrainer.vlm, retrainer.target, chunk)[0], strict=True):
-            loss.setdefault(retrainer.samples[row].unit or retrainer.samples[row].id, []).append(value)
+    with products(asked.products, retrainer.vlm.device):
+        retrain(retrainer, rows, steps=asked.steps, seed=asked.seed, settings=asked.training, progress=progress)
+        for start in range(0, len(retrainer.scored), SCORED_AT_ONCE):
+            chunk = retrainer.scored[start:start + SCORED_AT_ONCE]
+            for row, value in zip(chunk, teacher_forced(retrainer.vlm, retrainer.target, chunk)[0], strict=True):
+                loss.setdefault(retrainer.samples[row].unit or retrainer.samples[row].id, []).append(value)
     write_json(path, {"identity": study.identity, "loss": {u: sum(v) / len(v) for u, v in loss.items()}})
     mean = float(np.mean([np.mean(values) for values in loss.values()]))
     log.info("half %d of %d: mean loss %.3f", number + 1, asked.retrainings, mean)

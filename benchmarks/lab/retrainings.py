@@ -6,9 +6,10 @@ A run that has its file is not run again, so a stopped benchmark goes on where i
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import inf
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,46 +41,72 @@ class HalfTask:
 
 
 def run_all(study: Study, requests: "Sequence[Request]", halves: "HalfPools | None", processes: int, *,
-            model: str = "") -> None:
+            model: str = "", until: float = inf) -> None:
     """Everything that has no file yet: runs of the requests, and retrainings of `halves`.
 
-    model: another base than the study's (its results lie beside, under keys of their own).
+    Runs go in the order of `by_seed`. model: another base than the study's (its results lie beside, under keys of their
+    own). until: time on `time.monotonic` after which nothing new begins.
     """
-    from cadc.evaluation.run import unfinished
-
-    todo = {run.key: RunTask(request.id, run.key) for request in requests for run in unfinished(study, request)}
-    tasks: list[RunTask | HalfTask] = list(todo.values())
+    tasks: list[RunTask | HalfTask] = list(by_seed(study, requests))
     if halves is not None:
         tasks += [HalfTask(halves, r) for r in range(halves.retrainings) if not halves.file(study, r).exists()]
-    work(study, tasks, processes, model)
+    work(study, tasks, processes, model, until)
 
 
-def work(study: Study, tasks: "Sequence[RunTask | HalfTask]", processes: int, model: str = "") -> None:
+def by_seed(study: Study, requests: "Sequence[Request]") -> list[RunTask]:
+    """Unfinished runs, each key once: request by request, but those of as many seeds together and seed by seed, so that
+    a run that is cut leaves paired seeds."""
+    from cadc.evaluation.run import unfinished
+
+    found: dict[str, tuple[int, int, RunTask]] = {}
+    group = -1
+    for place, request in enumerate(requests):
+        if place == 0 or request.settings.seeds != requests[place - 1].settings.seeds:
+            group += 1
+        for run in unfinished(study, request):
+            found.setdefault(run.key, (group, request.settings.seeds.index(run.seed), RunTask(request.id, run.key)))
+    return [task for _, _, task in sorted(found.values(), key=lambda one: one[:2])]
+
+
+def work(study: Study, tasks: "Sequence[RunTask | HalfTask]", processes: int, model: str = "",
+         until: float = inf) -> None:
     """Run tasks, as many at a time as there are processes; says how far it is on stderr."""
     if not tasks:
         return
     began = time.monotonic()
-    for number, _ in enumerate(_done(study, tasks, processes, model), 1):
+    for number, _ in enumerate(_done(study, tasks, processes, model, until), 1):
         spent = time.monotonic() - began
         left = spent / number * (len(tasks) - number)
         print(f"{number} of {len(tasks)} retrainings, {spent:.0f} s, about {left:.0f} s left",
               file=sys.stderr, flush=True)
+    if time.monotonic() >= until:
+        print("the time is up: the tables are of the runs that are finished", file=sys.stderr, flush=True)
 
 
-def _done(study: Study, tasks: "Sequence[RunTask | HalfTask]", processes: int, model: str) -> Iterator[None]:
-    """Yields after each task; one process is this one."""
+def _done(study: Study, tasks: "Sequence[RunTask | HalfTask]", processes: int, model: str,
+          until: float) -> Iterator[None]:
+    """Yields after each task; one process is this one. No task begins after `until`; those begun end."""
     if processes == 1:
         with _one_thread():
             here = _Here(study, model)
             for task in tasks:
+                if time.monotonic() >= until:
+                    return
                 _do(task, here)
                 yield
         return
-    start = (study.root, study.name, model)
+    start, waiting = (study.root, study.name, model), iter(tasks)
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_begin, initargs=start) as pool:
-        for done in as_completed([pool.submit(_do, task) for task in tasks]):
-            done.result()
-            yield
+        running: set[Future[None]] = set()
+        while True:
+            while len(running) < processes and time.monotonic() < until and (task := next(waiting, None)) is not None:
+                running.add(pool.submit(_do, task))
+            if not running:
+                return
+            ended, running = wait(running, return_when=FIRST_COMPLETED)
+            for done in ended:
+                done.result()
+                yield
 
 
 @contextmanager

@@ -8,11 +8,22 @@ from cadc.errors import JobError
 from cadc.study import Study, StudyConfig, cache_root
 
 QUICK_POOL = 2000
+MASTERED = ("die_number", "die_count_letter", "dice_word", "blob_colour_word", "blob_shape_yesno", "blob_size_word",
+            "blobs_letter", "spots_word")
+"""Kinds that the untrained base answers well: half of the fourth pool's target."""
+UNLEARNT = ("digit_number", "table_word", "bars_number", "scatter_letter", "outline_word", "relation_yesno",
+            "sequence_word", "compare_word")
 MIXES: dict[str, dict[str, Any]] = {
     "second": {"seed": 1, "off_target": 0.45, "wrong": 0.15, "duplicate": 0.10, "off_topic": 0.10, "zipf": 1.3},
     "third": {"seed": 2, "off_target": 0.25, "wrong": 0.05, "duplicate": 0.20, "off_topic": 0.25, "zipf": 0.8},
+    "fourth": {"seed": 3, "off_target": 0.40, "wrong": 0.15, "duplicate": 0.0, "off_topic": 0.10, "zipf": 1.0,
+               "units": (*MASTERED, *UNLEARNT), "easy": MASTERED, "easy_share": 0.65, "near_miss": True,
+               "strays": ("digit_colour_word", "outline_colour_word", "outline_colour_letter", "compare_count_number",
+                          "bars_count_letter", "tallest_word", "tallest_yesno", "clock_number", "fence_letter",
+                          "total_number")},
 }
-"""Other generated pools: other rows, other families frequent, other shares of junk (docs/demo.md has the default's)."""
+"""Other generated pools: other rows, other families frequent, other shares of junk (docs/demo.md has the default's, and
+why the fourth is as it is)."""
 
 
 def make_study(root: Path | None, *, quick: bool, pool: str = "") -> Study:
@@ -36,14 +47,14 @@ def create(name: str, config: StudyConfig, root: Path | None) -> Study:
     return Study.create(name, config, created=datetime.now().isoformat(timespec="seconds"), root=root)
 
 
-def finish(study: Study, workers: int) -> None:
-    """Run what is missing of the study, in this process. Raises JobError when a job failed or was stopped, BusyError
-    while another process works on it."""
+def finish(study: Study, workers: int, until: str = "") -> None:
+    """Run what is missing of the study up to `until` ('': all that its pages need), in this process. Raises JobError
+    when a job failed or was stopped, BusyError while another process works on it."""
     from cadc.jobs.control import worker_lock
 
-    if not study.complete:
+    if not (study.finished(until) if until else study.complete):
         with worker_lock(study):
-            _run(study, "", workers)
+            _run(study, until, workers)
 
 
 def warm_up(study: Study) -> Study:

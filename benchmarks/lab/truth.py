@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.lab.transfer import auc
+from cadc.discovery.transfer import auc
 
 TWINS = (("scatter_number", "fence_number"), ("scatter_letter", "fence_letter"), ("scatter_yesno", "fence_yesno"),
          ("digit_number", "clock_number"), ("digit_yesno", "clock_yesno"), ("compare_word", "tallest_word"),

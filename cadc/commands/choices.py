@@ -19,6 +19,26 @@ def preset() -> str:
     from cadc.study import StudyConfig
 
     return StudyConfig.preset
+def stagings() -> tuple[str, ...]:
+    """Ways in which stages follow each other."""
+    from cadc.curation import STAGINGS
+
+    return STAGINGS
+
+
+def order_known() -> str:
+    """What an order is known to gain or cost, as argparse reads texts."""
+    from cadc.curation.settings import ORDER_KNOWN
+
+    return ORDER_KNOWN.replace("%", "%%")
+
+
+def floor_means() -> str:
+    """What a floor is, in the units of each preset."""
+    from cadc.curation import PRESETS
+
+    means = "; ".join(f"{one.name}: {one.value}" for one in PRESETS.values() if one.value)
+    return f"rows with no more influence on any capability belong to none ({means})".replace("%", "%%")
 
 
 def formats() -> tuple[str, ...]:

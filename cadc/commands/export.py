@@ -16,6 +16,10 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--budget", default="", metavar="SHARE|ROWS",
                         help="`5%%` or a number of rows; default: as decided, else 5%%")
     parser.add_argument("--preset", choices=choices.presets(), help="default: as decided, else the study's")
+    parser.add_argument("--staging", choices=choices.stagings(), help=choices.order_known() + " Default: as decided, "
+                        "else the preset's")
+    parser.add_argument("--floor", type=float, metavar="X",
+                        help=choices.floor_means() + "; default: as decided, else 0")
     parser.add_argument("--for", dest="trainer", choices=trainers, help=f"docs/export.md; default: {trainers[0]}")
     parser.add_argument("--format", help=argparse.SUPPRESS)  # the name of --for in earlier versions
     parser.add_argument("--pictures", choices=tuple(ways), help="; ".join(f"{way}: {what}" for way, what in
@@ -32,7 +36,8 @@ def export(chosen: argparse.Namespace) -> int:
 
     trainer = trainer_of(chosen)
     study = Study.open(chosen.name)
-    bench = open_workbench(study).with_settings(budget=chosen.budget or None, preset=chosen.preset)
+    bench = open_workbench(study).with_settings(
+        budget=chosen.budget or None, preset=chosen.preset, staging=chosen.staging, floor=chosen.floor)
     done = write(bench, chosen.out, format=trainer, pictures=chosen.pictures)
     for note in notes(done.manifest):
         print(note, file=sys.stderr)

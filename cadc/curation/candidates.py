@@ -22,6 +22,8 @@ class Candidates:
     """int64: positions that are taken anyway, ascending."""
     left_out: dict[str, int]
     """Rows left out per reason; each row is counted once, under the first reason that holds."""
+    unjudged: int = 0
+    """Free rows that stay though the judges could not read them."""
 
 
 def find_candidates(columns: InfluenceColumns, table: pd.DataFrame, influence: np.ndarray, assignment: np.ndarray,
@@ -50,12 +52,13 @@ def find_candidates(columns: InfluenceColumns, table: pd.DataFrame, influence: n
     if settings.minimum_influence is not None:
         own = influence[np.arange(rows), np.maximum(assignment, 0)] if influence.shape[1] else np.zeros(rows)
         leave_out("influence below the minimum", own < settings.minimum_influence)
-    if settings.loss_quantile < 1 and columns.scores.has_out_of_fold:
-        scores = columns.scores
-        leave_out("held-out loss too high for its unit", looks_wrong(
-            columns, scores.out_of_fold_loss, scores.out_of_fold_target, settings.loss_quantile))
+    unjudged = 0
+    if settings.loss_quantile < 1 and columns.scores.has_judge:
+        leave_out("loss under the judges too high for its unit", looks_wrong(columns, settings.loss_quantile))
+        unjudged = int((free & np.isnan(columns.scores.judge_loss)).sum())
     elif settings.drop_loss_share > 0:
         leave_out("highest loss of its unit", highest_loss(columns, settings.drop_loss_share))
     if settings.drop_duplicates:
         leave_out("near-duplicate", repeated(table["group"].to_numpy(), free, always))
-    return Candidates(assignment=assignment, open=free, kept=kept, left_out=left_out)
+    return Candidates(assignment=assignment, open=free, kept=kept, left_out=left_out,
+                      unjudged=unjudged)

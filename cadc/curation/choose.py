@@ -8,11 +8,10 @@ import pandas as pd
 
 from cadc.curation.budgets import allocate
 from cadc.curation.inputs import CurationInputs
-from cadc.curation.preset import CapabilityRows
-from cadc.curation.presets import PRESETS
 from cadc.curation.sequence import evenly_merged
 from cadc.scores.influence import served
-from cadc.selection.rounds import Pick, Taken, at_random
+from cadc.selection.ranking import Pick, Ranking, Reader, Taken
+from cadc.selection.rounds import at_random
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +31,13 @@ class Chosen:
 
 
 def choose(inputs: CurationInputs, share: np.ndarray, total: int) -> Chosen:
-    """Choose `total` rows by the shares w_k (float [K]); capabilities draw in turns in proportion to what they want.
+    """Choose `total` rows by the shares w_k (float [K]): of each capability the beginning of its ranking.
 
-    Pools are disjoint, so turns only matter for a source cap, which then falls on all capabilities alike. What a
-    capability cannot fill (pool too small, sources used up) goes to the others by the same shares until nobody can
-    take more.
+    Rows tagged keep count first, then the share drawn at random; the ranking is read past them, and past sources that
+    are used up. So a capability that gets more rows keeps those it had, unless a source cap binds: that falls on all
+    capabilities alike, for they then draw in turns in proportion to what they want, and turns depend on the budget.
+    What a capability cannot fill (pool too small, sources used up) goes to the others by the same shares until nobody
+    can take more.
     """
     candidates, settings, k = inputs.candidates, inputs.settings, inputs.capabilities.k
     kept = candidates.kept[:total]
@@ -44,64 +45,71 @@ def choose(inputs: CurationInputs, share: np.ndarray, total: int) -> Chosen:
     asked = allocate(total, share, np.full(k, total))
     source = pd.factorize(inputs.table["source"])[0] if settings.source_cap else np.zeros(0, np.int64)
     taken = Taken(candidates.open, source, settings.source_cap)
-    picks: list[Pick] = []
-    who: list[int] = []
     for position in kept.tolist():
         taken.take(position)
-        picks.append((position, -1, 0.0, "keep"))
-        who.append(int(candidates.assignment[position]))
     got = np.bincount(candidates.assignment[kept], minlength=k)[:k].astype(np.int64)
     capacity = available.copy()
     wanted = allocate(total, share, capacity, got)
     drawn = np.floor(settings.random_share * (wanted - got) + 0.5).astype(int)
-    streams = [_stream(inputs, c, taken, int(drawn[c])) for c in range(k)]
+    readers = [_Draw(inputs, c, taken, int(drawn[c])) for c in range(k)]
     while (wanted > got).any():
-        for c in _turns(wanted - got):
-            pick = next(streams[c], None)
-            if pick is None:
+        for c, count in _turns(wanted - got, bool(settings.source_cap)):
+            found = readers[c].take(count)
+            got[c] += found
+            if found < count:
                 capacity[c] = got[c]
-                continue
-            taken.take(pick[0])
-            picks.append(pick)
-            who.append(c)
-            got[c] += 1
         wanted = allocate(total, share, capacity, got)
-    return Chosen(rows=_named(inputs, picks, who), asked=asked, available=available, got=got,
+    return Chosen(rows=_named(inputs, kept, readers), asked=asked, available=available, got=got,
                   kept_left=len(candidates.kept) - len(kept))
 
 
-def _turns(missing: np.ndarray) -> list[int]:
-    """Capabilities in turns, each as often as it wants rows, evenly spread."""
+def _turns(missing: np.ndarray, one_by_one: bool) -> list[tuple[int, int]]:
+    """(capability, rows): all that each wants at once, or turns of one row, each as often as it wants rows, evenly
+    spread."""
     missing = np.maximum(missing, 0)
-    return np.repeat(np.arange(len(missing)), missing)[evenly_merged(missing)].tolist()
+    if not one_by_one:
+        return [(c, count) for c, count in enumerate(missing.tolist()) if count]
+    return [(c, 1) for c in np.repeat(np.arange(len(missing)), missing)[evenly_merged(missing)].tolist()]
 
 
-def _stream(inputs: CurationInputs, c: int, taken: Taken, drawn: int) -> Iterator[Pick]:
-    """Free rows of one capability in the order it takes them: `drawn` at random, then by the preset's rule."""
-    inside = inputs.candidates.open & (inputs.candidates.assignment == c)
-    positions = np.flatnonzero(inside)
-    # Seeded by the id, not the place: the draw of c3 does not change when c2 is merged away.
-    rng = np.random.default_rng([inputs.settings.seed, 1, int(inputs.capabilities.ids[c][1:])])
-    for pick in at_random(positions, rng) if drawn else ():
-        if drawn and taken.free(pick[0]):
-            drawn -= 1
-            yield pick
-        if not drawn:
-            break
-    rows = CapabilityRows(scores=inputs.scores, influence=inputs.influence[:, c], inside=inside, taken=taken,
-                          units=np.flatnonzero(np.asarray(inputs.capabilities.of_unit) == c))
-    for pick in PRESETS[inputs.settings.preset].pick(rows):
-        if taken.free(pick[0]):
-            yield pick
+class _Draw:
+    """Takes the rows of one capability: `drawn` at random, then along its ranking."""
+
+    def __init__(self, inputs: CurationInputs, c: int, taken: Taken, drawn: int) -> None:
+        # Seeded by the id, not the place: the draw of c3 does not change when c2 is merged away.
+        seed = [inputs.settings.seed, 1, int(inputs.capabilities.ids[c][1:])]
+        candidates = inputs.candidates
+
+        def at_all() -> Iterator[Pick]:
+            inside = np.flatnonzero(candidates.open & (candidates.assignment == c))
+            return at_random(inside, np.random.default_rng(seed))
+
+        self._drawn = drawn
+        self._random = Reader(Ranking(at_all), taken) if drawn else None
+        self._ranked = Reader(inputs.ranking(c), taken)
+
+    def take(self, count: int) -> int:
+        """Take so many more rows; how many there were."""
+        drawn = self._random.take(min(count, self._drawn)) if self._random else 0
+        self._drawn -= drawn
+        return drawn + (self._ranked.take(count - drawn) if count > drawn else 0)
+
+    def picks(self) -> list[tuple[np.ndarray, ...]]:
+        """Columns of the rows taken, drawn ones first."""
+        return [reader.picks() for reader in (self._random, self._ranked) if reader]
 
 
-def _named(inputs: CurationInputs, picks: list[Pick], who: list[int]) -> pd.DataFrame:
+def _named(inputs: CurationInputs, kept: np.ndarray, readers: list[_Draw]) -> pd.DataFrame:
     """The picks as a table; a row that was not taken by a target sample is named after the one of its capability it
     serves best, with near(z, s) as value."""
-    position, target, value, reason = zip(*picks, strict=True) if picks else ((), (), (), ())
+    pieces: list[tuple[np.ndarray, ...]] = [(
+        inputs.candidates.assignment[kept], kept, np.full(len(kept), -1), np.zeros(len(kept)),
+        np.full(len(kept), "keep", object))]
+    pieces += [(np.full(len(picks[0]), c), *picks) for c, one in enumerate(readers) for picks in one.picks()]
+    k, position, target, value, reason = (np.concatenate(column) for column in zip(*pieces, strict=True))
     rows = pd.DataFrame({
-        "position": np.array(position, np.int64), "k": np.array(who, np.int64), "target": np.array(target, np.int64),
-        "target_value": np.array(value, np.float64), "reason": np.array(reason, object)})
+        "position": position.astype(np.int64), "k": k.astype(np.int64), "target": target.astype(np.int64),
+        "target_value": value.astype(np.float64), "reason": reason})
     unnamed = np.flatnonzero(rows["target"].to_numpy() < 0)
     if len(unnamed):
         best = served(inputs.columns, rows["position"].to_numpy()[unnamed], inputs.capabilities.of_unit,

@@ -24,7 +24,7 @@ class Curriculum:
     target sample, value Inf(z, z'); `near`: by its unit, value near(z, s); `influence`, `random`, `keep`: the target
     sample served best, value near(z, s)."""
     stages: pd.DataFrame
-    """stage, capability, name (both '' when mixed), rows, first, last (places [first, last) in `rows`),
+    """stage (one when mixed), capability, name (then both ''), rows, first, last (places [first, last) in `rows`),
     self_influence (mean; NaN without gradients), mixture ({capability id: rows})."""
     budgets: pd.DataFrame
     """capability, name, units, pool (rows), available (through every filter), share (w_k), asked (rows before caps),
@@ -102,7 +102,7 @@ def _target_ids(inputs: CurationInputs, target_index: np.ndarray) -> np.ndarray:
 def _stages(inputs: CurationInputs, rows: pd.DataFrame, order: list[int]) -> pd.DataFrame:
     """One line per stage."""
     mixed, out, first = inputs.settings.staging == "mix", [], 0
-    for number, k in enumerate(order, 1):
+    for number, k in enumerate(order[:1] if mixed else order, 1):
         part = rows[rows["stage"] == number]
         mixture = part["capability"].value_counts().sort_index()
         out.append({"stage": number, "capability": "" if mixed else inputs.capabilities.ids[k],
@@ -151,7 +151,10 @@ def _sentences(inputs: CurationInputs, chosen: Chosen, order: list[int], total: 
         out.append(f"The budget is not reached: {total - got:,} rows are missing because the filters leave no more.")
     for reason, rows in inputs.candidates.left_out.items():
         if rows:
-            out.append(f"Left out, {reason}: {rows:,} rows.")
+            where = f" (at or below the floor of {settings.floor:g} on every capability)" * (reason == "unattributed")
+            out.append(f"Left out, {reason}{where}: {rows:,} rows.")
+    if inputs.candidates.unjudged:
+        out.append(f"{inputs.candidates.unjudged:,} rows stay without having been judged: no judge could read them.")
     if inputs.capabilities.unassigned:
         out.append(f"{len(inputs.capabilities.unassigned)} target units are unassigned: no row is chosen for them.")
     if chosen.kept_left:
@@ -167,7 +170,7 @@ def _sentences(inputs: CurationInputs, chosen: Chosen, order: list[int], total: 
     if by_hand and len(by_hand) < len(order):
         rule = f"{' → '.join(by_hand)} set by hand, then {usual}"
     if settings.staging == "mix":
-        out.append("Mixed: all stages hold the same shuffled rows, the control that tells selection from sequencing.")
+        out.append("Mixed: all rows are shuffled, in one stage.")
     elif order:
         out.append(f"Stage order {' → '.join(ids[k] for k in order)} ({rule}).")
     return out

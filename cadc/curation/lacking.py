@@ -42,6 +42,6 @@ def lacking(study: Study, inputs: CurationInputs) -> list[str]:
     without = [what for used, what in (
         (settings.rule == "self-influence", "the rule self-influence gives equal shares"),
         (settings.inside == "easy-first", "easy-first leaves rows in the order of the file"),
-        (settings.drop_loss_share > 0 and not scores.has_out_of_fold and not np.isfinite(scores.last_loss).any(),
+        (settings.drop_loss_share > 0 and not scores.has_judge and not np.isfinite(scores.last_loss).any(),
          "no loss is known, so no row is left out for its loss")) if used]
     return [*out, f"Without gradients {'; '.join(without)}."] if without else out

@@ -12,7 +12,11 @@ import numpy as np
 from cadc.arrays import spearman
 from cadc.scores.influence import InfluenceColumns
 from cadc.scores.scores import Scores
-from cadc.selection.rounds import Pick, Taken
+from cadc.selection.ranking import Pick
+
+CALIBRATED = ("1 is as near to a unit as its own samples are to each other, 0 as near as any row; so a floor of 0.5 "
+              "means half as near as the unit's own samples are to each other")
+"""What a number of calibrated near(z, s) says (METHOD §4)."""
 
 
 class Influence(Protocol):
@@ -35,8 +39,6 @@ class CapabilityRows:
     """int64: positions (0…M-1) of its units."""
     inside: np.ndarray
     """bool [N]: rows of its pool that passed every filter."""
-    taken: Taken
-    """Which of them are still free."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,11 +52,15 @@ class Preset:
     """The column of near(z, s) that it reads."""
     influence: Influence
     pick: Callable[[CapabilityRows], Iterator[Pick]]
-    """Rows of one capability in the order in which it takes them; those that were taken meanwhile are passed over."""
+    """Its ranking: every row of `inside` once, in the order in which the capability takes them. A function of
+    `CapabilityRows` alone, since it is remembered; the budget says how far it is read, and rows that are tagged or
+    drawn at random are passed over."""
     settings: Mapping[str, object]
     """Its curation choices: fields of `CurationSettings`."""
     measures: str = ""
     """How it measures the influence of a row, in a line."""
+    value: str = ""
+    """What a number of that influence says, so that a floor can be set in words."""
     signals: tuple[str, ...] = ("plain",)
     """Target gradients that its influence can be measured against: `plain`, `grounded`."""
     needs_gradients: bool = False

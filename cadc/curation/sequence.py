@@ -50,10 +50,12 @@ def sequence(chosen: list[np.ndarray], order: list[int], settings: CurationSetti
     evenly picked over its order, and dealt in equal parts to the later stages: the mixture shifts and earlier
     capabilities are replayed, but by rows not seen before, so the budget stays the budget and no row is used twice.
     The last capability keeps nothing back. Within a stage the capabilities are interleaved by relative place, since
-    their scales of difficulty differ. `mix`: the same rows in one random order, cut into stages as large as the soft
-    ones, so that only the order differs.
+    their scales of difficulty differ. `mix`: all rows in one random order, one stage.
     """
     count = len(order)
+    if settings.staging == "mix":
+        rows = np.sort(np.concatenate([*(chosen[k] for k in order), np.empty(0, np.int64)]).astype(np.int64))
+        return np.random.default_rng([settings.seed, 5]).permutation(rows), np.ones(len(rows), np.int64)
     parts: list[list[np.ndarray]] = [[] for _ in order]
     for i, k in enumerate(order):
         rows, later = chosen[k], count - 1 - i
@@ -65,10 +67,7 @@ def sequence(chosen: list[np.ndarray], order: list[int], settings: CurationSetti
             parts[i + 1 + step].append(kept_back[step::later])
     stages = [np.concatenate(pieces)[evenly_merged([len(piece) for piece in pieces])] for pieces in parts]
     rows = np.concatenate([*stages, np.empty(0, np.int64)]).astype(np.int64)
-    stage = np.repeat(np.arange(1, count + 1), [len(s) for s in stages])
-    if settings.staging == "mix":
-        rows = np.random.default_rng([settings.seed, 5]).permutation(np.sort(rows))
-    return rows, stage
+    return rows, np.repeat(np.arange(1, count + 1), [len(s) for s in stages])
 
 
 def _evenly(total: int, marked: int) -> np.ndarray:

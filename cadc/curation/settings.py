@@ -10,7 +10,10 @@ from cadc.curation.presets import PRESETS
 from cadc.errors import DataError
 
 RULES = ("self-influence", "uniform", "pool-size", "target-share", "manual")
-STAGINGS = ("soft", "hard", "mix")
+STAGINGS = ("mix", "soft", "hard")
+ORDER_KNOWN = ("On the generated pools no order of stages gained anything that can be told from chance, and at 20 % of "
+               "the pool it cost about 3 points against the same rows shuffled (docs/evidence.md).")
+"""What an order is known to gain or cost, for a person who may choose one."""
 INSIDE = ("easy-first", "influence-first", "random")
 
 
@@ -30,9 +33,9 @@ class CurationSettings:
     """`manual`: (capability id, weight) pairs; weights are scaled to sum 1. A dict is accepted."""
     order: tuple[str, ...] = ()
     """Capability ids in stage order; () or missing ids: by how early self-influence falls."""
-    staging: str = "soft"
-    """`soft` stages replay earlier capabilities, `hard` stages cut over (CADC §5), `mix` shuffles all rows (control).
-    """
+    staging: str = "mix"
+    """`mix` shuffles all rows into one stage, `soft` stages replay earlier capabilities, `hard` stages cut over (CADC
+    §5). docs/decisions/0032-mix-by-default.md says why an order is not the default."""
     replay: float = 0.6
     """r: share of a capability's rows kept back for later stages (soft)."""
     inside: str = "random"
@@ -43,16 +46,17 @@ class CurationSettings:
     scale: str = "unit"
     """`unit`: units scaled to unit norm before the capability mean (`paper`); `raw`: as they are."""
     floor: float = 0.0
-    """Rows whose largest influence does not exceed this belong to no pool."""
+    """Rows whose largest influence does not exceed this belong to no pool; in the units of the preset: by near(z, s) .5
+    is half as near as the unit's own samples are to each other."""
     drop_duplicates: bool = True
     """Leave out near-duplicates: of each group one row can be taken."""
     drop_loss_share: float = 0.12
     """Leave out this share of rows with the highest loss (last checkpoint; without gradients the base's) within their
     nearest unit; 0 keeps all."""
-    loss_quantile: float = 0.9
-    """Leave out rows that look wrong: out-of-fold loss above this quantile of the target samples' in their nearest
-    unit, odds of the answer at most even (docs/decisions/0018); 1 keeps all. Takes the place of `drop_loss_share` where
-    the study has that loss."""
+    loss_quantile: float = 0.95
+    """Leave out rows that look wrong: loss under the judges above this quantile of right answers' in their nearest
+    unit, odds of the answer at most even (docs/decisions/0031); 1 keeps all. Takes the place of `drop_loss_share` where
+    the study has judges."""
     source_cap: int = 0
     """At most this many rows of one source in the whole curriculum; 0: no cap."""
     minimum_influence: float | None = None

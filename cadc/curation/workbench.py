@@ -21,8 +21,8 @@ from cadc.curation.settings import CurationSettings, read_budget
 from cadc.discovery.capabilities import Capabilities, Event, found, inherit_names, replay
 from cadc.discovery.clusterers import CLUSTERERS, DiscoverySettings
 from cadc.discovery.partition import Partition
-from cadc.discovery.similarity import similarity
-from cadc.errors import DataError, JobError
+from cadc.discovery.similarities import SIMILARITIES, Units, default_signal, open_units
+from cadc.errors import JobError
 from cadc.gradients import modes
 from cadc.jobs import control
 from cadc.jobs.status import RUNNING
@@ -30,32 +30,14 @@ from cadc.scores.columns import NEAR, choice_of
 from cadc.scores.influence import InfluenceColumns, flows, served
 from cadc.scores.left_out import left_out
 from cadc.scores.scores import Scores
-from cadc.signals import SIGNALS
 from cadc.study import Study
 from cadc.study.decisions import read_decisions
 from cadc.study.jobs import core_jobs
 
 
-def discover(study: Study, scores: Scores, settings: DiscoverySettings) -> Partition:
-    """The partition of the target units under these settings. Raises DataError for gradients never computed."""
-    return CLUSTERERS[settings.method].cluster(unit_similarity(study, scores, settings.signal), settings)
-
-
-def unit_similarity(study: Study, scores: Scores, signal: str = "plain") -> np.ndarray:
-    """S, float64 [M, M], of the plain or grounded target gradients (METHOD §2, §3), or of the embedding. Raises
-    DataError for gradients never computed, JobError for an embedding never computed."""
-    if signal == "embedding":
-        study.require("embedding")  # else it would be computed here
-        found: np.ndarray = SIGNALS[signal].units(study, scores)  # type: ignore[misc]
-        return found
-    if not scores.has_gradients:
-        raise DataError("this study has no target gradients. Draw the map from the embedding, or add gradients with "
-                        f"`python -m cadc run {study.name} --until near`.")
-    if signal == "grounded" and not scores.has_grounded:
-        raise DataError(
-            "this study has no grounded target gradients. Use the plain signal, or run it with grounded=true."
-        )
-    return similarity(scores.gram_grounded if signal == "grounded" else scores.gram, scores.eta)
+def discover(similar: np.ndarray, settings: DiscoverySettings) -> Partition:
+    """The partition of the target units whose similarity is S, float64 [M, M], under these settings."""
+    return CLUSTERERS[settings.method].cluster(similar, settings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,22 +73,46 @@ class Workbench:
     # ---- capabilities ------------------------------------------------------------------------------------------------
     @cached_property
     def discovery(self) -> DiscoverySettings:
-        """Of the last `discover` decision; without one the automatic choice: on target gradients, and on the embedding
-        for a study of preset `quick`, also once it has gradients, since names and moves belong to that map."""
-        last = [d.payload for d in self.events if d.kind == "discover"]
-        usual = "embedding" if self.study.config.preset == "quick" else "plain"
-        return DiscoverySettings.from_dict(last[-1]) if last else DiscoverySettings(signal=usual)
+        """Of the last `discover` decision; without one the automatic choice.
+
+        Where its signal is not there any more the default's is in force (`substituted` says so).
+        """
+        return self._chosen[0]
+
+    @property
+    def substituted(self) -> str:
+        """'' or a sentence: the map is not drawn from what was decided, and why."""
+        return self._chosen[1]
 
     @cached_property
+    def _chosen(self) -> tuple[DiscoverySettings, str]:
+        last = [d.payload for d in self.events if d.kind == "discover"]
+        usual = default_signal(self.study, self.scores)
+        wanted = DiscoverySettings.from_dict(last[-1]) if last else DiscoverySettings(signal=usual)
+        try:
+            self.units(wanted.signal)
+        except JobError as error:  # a decision typed yesterday must not lock a study today
+            if wanted.signal == usual:
+                raise
+            return replace(wanted, signal=usual), f"the map is drawn from {usual!r} instead: {error}"
+        return wanted, ""
+
+    def units(self, signal: str) -> Units:
+        """How alike the target units are by this signal. Raises DataError, JobError (`open_units`)."""
+        return self.influence_columns.remember(("units", signal, *_made_of(self.study, signal)),
+                                               lambda: open_units(self.study, self.scores, signal))
+
+    @property
     def similarity(self) -> np.ndarray:
         """S of the signal in force: float64 [M, M]."""
-        return unit_similarity(self.study, self.scores, self.discovery.signal)
+        return self.units(self.discovery.signal).whole
 
     @cached_property
     def partition(self) -> Partition:
         """Communities as found, before anything was named or moved."""
-        return self.influence_columns.remember(
-            self.discovery, lambda: discover(self.study, self.scores, self.discovery))
+        made_of = _made_of(self.study, self.discovery.signal)
+        return self.influence_columns.remember((self.discovery, *made_of),
+                                               lambda: discover(self.similarity, self.discovery))
 
     @cached_property
     def capabilities(self) -> Capabilities:
@@ -121,6 +127,8 @@ class Workbench:
         start = found(self.partition, self.scores.units)
         if older is not None and any(d.kind == "rename" for d in older.events):
             start = inherit_names(older.capabilities, start)
+        if self.substituted:
+            start = replace(start, skipped=(*start.skipped, self.substituted))
         return replay(start, self.events[cuts[-1] + 1:] if cuts else self.events)
 
     # ---- influence ---------------------------------------------------------------------------------------------------
@@ -251,6 +259,15 @@ class Workbench:
             "stages": plain_records(curriculum.stages),
             "counts": {key: curriculum.report[key] for key in ("pool", "budget", "rows", "left_out", "reasons")},
             "sentences": curriculum.report["sentences"], "skipped": list(self.capabilities.skipped)}
+
+
+def _made_of(study: Study, signal: str) -> tuple[str, ...]:
+    """What a similarity of units is remembered by, beside its name: the results of jobs that can be made anew while
+    the scores stay."""
+    if "transfer" not in SIMILARITIES[signal].needs or not study.finished("transfer"):
+        return ()
+    record = study.result("transfer").record
+    return (record.digest,) if record else ()
 
 
 def open_workbench(study: Study) -> Workbench:

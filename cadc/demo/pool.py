@@ -42,15 +42,47 @@ class PoolMix:
     """Share of text without a picture."""
     zipf: float = 1.0
     """Exponent of the long tail over kinds, for on-target and off-target kinds each; 0 is even."""
+    units: tuple[str, ...] = ()
+    """Kinds that the target asks for, by name; (): those of the embedded default."""
+    strays: tuple[str, ...] = ()
+    """Kinds of the off-target rows, by name; (): those of the embedded default."""
+    easy: tuple[str, ...] = ()
+    """Target units that get a share of their own, `easy_share`."""
+    easy_share: float = 0.0
+    """Share of the fresh on-target rows that are of the `easy` units."""
+    near_miss: bool = False
+    """Whether wrong answers lie beside the right ones: off by one, the neighbour's letter."""
 
     def __post_init__(self) -> None:
         if self.size < 100 or self.per_unit < 1:
             raise ValueError("PoolMix: size must be at least 100 and per_unit at least 1.")
-        for name in ("off_target", "wrong", "duplicate", "off_topic"):
+        for name in ("off_target", "wrong", "duplicate", "off_topic", "easy_share"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"PoolMix.{name} must lie in [0, 1).")
         if self.duplicate + self.off_topic > 0.6:
             raise ValueError("PoolMix: duplicate + off_topic must leave 40 % of fresh rows.")
+        asked, never = ({kind.name for kind in some} for some in (self.asked, self.never))
+        if both := asked & never:
+            raise ValueError(f"PoolMix: {min(both)} cannot be asked by the target and be off target.")
+        if not set(self.easy) < asked or bool(self.easy) != bool(self.easy_share):
+            raise ValueError("PoolMix: easy names some of the target's units, and easy_share their part of its rows.")
+
+    @property
+    def asked(self) -> tuple[kinds.Kind, ...]:
+        """Kinds that the target asks for."""
+        return kinds.named(self.units, on_target=True) if self.units else kinds.UNITS
+
+    @property
+    def never(self) -> tuple[kinds.Kind, ...]:
+        """Kinds of the off-target rows."""
+        return kinds.named(self.strays, on_target=False) if self.strays else kinds.STRAYS
+
+    @property
+    def stamp(self) -> dict[str, Any]:
+        """The mixture as a finished folder names it; what came later only where it is chosen, so that folders of an
+        earlier version stay finished."""
+        later = {"units": (), "strays": (), "easy": (), "easy_share": 0.0, "near_miss": False}
+        return {name: value for name, value in asdict(self).items() if name not in later or value != later[name]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +134,7 @@ def write_mix(folder: Path, mix: PoolMix) -> DemoFiles:
         truth_target=folder / "truth_target.jsonl",
     )
     marker = folder / "finished.json"
-    stamp = json.dumps({"version": VERSION, "mix": asdict(mix)}, sort_keys=True)
+    stamp = json.dumps({"version": VERSION, "mix": mix.stamp}, sort_keys=True)
     with alone(folder / ".lock"):
         if marker.is_file() and marker.read_text() == stamp:
             return files
@@ -120,7 +152,7 @@ def write_mix(folder: Path, mix: PoolMix) -> DemoFiles:
 def draft_target(mix: PoolMix) -> list[Pictured]:
     """Clean rows, per_unit of each unit, unit by unit."""
     rng, seen = random.Random(f"target{mix.seed}"), set[str]()
-    return [_fresh(unit, rng, seen) for unit in kinds.UNITS for _ in range(mix.per_unit)]
+    return [_fresh(unit, rng, seen) for unit in mix.asked for _ in range(mix.per_unit)]
 
 
 def draft_pool(mix: PoolMix, avoid: set[str]) -> list[Draft]:
@@ -129,10 +161,14 @@ def draft_pool(mix: PoolMix, avoid: set[str]) -> list[Draft]:
     n_text, n_copies = round(mix.off_topic * mix.size), round(mix.duplicate * mix.size)
     n_fresh = mix.size - n_text - n_copies
     n_stray = round(mix.off_target * n_fresh)
-    chosen = long_tail(kinds.UNITS, n_fresh - n_stray, mix, rng) + long_tail(kinds.STRAYS, n_stray, mix, rng)
+    n_easy = round(mix.easy_share * (n_fresh - n_stray))
+    chosen = long_tail([kind for kind in mix.asked if kind.name not in mix.easy], n_fresh - n_stray - n_easy, mix, rng)
+    chosen += long_tail(mix.never, n_stray, mix, rng)
+    if mix.easy:
+        chosen += long_tail(kinds.named(mix.easy, on_target=True), n_easy, mix, rng)
     rng.shuffle(chosen)
     n_wrong = round(mix.wrong * mix.size * n_fresh / (n_fresh + n_copies))
-    fresh = [_fresh(kind, rng, seen, wrong=i < n_wrong) for i, kind in enumerate(chosen)]
+    fresh = [_fresh(kind, rng, seen, wrong=i < n_wrong, near=mix.near_miss) for i, kind in enumerate(chosen)]
     n_wrong_copies = round(mix.wrong * mix.size) - n_wrong
     picked = rng.sample(fresh[:n_wrong], n_wrong_copies) + rng.sample(fresh[n_wrong:], n_copies - n_wrong_copies)
     placed: list[tuple[float, Draft]] = [(rng.random(), draft) for draft in fresh]
@@ -170,10 +206,11 @@ def oracle(truth: Iterable[dict[str, Any]], n: int, *, seed: int = 0) -> list[in
     return out
 
 
-def _fresh(kind: kinds.Kind, rng: random.Random, seen: set[str], *, wrong: bool = False) -> Pictured:
+def _fresh(kind: kinds.Kind, rng: random.Random, seen: set[str], *, wrong: bool = False, near: bool = False
+           ) -> Pictured:
     """A row of the kind whose picture occurs nowhere yet."""
     while True:
-        scene, ask, turn = kinds.compose(kind, rng, wrong=wrong)
+        scene, ask, turn = kinds.compose(kind, rng, wrong=wrong, near=near)
         png = _png(scene)
         digest = _digest(png)
         if digest not in seen:
@@ -209,7 +246,8 @@ def _digest(png: bytes) -> str:
 def _sources(mix: PoolMix) -> dict[str, list[float]]:
     """Each kind's shares of the sources: every source mixes many kinds."""
     rng = random.Random(f"sources{mix.seed}")
-    return {name: [rng.gammavariate(0.8, 1) for _ in SOURCES] for name in sorted([*kinds.KINDS, "text"])}
+    names = [*sorted([*kinds.KINDS, "text"]), *sorted(kind.name for kind in kinds.CROSSED)]
+    return {name: [rng.gammavariate(0.8, 1) for _ in SOURCES] for name in names}
 
 
 def _write_rows(drafts: Sequence[Draft], name: str, rows_path: Path, truth_path: Path, mix: PoolMix) -> None:

@@ -28,13 +28,15 @@ def formats(ask: Ask) -> tuple[str, ...]:
     return ("yes/no", *many, *(("number",) if ask.concept == "number" else ()), "word")
 
 
-def turn(ask: Ask, form: str, rng: random.Random, *, wrong: bool = False) -> Turn:
-    """Put the ask in a format; with ``wrong`` the answer is a plausible false one."""
+def turn(ask: Ask, form: str, rng: random.Random, *, wrong: bool = False, near: bool = False) -> Turn:
+    """Put the ask in a format; with ``wrong`` the answer is a plausible false one, with ``near`` one beside the right
+    one: off by one, the letter next to it."""
     values = words.CONCEPTS[ask.concept]
     slots = {"c": words.CONCEPTS["colour"][ask.colour] if ask.colour is not None else ""}
     others = [v for v in range(len(values)) if v != ask.value]
+    beside = [v for v in others if abs(v - ask.value) == 1] if wrong and near else others
     if form == "yes/no":
-        says = ask.value if rng.random() < 0.5 else rng.choice(others)
+        says = ask.value if rng.random() < 0.5 else rng.choice(beside)
         text = rng.choice(words.ASKS[ask.kind].check).format(v=values[says], **slots)
         answer = "yes" if (says == ask.value) != wrong else "no"
         return Turn(question=f"{text} {words.HINTS[form]}", answer=answer, right=not wrong)
@@ -42,11 +44,13 @@ def turn(ask: Ask, form: str, rng: random.Random, *, wrong: bool = False) -> Tur
     if form == "letter":
         offered = rng.sample(others, 3) + [ask.value]
         rng.shuffle(offered)
-        chosen = rng.choice([v for v in offered if v != ask.value]) if wrong else ask.value
+        right = offered.index(ask.value)
+        chosen = rng.choice([v for place, v in enumerate(offered) if v != ask.value and (
+            not near or abs(place - right) == 1)]) if wrong else ask.value
         listed = ", ".join(f"{letter} {values[v]}" for letter, v in zip(words.LETTERS, offered, strict=True))
         question = f"{text} {listed}. {words.HINTS[form]}"
         return Turn(question=question, answer=words.LETTERS[offered.index(chosen)], right=not wrong)
-    chosen = rng.choice(others) if wrong else ask.value
+    chosen = rng.choice(beside) if wrong else ask.value
     answer = str(chosen + 1) if form == "number" else values[chosen]
     return Turn(question=f"{text} {words.HINTS[form]}", answer=answer, right=not wrong)
 

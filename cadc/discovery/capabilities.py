@@ -57,6 +57,10 @@ class Capabilities:
         """The name of an id. Raises DataError for an unknown id."""
         return self.names[self.position(capability)]
 
+    def as_one(self) -> "Capabilities":
+        """All assigned units as one capability."""
+        return replace(self, ids=("c1",), names=("all",), of_unit=tuple(min(k, 0) for k in self.of_unit))
+
     def describe(self) -> list[dict[str, Any]]:
         """JSON value: [{"id", "name", "units"}], in order."""
         return [{"id": i, "name": n, "units": list(self.members(i))} for i, n in zip(self.ids, self.names, strict=True)]

@@ -1,13 +1,14 @@
 """How capabilities are found: the table of methods and the settings of the one that is chosen (METHOD §3)."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from cadc.discovery.partition import Partition, automatic, hdbscan_umap, leiden
+from cadc.discovery.similarities import SIMILARITIES
 from cadc.errors import DataError
 from cadc.study.registry import Registry
 
@@ -25,12 +26,13 @@ class DiscoverySettings:
     min_size: int = 2
     """HDBSCAN's smallest community."""
     signal: str = "plain"
-    """`plain` or `grounded` target gradients, or the `embedding`."""
+    """What units are compared by: one of `cadc.discovery.similarities.SIMILARITIES`."""
     seed: int = 0
     """Seed of the method."""
 
     def __post_init__(self) -> None:
-        for name, allowed in {"method": CLUSTERERS, "signal": ("plain", "grounded", "embedding")}.items():
+        tables: dict[str, Mapping[str, object]] = {"method": CLUSTERERS, "signal": SIMILARITIES}
+        for name, allowed in tables.items():
             if getattr(self, name) not in allowed:
                 raise DataError(
                     f"discovery setting {name}={getattr(self, name)!r}: expected one of {', '.join(allowed)}."

@@ -17,6 +17,9 @@ from cadc.discovery.partition import Partition, apart, automatic, leiden, modula
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+FEATURES = 216
+"""Length of `picture_features`."""
+
 
 def words_similarity(questions: Sequence[str], unit: np.ndarray, units: int) -> np.ndarray:
     """Cosine of TF-IDF vectors of all questions of a unit: float64 [M, M]. questions: n texts; unit: int [n]."""

@@ -24,33 +24,43 @@ class Stability:
 
 def stability(sample_gram: np.ndarray, sample_unit: np.ndarray, eta: np.ndarray,
               method: Callable[[np.ndarray], Partition], rounds: int = 20, seed: int = 0) -> Stability:
-    """Bootstrap the target samples inside each unit, recluster, compare (METHOD §3).
+    """Bootstrap the target samples inside each unit by their gradients, recluster, compare (METHOD §3).
 
     sample_gram: [T, S, S] cosines of single target gradients; sample_unit: int [S]; method: similarity [M, M] →
     Partition, for example `lambda S: leiden(S, tau, gamma)`. Every sample counts with unit norm, so a unit mean here
     is the mean of directions, and its Gram matrix follows from block sums of the cosines (`unit_gram`): no gradient
-    is read again. The reference is the partition of the same means without resampling. An unassigned unit counts as a
-    community of its own. Raises DataError when there is no sample or fewer than one round.
+    is read again. Raises DataError when there is no sample or fewer than one round.
+    """
+    sample_unit = np.asarray(sample_unit)
+    size = np.bincount(sample_unit)
+
+    def again(drawn: np.ndarray) -> np.ndarray:
+        share = np.bincount(drawn, minlength=len(sample_unit)) / size[sample_unit]
+        return similarity(unit_gram(sample_gram, sample_unit, share, len(size)), eta)
+
+    return drawn_again(sample_unit, again, method, rounds=rounds, seed=seed)
+
+
+def drawn_again(unit: np.ndarray, again: Callable[[np.ndarray], np.ndarray], method: Callable[[np.ndarray], Partition],
+                *, rounds: int = 20, seed: int = 0) -> Stability:
+    """The same for any similarity that follows from samples. unit: int [n], of each sample; again: from drawn
+    positions (0…n-1, with repeats) to the similarity [M, M].
+
+    The reference is the partition of all samples without resampling. An unassigned unit counts as a community of its
+    own. Raises DataError when there is no sample or fewer than one round.
     """
     from sklearn.metrics import adjusted_rand_score
 
-    sample_unit = np.asarray(sample_unit)
-    if len(sample_unit) == 0 or rounds < 1:
+    unit = np.asarray(unit)
+    if len(unit) == 0 or rounds < 1:
         raise DataError("stability needs target samples and at least one round.")
-    units = int(sample_unit.max()) + 1
-    size = np.bincount(sample_unit, minlength=units)
-    share = 1.0 / size[sample_unit]  # [S]
-
-    def recluster(weight: np.ndarray) -> np.ndarray:
-        return apart(method(similarity(unit_gram(sample_gram, sample_unit, weight, units), eta)).labels)
-
-    reference = recluster(share)
+    reference = apart(method(again(np.arange(len(unit)))).labels)
     rng = np.random.default_rng(seed)
-    members = [np.flatnonzero(sample_unit == unit) for unit in range(units)]
+    members = [np.flatnonzero(unit == one) for one in range(int(unit.max()) + 1)]
     aris, ks = [], []
     for _ in range(rounds):
         drawn = np.concatenate([rng.choice(m, len(m)) for m in members if len(m)])
-        labels = recluster(np.bincount(drawn, minlength=len(sample_unit)) * share)
+        labels = apart(method(again(drawn)).labels)
         aris.append(float(adjusted_rand_score(reference, labels)))
         ks.append(int((np.bincount(labels) > 1).sum()))
     return Stability(mean_ari=float(np.mean(aris)), aris=tuple(aris), ks=tuple(ks))

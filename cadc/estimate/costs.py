@@ -12,10 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cadc.discovery.intervention import TransferSettings
 from cadc.estimate.sizes import Sizes
 from cadc.gradients.landmarks import gradient_rows
 from cadc.jobs.meter import MB
-from cadc.signals import folds
+from cadc.signals import judge_training
 from cadc.study import JOBS, StudyConfig
 from cadc.study.jobs import named
 
@@ -56,6 +57,8 @@ class Prices:
     """A pool row, all T checkpoints, with `small_vectors` target vectors."""
     vector: float
     """Product of a row's gradient with one more target vector, at one checkpoint."""
+    more_row: float = 0.0
+    """One more forward of a row, while what lies below its adapters is at hand."""
     start: float = 0.0
     """Start a process."""
     first_load: float = 0.0
@@ -107,6 +110,8 @@ class Cost:
     memory: Memory
     shared: bool = False
     """Whether several processes or devices do it together; each holds all of its memory."""
+    beside: bool = False
+    """Whether several processes of this machine do it together where it has no GPU; each holds all of its memory."""
 
 
 # ---- the two kinds of prices -----------------------------------------------------------------------------------------
@@ -114,6 +119,7 @@ def measured(rates: "Rates") -> Prices:
     """Seconds, from what the study in small took."""
     return Prices(fresh_row=rates.fresh_row, known_row=rates.known_row,
                   read_row=rates.known_row / 2,  # a backward through frozen weights costs about a forward
+                  more_row=rates.known_row / 2,
                   target_row=rates.target_row, pool_row=rates.pool_row, vector=rates.vector, start=rates.start,
                   first_load=rates.first_load, load=rates.load, warmup_rest=rates.warmup_rest,
                   pool_start=rates.pool_start, gram=rates.gram, write_mb=rates.write_mb,
@@ -123,8 +129,8 @@ def measured(rates: "Rates") -> Prices:
 def counted(row: "RowFlops", checkpoints: int, vector: float) -> Prices:
     """FLOP, from those of a mean row; `vector`: those of one product. Nothing is kept between passes over a row."""
     trained, scored = row.once + row.each, row.once + checkpoints * row.each
-    return Prices(fresh_row=trained, known_row=trained, read_row=row.once + row.forward, target_row=scored,
-                  pool_row=scored, vector=vector)
+    return Prices(fresh_row=trained, known_row=trained, read_row=row.once + row.forward, more_row=row.forward,
+                  target_row=scored, pool_row=scored, vector=vector)
 
 
 # ---- the jobs --------------------------------------------------------------------------------------------------------
@@ -171,10 +177,12 @@ def scores(work: Work, prices: Prices) -> Cost:
 
 
 def embedding(work: Work, prices: Prices) -> Cost:
-    """One forward of the base over pool and target, by one process (docs/decisions/0019)."""
+    """One forward of the base over pool and target, by one process (docs/decisions/0019); nothing where judges make
+    one."""
     rows = work.sizes.pool + work.sizes.targets
     disk = rows * (work.width * 4 + 8) / MB
-    return Cost(price=prices.load + rows * prices.forward_row, disk_mb=disk,
+    price = 0.0 if work.config.judges else prices.load + rows * prices.forward_row
+    return Cost(price=price, disk_mb=disk,
                 memory=Memory(like="warmup", parts=("weights", "activations"), arrays_mb=2 * disk))
 
 
@@ -191,14 +199,38 @@ def near(work: Work, prices: Prices) -> Cost:
                 memory=Memory(like="warmup", arrays_mb=(2 * sizes.pool * work.width * 4 / MB) + 4 * disk))
 
 
-def out_of_fold(work: Work, prices: Prices) -> Cost:
-    """Models trained on folds, and the losses they read, in one process; what lies below the adapters is computed once
-    per row and kept."""
+def judge(work: Work, prices: Prices) -> Cost:
+    """Short trainings on the target, each of which computes what lies below the adapters once; then a forward of the
+    base and of every judge over pool and target, shared by the workers."""
     config, sizes = work.config, work.sizes
-    trained, read = folds.work(config, sizes.pool, sizes.singles, sizes.targets)
-    return Cost(price=prices.load + trained * prices.known_row + read * prices.read_row + sizes.pool * prices.below_row,
-                disk_mb=config.out_of_fold * (sizes.pool + folds.FOLDS * sizes.singles) * 4 / MB,
+    taught = sizes.targets - sizes.targets // judge_training.fold_count(config.judges)
+    rows = judge_training.steps_for(config, taught) * judge_training.batch_for(config, taught)
+    trained = config.judges * (rows * prices.known_row + sizes.targets * prices.below_row)
+    read = (sizes.pool + sizes.targets) * (prices.forward_row + config.judges * prices.more_row)
+    disk = (sizes.pool + sizes.targets) * (2 + config.judges) * 4 / MB + config.judges * work.parameters * 4 / MB
+    return Cost(price=2 * prices.load + trained + read / work.workers, disk_mb=disk, shared=True,
                 memory=Memory(like="warmup", parts=("weights", "activations")))
+
+
+def transfer(work: Work, prices: Prices) -> Cost:
+    """A short training on each target unit in each repeat, and the held-out losses of all units after each; every
+    process computes once what lies below the adapters of all samples."""
+    config, sizes = work.config, work.sizes
+    per_unit = -(-sizes.targets // max(1, sizes.units))
+    trained, measured_rows = transfer_rows(config, sizes.units, per_unit)
+    runs = trained * prices.known_row + measured_rows * prices.read_row
+    return Cost(price=prices.load + sizes.targets * prices.forward_row + runs / work.workers, beside=True,
+                disk_mb=2 * measured_rows * 4 / MB,
+                memory=Memory(like="attribute", parts=("weights", "activations")))
+
+
+def transfer_rows(config: StudyConfig, units: int, per_unit: int) -> tuple[int, int]:
+    """(samples trained on, samples whose loss is read) over all runs of the intervention test, for so many units of so
+    many samples each."""
+    settings = TransferSettings.of(config)
+    train, _, read = settings.sizes(per_unit)
+    runs = units * settings.repeats
+    return runs * settings.steps * min(settings.batch, train), runs * units * read
 
 
 def _gram_bytes(work: Work) -> int:

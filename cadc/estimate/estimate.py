@@ -44,8 +44,9 @@ def measured_costs(study: Study, known: Sizes, rates: Rates, workers: int) -> di
     """Seconds, peak memory and disk of each job, from what the study in small took."""
     work = Work(config=study.config, sizes=known, parameters=rates.parameters, width=rates.width,
                 number_bytes=rates.number_bytes, workers=workers)
-    return {job: _rounded(cost.price, _process_memory(cost.memory, work, rates, workers if cost.shared else 1),
-                          cost.disk_mb) for job, cost in costs_of(work, measured(rates)).items()}
+    return {job: _rounded(cost.price, _process_memory(cost.memory, work, rates,
+                                                      workers if cost.shared or cost.beside else 1), cost.disk_mb)
+            for job, cost in costs_of(work, measured(rates)).items()}
 
 
 def _rounded(seconds: float, memory_mb: float, disk_mb: float) -> Price:

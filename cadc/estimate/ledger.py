@@ -125,4 +125,4 @@ def _actual(study: Study, job: str) -> Actual | None:
         return {"seconds": seconds, "memory_mb": None, "device_memory_mb": None, "disk_mb": None,
                 "samples_per_s": None, "device": None}
     return {"seconds": seconds, "memory_mb": took.memory_mb, "device_memory_mb": took.device_memory_mb,
-            "disk_mb": took.disk_mb, "samples_per_s": took.samples_per_s, "device": took.device}
+            "disk_mb": took.disk_mb, "samples_per_s": took.samples_per_s or None, "device": took.device}

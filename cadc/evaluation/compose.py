@@ -72,7 +72,7 @@ def _at(material: Material, request: Request, scored: tuple[int, ...], budget: f
     settings, index = request.settings, np.asarray(material.scores.index)
     rows = curate(replace(material.inputs, settings=replace(material.inputs.settings, budget=budget))).rows
     context = SelectionContext(index=index, allowed=~material.barred, curriculum=rows["position"].to_numpy(np.int64),
-                               stages=rows["stage"].to_numpy(np.int64), seed=0, material=material)
+                               stages=rows["stage"].to_numpy(np.int64), seed=0, asked=budget, material=material)
     share = round(budget if budget <= 1 else budget / len(index), 6)
     runs, sizes = [], {}
     for arm in settings.arms:
@@ -117,4 +117,6 @@ def _key(study: Study, request: Request, rows: str, scored: tuple[int, ...], see
     question = {"study": trained_on(study), "rows": rows, "scored": scored, "seed": seed if steps else 0,
                 "steps": steps, "batch": settings.batch, "learning_rate": settings.learning_rate,
                 "rise": settings.rise, "max_new_tokens": settings.max_new_tokens}
+    if settings.products != "float32":  # what was computed before there was a choice keeps its key
+        question["products"] = settings.products
     return hash_of(question)[:16]

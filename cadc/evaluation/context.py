@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cadc.errors import DataError
-from cadc.study.config import OF_GRADIENTS
 
 if TYPE_CHECKING:
     from cadc.curation.curriculum import Curriculum
@@ -31,6 +30,8 @@ class SelectionContext:
     """int64 [n]: stage of each of them."""
     seed: int
     """Seed of this run: an arm that draws at random draws anew for each."""
+    asked: float = 0.0
+    """Budget of the curriculum as it was asked for: a share, or rows above 1."""
     material: "Material | None" = None
     """Scores, texts, embeddings, ground truth: computed when first asked for."""
 
@@ -99,4 +100,4 @@ class Arm:
 
 def needs_gradients(arm: Arm) -> bool:
     """Whether an arm cannot be run on a study without gradients."""
-    return arm.available is with_gradients or arm.name in OF_GRADIENTS
+    return arm.available is with_gradients or arm.needs == "scores"

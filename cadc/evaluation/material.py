@@ -22,6 +22,7 @@ from cadc.selection.filters import repeated
 from cadc.signals import SIGNALS, embedding
 from cadc.signals.similarity import Similarity, with_similarity
 from cadc.study import JOBS, Study
+from cadc.study.config import OF_GRADIENTS
 from cadc.study.progress import Progress
 
 
@@ -54,40 +55,68 @@ class Material:
         return self.inputs.columns.by_mean(of_unit, scale=scale)
 
     # ---- curricula ---------------------------------------------------------------------------------------------------
-    def settings(self, preset: str, rows: int) -> CurationSettings:
-        """Those of the comparison where it has this preset, else the preset's own; so many rows, none barred."""
+    def settings(self, preset: str, rows: int, *, filtered: bool = True) -> CurationSettings:
+        """Those of the comparison where it has this preset, else the preset's own; so many rows, none barred.
+
+        filtered: False leaves in what looks wrong; near-duplicates go as before.
+        """
         own = self.inputs.settings
         chosen = own if own.preset == preset else CurationSettings.of_preset(preset, seed=own.seed)
+        if not filtered:
+            chosen = replace(chosen, loss_quantile=1.0, drop_loss_share=0.0)
         barred = np.asarray(self.scores.index)[self.barred].tolist()
         return replace(chosen, budget=rows / len(self.barred), drop=tuple(sorted({*chosen.drop, *barred})),
                        keep=tuple(k for k in chosen.keep if k not in set(barred)))
 
-    @property
-    def rounds(self) -> str:
-        """The preset whose rounds and filters other signals choose by: that of the comparison where it has the rules of
-        `studio`."""
-        own = PRESETS[self.inputs.settings.preset]
-        return own.name if own.pick is PRESETS["studio"].pick else "studio"
+    def curriculum(self, preset: str, rows: int, *, filtered: bool = True) -> Curriculum:
+        """A preset's curriculum of so many rows, by the near(z, s) that it chooses by."""
+        near = PRESETS[preset].near
+        columns = self.inputs.columns if near == "joined" else self.nearness(near)
+        return curate(replace(self.inputs, columns=columns, settings=self.settings(preset, rows, filtered=filtered)))
 
-    def curriculum(self, preset: str, rows: int) -> Curriculum:
-        """A preset's curriculum of so many rows by the gradients of the study."""
-        return curate(replace(self.inputs, settings=self.settings(preset, rows)))
+    def soft(self, budget: float) -> Curriculum:
+        """The rows of the compared curriculum in soft stages. budget: as it was asked for."""
+        return curate(replace(self.inputs, settings=replace(self.inputs.settings, budget=budget, staging="soft")))
 
-    def round_robin(self, similarity: Similarity, rows: int, q: int | None = None) -> Curriculum:
-        """`studio` of so many rows, by another signal than gradients: same rounds, same filters, same capabilities."""
-        return self.by_scores(with_similarity(self.scores, similarity, q=q or self.study.config.near_q,
-                                              choice="another signal"), rows)
+    def rounds(self, columns: InfluenceColumns, rows: int, *, filtered: bool = True) -> Curriculum:
+        """So many rows in the rounds of `studio`, within the study's capabilities and behind `studio`'s own filter,
+        whoever's columns: by whose near(z, s) they choose. So arms differ in the signal, and in nothing else."""
+        return self._among(self.filtered if filtered else ~(self.barred | self.repeats), rows, columns)
 
-    def by_scores(self, scores: Scores, rows: int) -> Curriculum:
-        """`studio` of so many rows by the near(z, s) of these scores."""
-        return curate(replace(self.inputs, columns=InfluenceColumns(scores),
-                              settings=self.settings(self.rounds, rows)))
+    def rounds_among(self, open_: np.ndarray, rows: int) -> Curriculum:
+        """The same by the study's own near(z, s), among these rows alone (bool [N]), none filtered."""
+        return self._among(open_, rows, self.inputs.columns)
+
+    def _among(self, open_: np.ndarray, rows: int, columns: InfluenceColumns) -> Curriculum:
+        settings = self.settings("studio", rows, filtered=False)
+        drop = np.asarray(self.scores.index)[~open_].tolist()
+        settings = replace(settings, staging="mix", floor=-1e30, keep=(), drop_duplicates=False,
+                           drop=tuple(sorted({*settings.drop, *drop})))
+        return curate(replace(self.inputs, columns=columns, settings=settings))
+
+    def as_one_pool(self, rows: int) -> Curriculum:
+        """`studio` of so many rows with all capabilities as one: any unit may take any row that one of them claims."""
+        settings = replace(self.settings("studio", rows), rule="uniform", shares=(), order=())
+        return curate(replace(self.inputs, capabilities=self.inputs.capabilities.as_one(), settings=settings))
 
     # ---- other signals -----------------------------------------------------------------------------------------------
     @cached_property
     def gradients(self) -> Scores:
         """The scores with near(z, s) of gradients alone. Raises JobError where there are none."""
         return Scores.load(self.study, near="gradients")
+
+    def nearness(self, name: str) -> InfluenceColumns:
+        """Columns by one signal alone, or by a join of the study (`quick`), made once."""
+        if name not in self._near:
+            stored = name in OF_GRADIENTS or name not in SIGNALS  # these have lists of their own for each target sample
+            scores = Scores.load(self.study, near=name) if stored else with_similarity(
+                self.scores, self.similarity(name), q=self.study.config.near_q, choice="another signal")
+            self._near[name] = InfluenceColumns(scores)
+        return self._near[name]
+
+    @cached_property
+    def _near(self) -> dict[str, InfluenceColumns]:
+        return {}
 
     def similarity(self, name: str) -> Similarity:
         """What a signal of `SIGNALS` sees, opened once. Raises DataError for an unknown one."""

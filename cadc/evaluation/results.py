@@ -97,17 +97,32 @@ class GapClosed:
     sd: float
     """Standard deviation over seeds of the ratio; nan with one seed."""
     seeds: int
+    oracle: str = "oracle"
+    """The oracle it is counted against."""
+
+
+ORACLES = ("oracle", "oracle-rounds")
+"""Arms that know the truth; the better one of them bounds what a selection can reach."""
 
 
 def gap_closed(table: pd.DataFrame, ours: str, value: str = "accuracy") -> GapClosed | None:
-    """How much of the way from random to the oracle an arm goes; None where random or oracle are not there."""
-    if not {ours, "random", "oracle"} <= set(table["arm"]):
+    """How much of the way from random to the better oracle an arm goes; None where random or all oracles are missing,
+    or have no seed in common with it."""
+    oracles = [arm for arm in ORACLES if arm in set(table["arm"])]
+    if not {ours, "random"} <= set(table["arm"]) or not oracles:
         return None
-    seeds = shared_seeds(table, ours, "random", "oracle")
+    seeds = shared_seeds(table, ours, "random", *oracles)
+    if not seeds:
+        return None
     means = table[table["seed"].isin(seeds)].groupby(["seed", "arm"])[value].mean().unstack()
-    gap, room = means[ours] - means["random"], means["oracle"] - means["random"]
+    if ours not in means:  # a single run of another seed: the same for all
+        means[ours] = table.loc[table["arm"] == ours, value].mean()
+    sign = 1 if value == "accuracy" else -1
+    best = max(oracles, key=lambda arm: sign * means[arm].mean())
+    gap, room = means[ours] - means["random"], means[best] - means["random"]
     each = gap / room.where(room != 0)
     whole = room.mean()
     better = whole > 0 if value == "accuracy" else whole < 0
     return GapClosed(mean=float(gap.mean() / whole) if better else float("nan"),
-                     sd=float(each.std(ddof=1)) if len(each) > 1 else float("nan"), seeds=len(each))
+                     sd=float(each.std(ddof=1)) if len(each) > 1 else float("nan"), seeds=len(each),
+                     oracle=best)

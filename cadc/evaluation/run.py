@@ -61,12 +61,15 @@ def _work(request: Request, runs: Iterable[Run]) -> int:
 
 def run_one(study: Study, request: Request, run: Run, retrainer: Retrainer, progress: Progress) -> None:
     """Train and score one arm with one seed, then write its file."""
+    from cadc.models.precision import products
+
     settings, rows = request.settings, request.row_lists[run.rows]
-    began = time.monotonic()
-    logged = retrain(retrainer, rows, steps=run.steps, seed=run.seed, settings=settings, progress=progress)
-    trained = time.monotonic() - began
-    units = score(retrainer.vlm, retrainer.target, retrainer.samples, retrainer.scored, pictures=retrainer.pictures,
-                  max_new_tokens=settings.max_new_tokens, seen=lambda n: progress.step(n))
+    vlm, began = retrainer.vlm, time.monotonic()
+    with products(settings.products, vlm.device):
+        logged = retrain(retrainer, rows, steps=run.steps, seed=run.seed, settings=settings, progress=progress)
+        trained = time.monotonic() - began
+        units = score(vlm, retrainer.target, retrainer.samples, retrainer.scored, pictures=retrainer.pictures,
+                      max_new_tokens=settings.max_new_tokens, seen=lambda n: progress.step(n))
     used = len(set(rows["index"]))
     log.info("%s, seed %d: %d rows, %d steps, accuracy %.3f", run.arm, run.seed, used, len(logged),
              float(np.mean([u["accuracy"] for u in units])))
@@ -74,8 +77,14 @@ def run_one(study: Study, request: Request, run: Run, retrainer: Retrainer, prog
         "key": run.key, "identity": study.identity, "rows": used, "steps": len(logged),
         "samples_seen": len(logged) * settings.batch, "seconds": round(time.monotonic() - began, 3),
         "seconds_training": round(trained, 3), "units": units, "losses": logged,
-        "not_scored": len(request.scored) - len(retrainer.scored), "device": retrainer.vlm.device,
-        "notes": [*retrainer.vlm.notes, *filter(None, [retrainer.pool.note])]})
+        "not_scored": len(request.scored) - len(retrainer.scored), "device": vlm.device,
+        "notes": [*vlm.notes, *filter(None, [retrainer.pool.note, _rounded(settings, vlm.device)])]})
+
+
+def _rounded(settings: EvaluationSettings, device: str) -> str:
+    """A note where products may have been rounded; '' where not."""
+    rounded = settings.products != "float32" and device.startswith("cpu")
+    return f"Trained and scored with {settings.products} products: operands may be rounded." if rounded else ""
 
 
 # ---- reading -------------------------------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ from cadc.errors import DataError
 
 DEFAULT_ARMS = ("base", "cadc", "cadc-mixed", "random", "full")
 EQUAL = ("steps", "epochs")
+PRODUCTS = ("float32", "bfloat16")
+"""What `EvaluationSettings.products` takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,9 @@ class EvaluationSettings:
     """At most this many target samples of a unit are scored."""
     max_new_tokens: int = 12
     """Length limit of a generated answer."""
+    products: str = "float32"
+    """Operands of matrix products on a CPU while training and scoring: `float32`, or `bfloat16` where the processor is
+    faster with them (`cadc.models.precision.products`). Nothing changes on a GPU."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "arms", tuple(self.arms))
@@ -49,6 +54,7 @@ class EvaluationSettings:
             "epochs": 0 <= self.epochs < float("inf"),
             "learning_rate": 0 < self.learning_rate < 1,
             "rise": self.rise >= 0,
+            "products": self.products in PRODUCTS,
             "equal": self.equal in EQUAL and (self.equal == "steps" or self.epochs > 0),
             "budgets": len(set(self.budgets)) == len(self.budgets) and all(0 < b < 1e9 for b in self.budgets),
         }

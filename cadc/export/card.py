@@ -9,7 +9,7 @@ from typing import Any
 
 from cadc.export.columns import CAPABILITY, STAGE
 from cadc.export.format import Outline
-from cadc.export.recipe import ONE_RUN
+from cadc.export.recipe import MIXED, ONE_RUN
 from cadc.export.rowset import by_stage
 
 CARD = "README.md"
@@ -19,14 +19,21 @@ SHOWN = 20
 
 def card(outline: Outline, training: str, head: Mapping[str, Any], place: str) -> str:
     """The text. training: `Format.training`; head: manifest.json without its lists; place: where the pictures lie."""
-    return "\n".join([*_front(outline), "", *_what(outline, head, place), *_chosen(head), *_left(head),
-                      *_columns(outline, head), *_trained(outline, training), *_checked(outline)]) + "\n"
+    return "\n".join([*_front(outline, head), "", *_what(outline, head, place), *_chosen(head), *_left(head),
+                      *_columns(outline, head), *_trained(outline, head, training), *_checked(outline)]) + "\n"
 
 
-def _front(outline: Outline) -> list[str]:
+def _mixed(head: Mapping[str, Any]) -> bool:
+    """Whether the rows are one shuffled stage."""
+    return bool(head.get("curation", {}).get("staging") == "mix")
+
+
+def _front(outline: Outline, head: Mapping[str, Any]) -> list[str]:
     """YAML for `load_dataset` and the hub: all rows in order as `train`, stages as splits of a second configuration."""
-    text = ["---", "# The order of the rows is the point: load_dataset keeps it, a trainer's sampler may not (below).",
-            "configs:", "- config_name: default", "  default: true", "  data_files:", "  - split: train"]
+    order = ("One mixed stage: the rows were shuffled once" if _mixed(head) else
+             "The order of the rows is the point: load_dataset keeps it, a trainer's sampler may not")
+    text = ["---", f"# {order} (below).", "configs:", "- config_name: default", "  default: true", "  data_files:",
+            "  - split: train"]
     text += _paths((outline.loads,) if outline.loads else outline.data)
     names = ["default"]
     if not outline.loads:
@@ -141,7 +148,7 @@ def _columns(outline: Outline, head: Mapping[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
-def _trained(outline: Outline, training: str) -> list[str]:
+def _trained(outline: Outline, head: Mapping[str, Any], training: str) -> list[str]:
     return ["## How to train", "", training.strip("\n"), "",
             "### The recipe", "", outline.recipe.sentences(outline.rows), "",
             "The study takes the mean over the answer tokens of a row, then over the rows of a batch; trainers take "
@@ -150,7 +157,7 @@ def _trained(outline: Outline, training: str) -> list[str]:
             "Trainers shuffle unless told otherwise. Packing, grouping by length, splits and filters reorder or drop "
             "rows; any row that a trainer drops (too long, a picture that fails) moves all rows after it. With several "
             "GPUs a sequential sampler deals rows in turn to them: stage borders hold per global batch.", "",
-            ONE_RUN.replace("\n", " "), ""]
+            (MIXED if _mixed(head) else ONE_RUN).replace("\n", " "), ""]
 
 
 def _checked(outline: Outline) -> list[str]:

@@ -33,15 +33,21 @@ class Choice:
 def choose(config: StudyConfig, samples: Sequence[Sample]) -> Choice:
     """At most `samples_per_unit` rows of each unit by a seeded draw; the first `near_samples` of the draw count
     singly."""
+    draws = drawn(config, samples)
+    return Choice(tuple(draws), tuple(tuple(sorted(draw)) for draw in draws.values()),
+                  tuple(tuple(sorted(draw[:config.near_samples])) for draw in draws.values()))
+
+
+def drawn(config: StudyConfig, samples: Sequence[Sample]) -> dict[str, list[FeedRow]]:
+    """Rows of each unit that enter its mean, in the order of the draw; units in order of first appearance."""
     of_unit: dict[str, list[FeedRow]] = {}
     for row, sample in enumerate(samples):
         of_unit.setdefault(sample.unit or sample.id, []).append(FeedRow(row))
-    rows, singles = [], []
-    for number, members in enumerate(of_unit.values()):
+    found = {}
+    for number, (unit, members) in enumerate(of_unit.items()):
         draw = np.random.default_rng([config.seed, _CHOICE, number]).permutation(members).tolist()
-        rows.append(tuple(sorted(draw[:config.samples_per_unit])))
-        singles.append(tuple(sorted(draw[:config.samples_per_unit][:config.near_samples])))
-    return Choice(tuple(of_unit), tuple(rows), tuple(singles))
+        found[unit] = [FeedRow(row) for row in draw[:config.samples_per_unit]]
+    return found
 
 
 def donors(pictures: Sequence[tuple[str, ...]], round_: int, seed: Sequence[int]) -> list[int]:

@@ -110,7 +110,8 @@ def cost(study: Study, job: str) -> JobCost | None:
 def record_cost(study: Study, job: str, meter: Meter, workers: int) -> None:
     """Write what a job that has just ended took, as its status file tells it and the meter saw it."""
     ended = last_status(study, job)
-    samples = ended.done * (study.config.warmup_batch if ended.unit == "steps" and job == "warmup" else 1)
+    each = study.config.warmup_batch if ended.unit == "steps" and job == "warmup" else 1
+    samples = 0 if ended.unit == "runs" else ended.done * each  # runs are no samples
     try:
         earlier = cost(study, job)
     except JobError:

@@ -1,9 +1,9 @@
 """Results of the first version, which kept them in the study's own folder, taken over as they are.
 
-What a person's machine computed long is taken: checkpoints, target gradients, shards, embeddings, losses of fold
-models. What follows from these in seconds is made anew: columns, joined nearness. Pool and target are read again, since
-the first version did not look at what is in the pictures; where they read otherwise than before, nothing fits and one
-line says so. Used once per study and job; the old files move.
+What a person's machine computed long is taken: checkpoints, target gradients, shards and embeddings. What follows from
+these in seconds is made anew: columns, joined nearness. Its cross-fitted losses stay where they lie: no job reads such
+any more. Pool and target are read again, since the first version did not look at what is in the pictures; where they
+read otherwise than before, nothing fits and one line says so. Used once per study and job; the old files move.
 """
 
 import hashlib
@@ -14,16 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from cadc.study import Study, file_digest, replacing, write_json, write_tensors
+from cadc.study import Study, file_digest, write_json, write_tensors
 from cadc.study.progress import Progress
 from cadc.study.results import write_sealed
 
 log = logging.getLogger(__name__)
 
-OLD = {"warmup": "warmup", "targets": "targets", "attribute": "attribute", "embedding": "embedding",
-       "out_of_fold": "crossfit"}
+OLD = {"warmup": "warmup", "targets": "targets", "attribute": "attribute", "embedding": "embedding"}
 """Job → folder of its results below the study's."""
 _COMPARED = ("index", "id", "images", "source", "unit", "turns", "group")
 
@@ -174,18 +171,5 @@ def _embedding(study: Study, old: Path) -> None:
     result.finish()
 
 
-def _out_of_fold(study: Study, old: Path) -> None:
-    result = study.result("out_of_fold")
-    for path in sorted(old.glob("round-*.npz")):
-        with np.load(path, allow_pickle=False) as found:
-            if str(found["identity"]) != study.identity:
-                raise ValueError(f"{path.name} belongs to another study")
-            with replacing(result.folder / path.name) as handle:
-                np.savez(handle, loss=found["loss"], target=found["target"], key=np.array(result.key),
-                         source=np.array(result.source))
-        path.unlink()
-
-
 _TAKE: dict[str, Callable[[Study, Path], None]] = {
-    "warmup": _warmup, "targets": _targets, "attribute": _attribute, "embedding": _embedding,
-    "out_of_fold": _out_of_fold}
+    "warmup": _warmup, "targets": _targets, "attribute": _attribute, "embedding": _embedding}

@@ -4,7 +4,7 @@ question's."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cadc.data.indices import FeedRow
 from cadc.errors import JobError
@@ -22,10 +22,12 @@ class Shard:
     number: int
     rows: tuple[FeedRow, ...]
     """Rows of the pool's samples file, in the order of computing: neighbours have similar lengths."""
+    job: ClassVar[str] = "attribute"
+    """The job whose result it is a part of."""
 
     def file(self, study: Study) -> Path:
         """Its tensors; the sidecar has the same name with `.json`."""
-        return study.shards_folder / f"shard-{self.number:05d}.safetensors"
+        return study.result(self.job).folder / f"shard-{self.number:05d}.safetensors"
 
 
 def cut(ordered: Sequence[FeedRow], size: int) -> list[Shard]:
@@ -35,7 +37,7 @@ def cut(ordered: Sequence[FeedRow], size: int) -> list[Shard]:
 
 def write(study: Study, shard: Shard, tensors: "Mapping[str, torch.Tensor]", facts: Mapping[str, object]) -> None:
     """Tensors, then the sidecar with their checksum: only both together count as a finished shard."""
-    path, key = shard.file(study), study.key("attribute")
+    path, key = shard.file(study), study.key(shard.job)
     write_tensors(path, dict(tensors), {"key": key})
     write_sealed(path.with_suffix(".json"), {"key": key, "shard": shard.number, "rows": list(shard.rows),
                                              "sha256": file_digest(path)} | dict(facts))
@@ -51,7 +53,7 @@ def sidecar(study: Study, shard: Shard, inputs: str, *, checksum: bool = True) -
     facts = read_sealed(path.with_suffix(".json"))
     if facts is None:
         return None
-    if facts.get("key") != (key := study.key("attribute")):
+    if facts.get("key") != (key := study.key(shard.job)):
         raise JobError(f"{path.stem} belongs to another question ({facts.get('key')}), not to study {study.name!r} "
                        f"({key}). Move it away, then run again.")
     if facts.get("rows") != list(shard.rows) or facts.get("inputs") != inputs or not path.exists():

@@ -1,7 +1,7 @@
 """Any image-text-to-text model: loading, encoding, LoRA, and the forward cut at the lowest adapted layer."""
 
 from cadc.models.encode import Batch, Encoded
-from cadc.models.forward import Prefix, answer_losses, prefix, verify
+from cadc.models.forward import Prefix, answer_losses, last_states, prefix, verify
 from cadc.models.generation import generate
 from cadc.models.layout import LoraLayout
 from cadc.models.load import best_device, load_vlm
@@ -11,5 +11,6 @@ from cadc.models.vlm import Vlm
 
 __all__ = [
     "Batch", "Encoded", "LoraLayout", "Prefix", "Vlm", "adapter_state", "add_lora", "answer_losses", "best_device",
-    "generate", "load_adapter_state", "load_vlm", "lora_parameters", "open_vlm", "prefix", "switch", "verify",
+    "generate", "last_states", "load_adapter_state", "load_vlm", "lora_parameters", "open_vlm", "prefix", "switch",
+    "verify",
 ]

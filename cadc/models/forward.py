@@ -110,13 +110,14 @@ def _below_outer(vlm: Vlm, batch: Batch) -> tuple[dict[str, torch.Tensor], bool]
     return entries, tuples[0]
 
 
-def answer_losses(vlm: Vlm, given: Prefix) -> torch.Tensor:
+def answer_losses(vlm: Vlm, given: Prefix, hidden: torch.Tensor | None = None) -> torch.Tensor:
     """float [B]: mean cross-entropy over the answer tokens of each sample (METHOD §2), with a graph when gradients
     are on.
 
-    Logits are computed at answer positions only, in float32 (float64 for a float64 model).
+    Logits are computed at answer positions only, in float32 (float64 for a float64 model). hidden: what `last_states`
+    gave for the adapter that is switched in, where somebody has it already.
     """
-    logits = answer_logits(vlm, given)
+    logits = answer_logits(vlm, given, hidden)
     each = F.cross_entropy(logits, given.labels, reduction="none")
     losses = torch.zeros_like(given.tokens, dtype=each.dtype).index_add(0, given.rows, each) / given.tokens
     if given.inputs is not None and not any(given.units) and torch.is_grad_enabled():
@@ -134,11 +135,11 @@ def _untouched(vlm: Vlm, count: int) -> torch.Tensor:
     return total
 
 
-def answer_logits(vlm: Vlm, given: Prefix) -> torch.Tensor:
+def answer_logits(vlm: Vlm, given: Prefix, hidden: torch.Tensor | None = None) -> torch.Tensor:
     """float [answer tokens, vocabulary] for the adapter that is switched in."""
     with arithmetic(vlm):
-        hidden = _hidden(vlm, given)[given.rows, given.columns]
-        logits = vlm.head(hidden)
+        states = last_states(vlm, given) if hidden is None else hidden
+        logits = vlm.head(states[given.rows, given.columns])
     logits = logits if logits.dtype == torch.float64 else logits.float()
     return _finish(vlm.text_config, logits)
 
@@ -154,10 +155,10 @@ def _finish(config: "PreTrainedConfig", logits: torch.Tensor) -> torch.Tensor:
     return logits
 
 
-def _hidden(vlm: Vlm, given: Prefix) -> torch.Tensor:
-    """[B, L, W]: what the language model hands to its head."""
+def last_states(vlm: Vlm, given: Prefix) -> torch.Tensor:
+    """[B, L, W]: what the language model hands to its head, for the adapter that is switched in."""
     if given.inputs is None:
-        with _resumed(vlm, given):
+        with arithmetic(vlm), _resumed(vlm, given):
             return vlm.decoder(*given.args, **given.kwargs)[0]
     last: list[torch.Tensor] = []
 
@@ -165,7 +166,7 @@ def _hidden(vlm: Vlm, given: Prefix) -> torch.Tensor:
         last.append(output[0])
         raise Reached
 
-    with _replayed(vlm, given), hooks([vlm.decoder.register_forward_hook(stop)]):
+    with arithmetic(vlm), _replayed(vlm, given), hooks([vlm.decoder.register_forward_hook(stop)]):
         try:
             vlm.model(**given.inputs, use_cache=False)
         except Reached:

@@ -41,6 +41,28 @@ def arithmetic(vlm: Vlm) -> Iterator[None]:
             del norm.forward
 
 
+@contextmanager
+def products(kind: str, device: str) -> Iterator[None]:
+    """Context in which a CPU's float32 matrix products may round their operands to bfloat16 (`bfloat16`), or nothing
+    changes (`float32`, and any other device).
+
+    oneDNN then takes them over from torch's BLAS, and rounds where the processor gains by it; sums stay float32. For
+    short sequences attention by plain products is faster than the fused kernel under it, so it is chosen too.
+    """
+    if kind == "float32" or not device.startswith("cpu"):
+        yield
+        return
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
 def full(tensor: torch.Tensor) -> AbstractContextManager[object]:
     """Context in which nothing is rounded, whatever surrounds it."""
     kind = tensor.device.type

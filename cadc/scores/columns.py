@@ -61,6 +61,15 @@ COLUMNS: Registry[Column] = Registry("column", (
          ("sample_gram", "float32 [T, S, S]", "cosines between single target gradients"),
          ("sample_unit", "int32 [S]", "unit (0…M-1) of each single target sample"),
          ("sample_index", "int64 [S]", "its position in the target file")),
+    *_of("judge",
+         ("judge_rows", "int64 [n]", "positions in the pool file, ascending, of the rows that the judges read"),
+         ("judge_loss", "float32 [n]", "mean of ℓ(z) over adapters that trained on target samples alone"),
+         ("base_loss", "float32 [n]", "ℓ(z) under the untrained base"),
+         ("judge_tokens", "int32 [n]", "answer tokens"),
+         ("judge_samples", "int64 [S]", "positions in the target file of the single target samples"),
+         ("judge_target", "float32 [S]", "mean of their ℓ over the judges that did not train on them; NaN where all "
+          "did"),
+         ("base_target", "float32 [S]", "their ℓ under the untrained base")),
     *_of("quick",
          ("rows", "int64 [N]", "position in the pool file of the rows of the next four"),
          ("samples", "int64 [S]", "position in the target file of each single target sample"),
@@ -77,10 +86,6 @@ COLUMNS: Registry[Column] = Registry("column", (
          ("winner.joined", "int32 [M, N]", "the winner of the first of them"),
          ("best_index.joined", "int32 [S, L]", "rows with the largest mean of calibrated similarities; -1 pads"),
          ("best_value.joined", "float32 [S, L]", "that mean")),
-    Column(name="out_of_fold_loss", shape="float32 [N]", job="out_of_fold", needs=("near.gradients",),
-           about="ℓ(z) under models that did not train on z (decision 0016)"),
-    Column(name="out_of_fold_target", shape="float32 [S]", job="out_of_fold",
-           about="ℓ of the single target samples under the same models"),
 ))
 """Every column, in the order in which they come to be."""
 

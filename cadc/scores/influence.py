@@ -40,7 +40,7 @@ class InfluenceColumns:
         self._nearest: np.ndarray | None = None
         self._loss_rank: np.ndarray | None = None
         self._self: np.ndarray | None = None
-        self._remembered: dict[Hashable, Any] = {}
+        self._remembered: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = threading.RLock()
 
     def by_near(self, of_unit: Sequence[int]) -> np.ndarray:
@@ -98,12 +98,19 @@ class InfluenceColumns:
                 self._nearest = best
             return self._nearest
 
-    def remember(self, key: Hashable, compute: Callable[[], T]) -> T:
-        """Anything else that follows from these scores alone (a partition): computed at the first call for a key."""
+    def remember(self, key: Hashable, compute: Callable[[], T], *, most: int = 0) -> T:
+        """Anything else that follows from these scores and what the key holds (a partition, a ranking): computed at the
+        first call for a key. most: of keys that begin alike (`key[0]`) only so many stay, those used last; 0: all."""
         with self._lock:
             if key not in self._remembered:
                 self._remembered[key] = compute()
-            return self._remembered[key]
+            self._remembered.move_to_end(key)
+            found: T = self._remembered[key]
+            if most and isinstance(key, tuple):
+                alike = [k for k in self._remembered if isinstance(k, tuple) and k[:1] == key[:1]]
+                for old in alike[:-most]:
+                    del self._remembered[old]
+            return found
 
     def self_influence(self) -> np.ndarray:
         """Inf^Self, float32 [N, T]; see the function of this name."""

@@ -152,12 +152,13 @@ def _role(study: Study, role: str, report: Mapping[str, Any]) -> RoleRows:
 
 def _told(study: Study, role: str) -> Iterator[tuple[str, Reason]]:
     """What each finished job says it left out, in the order in which jobs run."""
+    yield from _listed(study, "judge", report_name(role))
     if role == "pool":
         yield from _listed(study, "warmup", "warmup.json", "failed")
         yield from (("attribute", reason) for _, reason in _listed(study, "scores", "failed.json"))
     else:
         yield from _listed(study, "targets", "targets.json", "failed")
-    yield from _listed(study, "embedding", report_name(role))  # out_of_fold meets only rows that the others passed
+    yield from _listed(study, "embedding", report_name(role))
 
 
 def _listed(study: Study, job: str, name: str, key: str = "") -> Iterator[tuple[str, Reason]]:

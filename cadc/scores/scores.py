@@ -5,6 +5,7 @@ mapped column by column, which is what makes a move of one unit cost one column 
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 
@@ -18,6 +19,10 @@ from cadc.study import Study
 
 HELD_OUT = "held-out"
 """Folder inside the scores' result for what was predicted for measured rows."""
+
+
+def _none() -> np.ndarray:
+    return np.zeros(0, np.float32)
 
 
 def _all_measured() -> np.ndarray:
@@ -65,12 +70,16 @@ class Scores:
     """int64 [S]: its position in the target file."""
     units: tuple[str, ...]
     """M names."""
-    out_of_fold_loss: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
-    """float32 [N]: ℓ(z) under models that did not train on z (decision 0016); [0] before that job."""
-    out_of_fold_target: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
-    """float32 [S]: ℓ of the single target samples under the same models."""
-    base_loss: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
-    """float32 [N]: ℓ(z) under the untrained base, NaN where it could not be read; [0] where nobody did."""
+    judge_loss: np.ndarray = field(default_factory=_none)
+    """float32 [N]: mean of ℓ(z) over adapters that trained on target samples alone (METHOD §5); NaN for a row that they
+    could not read; [0] before that job."""
+    base_loss: np.ndarray = field(default_factory=_none)
+    """float32 [N]: ℓ(z) under the untrained base, NaN and [0] as above."""
+    judge_target: np.ndarray = field(default_factory=_none)
+    """float32 [S]: mean of ℓ of the single target samples over the judges that did not train on them; NaN where all
+    did."""
+    base_target: np.ndarray = field(default_factory=_none)
+    """float32 [S]: their ℓ under the untrained base."""
     measured: np.ndarray = field(default_factory=_all_measured)
     """bool [N]: the row's gradients were computed; False: predicted from one forward (decision 0013). Left out: all
     were."""
@@ -103,9 +112,9 @@ class Scores:
         return self.base_loss if known else np.full(len(self.index), np.nan, np.float32)
 
     @property
-    def has_out_of_fold(self) -> bool:
-        """Whether the out-of-fold loss is there."""
-        return len(self.out_of_fold_loss) == len(self.index) > 0
+    def has_judge(self) -> bool:
+        """Whether the judges' losses are there."""
+        return len(self.judge_loss) == len(self.index) > 0
 
     @cached_property
     def has_grounded(self) -> bool:
@@ -125,11 +134,10 @@ class Scores:
             found = cls._quick(study)
             return aligned_with(cls.load(study, "gradients"), found) if study.finished("scores") else found
         own = {name: f"{name}.{choice}" for name in ("near", "best_index", "best_value", "winner")}
-        names = [name for name in ARRAYS if not name.startswith("out_of_fold") and name != "base_loss"]
-        if study.finished("out_of_fold"):
-            names += ["out_of_fold_loss", "out_of_fold_target"]
+        names = [name for name in ARRAYS if name not in JUDGED]
         arrays = columns.read_all(study, {name: own.get(name, name) for name in names})
-        made = cls(**arrays, units=units(study), choice=choice)
+        judged = _judged(study, arrays["index"], arrays["sample_index"]) if study.finished("judge") else {}
+        made = cls(**arrays, **judged, units=units(study), choice=choice)
         if choice in columns.CALIBRATED:
             return made
         if study.finished("near"):
@@ -147,20 +155,27 @@ class Scores:
         names |= {name: f"{name}.quick" for name in ("near", "winner", "best_index", "best_value")}
         arrays = columns.read_all(study, names)
         told = json.loads(study.require("quick").intact("quick.json").read_text())
-        return cls.bare(**arrays, units=tuple(told["units"]))
+        judged = {}
+        if study.finished("judge"):
+            judged = _judged(study, arrays["index"], arrays["sample_index"])
+            tokens = _aligned(columns.read(study, "judge_rows"), arrays["index"])(columns.read(study, "judge_tokens"))
+            judged["tokens"] = np.nan_to_num(tokens).astype(np.int32)
+        return cls.bare(**arrays, **judged, units=tuple(told["units"]))
 
     @classmethod
     def bare(cls, *, index: np.ndarray, sample_index: np.ndarray, sample_unit: np.ndarray, units: tuple[str, ...],
-             **near: np.ndarray) -> "Scores":
-        """Rows without gradients; near: `near`, `winner`, `best_index`, `best_value`, empty where they are left out."""
+             **known: np.ndarray) -> "Scores":
+        """Rows without gradients; known: `near`, `winner`, `best_index`, `best_value`, `tokens` and what judges say,
+        empty where they are left out."""
         m, n, s = len(units), len(index), len(sample_index)
         shapes = {"eta": (0,), "dots": (0, m, n), "dots_grounded": (0, m, n), "loss": (n, 0), "gradient_norm": (n, 0),
                   "feature_norm": (n, 0), "gram": (0, m, m), "gram_grounded": (0, m, m), "sample_gram": (0, s, s)}
         empty = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
         none = {"near": np.zeros((m, n), np.float32), "winner": np.full((m, n), -1, np.int32),
-                "best_index": np.full((s, 0), -1, np.int32), "best_value": np.zeros((s, 0), np.float32)}
+                "best_index": np.full((s, 0), -1, np.int32), "best_value": np.zeros((s, 0), np.float32),
+                "tokens": np.zeros(n, np.int32)}
         return cls(index=index, sample_index=sample_index, sample_unit=sample_unit, units=units, choice="quick",
-                   tokens=np.zeros(n, np.int32), **(none | near), **empty)
+                   **(none | known), **empty)
 
     @classmethod
     def held_out(cls, study: Study) -> "Scores | None":
@@ -213,6 +228,29 @@ def aligned_with(rows: Scores, quick: Scores) -> Scores:
                    middle=np.zeros(units), own=np.ones(units))
 
 
+def _judged(study: Study, index: np.ndarray, samples: np.ndarray) -> dict[str, np.ndarray]:
+    """The judges' losses in the order of the scored rows and of the single target samples; NaN where there is none."""
+    found = columns.read_all(study, {name: name for name in (*JUDGED, "judge_rows", "judge_samples")})
+    rows, singles = _aligned(found["judge_rows"], index), _aligned(found["judge_samples"], samples)
+    return {name: place(found[name]) for name, place in
+            (("judge_loss", rows), ("base_loss", rows), ("judge_target", singles), ("base_target", singles))}
+
+
+def _aligned(have: np.ndarray, wanted: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Function from values at positions `have` (ascending) to values at positions `wanted`, NaN where there is none."""
+    place = np.minimum(np.searchsorted(have, wanted), max(len(have) - 1, 0))
+    there = np.asarray(have)[place] == wanted if len(have) else np.zeros(len(wanted), bool)
+
+    def values(given: np.ndarray) -> np.ndarray:
+        found = np.full(len(wanted), np.nan, np.float32)
+        found[there] = given[place[there]]
+        return found
+
+    return values
+
+
+JUDGED = ("judge_loss", "base_loss", "judge_target", "base_target")
+"""Fields that the job `judge` brings."""
 ARRAYS = tuple(f.name for f in fields(Scores) if f.type is np.ndarray and f.name not in ("middle", "own"))
 """Fields that are arrays."""
 PREDICTED = ("near", "dots", "dots_grounded", "loss", "gradient_norm", "feature_norm", "tokens")

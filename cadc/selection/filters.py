@@ -5,8 +5,8 @@ import pandas as pd
 
 from cadc.scores.influence import InfluenceColumns
 
-FEW = 8
-"""Single target samples below which a unit's quantile says nothing."""
+SHARED = 16
+"""How many target samples the losses of all units together count for in the bound of one."""
 
 
 def highest_loss(columns: InfluenceColumns, share: float) -> np.ndarray:
@@ -23,21 +23,40 @@ def highest_loss(columns: InfluenceColumns, share: float) -> np.ndarray:
     return known & (columns.loss_rank() < np.floor(share * size + 1e-9).astype(np.int32)[nearest])
 
 
-def looks_wrong(columns: InfluenceColumns, loss: np.ndarray, target: np.ndarray, quantile: float = 0.9) -> np.ndarray:
-    """Rows whose loss exceeds this quantile of the target samples' losses in the row's nearest unit, and to whose whole
-    answer the models give no more than even odds: bool [N] (docs/decisions/0016, 0018).
+def looks_wrong(columns: InfluenceColumns, quantile: float) -> np.ndarray:
+    """Rows whose loss under the judges lies beyond what right answers of their nearest unit cost, and to whose whole
+    answer the judges give no more than even odds: bool [N] (METHOD §5, decision 0031). Rows without such a loss do not
+    look wrong: nobody can say.
 
-    loss [N], target [S]: mean over answer tokens, under models that trained on neither. Target answers are taken to be
-    right, so a row beyond what right answers of its unit cost is more likely wrong; where the models have not learnt
-    the unit, right answers cost much too and few rows go. Where they have, the quantile is tiny and a right answer may
-    well cost more; but of an answer that is likelier than all others together nobody can say that it looks wrong. A
-    unit of fewer than `FEW` samples takes the quantile over all of them.
+    Target answers are taken to be right, and their losses are those of judges that did not train on them: so a row
+    beyond `wrong_bounds` is more likely wrong. Of an answer that is likelier than all others together nobody can say
+    that it looks wrong, however certain the judges are of other answers of its unit.
     """
-    of, everyone = np.asarray(columns.scores.sample_unit), np.quantile(target, quantile)
-    bound = np.array([np.quantile(own, quantile) if len(own := target[of == unit]) >= FEW else everyone
-                      for unit in range(len(columns.scores.units))])
-    loss = np.asarray(loss)
-    return (loss > bound[columns.nearest()]) & (loss * np.asarray(columns.scores.tokens) > np.log(2))
+    scores = columns.scores
+    loss, bound = np.asarray(scores.judge_loss, np.float64), wrong_bounds(
+        np.asarray(scores.judge_target), np.asarray(scores.sample_unit), len(scores.units), quantile)
+    with np.errstate(invalid="ignore"):
+        return (loss > bound[columns.nearest()]) & (loss * np.asarray(scores.tokens) > np.log(2))
+
+
+def wrong_bounds(target: np.ndarray, unit: np.ndarray, units: int, quantile: float) -> np.ndarray:
+    """float64 [M]: this quantile of right answers' losses in each unit, drawn towards that of all units together, as if
+    `SHARED` samples more had been seen there: ln b = (n ln b_unit + SHARED ln b_all) / (n + SHARED).
+
+    target: float [S], losses of single target samples under judges that did not train on them, NaN where there is none;
+    unit: int [S]. Without any loss at all nothing looks wrong: infinity.
+    """
+    known = np.isfinite(target)
+    if not known.any():
+        return np.full(units, np.inf)
+    tiny = np.finfo(np.float32).tiny
+    everyone = np.log(max(np.quantile(target[known], quantile), tiny))
+    found = np.empty(units)
+    for one in range(units):
+        own = target[known & (unit == one)]
+        mean = np.log(max(np.quantile(own, quantile), tiny)) if len(own) else 0.0
+        found[one] = np.exp((len(own) * mean + SHARED * everyone) / (len(own) + SHARED))
+    return found
 
 
 def repeated(group: np.ndarray, free: np.ndarray, always: np.ndarray) -> np.ndarray:

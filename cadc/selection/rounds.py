@@ -1,51 +1,17 @@
-"""Which rows of its pool a capability takes, in which order, and why (METHOD §5). Pickers are iterators over
-positions.
+"""Which rows of its pool a capability takes, in which order, and why (METHOD §5). Every picker goes once through all
+rows that it is given.
 
-`paper`: highest influence first. `studio`: in rounds every target sample of the capability takes its best row not yet
-taken.
+`paper`: highest influence first. `studio`: in rounds every unit of the capability takes a row, its target samples in
+turn, each the best one not yet taken.
 """
 
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from itertools import cycle
 
 import numpy as np
 
 from cadc.scores.scores import Scores
-
-Pick = tuple[int, int, float, str]
-"""(position, target sample or -1 for "not by one", Inf(z, z') or influence, reason)."""
-
-
-@dataclass
-class Taken:
-    """Rows already chosen, by anyone, and how often each source was."""
-
-    open: np.ndarray
-    """bool [N]: rows that may be taken at all."""
-    source: np.ndarray
-    """int [N]: source of each row (all 0 when there is no cap)."""
-    source_cap: int
-    """Most rows of one source; 0: no cap."""
-    rows: bytearray = field(init=False)
-    """1 where a row can still be taken; a bytearray because single reads of it are fast."""
-    counts: dict[int, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.rows = bytearray(self.open.astype(np.uint8).tobytes())
-
-    def free(self, position: int) -> bool:
-        """Whether the row may be taken now."""
-        if not self.rows[position]:
-            return False
-        return not self.source_cap or self.counts.get(int(self.source[position]), 0) < self.source_cap
-
-    def take(self, position: int) -> None:
-        """Nobody can take the row any more; its source has one more."""
-        self.rows[position] = 0
-        if self.source_cap:
-            source = int(self.source[position])
-            self.counts[source] = self.counts.get(source, 0) + 1
+from cadc.selection.ranking import Pick
 
 
 def by_influence(influence: np.ndarray, positions: np.ndarray) -> Iterator[Pick]:
@@ -65,12 +31,12 @@ def at_random(positions: np.ndarray, rng: np.random.Generator) -> Iterator[Pick]
         yield position, -1, float("nan"), "random"
 
 
-def round_robin(scores: Scores, members: np.ndarray, inside: np.ndarray, taken: Taken) -> Iterator[Pick]:
-    """`studio` (METHOD §5): in rounds every target sample of the capability takes its best row not yet taken.
+def round_robin(scores: Scores, members: np.ndarray, inside: np.ndarray) -> Iterator[Pick]:
+    """`studio` (METHOD §5): unit by unit a target sample takes its best row not yet taken.
 
-    members: unit positions of the capability; inside: bool [N], rows of its pool. Within a round the samples of all
-    units take turns (first samples of each unit, then the second ones, …), so that an unfinished round is spread over
-    the units too.
+    members: unit positions of the capability; inside: bool [N], rows of its pool. In a round every unit takes one row,
+    so that units get equally many wherever the ranking is cut, also one of few target samples; within a unit its
+    samples take turns, one a round. A unit without single target samples has no turn.
 
     Exactness: `best_index` lists the L best rows of a target sample over the whole pool, so as long as one listed row
     is free, the one taken is its best free row exactly. When the list of a sample is used up its turn goes to the
@@ -78,33 +44,25 @@ def round_robin(scores: Scores, members: np.ndarray, inside: np.ndarray, taken: 
     best there (`winner`): an approximation, since Inf(z, z') was not kept for rows outside the list. So the pool can
     always be emptied, and a budget that the pool can meet is met.
     """
-    turns = _turns(np.asarray(scores.sample_unit), members)
-    lists = {sample: _listed(scores, sample, inside) for sample in turns}
-    nearest = {int(unit): _by_near(scores, int(unit), inside, taken) for unit in members}
-    waiting = deque(turns)
-    while waiting:
-        sample = waiting.popleft()
-        listed = next((row for row in lists[sample] if taken.free(row[0])), None)
-        if listed is not None:
-            yield listed[0], sample, listed[1], "rounds"
-        else:
-            unit = int(scores.sample_unit[sample])
-            position = next(nearest[unit], None)
-            if position is None:
-                continue  # the pool is empty: nobody has a turn any more
-            yield position, int(scores.winner[unit, position]), float(scores.near[unit, position]), "near"
-        waiting.append(sample)
-
-
-def _turns(sample_unit: np.ndarray, members: np.ndarray) -> list[int]:
-    """Target samples of the capability in the order of a round: by rank inside their unit, then by unit."""
-    samples = np.flatnonzero(np.isin(sample_unit, members))
-    seen: dict[int, int] = {}
-    rank = []
-    for unit in sample_unit[samples].tolist():
-        rank.append(seen.get(unit, 0))
-        seen[unit] = rank[-1] + 1
-    return samples[np.lexsort((sample_unit[samples], np.array(rank, np.int64)))].tolist()
+    of = np.asarray(scores.sample_unit)
+    own = {int(unit): np.flatnonzero(of == unit).tolist() for unit in members}
+    turns = {unit: cycle(samples) for unit, samples in own.items() if samples}
+    lists = {sample: _listed(scores, sample, inside) for unit in turns for sample in own[unit]}
+    free = bytearray(np.asarray(inside).astype(np.uint8).tobytes())
+    nearest = {unit: _by_near(scores, unit, inside, free) for unit in turns}
+    while turns:
+        for unit, samples in turns.items():
+            sample = next(samples)
+            listed = next((row for row in lists[sample] if free[row[0]]), None)
+            if listed is not None:
+                pick = listed[0], sample, listed[1], "rounds"
+            else:
+                position = next(nearest[unit], None)
+                if position is None:
+                    return  # the pool is empty: nobody has a turn any more
+                pick = (position, int(scores.winner[unit, position]), float(scores.near[unit, position]), "near")
+            free[pick[0]] = 0
+            yield pick
 
 
 def _listed(scores: Scores, sample: int, inside: np.ndarray) -> Iterator[tuple[int, float]]:
@@ -115,18 +73,17 @@ def _listed(scores: Scores, sample: int, inside: np.ndarray) -> Iterator[tuple[i
     yield from zip(index[there].tolist(), np.asarray(scores.best_value[sample])[there].tolist(), strict=True)
 
 
-def _by_near(scores: Scores, unit: int, inside: np.ndarray, taken: Taken) -> Iterator[int]:
+def _by_near(scores: Scores, unit: int, inside: np.ndarray, free: bytearray) -> Iterator[int]:
     """Free rows of the pool by near(z, s) of one unit, highest first, ties to the earlier row; sorted in growing
     pieces."""
     positions = np.flatnonzero(inside)
     values, size = np.asarray(scores.near[unit, positions]), 4096
     while len(positions):
         top = np.ones(len(positions), bool)
-        if size < len(
-            positions
-        ):  # with all rows as good as the last of the piece, so that ties do not depend on the cut
+        if size < len(positions):
+            # With all rows as good as the last of the piece, so that ties do not depend on the cut.
             top = values >= np.partition(values, len(values) - size)[len(values) - size]
         for position in positions[top][np.argsort(-values[top], kind="stable")].tolist():
-            if taken.free(position):
+            if free[position]:
                 yield position
         positions, values, size = positions[~top], values[~top], 4 * size

@@ -6,7 +6,8 @@ letters: n rows, B samples, L tokens, W hidden width.
 """
 
 import logging
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from cadc.study.progress import Progress, Silent
 if TYPE_CHECKING:
     import torch
 
+    from cadc.data.sample import Sample
     from cadc.models import Prefix, Vlm
     from cadc.models.encode import Batch
 
@@ -116,30 +118,45 @@ def _compute(study: Study, role: str, progress: Progress) -> None:
     found: dict[FeedRow, np.ndarray] = {}
     failed: dict[FeedRow, str] = {}
     hidden = lambda items: last_hidden(vlm, vlm.collate([one for _, one in items]))  # noqa: E731
-    for part, states in run_batches(feed, order, hidden, failed):
-        values = np.stack([states.mean, states.answers], 1)  # [B, 2, W]
-        fine = np.isfinite(values).all((1, 2))
-        found.update((row, value) for row, value, ok in zip(part, values, fine, strict=True) if ok)
-        failed |= {row: f"{NOT_FINITE}: hidden states" for row, ok in zip(part, fine, strict=True) if not ok}
+    for part, values in run_batches(feed, order, hidden, failed):
+        found.update(zip(part, values, strict=True))
         progress.step(len(part))
+    _write(study, role, feed.samples, found, failed)
+
+
+def finish_embedding(study: Study, hidden: Mapping[str, Mapping[FeedRow, np.ndarray]],
+                     failed: Mapping[str, Mapping[FeedRow, str]]) -> None:
+    """Finish this job's result from a forward that another job made: per role ('pool', 'target') the averages [2, W]
+    of each row (`averages`), and rows that cannot be encoded with their reasons. One that is finished stays."""
+    from cadc.data import read_samples
+    from cadc.study.files import alone
+
+    result = study.result("embedding")
+    with alone(result.folder.with_name(f"{result.key}.lock")):
+        if result.finished:
+            return
+        for role in ("target", "pool"):
+            _write(study, role, read_samples(study.samples_file(role)), hidden[role], failed[role])
+        result.finish()
+
+
+def _write(study: Study, role: str, samples: "Sequence[Sample]", states: Mapping[FeedRow, np.ndarray],
+           failed: Mapping[FeedRow, str]) -> None:
+    """Embeddings of a role and the report of rows without one. Raises JobError where none has one."""
+    found = {row: value for row, value in states.items() if np.isfinite(value).all()}
+    failed = {**failed, **{row: f"{NOT_FINITE}: hidden states" for row in states.keys() - found.keys()}}
     for row, reason in sorted(failed.items()):
-        log.warning("%s row %d cannot be encoded and has no embedding: %s", role, feed.samples[row].index, reason)
+        log.warning("%s row %d cannot be encoded and has no embedding: %s", role, samples[row].index, reason)
     if not found:
         raise JobError(f"no {role} sample can be encoded, so nothing can be embedded. See the Data page.")
     rows, folder = sorted(found), study.result("embedding").folder
-    write_report(folder, role, [Reason(feed.samples[row].index, feed.samples[row].id, reason)
+    write_report(folder, role, [Reason(samples[row].index, samples[row].id, reason)
                                 for row, reason in sorted(failed.items())])
-    write_states(study, role, np.array([feed.samples[row].index for row in rows], np.int64),
-                 np.stack([found[row] for row in rows]))
-
-
-def write_states(study: Study, role: str, index: np.ndarray, states: np.ndarray) -> None:
-    """Write the files of a role. index: int64 [n], ascending; states: float32 [n, 2, W], as in `States`."""
-    folder = study.result("embedding").folder
-    write_array(folder / file_of(role, "values"), np.ascontiguousarray(states[:, 0]))
+    both = np.stack([found[row] for row in rows])  # [n, 2, W]
+    write_array(folder / file_of(role, "values"), np.ascontiguousarray(both[:, 0]))
     if study.config.answer_states:
-        write_array(folder / file_of(role, "answers"), np.ascontiguousarray(states[:, 1]))
-    write_array(folder / file_of(role, "index"), index)
+        write_array(folder / file_of(role, "answers"), np.ascontiguousarray(both[:, 1]))
+    write_array(folder / file_of(role, "index"), np.array([samples[row].index for row in rows], np.int64))
 
 
 def _report_again(study: Study, role: str) -> None:
@@ -162,33 +179,26 @@ def _report_again(study: Study, role: str) -> None:
     write_report(folder, role, found)
 
 
-class States(NamedTuple):
-    """Last hidden states of a batch, averaged."""
-
-    mean: np.ndarray
-    """float32 [B, W]: over all tokens, padding left out."""
-    answers: np.ndarray
-    """float32 [B, W]: over the positions that predict a token of the answer."""
-
-
-def last_hidden(vlm: "Vlm", batch: "Batch") -> States:
-    """The states of a batch under the adapter that is switched in."""
+def last_hidden(vlm: "Vlm", batch: "Batch") -> np.ndarray:
+    """float32 [B, 2, W]: `averages` of a batch under the adapter that is switched in."""
     import torch
 
-    from cadc.models import prefix
+    from cadc.models import last_states, prefix
 
-    given = prefix(vlm, batch)
     with torch.no_grad():
-        hidden = vlm.decoder(*given.args, **given.kwargs)[0].float()  # [B, L, W]
-    return states_of(hidden, batch, given)
+        given = prefix(vlm, batch)
+        return averages(last_states(vlm, given), batch, given).cpu().numpy()
 
 
-def states_of(hidden: "torch.Tensor", batch: "Batch", given: "Prefix") -> States:
-    """The averages of last hidden states [B, L, W]."""
+def averages(states: "torch.Tensor", batch: "Batch", given: "Prefix") -> "torch.Tensor":
+    """float32 [B, 2, W] of last hidden states [B, L, W]: their mean over all tokens of a sample, padding left out, and
+    over the positions that predict a token of its answer."""
+    import torch
+
+    hidden = states.float()
     real = batch.inputs["attention_mask"][:, :, None].to(hidden.dtype)
     answers = hidden.new_zeros(len(hidden), hidden.shape[2]).index_add(0, given.rows, hidden[given.rows, given.columns])
-    return States(((hidden * real).sum(1) / real.sum(1)).cpu().numpy(),
-                  (answers / given.tokens[:, None].to(hidden.dtype)).cpu().numpy())
+    return torch.stack([(hidden * real).sum(1) / real.sum(1), answers / given.tokens[:, None].to(hidden.dtype)], 1)
 
 
 def centred(pool: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

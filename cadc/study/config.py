@@ -8,14 +8,13 @@ from typing import Any
 
 from cadc.errors import DataError
 
-RENAMED = {"crossfit": "out_of_fold", "crossfit_share": "out_of_fold_share", "crossfit_target": "out_of_fold_target"}
-"""Names of settings in earlier versions."""
 FILES = ("pool", "target", "images", "model")
 """Fields that say where something lies; what it holds counts, not where."""
-GONE = ("pool_sketch",)
+GONE = ("pool_sketch", "out_of_fold", "out_of_fold_share", "out_of_fold_target", "crossfit", "crossfit_share",
+        "crossfit_target")
 """Settings of earlier versions that nothing reads any more."""
 BEFORE: dict[str, Any] = {"reading": 1, "whitened": False, "nearness": "gradients+embedding",
-                          "answer_states": False}
+                          "answer_states": False, "judges": 0}
 """What a setting was before it existed, where that is not its default: keys are counted from there."""
 PARTS = ("language", "connector", "vision")
 """Parts of a model that can be adapted."""
@@ -90,16 +89,14 @@ class StudyConfig:
     """Numbers per vector in `sketch` mode, over all LoRA matrices together."""
     landmarks: float = 1.0
     """Share of the pool whose gradients are computed; the other rows' influences are predicted from one forward."""
-    out_of_fold: int = 2
-    """Rounds of the out-of-fold loss, which finds rows that look wrong (docs/decisions/0016); 0 switches it off."""
-    out_of_fold_share: float = 0.2
-    """Share of the pool that its models are trained on, half of it each."""
-    out_of_fold_target: bool = True
-    """Its models also train on half of the target samples that gradients see (docs/decisions/0018)."""
     judges: int = 2
     """Adapters trained on target samples alone; their losses find rows that look wrong (METHOD §5). 0: none."""
     judge_steps: int = 0
     """Optimiser steps of each; 0: as many as lower the loss of target samples that it does not see."""
+    transfer_steps: int = 40
+    """Optimiser steps on one target unit when transfer between units is measured (METHOD §3)."""
+    transfer_repeats: int = 2
+    """Runs per unit of that measurement; each holds other samples out."""
     samples_per_unit: int = 64
     """At most this many target samples of a unit enter its mean."""
     near_samples: int = 32
@@ -151,13 +148,12 @@ class StudyConfig:
             "landmarks": 0 < self.landmarks <= 1,
             "judges": 0 <= self.judges <= 16,
             "judge_steps": self.judge_steps >= 0,
-            "out_of_fold": 0 <= self.out_of_fold <= 16,
-            "out_of_fold_share": 0 < self.out_of_fold_share <= 1,
             "warmup_share": 0 < self.warmup_share <= 1,
             "learning_rate": 0 < self.learning_rate < 1,
             "lora_alpha": self.lora_alpha > 0,
         }
         positive = ("lora_rank", "warmup_min_rows", "warmup_epochs", "warmup_batch", "checkpoints", "permutations",
+                    "transfer_steps", "transfer_repeats",
                     "samples_per_unit", "near_samples", "near_q", "best_rows", "max_tokens", "shard_rows",
                     "sketch_dim")
         checks |= {name: getattr(self, name) >= 1 for name in positive}
@@ -169,7 +165,7 @@ class StudyConfig:
     @classmethod
     def of(cls, values: dict[str, Any]) -> "StudyConfig":
         """A config as it was written, by this version or an earlier one. Raises TypeError for a key nobody knew."""
-        kept = {RENAMED.get(key, key): value for key, value in values.items() if key not in GONE}
+        kept = {key: value for key, value in values.items() if key not in GONE}
         for name, before in BEFORE.items():
             kept.setdefault(name, before)
         return cls(**kept)
@@ -180,7 +176,9 @@ class StudyConfig:
         fields = {f.name: f for f in dataclasses.fields(cls)}
         values = dict(base)
         for key, text in settings.items():
-            key = RENAMED.get(key, key)
+            if key in GONE:
+                raise DataError(f"setting {key!r} was of an earlier version: nothing reads it any more. Leave it out; "
+                                "docs/settings.md has those of today.")
             if key not in fields:
                 raise DataError(f"unknown setting {key!r}. Known: {', '.join(fields)}")
             values[key] = _parse(key, text, fields[key].type)

@@ -102,6 +102,15 @@ JOBS: Registry[Job] = Registry("job", (
     Job(name="lengths", about="estimates tokens of every row", run="cadc.models.lengths:run_lengths",
         after=("ingest",), files=("model",), advisory=True,
         names=(("tokens-*.npy", "estimated tokens"), ("lengths.json", "how tokens were estimated"))),
+    Job(name="judge", about="trains adapters on the target alone, finds rows that look wrong",
+        run="cadc.signals.judge:run_judge", after=("ingest",), files=("model",), parallel=True,
+        cost="cadc.estimate.costs:judge",
+        settings=(*_ADAPTED, *_CHOICE, "judges", "judge_steps", "warmup_batch", "learning_rate", "shard_rows"),
+        wanted=lambda config: config.judges > 0,
+        names=(("judge-*", "an adapter trained on the target"), ("shard-*", "a shard of losses"),
+               ("hidden-*", "a shard of embeddings"), ("judge.json", "how the judges were trained"),
+               ("left-out-*.json", "the list of rows that no judge read"), ("*.npy", "a column of the judge")),
+        volatile=("shard-*.json", "left-out-*.json")),
     Job(name="embedding", about="one forward of the untrained base over pool and target",
         run="cadc.signals.embedding:run_embedding", after=("ingest",), files=("model",),
         settings=(*_MODEL, "answer_states"),
@@ -110,7 +119,8 @@ JOBS: Registry[Job] = Registry("job", (
         volatile=("left-out-*.json",)),
     Job(name="quick", about="near(z, s) without a gradient", run="cadc.signals.near:run_quick",
         after=("ingest", "embedding"), wanted=_compares, cost="cadc.estimate.costs:quick",
-        settings=("near_q", "nearness", "best_rows", "whitened", "features", "landmarks", "seed", *_CHOICE),
+        settings=("near_q", "nearness", "best_rows", "whitened", "features", "landmarks", "seed", "answer_states",
+                  *_CHOICE),
         names=(("*.npy", "a column of the nearness without gradients"), ("quick.json", "its units and signals"))),
     Job(name="warmup", about="trains a short while, keeps checkpoints", run="cadc.training.warmup:run_warmup",
         after=("ingest",), files=("model",), cost="cadc.estimate.costs:warmup",
@@ -140,30 +150,31 @@ JOBS: Registry[Job] = Registry("job", (
         volatile=("*.json", "batch.lock")),
     Job(name="scores", about="puts the shards together into columns", run="cadc.scores.compaction:run_scores",
         after=("ingest", "warmup", "targets", "attribute"), cost="cadc.estimate.costs:scores",
-        settings=("checkpoints", "grounded", "best_rows", "landmarks", "shard_rows", "seed", "whitened"),
+        settings=("checkpoints", "grounded", "best_rows", "landmarks", "shard_rows", "seed", "whitened", "features"),
         optional=_without_gradients,
         names=(("held-out/*.npy", "a column of held-out predictions"), ("*.npy", "a column of the scores"),
                ("scores.json", "the names of the target units"), ("failed.json", "the rows that were left out"),
                ("attribute.json", "the report on attribution")),
         volatile=("attribute.json",)),
+    Job(name="transfer", about="measures what training on one target unit does to every other",
+        run="cadc.discovery.transfer_job:run_transfer", after=("ingest",), files=("model",), parallel=True,
+        optional=_always, cost="cadc.estimate.costs:transfer",
+        settings=(*_ADAPTED, "samples_per_unit", "learning_rate", "transfer_steps", "transfer_repeats"),
+        names=(("start.npz", "the losses that transfer starts from"),
+               ("run-*.npz", "a run of the transfer between units"),
+               ("*.npy", "the losses of measured transfer"), ("transfer.json", "the summary of measured transfer"))),
     Job(name="near", about="joins gradients and other signals into near(z, s)", run="cadc.signals.near:run_near",
         after=("targets", "scores", "embedding"), version=2, cost="cadc.estimate.costs:near",
-        settings=("near_q", "nearness", "whitened", "ridge", "features", "landmarks"),
+        settings=("near_q", "nearness", "whitened", "ridge", "features", "landmarks", "answer_states"),
         optional=_without_gradients, names=(("*.npy", "a column of the joined nearness"),)),
-    Job(name="out_of_fold", about="finds rows that look wrong", run="cadc.signals.out_of_fold:run_out_of_fold",
-        after=("ingest", "scores", "near"), files=("model",), parallel=True, cost="cadc.estimate.costs:out_of_fold",
-        settings=(*_ADAPTED, *_CHOICE, "nearness", "out_of_fold", "out_of_fold_share", "out_of_fold_target",
-                  "warmup_batch", "learning_rate"),
-        wanted=lambda config: config.out_of_fold > 0,
-        names=(("round-*", "losses that a fold's model read"), ("*.npy", "a column of the out-of-fold loss"))),
     Job(name="evaluate", about="retrains and compares", run="cadc.evaluation.run:run_evaluation",
         after=("ingest",), files=("model",), core=False,
         settings=_ADAPTED),
 ))
 """Every job, in the order in which they run."""
 
-RENAMED = {"crossfit": "out_of_fold"}
-"""Names of jobs in earlier versions."""
+RENAMED = {"crossfit": "judge", "out_of_fold": "judge"}
+"""Jobs of earlier versions, and what does their work today."""
 
 
 def core_jobs(config: StudyConfig | None = None) -> tuple[str, ...]:

@@ -11,11 +11,25 @@ import pandas as pd
 
 from cadc.curation.workbench import Workbench
 from cadc.discovery import Capabilities, DiscoverySettings, Partition, layout, layout_method
+from cadc.discovery.similarities import SIMILARITIES, lacking
+from cadc.study import JOBS
 from cadc.views.palette import UNASSIGNED_NAME, mark
+from cadc.views.prices import price_of
 
 NEW, NOWHERE = "new", "nowhere"
 """Where a unit can go besides the capabilities that are there."""
 LAYOUTS = {"umap": "UMAP", "mds": "classical scaling (too few units for UMAP)"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignalLine:
+    """One similarity of units, as something to draw a map from."""
+
+    name: str
+    about: str
+    ready: bool
+    why: str
+    """'' where it is ready, else why not, what computes it and what that costs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +44,8 @@ class CapabilitiesView:
     partition: Partition
     """Communities as found, before anything was named or moved."""
     discovery: DiscoverySettings
-    signals: tuple[str, ...]
-    """What the map can be drawn from."""
+    signals: tuple[SignalLine, ...]
+    """What the map can be drawn from, and what it could be drawn from."""
     revision: str
     """Changes with every decision: widgets that show what is in force carry it in their keys."""
 
@@ -67,17 +81,22 @@ class CapabilitiesView:
         return f"in force: {part.method}, {settings}, modularity {part.modularity:.2f}"
 
     @property
-    def drawn_from(self) -> str:
-        """What the map is drawn from, in words."""
-        signal = self.discovery.signal
-        return "the embedding of the untrained base" if signal == "embedding" else f"{signal} target gradients"
-
-    @property
     def map_note(self) -> str:
         """What the map shows."""
         count = len(self.table)
         return (f"drawn {count:,} of {count:,} units · {LAYOUTS[layout_method(len(self.units))]}, "
-                f"by {self.drawn_from} · near means similar; distances between far groups mean little")
+                f"by {self.drawn_from} · near means similar; distances between far groups "
+                "mean little")
+
+    @property
+    def drawn_from(self) -> str:
+        """What the map is drawn from, in words."""
+        return SIMILARITIES[self.discovery.signal].about
+
+    @property
+    def ready(self) -> tuple[str, ...]:
+        """Signals that a map can be drawn from now."""
+        return tuple(line.name for line in self.signals if line.ready)
 
 
 def capabilities_view(bench: Workbench, units: pd.DataFrame, decisions: int) -> CapabilitiesView:
@@ -85,16 +104,21 @@ def capabilities_view(bench: Workbench, units: pd.DataFrame, decisions: int) -> 
     found, scores = bench.capabilities, bench.scores
     known = units.set_index("unit").reindex(scores.units).reset_index()
     return CapabilitiesView(found=found, similarity=bench.similarity, partition=bench.partition,
-                            discovery=bench.discovery, signals=signals_of(bench),
+                            discovery=bench.discovery, signals=signal_lines(bench),
                             table=unit_table(known, bench.similarity, found.of_unit, found.ids, found.names),
                             revision=f"{decisions}-{len(bench.events)}")
 
 
-def signals_of(bench: Workbench) -> tuple[str, ...]:
-    """Signals that are there to draw a map from, the usual one first."""
-    gradients = ["plain"] * bench.scores.has_gradients + ["grounded"] * bench.scores.has_grounded
-    return tuple(dict.fromkeys([bench.discovery.signal, *gradients,
-                                *["embedding"] * bench.study.finished("embedding")]))
+def signal_lines(bench: Workbench) -> tuple[SignalLine, ...]:
+    """Every similarity of units, those that are not ready with the reason."""
+    lines = []
+    for signal in SIMILARITIES.values():
+        why = signal.offered(bench.study.config)
+        if not why and (missing := lacking(bench.study, signal.name)):
+            why = (f"the job {missing[0]!r} {JOBS[missing[0]].about}: {price_of(bench.study, missing[0])}. Run it with "
+                   f"`python -m cadc run {bench.study.name} --until {missing[0]}`.")
+        lines.append(SignalLine(name=signal.name, about=signal.about, ready=not why, why=why))
+    return tuple(lines)
 
 
 def map_places(similar: np.ndarray) -> np.ndarray:

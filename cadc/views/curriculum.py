@@ -57,6 +57,11 @@ class CurriculumView:
         shared = overlap(self.saved.rows["position"], self.now.rows["position"])
         return f"{shared['kept']:,} rows stay, {shared['added']:,} come in, {shared['dropped']:,} go out"
 
+    @property
+    def floor_note(self) -> str:
+        """How many rows the floor keeps out of every pool."""
+        return rows.floor_note(self.now.report["left_out"]["unattributed"], self.now.report["pool"], self.draft.floor)
+
     def mixture(self) -> pd.DataFrame:
         """stage, capability, rows of the draft."""
         return mixture_table(self.now.rows)

@@ -12,17 +12,16 @@ import numpy as np
 import pandas as pd
 
 from cadc.curation.workbench import Workbench
-from cadc.discovery import Stability, hdbscan_umap, leiden, rivals, stability, sweep
+from cadc.discovery import Stability, hdbscan_umap, leiden, rivals, sweep
 from cadc.discovery.partition import Partition
+from cadc.discovery.similarities import Units
+from cadc.discovery.stability import drawn_again
 from cadc.errors import DataError
-from cadc.signals import SIGNALS
 from cadc.views.capabilities import taus
 from cadc.views.pictures import opened_pictures
 
 log = logging.getLogger(__name__)
 
-FEATURES = 216
-"""Length of `rivals.picture_features`."""
 GAMMAS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 ROUNDS = 20
 MANY = 60
@@ -46,19 +45,30 @@ def stability_key(bench: Workbench) -> StabilityKey:
 
 
 def stability_of(bench: Workbench) -> Stability:
-    """The map's method on target samples drawn again `ROUNDS` times: their gradients, or their embeddings."""
-    scores = bench.scores
-    if bench.discovery.signal == "embedding":
-        cosines = SIGNALS["embedding"].open(bench.study, scores).samples[None]  # [1, S, S]
-        return stability(cosines, scores.sample_unit, np.ones(1), _again(bench.partition), rounds=ROUNDS)
-    return stability(scores.sample_gram, scores.sample_unit, scores.eta, _again(bench.partition), rounds=ROUNDS)
+    """The map's method on target samples drawn again `ROUNDS` times. Raises DataError for a signal that has none."""
+    return stability_by(bench.units(bench.discovery.signal), again(bench.partition), rounds=ROUNDS)
 
 
-def _again(part: Partition) -> Callable[[np.ndarray], Partition]:
+def stability_by(units: Units, method: Callable[[np.ndarray], Partition], *, rounds: int) -> Stability:
+    """A method on the samples that a similarity of units is made of, drawn again. Raises DataError where it is made of
+    none."""
+    if units.unit is None or units.again is None:
+        raise DataError("this similarity is not made of single samples, so they cannot be drawn again.")
+    return drawn_again(units.unit, units.again, method, rounds=rounds)
+
+
+def again(part: Partition) -> Callable[[np.ndarray], Partition]:
     """The method that made a partition, for another similarity."""
     if part.method == "hdbscan":
         return partial(hdbscan_umap, min_size=part.min_size or 2, seed=part.seed)
     return partial(leiden, tau=part.tau or 0.0, gamma=part.gamma or 1.0, seed=part.seed)
+
+
+STABILITY_NOTES = {
+    "grounded": "Computed from plain gradients of single samples: grounded ones exist for units only.",
+    "transfer": "Held-out losses are drawn again, trainings are not: what hangs on the samples that were trained on is "
+                "not in it."}
+"""What a reader must know of a signal's stability."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,13 +81,12 @@ class StabilityView:
 
 
 def stability_view(found: Stability, signal: str) -> StabilityView:
-    """`signal` of the map: `plain`, `grounded` or `embedding`."""
+    """`signal` of the map."""
     return StabilityView(
         facts={"mean adjusted Rand index": f"{found.mean_ari:.2f}",
                "lowest … highest": f"{min(found.aris):.2f} … {max(found.aris):.2f}",
                "K over the rounds": f"{min(found.ks)} … {max(found.ks)}"},
-        note="Computed from plain gradients of single samples: grounded ones exist for units only."
-        if signal == "grounded" else "")
+        note=STABILITY_NOTES.get(signal, ""))
 
 
 def rival_labels(bench: Workbench) -> dict[str, np.ndarray]:
@@ -92,13 +101,13 @@ def rival_labels(bench: Workbench) -> dict[str, np.ndarray]:
 
 
 def _look(bench: Workbench, row: dict) -> np.ndarray:
-    """Features of a target row's first picture, [FEATURES]; nan where it has none or it is gone."""
+    """Features of a target row's first picture, [rivals.FEATURES]; nan where it has none or it is gone."""
     try:
         loaded = opened_pictures(bench.study, "target", {"index": row["index"], "id": "", "images": row["images"][:1]})
     except DataError:
         log.warning("target row %d: picture gone, counted as a row without one", row["index"])
         loaded = []
-    return rivals.picture_features(loaded[0]) if loaded else np.full(FEATURES, np.nan)
+    return rivals.picture_features(loaded[0]) if loaded else np.full(rivals.FEATURES, np.nan)
 
 
 def rival_table(of_unit: tuple[int, ...], labels: dict[str, np.ndarray]) -> pd.DataFrame:

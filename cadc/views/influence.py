@@ -139,6 +139,11 @@ class InfluenceView:
         return self_influence_table(means, self.assignment, self.names)
 
     @property
+    def floor_note(self) -> str:
+        """How many rows the floor keeps out of every pool."""
+        return rows.floor_note(int((self.assignment < 0).sum()), len(self.assignment), self.bench.settings.floor)
+
+    @property
     def drawn_note(self) -> str:
         """How many of the pool's rows the lines and bars are about."""
         return drawn(int((self.assignment >= 0).sum()), len(self.assignment), "rows: those that a capability claims")

@@ -62,3 +62,8 @@ def measured_note(measured: np.ndarray, correlation: np.ndarray | None, names: S
     low = int(np.argmin(correlation))
     return (f"{share}; held-out rank correlation {np.median(correlation):.2f} "
             f"(lowest capability: {names[low]}, {correlation[low]:.2f}).")
+
+
+def floor_note(below: int, total: int, floor: float) -> str:
+    """How many rows no capability claims."""
+    return f"{below:,} of {total:,} rows lie at or below the floor of {floor:g} on every capability and belong to none."

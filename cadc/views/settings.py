@@ -13,7 +13,7 @@ SHOWN = {"lora_rank": "LoRA rank r", "lora_layers": "adapted layers",
          "mode": "products with target vectors",
          "grounded": "grounded target gradients", "samples_per_unit": "target samples per unit, at most",
          "near_samples": "single target samples per unit", "nearness": "nearness to the target by",
-         "out_of_fold": "rounds of the out-of-fold loss", "seed": "seed"}
+         "judges": "judges trained on the target", "seed": "seed"}
 """Settings that the Trajectories page lists, in words."""
 
 

@@ -36,5 +36,6 @@ def open_bench(study: Study, store: Store) -> tuple[Workbench, str]:
         job_panel(study)
         st.stop()
     decisions = [d for d in store.decisions(study) if not d.undone]
-    decided = json.dumps([(d.seq, d.kind, d.payload) for d in decisions])
+    # A map may be drawn from measured transfer, which comes and goes while the scores stay.
+    decided = json.dumps([study.finished("transfer"), *((d.seq, d.kind, d.payload) for d in decisions)])
     return _bench(digest, decided, study, decisions), digest

@@ -8,9 +8,9 @@ import pytest
 
 from benchmarks.lab.ablations import ABLATIONS
 from benchmarks.lab.arms import arm_rows, comparison, curve_rows
-from benchmarks.lab.plan import ARMS, AT_SECOND, CURVE, QUICK, Plan
+from benchmarks.lab.plan import ARMS, AT_SECOND, CLAIMS, CURVE, QUICK, SHORT, Plan, only
 from benchmarks.lab.report import plain
-from cadc.curation import CurationSettings
+from cadc.curation import PRESETS, CurationSettings
 from cadc.discovery import DiscoverySettings
 from cadc.evaluation import ARMS as KNOWN
 from cadc.evaluation import at_budget
@@ -52,8 +52,26 @@ def test_the_curve_has_every_budget(table):
 
 
 def test_every_arm_of_the_plan_is_known():
-    assert {*ARMS, *AT_SECOND, *CURVE} <= set(KNOWN) and set(AT_SECOND) <= set(ARMS)
-    assert len(Plan().seeds) >= 3 and QUICK.budgets[0] in Plan().budgets
+    coming = {"design"} | {name for name in ("quick", "quick-unfiltered") if "quick" not in PRESETS}
+    for plan in (Plan(), QUICK, SHORT, CLAIMS):
+        assert set(plan.named) - coming <= set(KNOWN) and len(plan.named) == len(set(plan.arms) | set(plan.beside))
+    assert set(AT_SECOND) <= set(ARMS) and set(CURVE) <= set(ARMS) and QUICK.budgets[0] in Plan().budgets
+    assert only(("design?", "random"), KNOWN) == ("random",)
+
+
+def test_a_claim_has_ten_paired_seeds_that_chose_nothing():
+    assert len(CLAIMS.seeds) >= 10 and set(CLAIMS.beside_seeds) < set(CLAIMS.seeds)
+    assert not set(CLAIMS.seeds) & {*range(6), *Plan().seeds, *SHORT.seeds}
+    assert CLAIMS.arms == CLAIMS.second_arms and not set(CLAIMS.arms) & set(CLAIMS.beside)
+
+
+def test_the_gap_is_counted_against_the_better_oracle(table):
+    better = table[table["arm"] == "oracle"].assign(arm="oracle-rounds", accuracy=lambda own: own["accuracy"] + 0.1)
+    found = comparison(at_budget(pd.concat([table, better]), 0.05))["gap_closed"]
+    assert found["cadc-mixed"]["oracle"] == "oracle-rounds"
+    assert found["cadc-mixed"]["mean"] == pytest.approx(0.15 / 0.3, abs=0.06)
+    worse = better.assign(accuracy=0.1)
+    assert comparison(at_budget(pd.concat([table, worse]), 0.05))["gap_closed"]["cadc-mixed"]["oracle"] == "oracle"
 
 
 @pytest.mark.parametrize("name", sorted(ABLATIONS))

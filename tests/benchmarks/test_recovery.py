@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.lab.discovery import JUDGED
+from cadc.curation import PRESETS
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -43,13 +46,16 @@ def test_the_documented_keys_are_there(outcome):
     matrix = found["transfer"]["matrix"]
     assert len(matrix) == len(matrix[0]) == len(found["transfer"]["units"]) == 20
     assert {(row["signal"], row["cluster"]) for row in found["maps"]} == {
-        (signal, cluster) for signal in ("plain", "grounded", "words", "pictures", "embedding")
+        (signal, cluster) for signal in ("plain", "grounded", "whitened", "embedding", "words", "pictures", "transfer")
         for cluster in ("leiden", "hdbscan")}
     assert all({"ari_skill", "ari_format"} <= set(row) for row in found["maps"])
-    for key in ("auc", "auc_words", "auc_embedding"):
-        assert set(found[key]) == {"off_topic", "off_target", "wrong"}
-        assert all(0 <= value <= 1 for value in found[key].values())
-    assert set(found["curriculum"]) == {"pool", "studio", "paper"}
+    assert {"studio", "quick", "whitened", "gradients", "embedding", "words"} <= set(found["auc"])
+    for row in found["auc"].values():
+        assert set(row) == {"off_topic", "off_target", "wrong", "own_unit", "twins"}
+        assert all(0 <= value <= 1 for value in row.values())
+    assert found["auc"]["studio"]["wrong"] == found["auc"]["quick"]["wrong"] == found["wrong_by"][JUDGED]
+    assert set(found["twins"]) == set(found["auc"])
+    assert set(found["curriculum"]) == {"pool", *PRESETS}
     for row in found["curriculum"].values():
         assert all(0 <= row[key] <= 1 for key in ("off_topic", "off_target", "wrong", "duplicate"))
 

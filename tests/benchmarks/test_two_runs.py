@@ -9,7 +9,7 @@ from tiny_vlm import idefics3
 from benchmarks import agreement, landmarks
 from cadc.gradients.landmarks import MINIMUM
 
-ALONE = {"nearness": "gradients", "out_of_fold": 0, "shard_rows": 64, "checkpoints": 1}
+ALONE = {"nearness": "gradients", "judges": 0, "shard_rows": 64, "checkpoints": 1}
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from cadc.cli import COMMANDS, main, parser
 from cadc.commands import choices
 from cadc.jobs import control as jobs
 from cadc.study import JOBS, Study, StudyConfig
-from cadc.study.jobs import core_jobs, usual_jobs
+from cadc.study.jobs import core_jobs, offered_jobs, usual_jobs
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,7 +29,7 @@ LINES = {
     "run mine": {"until": "", "workers": None, "engine": "local", "address": "", "detach": False, "again": ""},
     "run mine --until targets": {"until": "targets"},
     "run mine --until evaluate --workers 4": {"until": "evaluate", "workers": 4},
-    "run mine --until crossfit": {"until": "out_of_fold"},
+    "run mine --until crossfit": {"until": "judge"},
     "run mine --engine ray --address auto --detach": {"engine": "ray", "address": "auto", "detach": True},
     "run mine --again warmup": {"again": "warmup"},
     "shards mine": {"part": "1/1", "workers": None},
@@ -45,7 +45,8 @@ LINES = {
     "export mine --out curriculum/": {"budget": "", "preset": None, "trainer": None, "pictures": None},
     "export mine --budget 5% --preset paper --format messages-tags --out d": {"budget": "5%", "preset": "paper"},
     "export mine --budget 500 --for axolotl --pictures link --out d": {"trainer": "axolotl", "pictures": "link"},
-    "export mine --for input --out d": {"trainer": "input", "out": Path("d")},
+    "export mine --for input --out d": {"trainer": "input", "out": Path("d"), "staging": None, "floor": None},
+    "export mine --staging soft --floor 0.5 --out d": {"staging": "soft", "floor": 0.5},
     "list": {},
     "tables": {},
     "tables signals": {},
@@ -121,6 +122,14 @@ def test_both_names_at_once_or_an_unknown_one_are_refused(study, capsys):
     assert "unknown export format 'csv'" in capsys.readouterr().err
 
 
+def test_the_help_of_export_says_what_an_order_gains_and_what_a_floor_means(capsys):
+    with pytest.raises(SystemExit):
+        main(["export", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "at 20 % of the pool it cost about 3 points" in told
+    assert "half as near as the unit's own samples are to each other" in told
+
+
 def test_choices_are_those_of_the_tables(capsys):
     from cadc.curation import PRESETS
     from cadc.export import FORMATS
@@ -135,7 +144,7 @@ def test_choices_are_those_of_the_tables(capsys):
 
 
 @pytest.mark.parametrize("arguments, asked", [
-    ([], ("", "")), (["--until", "warmup"], ("warmup", "")), (["--again", "crossfit"], ("", "out_of_fold")),
+    ([], ("", "")), (["--until", "warmup"], ("warmup", "")), (["--again", "crossfit"], ("", "judge")),
     (["--again", "warmup", "--until", "targets"], ("targets", "warmup"))])
 def test_a_run_asks_for_what_was_said(arguments, asked, study, monkeypatch):
     found = []
@@ -208,7 +217,7 @@ def test_new_list_and_status_agree(study, tmp_path, capsys):
     assert main(["status", "other", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["identity"] == made.identity
-    assert [job["job"] for job in told["jobs"]] == [*usual_jobs(made.config), "evaluate"]
+    assert [job["job"] for job in told["jobs"]] == [*usual_jobs(made.config), *offered_jobs(made.config), "evaluate"]
 
 
 # ---- remove ----------------------------------------------------------------------------------------------------------

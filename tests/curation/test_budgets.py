@@ -145,4 +145,4 @@ def test_settings_survive_json_and_wrong_ones_are_refused():
 def test_the_paper_preset_leaves_nothing_out_and_cuts_over():
     paper, studio = CurationSettings.of_preset("paper"), CurationSettings.of_preset("studio", budget=0.1)
     assert (paper.staging, paper.drop_duplicates, paper.drop_loss_share) == ("hard", False, 0)
-    assert (studio.staging, studio.drop_duplicates, studio.drop_loss_share, studio.budget) == ("soft", True, 0.12, 0.1)
+    assert (studio.staging, studio.drop_duplicates, studio.drop_loss_share, studio.budget) == ("mix", True, 0.12, 0.1)

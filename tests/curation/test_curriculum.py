@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from influences import capability_influence, curated
 
-from cadc.curation import INSIDE, RULES, STAGINGS, CurationSettings
+from cadc.curation import INSIDE, PRESETS, RULES, STAGINGS, CapabilityRows, CurationSettings, curate
+from cadc.curation.inputs import CurationInputs, aligned
 from cadc.discovery.capabilities import Capabilities
 from cadc.errors import DataError
 from cadc.scores.influence import InfluenceColumns, assign, served
@@ -169,3 +170,75 @@ def test_influence_is_measured_as_the_settings_say(made, preset, signal, scale):
     influence = capability_influence(made.scores, OF_UNIT, preset=preset, signal=signal, scale=scale)
     k = rows["capability"].map(NAMED.ids.index).to_numpy()
     np.testing.assert_array_equal(rows["influence"], influence[rows["position"], k])
+
+
+def slow_choice(made, found, keep, random_share, seed):
+    """Of each capability as many rows as it got: kept ones, so many at random, then its picks from the first one on."""
+    own = capability_influence(made.scores, OF_UNIT, preset="studio")
+    inputs = CurationInputs(columns=InfluenceColumns(made.scores), table=aligned(made.pool, made.scores.index, "pool"),
+                            targets=None, capabilities=NAMED, settings=CurationSettings(keep=keep))
+    candidates, out = inputs.candidates, set()
+    for k, got in enumerate(found.budgets["rows"]):
+        inside = candidates.open & (candidates.assignment == k)
+        kept = [p for p in candidates.kept if inside[p]]
+        drawn = int(random_share * (got - len(kept)) + 0.5)
+        shuffled = np.random.default_rng([seed, 1, int(NAMED.ids[k][1:])]).permutation(np.flatnonzero(inside))
+        taken = kept + [p for p in shuffled.tolist() if p not in kept][:drawn]
+        rows = CapabilityRows(scores=made.scores, influence=own[:, k], inside=inside,
+                              units=np.flatnonzero(np.array(OF_UNIT) == k))
+        taken += [p for p, *_ in PRESETS["studio"].pick(rows) if p not in taken][:got - len(taken)]
+        out |= set(taken)
+    return out
+
+
+@settings(max_examples=40, deadline=None)
+@given(budgets=st.lists(st.integers(2, 240), min_size=1, max_size=4), keep=st.sets(st.integers(0, 479), max_size=5),
+       random_share=st.sampled_from([0.0, 0.3]))
+def test_remembered_rankings_give_what_brute_force_gives(made, remembered, budgets, keep, random_share):
+    for budget in budgets:
+        chosen = CurationSettings(budget=budget, keep=sorted(keep), random_share=random_share)
+        found = curate(remembered(chosen))
+        assert set(found.rows["position"]) == slow_choice(made, found, sorted(keep), random_share, 0)
+        assert found.rows["position"].is_unique
+
+
+@pytest.fixture(scope="module")
+def remembered(made):
+    """Inputs of these settings, all over the same remembered columns."""
+    columns, table = InfluenceColumns(made.scores), aligned(made.pool, made.scores.index, "pool")
+    return lambda settings: CurationInputs(columns=columns, table=table, targets=made.targets, capabilities=NAMED,
+                                           settings=settings)
+
+
+@settings(max_examples=40, deadline=None)
+@given(small=st.integers(2, 240), large=st.integers(2, 240), preset=st.sampled_from(["studio", "paper"]),
+       random_share=st.sampled_from([0.0, 0.3]), keep=st.sets(st.integers(0, 479), max_size=5))
+def test_a_capability_that_gets_more_rows_keeps_those_it_had(remembered, small, large, preset, random_share, keep):
+    found = [curate(remembered(CurationSettings.of_preset(preset, budget=b, random_share=random_share,
+                                                          keep=sorted(keep)))) for b in (small, large)]
+    for capability in NAMED.ids:
+        less, more = sorted((set(f.rows["position"][f.rows["capability"] == capability]) for f in found), key=len)
+        assert less <= more
+
+
+def test_a_slider_ranks_nothing_again(made):
+    columns, table = InfluenceColumns(made.scores), aligned(made.pool, made.scores.index, "pool")
+
+    def rankings(**chosen):
+        inputs = CurationInputs(columns=columns, table=table, targets=None, capabilities=NAMED,
+                                settings=CurationSettings(**chosen))
+        curate(inputs)
+        return [id(inputs.ranking(k)) for k in range(3)], inputs.candidates
+
+    first, candidates = rankings(budget=40)
+    for chosen in ({"budget": 200}, {"rule": "manual", "shares": {"c1": 2, "c4": 1}, "budget": 20}, {"source_cap": 20},
+                   {"staging": "soft", "random_share": 0.1, "seed": 3, "inside": "easy-first", "order": ["c9"]}):
+        assert rankings(**chosen) == (first, candidates), "these only say how far a ranking is read"
+    for chosen in ({"drop_duplicates": False}, {"drop_loss_share": 0.3}, {"floor": 0.5}, {"keep": [1, 3]}):
+        again, others = rankings(**chosen)
+        assert others is not candidates
+        for k in range(3):
+            same = np.array_equal(others.open & (others.assignment == k),
+                                  candidates.open & (candidates.assignment == k))
+            assert (again[k] == first[k]) == same
+    assert rankings(budget=60) == (first, candidates), "those of earlier filters are still there"

@@ -10,29 +10,21 @@ from hypothesis import strategies as st
 from cadc.curation import PRESETS, CapabilityRows, CurationSettings
 from cadc.errors import DataError
 from cadc.scores.influence import InfluenceColumns
-from cadc.selection.rounds import Taken
 
 
 @settings(max_examples=30, deadline=None)
 @given(name=st.sampled_from(sorted(PRESETS)), seed=st.integers(0, 100), share=st.floats(0.05, 1),
        signal=st.sampled_from(["plain", "grounded"]))
-def test_every_free_row_of_the_pool_is_picked_once(made, name, seed, share, signal):
+def test_every_row_of_the_pool_is_ranked_once(made, name, seed, share, signal):
     rng, rows = np.random.default_rng(seed), len(made.scores.index)
     preset, inside = PRESETS[name], rng.random(rows) < share
     influence = preset.influence(InfluenceColumns(made.scores), [0, 0, 1, -1, 1, 1, 0, -1], signal=signal)
     assert influence.shape == (rows, 2) and influence.dtype == np.float32
-    taken = Taken(inside, np.zeros(rows, np.int64), 0)
-    gone = np.flatnonzero(inside)[::7]  # by another capability, say, or tagged keep
-    for position in gone.tolist():
-        taken.take(position)
-    picked = []
-    for position, target, _, reason in preset.pick(CapabilityRows(
-            scores=made.scores, influence=influence[:, 1], units=np.array([2, 4, 5]), inside=inside, taken=taken)):
-        if taken.free(position):
-            taken.take(position)
-            picked.append(position)
-            assert reason and (target == -1 or made.scores.sample_unit[target] in (2, 4, 5))
-    assert sorted(picked) == sorted(set(np.flatnonzero(inside)) - set(gone))
+    picks = list(preset.pick(CapabilityRows(
+        scores=made.scores, influence=influence[:, 1], units=np.array([2, 4, 5]), inside=inside)))
+    assert sorted(position for position, *_ in picks) == np.flatnonzero(inside).tolist()
+    assert all(reason and (target == -1 or made.scores.sample_unit[target] in (2, 4, 5))
+               for _, target, _, reason in picks)
 
 
 def test_presets_decide_the_same_things_and_studio_is_the_default():

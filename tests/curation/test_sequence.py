@@ -55,10 +55,15 @@ def test_hard_stages_hold_one_capability_each():
     assert rows.tolist() == [1000, 1001, 0, 1, 2] and stage.tolist() == [1, 1, 2, 2, 2]
 
 
-def test_mixed_stages_differ_from_soft_ones_in_order_only():
+def test_mixed_rows_are_one_stage_and_shuffled_by_the_seed():
     chosen = chosen_of([30, 30])
-    soft, mix = (sequence(chosen, [0, 1], CurationSettings(staging=s)) for s in ("soft", "mix"))
-    assert soft[1].tolist() == mix[1].tolist() and soft[0].tolist() != mix[0].tolist()
+    first, other = (sequence(chosen, [0, 1], CurationSettings(seed=seed)) for seed in (0, 1))
+    assert set(first[1].tolist()) == {1} and sorted(first[0]) == sorted(other[0]) and (first[0] != other[0]).any()
+    halves = [np.count_nonzero(half < 1000) for half in np.array_split(first[0], 2)]
+    assert min(halves) > 5, "capabilities are mixed"
+    turned, _ = sequence(chosen[::-1], [1, 0], CurationSettings())
+    assert turned.tolist() == first[0].tolist(), "neither the order of capabilities nor of picks shows"
+    assert [len(part) for part in sequence([], [], CurationSettings())] == [0, 0]
 
 
 def test_earliness_is_the_weighted_mean_time_of_the_decrease():

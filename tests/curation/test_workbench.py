@@ -53,6 +53,15 @@ def test_decisions_are_followed_on_every_later_result(bench):
     assert manifest["curation"]["staging"] == "hard" and manifest["seeds"]["study"] == 7
 
 
+def test_stages_that_somebody_decided_stay(bench):
+    """The default was `soft` once: who saved a curriculum then keeps its stages."""
+    saved = CurationSettings(budget=0.2).to_dict() | {"staging": "soft"}
+    assert bench().settings.staging == "mix" and len(bench().curriculum.stages) == 1
+    now = bench(Event("curate", saved))
+    assert now.settings.staging == "soft" and len(now.curriculum.stages) == 4
+    assert now.with_settings(budget=0.1).settings.staging == "soft"
+
+
 def test_undone_decisions_are_left_aside(bench):
     undone = bench(Event("move", {"unit": "unit 0", "to": "c2"}, undone=True))
     assert undone.capabilities == bench().capabilities

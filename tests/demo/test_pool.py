@@ -200,6 +200,51 @@ def test_oracle_is_clean_balanced_and_on_target(files: pool.DemoFiles) -> None:
     assert len({f["unit"] for f in chosen}) == len(kinds.UNITS)
 
 
+def test_the_fourth_pool_is_as_it_is_told(tmp_path: Path) -> None:
+    from benchmarks.lab.studies import MASTERED, MIXES
+
+    mix = PoolMix(**MIXES["fourth"] | {"size": 1000, "per_unit": 3})
+    files = pool.write_mix(tmp_path, mix)
+    facts, targets, rows = _truth(files.truth_pool), _truth(files.truth_target), _rows(files.pool)
+    assert {f["unit"] for f in targets} == set(mix.units) and len(MASTERED) == len(mix.units) / 2
+    asked = [f for f in facts if f["on_target"]]
+    assert {f["kind"] for f in facts if not f["on_target"] and not f["off_topic"]} == set(mix.strays)
+    assert all(f["unit"] == f["kind"] for f in asked) and not any(f["duplicate_of"] for f in facts)
+    assert sum(f["kind"] in MASTERED for f in asked) / len(asked) == pytest.approx(0.65, abs=0.01)
+    of = {f["family"] for f in targets}
+    assert {"digit", "outline", "compare", "bars"} <= of & {f["family"] for f in facts if f["kind"] in mix.strays}
+    near = 0
+    for fact, row in zip(facts, rows, strict=True):
+        if fact["wrong"] and fact["kind"] in ("die_number", "digit_number", "bars_number"):
+            truth = 1 + words.CONCEPTS["number"].index(fact["truth"].rstrip(".").split()[-1])
+            assert abs(int(row["conversations"][1]["value"]) - truth) == 1
+            near += 1
+    assert near > 5
+
+
+@pytest.mark.parametrize("kind", kinds.CROSSED, ids=lambda k: k.name)
+def test_crossed_kinds_are_true_too(kind: kinds.Kind) -> None:
+    rng = random.Random(4)
+    for wrong in (False, True):
+        for near in (False, True):
+            _, ask, turn = kinds.compose(kind, rng, wrong=wrong, near=near)
+            assert turn.right == (not wrong) == _is_true(ask, kind.form, turn)
+
+
+def test_a_folder_of_an_earlier_version_stays_finished() -> None:
+    assert set(PoolMix().stamp) == {"seed", "size", "per_unit", "off_target", "wrong", "duplicate", "off_topic", "zipf"}
+    assert PoolMix(near_miss=True).stamp["near_miss"] is True
+
+
+def test_a_mixture_that_contradicts_itself_is_refused() -> None:
+    with pytest.raises(ValueError, match="no kind 'moon'"):
+        PoolMix(units=("moon",))
+    with pytest.raises(ValueError, match="digit_number cannot be asked"):
+        PoolMix(strays=("digit_number",))
+    with pytest.raises(ValueError, match="easy"):
+        PoolMix(easy=("clock_number",), easy_share=0.5)
+
+
 def test_other_mixtures_can_be_drawn(tmp_path: Path) -> None:
     mix = PoolMix(
         seed=3, size=200, per_unit=1, off_target=0.5, wrong=0.0, duplicate=0.0, off_topic=0.3, zipf=0.0

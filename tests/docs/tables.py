@@ -110,7 +110,8 @@ def _names(names: Iterable[str]) -> str:
 
 def _when(job: Job) -> str:
     usual = "always, needed by none" if job.advisory else "always"
-    return "on request" if not job.core else usual if job.wanted is Job.wanted else "if asked for"
+    asked = not job.core or job.optional(StudyConfig(pool="p", target="t", model="m"))
+    return "on request" if asked else usual if job.wanted is Job.wanted else "if asked for"
 
 
 def pages() -> list[Path]:

@@ -5,9 +5,11 @@ import dataclasses
 import pytest
 from tiny_study import make_study
 
+from cadc.discovery.intervention import TransferSettings
 from cadc.errors import JobError
 from cadc.estimate import costs, ledger
 from cadc.estimate.calibration import Rates, neighbours
+from cadc.estimate.costs import transfer_rows
 from cadc.estimate.estimate import estimate, measured_costs
 from cadc.estimate.flops import RowFlops
 from cadc.estimate.sizes import Sizes, sizes
@@ -34,22 +36,37 @@ def estimated(data, tmp_path_factory):
 
 def test_estimate_needs_no_job_but_ingest_and_adds_up(estimated):
     study, found = estimated
-    assert list(found["jobs"]) == [name for name in core_jobs(study.config) if JOBS[name].cost] == [
-        "embedding", "quick", "warmup", "targets", "attribute", "scores", "near", "out_of_fold"]
-    assert found["total"]["seconds"] == pytest.approx(sum(j["seconds"] for j in found["jobs"].values()), abs=0.11)
+    usual = [name for name in core_jobs(study.config) if JOBS[name].cost]
+    assert {"judge", "warmup", "targets", "attribute", "scores", "embedding", "near"} <= set(usual)
+    assert set(found["jobs"]) == {*usual, "transfer"}, "what is only offered has its price, and is not in the total"
+    assert found["total"]["seconds"] == pytest.approx(sum(found["jobs"][name]["seconds"] for name in usual), abs=0.11)
     assert all(job["memory_mb"] > 0 for job in found["jobs"].values())
-    assert all(job["seconds"] > 0 for name, job in found["jobs"].items() if name not in ("scores", "quick", "near"))
+    assert all(job["seconds"] > 0 for name, job in found["jobs"].items() if name not in ("scores", "near", "embedding"))
+    assert found["jobs"]["embedding"]["seconds"] == 0, "it comes with the judges' pass"
     assert "measured" in found["basis"] and found["rates"]["workers"] == 2
 
 
-def test_switched_off_the_out_of_fold_loss_costs_nothing(read):
+def test_switched_off_the_judges_cost_nothing(read):
     known = sizes(read)
-    on = dataclasses.replace(read, config=dataclasses.replace(read.config, out_of_fold=3))
-    off = dataclasses.replace(read, config=dataclasses.replace(read.config, out_of_fold=0))
-    assert "out_of_fold" not in measured_costs(off, known, RATES, 1)
-    once = dataclasses.replace(read, config=dataclasses.replace(read.config, out_of_fold=1))
-    three, one = (measured_costs(study, known, RATES, 1)["out_of_fold"]["seconds"] for study in (on, once))
-    assert 1.5 * one < three < 3 * one, "every round trains and reads; the model is loaded once"
+    on = dataclasses.replace(read, config=dataclasses.replace(read.config, judges=3))
+    off = dataclasses.replace(read, config=dataclasses.replace(read.config, judges=0))
+    assert "judge" not in measured_costs(off, known, RATES, 1)
+    once = dataclasses.replace(read, config=dataclasses.replace(read.config, judges=1))
+    three, one = (measured_costs(study, known, RATES, 1)["judge"]["seconds"] for study in (on, once))
+    assert 1.2 * one < three < 3 * one, "each trains and reads; what lies below the adapters is computed once"
+    assert measured_costs(off, known, RATES, 1)["embedding"]["seconds"] > 0
+
+
+def test_transfer_is_priced_by_what_its_runs_train_and_read(read):
+    known = sizes(read)
+    alone, two = (measured_costs(read, known, RATES, workers)["transfer"]["seconds"] for workers in (1, 2))
+    many = dataclasses.replace(known, units=10 * known.units, targets=10 * known.targets)
+    assert two < alone < 2 * two + 60
+    train, held, rows = TransferSettings.of(read.config).sizes(-(-known.targets // known.units))
+    trained, losses = transfer_rows(read.config, known.units, train + held)
+    assert trained == known.units * 2 * 40 * min(16, train) and losses == known.units ** 2 * 2 * rows
+    assert transfer_rows(read.config, 162, 64)[1] == 2 * 162 ** 2 * min(40, read.config.samples_per_unit)
+    assert measured_costs(read, many, RATES, 1)["transfer"]["seconds"] > 10 * alone * 0.5
 
 
 def test_estimate_leaves_nothing_behind_but_its_file(estimated):
@@ -135,7 +152,9 @@ def test_landmarks_pay_for_their_own_rows_and_one_forward_of_all(read):
     whole = flops(nearness="gradients")
     assert "embedding" not in whole and "quick" not in whole
     assert flops(landmarks=0.2)["attribute"] == pytest.approx(0.2 * whole["attribute"] + 10_000 * 9)
-    assert flops(nearness="gradients+embedding")["embedding"] == 10_015 * 9, "pool and target are embedded"
+    assert flops(nearness="gradients+embedding", judges=0)["embedding"] == 10_015 * 9, "pool and target are embedded"
+    judged = flops(nearness="gradients+embedding", judges=2, judge_steps=1, warmup_batch=1)
+    assert judged["embedding"] == 0 and judged["judge"] == 10_015 * (4 + 1 + 3 * 4) + 2 * 13, "the tower once"
 
 
 TOY = '''

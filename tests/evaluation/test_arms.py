@@ -1,12 +1,17 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from cadc.curation.presets import PRESETS
+from cadc.curation.workbench import open_workbench
 from cadc.errors import DataError
 from cadc.evaluation.arms import ARMS, called
 from cadc.evaluation.context import SelectionContext
+from cadc.evaluation.material import Material
 from cadc.evaluation.settings import EvaluationSettings
+from cadc.signals import SIGNALS
 
 
 def context(seed: int = 0) -> SelectionContext:
@@ -62,3 +67,51 @@ def test_settings_survive_json_and_refuse_nonsense():
 def test_every_arm_is_documented():
     text = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text()
     assert [name for name in ARMS if f"`{name}`" not in text] == []
+
+
+def test_every_signal_and_preset_is_an_arm_with_and_without_the_filter():
+    for name in (*SIGNALS, *(preset for preset in PRESETS if preset != "paper")):
+        assert {name, f"{name}-unfiltered"} <= set(ARMS)
+    assert "paper-unfiltered" not in ARMS
+
+
+@pytest.fixture(scope="module")
+def known(finished_study):
+    inputs = open_workbench(finished_study).inputs
+    return Material(finished_study, inputs, np.zeros(len(inputs.scores.index), bool))
+
+
+def of_study(known, rows: int) -> SelectionContext:
+    return SelectionContext(index=np.asarray(known.scores.index), allowed=~known.barred, curriculum=np.arange(rows),
+                            stages=np.ones(rows, int), seed=0, asked=float(rows), material=known)
+
+
+def test_an_unfiltered_arm_may_take_what_looks_wrong_and_still_no_copies(known):
+    wanted = of_study(known, len(known.scores.index))
+    settings = known.settings("studio", 10, filtered=False)
+    assert settings.loss_quantile == 1 and settings.drop_loss_share == 0 and settings.drop_duplicates
+    with_filter, without = (set(ARMS[name].select(wanted).positions) for name in ("words", "words-unfiltered"))
+    assert with_filter < without
+    assert not known.repeats[sorted(without)].any()
+
+
+def test_rounds_give_every_unit_its_turn(known):
+    chosen = known.rounds(known.inputs.columns, 6).rows
+    counts = chosen["target_unit"].value_counts()
+    assert set(counts.index) == set(known.scores.units) and counts.max() - counts.min() <= 1
+
+
+def test_the_oracle_in_rounds_takes_only_what_the_truth_calls_good(known):
+    rows = ARMS["oracle-rounds"].select(of_study(known, 6)).positions
+    truth = known.truth.iloc[rows]
+    assert len(set(rows)) == 6 and truth["on_target"].all() and not truth["wrong"].any()
+    assert truth["duplicate_of"].isna().all()
+
+
+def test_a_mixed_curriculum_has_soft_stages_for_the_arms_that_need_them(known):
+    mixed = replace(known, inputs=replace(known.inputs, settings=replace(known.inputs.settings, staging="mix")))
+    context = of_study(mixed, 12)
+    soft, staged = (ARMS[name].select(context) for name in ("cadc-soft", "cadc-staged"))
+    wanted = mixed.soft(12.0).rows
+    assert soft.positions.tolist() == staged.positions.tolist() == wanted["position"].tolist()
+    assert staged.stages.tolist() == wanted["stage"].tolist() and soft.stages is None and not soft.shuffled

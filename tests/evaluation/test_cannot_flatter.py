@@ -9,6 +9,7 @@ import hashlib
 
 import numpy as np
 import pytest
+from judged import write_judged
 
 from cadc.errors import DataError
 from cadc.evaluation import (
@@ -24,7 +25,6 @@ from cadc.evaluation import (
 )
 from cadc.evaluation.context import Arm, TrainingRows
 from cadc.evaluation.material import read_truth
-from cadc.scores import columns
 from cadc.scores.scores import Scores
 from cadc.study.progress import Silent
 from cadc.study.registry import Registry
@@ -68,9 +68,7 @@ def test_copies_of_target_samples_are_found_in_other_letters_and_encodings(study
 def test_random_rows_behind_the_filters_hold_none_that_looks_wrong(study):
     scores = Scores.load(study)
     loss = np.where(np.asarray(scores.index) % 2 == 0, 9.0, 0.1).astype(np.float32)
-    columns.write(study, "out_of_fold_target", np.ones(len(scores.sample_index), np.float32))
-    columns.write(study, "out_of_fold_loss", loss)
-    study.result("out_of_fold").finish()
+    write_judged(study, loss, np.ones(len(scores.sample_index), np.float32))
     request = request_evaluation(study, EvaluationSettings(arms=("random", "random-filtered"), seeds=(0, 1), steps=1,
                                                            budgets=(0.3,)))
     rows = {(run.arm, run.seed): request.row_lists[run.rows]["index"] for run in request.runs}

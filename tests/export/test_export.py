@@ -288,6 +288,15 @@ def test_a_workbench_is_exported_with_all_that_led_to_it(study, tmp_path):
     assert "Left out in the run: 0 rows" in (tmp_path / "out" / "README.md").read_text()
 
 
+@pytest.mark.parametrize("staging, said, files", [("mix", "All rows are one mixed stage", 1),
+                                                  ("soft", "in this order 63.0", 4)])
+def test_the_card_says_whether_the_order_matters(study, tmp_path, staging, said, files):
+    export(open_workbench(study).with_settings(budget=0.5, staging=staging), tmp_path / "out", format="input")
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert said in card and len(list((tmp_path / "out").glob("stage-*.jsonl"))) == files
+    assert ("The order of the rows is the point" in card) == (staging == "soft")
+
+
 def test_every_format_is_documented():
     text = (Path(__file__).parents[2] / "docs" / "export.md").read_text()
     assert [name for name in FORMATS if f"| `{name}` |" not in text] == []

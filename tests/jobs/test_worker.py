@@ -55,13 +55,13 @@ def test_a_job_that_is_made_again_with_the_same_result_leaves_the_others_alone(s
 def test_only_core_jobs_can_be_made_again(study):
     with pytest.raises(JobError, match="'evaluate' is run on request only"):
         control.start(study, again="evaluate")
-    with pytest.raises(JobError, match="unknown job 'judge'"):
-        control.start(study, again="judge")
+    with pytest.raises(JobError, match="unknown job 'jugde'"):
+        control.start(study, again="jugde")
 
 
 def test_another_preset_or_fewer_jobs_is_a_study_of_which_everything_is_there(study):
     before = written(study)
-    for name, changes in {"paper": {"preset": "paper"}, "plain": {"nearness": "gradients", "out_of_fold": 0}}.items():
+    for name, changes in {"paper": {"preset": "paper"}, "plain": {"nearness": "gradients", "judges": 0}}.items():
         other = Study.create(name, replace(study.config, **changes), created="", root=study.root)
         assert other.identity != study.identity and other.complete, name
         assert run(other, "", ONE)
@@ -70,7 +70,7 @@ def test_another_preset_or_fewer_jobs_is_a_study_of_which_everything_is_there(st
 
 def test_another_choice_of_late_settings_computes_the_late_jobs_alone(study):
     before = written(study)
-    other = Study.create("other", replace(study.config, near_q=2, out_of_fold_share=0.5), created="", root=study.root)
+    other = Study.create("other", replace(study.config, near_q=2), created="", root=study.root)
     assert not other.finished("attribute"), "it keeps near(z, s) of q largest influences"
     assert all(other.finished(job) for job in ("ingest", "warmup", "targets", "embedding"))
     assert run(other, "", ONE) and other.complete and written(study) == before

@@ -67,7 +67,7 @@ def _spoil(model: Path) -> None:
 def make_study(data: Path, root: Path, **settings) -> Study:
     """The study `falling` of that data; nothing is run yet."""
     small = {"warmup_min_rows": 100, "warmup_epochs": 1, "warmup_batch": 8, "checkpoints": 2, "near_samples": 6,
-             "near_q": 2, "samples_per_unit": 12, "shard_rows": 16, "best_rows": 5, "lora_rank": 2, "out_of_fold": 1,
+             "near_q": 2, "samples_per_unit": 12, "shard_rows": 16, "best_rows": 5, "lora_rank": 2, "judges": 1,
              "learning_rate": 1e-2, "max_tokens": MAX_TOKENS}
     config = StudyConfig(pool=str(data / "pool.jsonl"), target=str(data / "target.json"), unit_column="task",
                          images=str(data / "pictures"), model=str(data / "model"), **(small | settings))

@@ -43,7 +43,7 @@ class Golden:
         data = self.root / "data"
         chosen = {"lora_rank": 1, "lora_layers": "last:1", "warmup_min_rows": 48, "warmup_epochs": 2,
                   "warmup_batch": 16, "checkpoints": 2, "samples_per_unit": 10, "near_samples": 8, "near_q": 3,
-                  "shard_rows": 64, "reading": 1, "best_rows": 24, "out_of_fold": 1, "permutations": 1}
+                  "shard_rows": 64, "reading": 1, "best_rows": 24, "judges": 0, "permutations": 1}
         return StudyConfig(**({"pool": str(data / "pool.jsonl"), "target": str(data / "target.jsonl"),
                                "images": str(data), "unit_column": "task", "model": str(MODEL_DIR)} | chosen | changes))
 

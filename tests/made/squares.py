@@ -51,7 +51,7 @@ def finished_squares(folder: Path) -> Study:
     """The study by gradients alone with every job done that its pages need, by a worker as a person starts it."""
     from cadc.jobs import control
 
-    study = squares_study(folder, nearness="gradients", out_of_fold=0)
+    study = squares_study(folder, nearness="gradients", judges=0)
     control.start(study, workers=1)
     while control.is_running(study):
         time.sleep(0.05)
@@ -64,7 +64,7 @@ def quick_squares(folder: Path) -> Study:
     from cadc.jobs.engines import EngineSettings
     from cadc.jobs.worker import run
 
-    study = squares_study(folder, preset="quick")
+    study = squares_study(folder, preset="quick", judges=1, judge_steps=2)
     assert run(study, "", EngineSettings(workers=1)), "its log is in its folder"
     return study
 

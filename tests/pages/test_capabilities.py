@@ -1,6 +1,11 @@
 """The Capabilities page: every gesture is one decision, follows at once, survives, and can be taken back."""
 
+import json
+
+import numpy as np
+
 from cadc.curation.workbench import open_workbench
+from cadc.study import Study, write_array, write_json
 from cadc.study.decisions import latest, read_decisions
 
 
@@ -76,7 +81,7 @@ def test_merge_leaves_one_capability_less(study, open_page):
 
 def test_found_with_other_settings_is_one_decision(study, open_page):
     page = open_page("3_capabilities", study="trial")
-    next(r for r in page.radio if r.label == "Similarity by").set_value("grounded")
+    next(s for s in page.selectbox if s.label == "Similarity").set_value("grounded")
     next(c for c in page.checkbox).uncheck()
     next(s for s in page.slider if "τ" in s.label).set_value(0.3)
     pressed(page, "Find capabilities")
@@ -139,3 +144,62 @@ def test_page_opened_again_shows_what_was_decided_before(study, open_page):
     page = open_page("3_capabilities", study="trial")
     next(t for t in page.text_input if t.label.startswith("Name of c1 ")).set_value("reading").run()
     assert fields(open_page("3_capabilities", study="trial"))["Name of c1"] == "reading"
+
+
+def keep_transfer(study: Study, *, silent: int = 2) -> None:
+    """What the job `transfer` leaves, of eight units in two groups, one of which learns nothing from itself."""
+    units = json.loads(study.result("scores").intact("scores.json").read_text())["units"]
+    group = np.arange(len(units)) % 2
+    rng = np.random.default_rng(0)
+    drop = (group[:, None] == group) + 0.1 * rng.normal(size=(len(units), len(units)))
+    drop[silent, silent] = -0.5
+    unit = np.repeat(np.arange(len(units)), 3)
+    folder = study.result("transfer").folder
+    before = np.full(len(unit), 3, np.float32)
+    for name, values in (("before", before), ("after", (before - drop[:, unit]).astype(np.float32)), ("unit", unit),
+                         ("held", np.ones(len(unit), bool))):
+        write_array(folder / f"{name}.npy", values)
+    write_json(folder / "transfer.json", {"units": units})
+    study.result("transfer").finish()
+
+
+def test_transfer_is_offered_with_its_price_and_everything_not_ready_says_why(study, open_page):
+    page = open_page("3_capabilities", study="trial")
+    ready = next(s for s in page.selectbox if s.label == "Similarity").options
+    assert any(option.startswith("plain") for option in ready) and not any(o.startswith("transfer") for o in ready)
+    assert any(c.value == "transfer, not ready" for c in page.caption)
+    page.session_state["evidence"] = "Transfer"
+    page.run()
+    assert any(b.label == "Measure transfer" for b in page.button)
+    assert any("Not measured yet" in t.value and "16 short trainings" in t.value for t in page.text)
+
+
+def test_measured_transfer_speaks_of_the_map_marks_units_and_draws_one(study, open_page):
+    keep_transfer(study)
+    page = open_page("3_capabilities", study="trial")
+    page.session_state["evidence"] = "Transfer"
+    page.run()
+    assert not page.exception and not page.error
+    units = open_workbench(study).scores.units
+    assert any(t.value == units[2] for t in page.text), "the unit that learns nothing is marked"
+    assert "Spearman of the similarity with transfer" in set(page.dataframe[-1].value["question"])
+    pressed(page, "Draw the map from it")
+    assert latest(read_decisions(study), "discover")["signal"] == "transfer"
+    found = open_workbench(study).capabilities.of_unit
+    assert found == tuple(m % 2 for m in range(len(units))), "the planted groups, the silent unit in its own"
+    page.session_state["evidence"] = "Stability"
+    page.run()
+    pressed(page, "Test the stability")
+    assert any("trainings are not" in t.value for t in page.text)
+
+
+def test_a_map_whose_measurement_is_gone_says_what_it_is_drawn_from_instead(study, open_page):
+    keep_transfer(study)
+    page = open_page("3_capabilities", study="trial")
+    page.session_state["evidence"] = "Transfer"
+    page.run()
+    pressed(page, "Draw the map from it")
+    study.result("transfer").reopen()
+    page = open_page("3_capabilities", study="trial")
+    assert any("drawn from 'plain' instead" in t.value for t in page.text)
+    assert open_workbench(study).similarity.shape == (8, 8)

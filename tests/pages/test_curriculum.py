@@ -66,12 +66,25 @@ def test_a_preset_brings_its_own_choices(page):
 
 def test_stages_are_ordered_by_hand_and_given_back(study, page):
     order = open_workbench(study).curriculum.report["order"]
+    assert not [b for b in page.button if b.key == f"down-{order[0]}"], "mixed rows have no order of stages"
+    page.segmented_control(key="draft-staging").set_value("soft").run()
     page.button(key=f"down-{order[0]}").click().run()
     press(page, "Save")
     assert open_workbench(study).curriculum.report["order"] == [order[1], order[0], *order[2:]]
     press(page, "By self-influence")
     press(page, "Save")
     assert open_workbench(study).curriculum.report["order"] == order
+
+
+def test_the_floor_says_how_many_rows_fall_below_it(study, page):
+    def note():
+        return next(c.value for c in page.caption if "the floor of" in c.value)
+
+    none = int((open_workbench(study).assignment < 0).sum())
+    assert note().startswith(f"{none:,} of ")
+    page.number_input(key="draft-floor").set_value(1.0).run()
+    more = int((open_workbench(study).with_settings(floor=1.0).assignment < 0).sum())
+    assert more > none and note().startswith(f"{more:,} of ")
 
 
 def test_a_draft_dies_with_discard(study, page):
@@ -157,12 +170,13 @@ def chosen(page) -> list[int]:
 
 def test_scores_that_are_written_while_the_page_is_open_are_followed_without_a_restart(study, page):
     before = chosen(page)
-    result = study.result("scores")  # made anew while the page is open
-    result.reopen()
-    for name in ("near", "best_index", "best_value"):
-        path = result.folder / columns.file_of(f"{name}.gradients")
-        write_array(path, np.ascontiguousarray(np.load(path)[::-1]))
-    result.finish()
+    for job, choice in (("scores", "gradients"), ("near", "joined")):
+        result = study.result(job)  # made anew while the page is open
+        result.reopen()
+        for name in ("near", "best_index", "best_value"):
+            path = result.folder / columns.file_of(f"{name}.{choice}")
+            write_array(path, np.ascontiguousarray(np.load(path)[::-1]))
+        result.finish()
     page.run()
     expected = open_workbench(study).curriculum.rows["index"].tolist()
     assert not page.exception and chosen(page) == expected != before

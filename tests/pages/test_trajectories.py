@@ -53,7 +53,7 @@ def test_failed_job_shows_its_message(study, open_page):
 
 
 def test_study_that_was_only_read_can_be_started(study, open_page):
-    for job in ("warmup", "targets", "attribute", "scores"):
+    for job in ("warmup", "targets", "attribute", "scores", "near"):
         study.result(job).reopen()
         write_status(study, JobStatus(job=job))
     assert "Start" in labels(open_page("2_trajectories", study="trial"))

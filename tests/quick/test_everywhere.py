@@ -54,7 +54,7 @@ def test_the_pages_say_what_gradients_would_show_and_how_to_get_them(study):
     assert not next(b for b in page.button if b.label == "Add gradients").disabled
     assert "All jobs are done" in words(page) and "not asked for" in words(page)
     page = opened("3_capabilities")
-    assert "embedding of the untrained base" in words(page)
+    assert "hidden states of the untrained base" in words(page)
     page.session_state["evidence"] = "Stability"
     page.run()
     next(b for b in page.button if b.label == "Test the stability").click()

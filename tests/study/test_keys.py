@@ -13,23 +13,23 @@ import pytest
 from tiny_study import make_study
 
 from cadc.data import run_ingest
-from cadc.errors import JobError
+from cadc.errors import DataError, JobError
 from cadc.gradients import landmarks
 from cadc.study import JOBS, Study, StudyConfig
 from cadc.study import study as study_module
-from cadc.study.config import BEFORE, FILES, RENAMED
-from cadc.study.jobs import usual_jobs
+from cadc.study.config import BEFORE, FILES, GONE
+from cadc.study.jobs import offered_jobs, usual_jobs
 from cadc.study.progress import Silent
 
-EVERY = {"ingest", "lengths", "embedding", "quick", "warmup", "targets", "attribute", "scores", "near", "out_of_fold",
-         "evaluate"}
-JOINED = {"near", "out_of_fold"}
+EVERY = {"ingest", "lengths", "judge", "embedding", "quick", "warmup", "targets", "attribute", "scores", "transfer",
+         "near", "evaluate"}
+JOINED = {"near"}
 EMBEDDED = {"embedding", "quick"} | JOINED
 SCORED = {"scores"} | JOINED
 SHARDS = {"attribute"} | SCORED
 GRADIENTS = {"targets"} | SHARDS
 TRAINED = {"warmup"} | GRADIENTS
-ADAPTED = {"evaluate"} | TRAINED
+ADAPTED = TRAINED | {"judge", "transfer", "evaluate"}
 
 CHANGES: dict[str, tuple[object, set[str]]] = {
     "unit_column": ("task", EVERY),
@@ -49,8 +49,8 @@ CHANGES: dict[str, tuple[object, set[str]]] = {
     "warmup_share": (0.5, TRAINED),
     "warmup_min_rows": (5, TRAINED),
     "warmup_epochs": (1, TRAINED),
-    "warmup_batch": (2, TRAINED),
-    "learning_rate": (0.1, TRAINED),
+    "warmup_batch": (2, TRAINED | {"judge"}),
+    "learning_rate": (0.1, TRAINED | {"judge", "transfer"}),
     "checkpoints": (3, TRAINED),
     "features": ("sgd", GRADIENTS | {"quick"}),
     "whitened": (False, GRADIENTS | {"quick"}),
@@ -59,19 +59,18 @@ CHANGES: dict[str, tuple[object, set[str]]] = {
     "permutations": (1, GRADIENTS),
     "mode": ("sketch", GRADIENTS),
     "sketch_dim": (77, GRADIENTS),
-    "samples_per_unit": (3, GRADIENTS | {"quick"}),
-    "near_samples": (2, GRADIENTS | {"quick"}),
+    "samples_per_unit": (3, GRADIENTS | {"quick", "judge", "transfer"}),
+    "transfer_steps": (3, {"transfer"}),
+    "transfer_repeats": (3, {"transfer"}),
+    "near_samples": (2, GRADIENTS | {"quick", "judge"}),
     "landmarks": (0.5, SHARDS | {"quick"}),
     "near_q": (2, SHARDS | {"quick"}),
     "best_rows": (9, SHARDS | {"quick"}),
-    "shard_rows": (4, SHARDS),
+    "shard_rows": (4, SHARDS | {"judge"}),
     "answer_states": (False, EMBEDDED),
     "nearness": ("gradients", JOINED | {"quick"}),
-    "judges": (3, set()),
-    "judge_steps": (7, set()),
-    "out_of_fold": (1, {"out_of_fold"}),
-    "out_of_fold_share": (0.4, {"out_of_fold"}),
-    "out_of_fold_target": (False, {"out_of_fold"}),
+    "judges": (3, {"judge"}),
+    "judge_steps": (7, {"judge"}),
 }
 """Setting → another value of it, and the jobs whose key it changes: those that read it and all that build on these."""
 
@@ -156,15 +155,13 @@ def test_another_version_of_a_job_makes_it_anew(asked, monkeypatch):
     assert {job for job in JOBS if asked.key(job) != before[job]} == JOINED
 
 
-def test_settings_by_their_names_in_earlier_versions_are_the_same_question(asked):
-    texts = {old: {"out_of_fold": "1", "out_of_fold_share": "0.4", "out_of_fold_target": "false"}[new]
-             for old, new in RENAMED.items()}
-    files = {name: getattr(asked.config, name) for name in ("pool", "target", "model")}
-    read_so = StudyConfig.from_settings(files, texts)
-    assert (read_so.out_of_fold, read_so.out_of_fold_share, read_so.out_of_fold_target) == (1, 0.4, False)
-    written = StudyConfig.of(files | {"crossfit": 1, "crossfit_share": 0.4, "crossfit_target": False,
-                                      "pool_sketch": 128})
-    assert written == dataclasses.replace(read_so, **BEFORE)
+@pytest.mark.parametrize("name", GONE)
+def test_settings_of_earlier_versions_are_read_and_not_asked_for_any_more(asked, name):
+    files = {key: getattr(asked.config, key) for key in ("pool", "target", "model")}
+    written = StudyConfig.of(files | {name: 1})
+    assert written == dataclasses.replace(asked.config, **BEFORE) and written.judges == 0, "it had no judge"
+    with pytest.raises(DataError, match=f"'{name}' was of an earlier version"):
+        StudyConfig.from_settings(files, {name: "1"})
     with pytest.raises(TypeError):
         StudyConfig.of(files | {"wormup": 1})
 
@@ -233,7 +230,7 @@ ODD = {"lora_rank": 2, "lora_alpha": 3.0, "lora_layers": "last:2", "lora_targets
 
 WAYS = {"exact": {"mode": "exact"},
         "sketch": {"mode": "sketch", "sketch_dim": 64, "landmarks": 0.5, "features": "less"},
-        "words": {"mode": "auto", "nearness": "gradients+words", "grounded": False, "out_of_fold_target": False}}
+        "words": {"mode": "auto", "nearness": "gradients+words", "grounded": False, "judge_steps": 3}}
 
 
 def test_jobs_read_the_settings_that_they_declare_and_no_other(data, tmp_path, monkeypatch):
@@ -245,7 +242,7 @@ def test_jobs_read_the_settings_that_they_declare_and_no_other(data, tmp_path, m
         values = {f.name: getattr(study.config, f.name) for f in dataclasses.fields(StudyConfig)}
         ORIGINAL[:] = [Watched(**values)]
         study = dataclasses.replace(study, config=ORIGINAL[0])
-        for job in usual_jobs(study.config):
+        for job in (*usual_jobs(study.config), *offered_jobs(study.config)):
             study.result(job).remove()  # nothing is taken over from the way before
             with watching(job):
                 JOBS[job].function()(study, Silent())

@@ -6,7 +6,8 @@ import numpy as np
 
 from cadc.curation.preset import CapabilityRows, Preset
 from cadc.scores.influence import InfluenceColumns
-from cadc.selection.rounds import Pick, by_influence
+from cadc.selection.ranking import Pick
+from cadc.selection.rounds import by_influence
 
 
 def influence(columns: InfluenceColumns, of_unit: Sequence[int], *, signal: str = "plain",
@@ -24,6 +25,6 @@ PRESET = Preset(
     name="paper", near="joined", influence=influence, pick=pick, signals=("plain", "grounded"),
     needs_gradients=True,
     about="highest influence first, nothing left out, hard stages",
-    measures="against the mean gradient of each capability",
+    measures="against the mean gradient of each capability", value="a cosine: 0 is no influence at all",
     settings={"rule": "self-influence", "staging": "hard", "replay": 0.3, "inside": "easy-first",
               "drop_duplicates": False, "drop_loss_share": 0.0, "loss_quantile": 1.0})

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from cadc.curation.preset import CapabilityRows, Preset
+from cadc.curation.preset import CALIBRATED, CapabilityRows, Preset
 from cadc.scores.influence import InfluenceColumns
-from cadc.selection.rounds import Pick, round_robin
+from cadc.selection.ranking import Pick
+from cadc.selection.rounds import round_robin
 
 
 def influence(columns: InfluenceColumns, of_unit: Sequence[int], *, signal: str = "plain",
@@ -16,14 +17,14 @@ def influence(columns: InfluenceColumns, of_unit: Sequence[int], *, signal: str 
 
 
 def pick(rows: CapabilityRows) -> Iterator[Pick]:
-    """In rounds every target sample of the capability takes its best row not yet taken."""
-    return round_robin(rows.scores, rows.units, rows.inside, rows.taken)
+    """In rounds every unit of the capability takes a row, its target samples in turn their best one not yet taken."""
+    return round_robin(rows.scores, rows.units, rows.inside)
 
 
 PRESET = Preset(
     name="studio", near="joined", influence=influence, pick=pick,
     about="in rounds every target question takes its best row not yet taken; duplicates and rows that look wrong are "
-          "left out; soft stages",
-    measures="against single target questions, the best of a capability's units",
-    settings={"rule": "target-share", "staging": "soft", "replay": 0.6, "inside": "random", "drop_duplicates": True,
-              "drop_loss_share": 0.12, "loss_quantile": 0.9})
+          "left out; one mixed stage",
+    measures="against single target questions, the best of a capability's units", value=CALIBRATED,
+    settings={"rule": "target-share", "staging": "mix", "replay": 0.6, "inside": "random", "drop_duplicates": True,
+              "drop_loss_share": 0.12, "loss_quantile": 0.95})

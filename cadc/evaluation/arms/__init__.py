@@ -1,6 +1,6 @@
 """Every arm of a comparison by its name: a new one is one function in a file beside this one and one line here."""
 
-from cadc.evaluation.arms import controls, curricula, gradients, rivals, truth
+from cadc.evaluation.arms import controls, curricula, gradients, rivals, rules, truth
 from cadc.evaluation.arms.signals import signal_arms
 from cadc.evaluation.context import Arm
 from cadc.study.registry import Registry
@@ -12,6 +12,7 @@ RENAMED = {"curated": "cadc-staged", "curated-passes": "cadc", "curated-mixed": 
 ARMS: Registry[Arm] = Registry("arm", (
     controls.BASE,
     curricula.CADC,
+    curricula.CADC_SOFT,
     curricula.CADC_STAGED,
     curricula.CADC_MIXED,
     controls.RANDOM,
@@ -19,6 +20,9 @@ ARMS: Registry[Arm] = Registry("arm", (
     controls.RANDOM_NO_DUPLICATES,
     controls.RANDOM_FILTERED,
     truth.ORACLE,
+    truth.ORACLE_ROUNDS,
+    rules.ROUNDS,
+    rules.DESIGN,
     curricula.PAPER,
     curricula.PAPER_MIXED,
     gradients.LESS,
@@ -29,9 +33,8 @@ ARMS: Registry[Arm] = Registry("arm", (
     rivals.LOSS,
     rivals.MIDDLE_LOSS,
     rivals.LENGTH,
-    gradients.GRADIENTS,
 ), derived=signal_arms)
-"""Every known arm; each signal of `SIGNALS` is one, too."""
+"""Every known arm; each signal of `SIGNALS` is one, too, and each preset."""
 
 
 def called(arm: str) -> str:

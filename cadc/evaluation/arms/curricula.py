@@ -1,5 +1,7 @@
 """The curriculum that is compared, and the other preset's: in their order, and shuffled."""
 
+import numpy as np
+
 from cadc.evaluation.context import Arm, SelectionContext, TrainingRows, with_gradients
 
 
@@ -8,9 +10,26 @@ def _cadc(context: SelectionContext) -> TrainingRows:
     return TrainingRows(positions=context.curriculum[context.allowed[context.curriculum]], shuffled=False)
 
 
+def _cadc_soft(context: SelectionContext) -> TrainingRows:
+    """The same rows in soft stages, read as `cadc` is."""
+    positions, _ = _in_stages(context)
+    return TrainingRows(positions=positions, shuffled=False)
+
+
 def _cadc_staged(context: SelectionContext) -> TrainingRows:
-    keep = context.allowed[context.curriculum]
-    return TrainingRows(positions=context.curriculum[keep], stages=context.stages[keep])
+    positions, stages = _in_stages(context)
+    return TrainingRows(positions=positions, stages=stages)
+
+
+def _in_stages(context: SelectionContext) -> tuple[np.ndarray, np.ndarray]:
+    """(positions, stages) of the curriculum's rows that are allowed: in its own stages, or in soft ones where it is
+    mixed."""
+    positions, stages, known = context.curriculum, context.stages, context.material
+    if known is not None and known.inputs.settings.staging == "mix":
+        rows = known.soft(context.asked).rows
+        positions, stages = (rows[name].to_numpy(np.int64) for name in ("position", "stage"))
+    keep = context.allowed[positions]
+    return positions[keep], stages[keep]
 
 
 def _cadc_mixed(context: SelectionContext) -> TrainingRows:
@@ -28,7 +47,9 @@ def _paper_mixed(context: SelectionContext) -> TrainingRows:
 
 CADC = Arm(name="cadc", about="the curriculum in its order, the whole file again and again", select=_cadc,
            called="the curriculum")
-CADC_STAGED = Arm(name="cadc-staged", about="the curriculum, each stage to its end before the next",
+CADC_SOFT = Arm(name="cadc-soft", about="the curriculum's rows in soft stages, the whole file again and again",
+                select=_cadc_soft, called="the curriculum in soft stages")
+CADC_STAGED = Arm(name="cadc-staged", about="the curriculum's rows in stages, each to its end before the next",
                   select=_cadc_staged, called="the curriculum stage after stage")
 CADC_MIXED = Arm(name="cadc-mixed", about="the same rows, shuffled", select=_cadc_mixed,
                  called="the shuffled curriculum")

@@ -1,4 +1,4 @@
-"""Selection by gradients: what others make of the same influences, and `studio`'s rounds without a second signal.
+"""Selection by gradients: what others make of the same influences.
 
 Where a paper leaves a choice open, the docstring says which was made. N pool rows, M units.
 """
@@ -50,12 +50,6 @@ def _self_influence(context: SelectionContext) -> TrainingRows:
     return TrainingRows(positions=context.best(context.known.inputs.self_total))
 
 
-def _gradients(context: SelectionContext) -> TrainingRows:
-    """The rounds of `studio`, by gradients alone."""
-    known = context.known
-    return TrainingRows.of(known.by_scores(known.gradients, context.budget))
-
-
 LESS = Arm(name="less", about="highest influence on the mean gradient of the whole target", select=_less,
            available=with_gradients)
 ICONS = Arm(name="icons", about="every unit votes for its top rows; most votes", select=_icons,
@@ -63,5 +57,3 @@ ICONS = Arm(name="icons", about="every unit votes for its top rows; most votes",
 BIDS = Arm(name="bids", about="greedy: always the unit that is served least", select=_bids, available=with_gradients)
 SELF_INFLUENCE = Arm(name="self-influence", about="highest self-influence", select=_self_influence,
                      available=with_gradients)
-GRADIENTS = Arm(name="gradients", about="studio's rounds by gradients alone", select=_gradients,
-                available=with_gradients)

@@ -23,7 +23,7 @@ def read_part(text: str) -> tuple[int, int]:
 
 
 def run_part(study: Study, part: str, progress: Progress, workers: int | None = None) -> int:
-    """Compute the open shards of part `I/N`; returns how many they were.
+    """Compute the open gradient shards of part `I/N`; returns how many they were.
 
     Shard k belongs to part k mod N, whatever is open already, so that tasks that begin at different times share
     nothing out twice and miss nothing. Raises Cancelled, DataError, JobError, ModelError.
@@ -31,10 +31,11 @@ def run_part(study: Study, part: str, progress: Progress, workers: int | None = 
     from cadc.data import read_samples
 
     own, parts = read_part(part)
-    inputs = {name: kind.find(kind.inputs)(study) for name, kind in PASSES.items()}
+    passes = {name: kind for name, kind in PASSES.items() if kind.job == "attribute"}
+    inputs = {name: kind.find(kind.inputs)(study) for name, kind in passes.items()}
     pool = read_samples(study.samples_file("pool"))
     computed = 0
-    for name, kind in PASSES.items():
+    for name, kind in passes.items():
         shards = kind.find(kind.cuts)(study, pool)[own - 1::parts]
         still = [s for s in shards if sidecar(study, s, inputs[name]) is None]
         rows = sum(len(s.rows) for s in shards)

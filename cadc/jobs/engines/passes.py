@@ -24,6 +24,8 @@ class PassKind:
     cuts: str
     """Function `(study, pool samples) -> list[Shard]`: all shards, always the same; empty where the study does not
     ask for this pass."""
+    job: str = "attribute"
+    """The job whose pass it is."""
     inputs: str
     """Function `(study) -> str`: digest of what the pass computes from. Raises JobError when that is not there yet."""
 
@@ -36,6 +38,8 @@ PASSES = {
     "pool": PassKind(module="cadc.gradients.attribute", opens="PoolPass", cuts="pool_shards", inputs="pool_inputs"),
     "features": PassKind(module="cadc.gradients.landmarks_pass", opens="FeaturePass", cuts="feature_shards",
                          inputs="pool_inputs"),
+    "judge": PassKind(module="cadc.signals.judge_pass", opens="JudgePass", cuts="judge_shards", inputs="judge_inputs",
+                      job="judge"),
 }
 
 

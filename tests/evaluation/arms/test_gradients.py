@@ -76,3 +76,15 @@ def test_no_arm_takes_a_barred_row_or_more_than_the_curriculum_has(context, name
         assert np.array_equal(found.positions, ARMS[name].select(given).positions)
     if name not in ("cadc", "cadc-staged", "cadc-mixed"):
         assert len(set(found.positions.tolist())) == len(found.positions) == given.budget
+
+
+def test_rounds_over_the_pool_as_one_give_every_unit_equally_many_rows(context):
+    given = context(3)
+    found = given.known.as_one_pool(given.budget).rows
+    assert ARMS["rounds"].select(given).positions.tolist() == found["position"].tolist()
+    turns = np.bincount(np.asarray(given.known.scores.sample_unit)[found["target"]], minlength=5)
+    assert len(found) == given.budget and turns.max() - turns.min() <= 1
+    inputs = given.known.inputs
+    assert (inputs.assignment[found["position"]] >= 0).all(), "what no capability claims stays out"
+    apart = given.known.curriculum("studio", given.budget).rows
+    assert set(found["position"]) != set(apart["position"]), "else the pools change nothing"
