@@ -195,13 +195,13 @@ def _write_targets(study: Study, names: list[str], samples: np.ndarray) -> None:
     result.finish()
 
 
-def _write_scores(study: Study, columns: dict[str, np.ndarray], names: list[str]) -> None:
+def _write_scores(study: Study, found: dict[str, np.ndarray], names: list[str]) -> None:
     """The columns, and the report on attribution."""
     result = study.result("scores")
-    write_scores(study, columns, names)
+    write_scores(study, found, names)
     write_json(result.folder / "failed.json", [])
     write_json(result.folder / "attribute.json", {
-        "rows": len(columns["index"]), "failed": 0, "shards": 0, "precision": "float32", "warnings": [],
+        "rows": len(found["index"]), "failed": 0, "shards": 0, "precision": "float32", "warnings": [],
         "products": {}, "batch": {}, "halved_batches": 0, "seconds": 0.0})
     result.finish()
 

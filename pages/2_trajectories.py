@@ -6,6 +6,7 @@ from cadc.estimate.devices import EFFICIENCY
 from cadc.jobs import control
 from cadc.study import Study
 from cadc.views import trajectories as views
+from cadc.views.adding import GAIN, adding
 from cadc.views.figures import trajectories as figures
 from cadc.views.jobs import is_read, stand
 from cadc.views.opened import is_scored
@@ -74,6 +75,23 @@ def controls(study: Study) -> None:
         st.rerun()
 
 
+def gradients(study: Study) -> None:
+    """The offer to add gradients to a study that is complete without them."""
+    offer = adding(study)
+    if offer is None:
+        return
+    st.subheader("Gradients")
+    st.text(offer.sentence)
+    st.text(GAIN)
+    st.code(offer.command, language=None, wrap_lines=True)
+    ready = stand(study) == "done"
+    if st.button("Resume adding gradients" if offer.begun else "Add gradients", icon=":material/add:",
+                 disabled=not ready, help="Runs these jobs on top of what is there; nothing is computed again."
+                 if ready else "Possible when the jobs above are done."):
+        control.start(study, offer.last)
+        st.rerun()
+
+
 def warnings(view: views.TrajectoriesView) -> None:
     """What the start-up checks of the gradient jobs found."""
     if view.warnings:
@@ -118,7 +136,8 @@ with wide, guarded():
     st.fragment(live, run_every="1s" if running else None)(study, running)
 with narrow, guarded():
     settings(view)
+    gradients(study)
 with guarded():
     costs(study)
-if is_scored(study):
+if is_scored(study) and study.finished("targets") and study.finished("scores"):
     norms(views.norm_view(open_bench(study, store)[0]))

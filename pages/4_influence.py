@@ -7,9 +7,10 @@ from cadc.curation import PRESETS
 from cadc.curation.workbench import Workbench
 from cadc.study import Study
 from cadc.views import influence as views
+from cadc.views.adding import presets_of
 from cadc.views.figures import influence as figures
 from cadc.views.rows import source_labels
-from cadc.views.settings import preset_help, preset_names
+from cadc.views.settings import preset_help
 from cadc.views.words import drawn
 from pages._parts.bench import open_bench
 from pages._parts.rows import one_page, row_card, row_table
@@ -26,7 +27,9 @@ def source_names(digest: str, _bench: Workbench) -> np.ndarray:
 def looks(bench: Workbench) -> views.Look:
     """Preset, signal and measure of this look."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        preset = st.segmented_control("Preset", preset_names(), default=bench.settings.preset, required=True,
+        ready, missing = presets_of(bench.study)
+        preset = st.segmented_control("Preset", ready, required=True,
+                                      default=bench.settings.preset if bench.settings.preset in ready else ready[0],
                                       help=preset_help(lambda one: one.measures, "How a row's influence is measured."))
         signal = "plain"
         if len(PRESETS[preset].signals) > 1 and bench.scores.has_grounded:
@@ -34,6 +37,8 @@ def looks(bench: Workbench) -> views.Look:
                                           required=True, help="grounded: what the words alone teach is subtracted.")
         measure = st.segmented_control("Thickness", list(views.MEASURES), default="influence", required=True,
                                        help="rows: how many rows flow. influence: the sum of their positive influence.")
+    if missing:
+        st.caption(missing)
     if preset != bench.settings.preset:
         st.caption(f"You are only looking: the curriculum is made with **{bench.settings.preset}**. Change that on the "
                    "Curriculum page.")
@@ -83,7 +88,8 @@ def one_row(view: views.InfluenceView, study: Study, row: dict) -> None:
     position = int(row["position"])
     row_card(study, row, view.served(position))
     left, right = st.columns(2)
-    left.plotly_chart(figures.sample_losses(view.over_time(position)), key="one-loss")
+    if view.has_gradients:
+        left.plotly_chart(figures.sample_losses(view.over_time(position)), key="one-loss")
     right.dataframe(view.influences(position), hide_index=True, column_config={
         "influence": st.column_config.NumberColumn(format="%.3f"),
         "percentile": st.column_config.ProgressColumn("% of the pool below", min_value=0, max_value=100,
@@ -93,6 +99,9 @@ def one_row(view: views.InfluenceView, study: Study, row: dict) -> None:
 def self_influence(view: views.InfluenceView) -> None:
     """How hard the rows of each capability are over the checkpoints."""
     st.subheader("Self-influence over the checkpoints")
+    if view.without:
+        st.text(view.without)
+        return
     st.caption("η·‖g‖² of a row's own answer: high is hard. It falls where the model learns the rows of a pool; where "
                "it stays or rises, they are too hard, wrong, or off topic.")
     lines = view.self_influence()

@@ -13,10 +13,12 @@ from pages._parts.jobs import job_panel
 from pages._parts.shell import guarded, open_study
 
 
-def ask() -> EvaluationSettings:
+def ask(view: views.EvaluationView) -> EvaluationSettings:
     """What to compare."""
-    lines = views.arm_lines()
+    lines, missing = views.arm_lines(view.bench)
     arms = st.multiselect("Arms", list(lines), default=EvaluationSettings().arms, format_func=lines.get)
+    if missing:
+        st.caption(missing)
     columns = st.columns(4)
     seeds = columns[0].number_input("Seeds", 1, 20, 3, help="Each seed draws its own adapter, random rows and "
                                     "shuffling. Fewer than 3 say little about chance.")
@@ -44,7 +46,7 @@ def start(view: views.EvaluationView, study: Study) -> None:
     """Ask, see the cost, start; or watch and cancel."""
     running = control.is_running(study)
     with guarded():
-        settings = ask()
+        settings = ask(view)
         cost(view, settings)
         with st.container(horizontal=True, vertical_alignment="center"):
             if running:

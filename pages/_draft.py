@@ -15,6 +15,7 @@ from cadc.curation.settings import ORDER_KNOWN
 from cadc.curation.workbench import Workbench
 from cadc.errors import CadcError
 from cadc.views import shares as parts
+from cadc.views.adding import GAIN, presets_of
 from cadc.views.curriculum import CurriculumView, draft_mark, of_preset
 from cadc.views.palette import colour
 from cadc.views.settings import preset_help, preset_names
@@ -63,8 +64,15 @@ def preset(view: CurriculumView) -> None:
         put(view.bench, **{f.name: getattr(chosen, f.name) for f in dataclasses.fields(chosen)})
 
     show("draft-preset", view.draft.preset)
-    st.segmented_control("Preset", preset_names(), key="draft-preset", required=True, on_change=take,
-                         help=preset_help(lambda one: one.about))
+    ready, missing = presets_of(view.bench.study)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.segmented_control("Preset", ready, key="draft-preset", required=True, on_change=take,
+                             help=preset_help(lambda one: one.about))
+        for name in preset_names():
+            if name not in ready:
+                st.button(name, disabled=True, key=f"draft-preset-{name}", help="needs gradients")
+    if missing:
+        st.caption(f"{missing} {GAIN}")
 
 
 def budget(view: CurriculumView) -> None:
@@ -129,7 +137,10 @@ def order(view: CurriculumView) -> None:
             st.button("", icon=":material/arrow_downward:", key=f"down-{capability}", on_click=move,
                       args=(capability, 1), help=f"Train {capability} later", disabled=place == len(ids))
             st.text(f"{place}. {names[capability]}", width="content")
-    st.button("By self-influence", icon=":material/auto_awesome:", disabled=not view.draft.order,
+    if view.order_note:
+        st.caption(view.order_note)
+    st.button("By self-influence" if not view.order_note else "As they are numbered", icon=":material/auto_awesome:",
+              disabled=not view.draft.order,
               on_click=lambda: put(view.bench, order=()),
               help="The capability whose self-influence falls earliest comes first.")
 

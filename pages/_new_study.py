@@ -12,7 +12,7 @@ from cadc.study import Study, StudyConfig
 from cadc.study.meanings import meanings
 from cadc.views.data import check_file
 from cadc.views.jobs import is_read
-from cadc.views.settings import preset_names
+from cadc.views.settings import preset_help, preset_names
 from pages._parts.shell import choose_study, guarded
 
 ASKED = ("pool", "target", "images", "unit_column", "model", "preset")
@@ -40,8 +40,10 @@ def form() -> None:
                                                  placeholder="task, subtask, category …; empty: every sample alone"),
                  "model": left.text_input("Model", placeholder="HuggingFaceTB/SmolVLM-256M-Instruct, or a local folder",
                                           help="Empty: the tiny embedded model, which only shows the workflow."),
-                 "preset": right.selectbox("Preset", preset_names(), help="`studio`: what our evidence supports. "
-                                           "`paper`: what the paper states. Both stay available later.")}
+                 "preset": right.selectbox("Preset", preset_names(), index=preset_names().index(StudyConfig.preset),
+                                           help=preset_help(lambda one: one.about, "`quick` starts without gradients; "
+                                                            "they can be added later, and nothing is computed twice. "
+                                                            "The choice stays open on every study."))}
         name = left.text_input("Name of the study", placeholder="my-study")
         with st.expander("Advanced settings"):
             advanced = advanced_settings()

@@ -143,6 +143,14 @@ def finished_study(tmp_path_factory: pytest.TempPathFactory) -> Study:
 
 
 @pytest.fixture(scope="session")
+def quick_study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """Coloured squares without gradients: preset `quick`, every usual job done (shared: copy it before writing)."""
+    from squares import quick_squares
+
+    return Study.open("squares", root=once(tmp_path_factory, "quick", quick_squares) / "cache")
+
+
+@pytest.fixture(scope="session")
 def falling(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """A study of which some rows fall out (`tests/made/falling.py`), every job done by a worker (shared: copy it before
     writing); its data lie beside its cache."""

@@ -5,6 +5,7 @@ import json
 import sys
 from typing import NoReturn
 
+from cadc.commands import choices
 from cadc.commands.command import Command
 
 PORT = 8501
@@ -35,6 +36,8 @@ APP = Command(name="app", about=f"Serve the app on http://localhost:{PORT}.", ex
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-app", action="store_true", help="stop after the export")
     parser.add_argument("--workers", type=int, metavar="N", help="processes for attribution; default: as in `run`")
+    parser.add_argument("--preset", default=choices.preset(), choices=choices.presets(),
+                        help=f"default: {choices.preset()}; another one is a study of its own that shares what it can")
 
 
 def demo(chosen: argparse.Namespace) -> int:
@@ -42,7 +45,7 @@ def demo(chosen: argparse.Namespace) -> int:
     from cadc.commands.watch import follow
     from cadc.demo.run import run_demo
 
-    print(json.dumps(run_demo(follow, workers=chosen.workers)), flush=True)
+    print(json.dumps(run_demo(follow, workers=chosen.workers, preset=chosen.preset)), flush=True)
     if not chosen.no_app:
         _serve(PORT)
     return 0

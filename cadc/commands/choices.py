@@ -14,6 +14,11 @@ def presets() -> tuple[str, ...]:
     return tuple(PRESETS)
 
 
+def preset() -> str:
+    """The preset of a study that names none."""
+    from cadc.study import StudyConfig
+
+    return StudyConfig.preset
 def stagings() -> tuple[str, ...]:
     """Ways in which stages follow each other."""
     from cadc.curation import STAGINGS

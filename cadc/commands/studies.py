@@ -22,7 +22,8 @@ def _new_arguments(parser: argparse.ArgumentParser) -> None:
                         help="image root of both; default: the folder of each file")
     parser.add_argument("--unit-column", default="", metavar="COLUMN", help="column of the target that names its units")
     parser.add_argument("--model", default="", metavar="PATH_OR_ID", help="default: the tiny embedded model")
-    parser.add_argument("--preset", default=choices.presets()[0], choices=choices.presets())
+    parser.add_argument("--preset", default=choices.preset(), choices=choices.presets(),
+                        help=f"default: {choices.preset()}")
     parser.add_argument("--set", nargs="*", action="extend", default=[], metavar="KEY=VALUE",
                         help="docs/settings.md lists the keys")
 
@@ -102,8 +103,11 @@ def status(chosen: argparse.Namespace) -> int:
     from cadc.scores import compaction
     from cadc.scores.left_out import left_out
     from cadc.study import Study
+    from cadc.study.jobs import offered_jobs
+    from cadc.views.jobs import shown_state
 
     study = Study.open(chosen.name)
+    offered = offered_jobs(study.config)
     found, rows = jobs.statuses(study), left_out(study) if study.finished("ingest") else None
     if chosen.json:
         print(json.dumps({"study": study.name, "identity": study.identity, "running": jobs.is_running(study),
@@ -111,12 +115,14 @@ def status(chosen: argparse.Namespace) -> int:
                           "scores": compaction.report(study) if study.finished("scores") else None,
                           "left_out": compaction.left_out(study) if study.finished("scores") else [],
                           "rows": rows.listed() if rows else None,
-                          "jobs": [asdict(s) | {"cost": _cost(study, s.job)} for s in found]}))
+                          "complete": study.complete,
+                          "jobs": [asdict(s) | {"cost": _cost(study, s.job), "on_request": s.job in offered}
+                                   for s in found]}))
         return 0
     print(f"{study.name} ({study.identity})")
     for s in found:
         counts = f"{s.done}/{s.total} {s.unit}" if s.total else ""
-        print(f"  {s.job:<12} {s.state:<12} {counts:<22} {s.seconds:7.1f} s  {s.message or s.note}")
+        print(f"  {s.job:<12} {shown_state(study, s):<13} {counts:<22} {s.seconds:7.1f} s  {s.message or s.note}")
         for what in s.repaired:
             print(f"  {'':<12} made again: {what}")
     if rows:

@@ -18,16 +18,18 @@ class Curriculum:
 
     rows: pd.DataFrame
     """In training order: position (0…N-1), index (pool file), id, source, stage (from 1), capability (id), name,
-    influence (on that capability), self_influence (Σ_t), loss (last checkpoint), target (0…S-1), target_index,
-    target_id, target_unit, target_value, reason, measured (False: predicted, decision 0013). `rounds`: taken by that
+    influence (on that capability), self_influence (Σ_t; NaN without gradients), loss (`Scores.last_loss`), target
+    (0…S-1), target_index, target_id, target_unit, target_value, reason, measured (its gradients were computed; else
+    predicted, decision 0013, or there are none). `rounds`: taken by that
     target sample, value Inf(z, z'); `near`: by its unit, value near(z, s); `influence`, `random`, `keep`: the target
     sample served best, value near(z, s)."""
     stages: pd.DataFrame
     """stage (one when mixed), capability, name (then both ''), rows, first, last (places [first, last) in `rows`),
-    self_influence (mean), mixture ({capability id: rows})."""
+    self_influence (mean; NaN without gradients), mixture ({capability id: rows})."""
     budgets: pd.DataFrame
     """capability, name, units, pool (rows), available (through every filter), share (w_k), asked (rows before caps),
-    rows (chosen), self_influence (mean of Σ_t over the pool), earliness (mean time of its decrease; NaN: never)."""
+    rows (chosen), self_influence (mean of Σ_t over the pool), earliness (mean time of its decrease; NaN: never, or
+    without gradients)."""
     report: dict[str, Any]
     """JSON value: budget, pool, rows, left_out {reason: rows}, reasons {reason: rows}, order [ids], unassigned [units],
     sentences [str]. Sentences hold ids and numbers only, no dataset text."""
@@ -65,8 +67,9 @@ def _rows(inputs: CurationInputs, chosen: Chosen, order: list[int]) -> pd.DataFr
     place = picked.set_index("position").loc[positions]
     k, target = place["k"].to_numpy(np.int64), place["target"].to_numpy(np.int64)
     ids, names = np.array([*inputs.capabilities.ids, ""], object), np.array([*inputs.capabilities.names, ""], object)
-    table, unit = inputs.table.iloc[positions], np.asarray(scores.sample_unit)[target]
-    target_index = np.asarray(scores.sample_index)[target]
+    table = inputs.table.iloc[positions]
+    unit, target_index = (np.where(target < 0, -1, np.asarray(of)[target])
+                          for of in (scores.sample_unit, scores.sample_index))
     return pd.DataFrame(
         {
             "position": positions,
@@ -78,14 +81,14 @@ def _rows(inputs: CurationInputs, chosen: Chosen, order: list[int]) -> pd.DataFr
             "name": names[k],
             "influence": inputs.influence[positions, k] if len(positions) else np.empty(0, np.float32),
             "self_influence": inputs.self_total[positions],
-            "loss": np.asarray(scores.loss[positions, -1]),
+            "loss": np.asarray(scores.last_loss)[positions],
             "target": target,
             "target_index": target_index,
             "target_id": _target_ids(inputs, target_index),
             "target_unit": np.array([*scores.units, ""], object)[unit],
             "target_value": place["target_value"].to_numpy(),
             "reason": place["reason"].to_numpy(),
-            "measured": np.asarray(scores.measured)[positions],
+            "measured": np.asarray(scores.measured)[positions] & scores.has_gradients,
         }
     )
 
@@ -120,8 +123,15 @@ def _budgets(inputs: CurationInputs, chosen: Chosen, share: np.ndarray) -> pd.Da
     return pd.DataFrame({"capability": list(capabilities.ids), "name": list(capabilities.names),
                          "units": [len(capabilities.members(c)) for c in capabilities.ids], "pool": size,
                          "available": chosen.available, "share": share, "asked": chosen.asked, "rows": chosen.got,
-                         "self_influence": inputs.self_mean.sum(1) if capabilities.k else np.empty(0),
+                         "self_influence": _total(inputs),
                          "earliness": np.where(np.isfinite(early), early, np.nan)})
+
+
+def _total(inputs: CurationInputs) -> np.ndarray:
+    """Mean Σ_t of each pool, float64 [K]; NaN without gradients."""
+    if not inputs.scores.has_gradients or not inputs.capabilities.k:
+        return np.full(inputs.capabilities.k, np.nan)
+    return inputs.self_mean.sum(1)
 
 
 def _sentences(inputs: CurationInputs, chosen: Chosen, order: list[int], total: int) -> list[str]:
@@ -155,9 +165,10 @@ def _sentences(inputs: CurationInputs, chosen: Chosen, order: list[int], total: 
             f"{near:,} rows were taken by their unit's near(z, s): the lists of their target samples were used up."
         )
     by_hand = [c for c in settings.order if c in ids]
-    rule = "set by hand" if len(by_hand) >= len(order) else "by how early self-influence falls"
+    usual = "by how early self-influence falls" if inputs.scores.has_gradients else "as they are numbered"
+    rule = "set by hand" if len(by_hand) >= len(order) else usual
     if by_hand and len(by_hand) < len(order):
-        rule = f"{' → '.join(by_hand)} set by hand, then by how early self-influence falls"
+        rule = f"{' → '.join(by_hand)} set by hand, then {usual}"
     if settings.staging == "mix":
         out.append("Mixed: all rows are shuffled, in one stage.")
     elif order:

@@ -64,7 +64,9 @@ class CurationInputs:
 
     @cached_property
     def self_total(self) -> np.ndarray:
-        """Σ_t Inf^Self(z; t), float32 [N]: what is called difficulty."""
+        """Σ_t Inf^Self(z; t), float32 [N]: what is called difficulty; NaN without gradients."""
+        if not self.scores.has_gradients:
+            return np.full(len(self.scores.index), np.nan, np.float32)
         return self.columns.remember("self total", lambda: self.self_influence.sum(1))
 
     @cached_property

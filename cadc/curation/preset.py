@@ -63,6 +63,8 @@ class Preset:
     """What a number of that influence says, so that a floor can be set in words."""
     signals: tuple[str, ...] = ("plain",)
     """Target gradients that its influence can be measured against: `plain`, `grounded`."""
+    needs_gradients: bool = False
+    """Whether a study without gradients cannot have it."""
 
     def held_out(self, columns: InfluenceColumns, predicted: Scores, of_unit: Sequence[int], *, signal: str = "plain",
                  scale: str = "unit") -> np.ndarray:

@@ -23,7 +23,9 @@ def earliness(self_mean: np.ndarray) -> np.ndarray:
 def stage_order(self_mean: np.ndarray, ids: tuple[str, ...], typed: tuple[str, ...]) -> list[int]:
     """Positions of the capabilities in stage order. Typed ids come first, as typed (gone ones are ignored); the
     others follow by `earliness`, ties by lower final self-influence, then by position (METHOD §5)."""
-    early, final = earliness(self_mean), np.nan_to_num(np.asarray(self_mean, np.float64)[:, -1], nan=np.inf)
+    known = np.asarray(self_mean).shape[1] > 0  # without checkpoints no capability is earlier than another
+    final = np.nan_to_num(np.asarray(self_mean, np.float64)[:, -1], nan=np.inf) if known else np.zeros(len(ids))
+    early = earliness(self_mean)
     by_hand = list(dict.fromkeys(ids.index(c) for c in typed if c in ids))
     rest = sorted(set(range(len(ids))) - set(by_hand), key=lambda k: (early[k], final[k], k))
     return by_hand + rest

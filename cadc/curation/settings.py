@@ -23,7 +23,7 @@ class CurationSettings:
     `to_dict`/`from_dict`."""
 
     preset: str = "studio"
-    """One of `cadc.curation.presets`: `studio` or `paper` (METHOD §3, §5)."""
+    """One of `cadc.curation.presets`: `quick`, `studio` or `paper` (METHOD §3, §5)."""
     budget: float = 0.05
     """ρ up to 1 (a share of the scored pool), or a number of rows above 1."""
     rule: str = "target-share"
@@ -51,7 +51,8 @@ class CurationSettings:
     drop_duplicates: bool = True
     """Leave out near-duplicates: of each group one row can be taken."""
     drop_loss_share: float = 0.12
-    """Leave out this share of rows with the highest last-checkpoint loss within their nearest unit; 0 keeps all."""
+    """Leave out this share of rows with the highest loss (last checkpoint; without gradients the base's) within their
+    nearest unit; 0 keeps all."""
     loss_quantile: float = 0.95
     """Leave out rows that look wrong: loss under the judges above this quantile of right answers' in their nearest
     unit, odds of the answer at most even (docs/decisions/0031); 1 keeps all. Takes the place of `drop_loss_share` where

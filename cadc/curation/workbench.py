@@ -14,6 +14,7 @@ import pandas as pd
 
 from cadc.curation.curriculum import Curriculum, curate
 from cadc.curation.inputs import CurationInputs, aligned
+from cadc.curation.lacking import lacking, require_gradients
 from cadc.curation.plain import plain_records
 from cadc.curation.presets import PRESETS
 from cadc.curation.settings import CurationSettings, read_budget
@@ -143,7 +144,9 @@ class Workbench:
 
     @cached_property
     def inputs(self) -> CurationInputs:
-        """Scores, rows, capabilities and settings together."""
+        """Scores, rows, capabilities and settings together. Raises DataError where the preset in force needs gradients
+        that the study has not."""
+        require_gradients(self.study, self.scores, self.settings.preset)
         return CurationInputs(columns=self._columns_of(self.settings.preset), table=self.table,
                               targets=self.targets, capabilities=self.capabilities, settings=self.settings)
 
@@ -162,6 +165,7 @@ class Workbench:
 
     def influence_by(self, preset: str, *, signal: str, scale: str = "") -> np.ndarray:
         """Inf^Traj as a preset measures it, which need not be the one in force: float32 [N, K]. Raises DataError."""
+        require_gradients(self.study, self.scores, preset)
         return PRESETS[preset].influence(self._columns_of(preset), self.capabilities.of_unit, signal=signal,
                                          scale=scale or self.settings.scale)
 
@@ -182,11 +186,11 @@ class Workbench:
 
     def held_out(self, preset: str | None = None, signal: str | None = None) -> np.ndarray | None:
         """Held-out rank correlation of predicted influence on each capability, float64 [K]; None where every row was
-        measured. Without arguments of the preset and signal in force."""
+        measured, or the preset reads nothing that is predicted. Without arguments of the preset and signal in force."""
         scores, of_unit = self.scores, self.capabilities.of_unit
-        if scores.measured.all() or not self.capabilities.k:
-            return None
         chosen = PRESETS[preset or self.settings.preset]
+        if scores.measured.all() or not self.capabilities.k or chosen.near == "quick":
+            return None
         looks = {"signal": signal or self.settings.signal, "scale": self.settings.scale}
         columns = self.influence_columns
         held = columns.remember("held-out scores", lambda: Scores.held_out(self.study))
@@ -203,8 +207,11 @@ class Workbench:
     # ---- curriculum --------------------------------------------------------------------------------------------------
     @cached_property
     def curriculum(self) -> Curriculum:
-        """The curriculum under the settings in force."""
-        return curate(self.inputs)
+        """The curriculum under the settings in force; what could not be followed is the last of its sentences."""
+        made, missing = curate(self.inputs), lacking(self.study, self.inputs)
+        if not missing:
+            return made
+        return replace(made, report=made.report | {"sentences": [*made.report["sentences"], *missing]})
 
     def under(self, settings: CurationSettings) -> "Workbench":
         """The same study and capabilities under these curation settings."""
@@ -219,6 +226,7 @@ class Workbench:
             changed["budget"] = read_budget(changed["budget"])
         now = self.settings
         if changed.get("preset", now.preset) != now.preset:
+            require_gradients(self.study, self.scores, changed["preset"])
             return self.under(CurationSettings.of_preset(**({"budget": now.budget, "seed": now.seed} | changed)))
         return self.under(CurationSettings.from_dict(now.to_dict() | changed))
 
@@ -244,7 +252,8 @@ class Workbench:
                           "min_size": part.min_size, "modularity": part.modularity, "note": part.note},
             "products": modes.essence(self.study),
             "capabilities": self.capabilities.describe(), "unassigned": list(self.capabilities.unassigned),
-            "measured": int(self.scores.measured.sum()),
+            "gradients": self.scores.has_gradients, "near": self.inputs.scores.choice,
+            "measured": int(self.scores.measured.sum()) if self.scores.has_gradients else 0,
             "fell_out": left_out(self.study).summary() if self.study.finished("ingest") else None,
             "curation": self.settings.to_dict(), "budgets": plain_records(curriculum.budgets.drop(columns="name")),
             "stages": plain_records(curriculum.stages),

@@ -33,8 +33,9 @@ def demo_study(root: Path | None = None, *, name: str = "demo", **settings: str 
     return Study.create(name, config, created=datetime.now().isoformat(timespec="seconds"), root=root)
 
 
-def run_demo(follow: Callable[[Study], bool], *, workers: int | None = None) -> dict:
-    """Generate, run all jobs, export the 5 % curriculum; the summary that `make demo` prints.
+def run_demo(follow: Callable[[Study], bool], *, workers: int | None = None, preset: str = StudyConfig.preset) -> dict:
+    """Generate, run all jobs that this preset's study has, export the 5 % curriculum; the summary that `make demo`
+    prints, with the seconds of every job.
 
     follow: watches the jobs of a study until they end; whether all are done.
 
@@ -45,7 +46,7 @@ def run_demo(follow: Callable[[Study], bool], *, workers: int | None = None) -> 
     from cadc.jobs import control as jobs
 
     began = time.perf_counter()
-    study = demo_study()
+    study = demo_study() if preset == StudyConfig.preset else demo_study(name=f"demo-{preset}", preset=preset)
     seconds = {"generate": round(time.perf_counter() - began, 1)}
     if not study.complete:
         if not jobs.is_running(study):
@@ -53,13 +54,13 @@ def run_demo(follow: Callable[[Study], bool], *, workers: int | None = None) -> 
         if not follow(study):
             raise JobError("the demo did not finish; run it again to go on from there, "
                            f"or see `python -m cadc status {study.name}`.")
-    seconds |= {s.job: round(s.seconds, 1) for s in jobs.statuses(study) if JOBS[s.job].core}
+    seconds |= {s.job: round(s.seconds, 1) for s in jobs.statuses(study) if JOBS[s.job].core and s.state == "done"}
     began = time.perf_counter()
     bench = open_workbench(study).with_settings(budget=BUDGET)
     done = export(bench, cache_root() / "exports" / study.name, format="trl")
     seconds["export"] = round(time.perf_counter() - began, 1)
     report = json.loads(study.ingest_report.read_text())
-    return {"study": study.name, "pool": report["pool"]["accepted"],
+    return {"study": study.name, "preset": bench.settings.preset, "pool": report["pool"]["accepted"],
                       "set_aside": report["pool"]["set_aside_count"], "units": len(bench.scores.units),
                       "capabilities": len(bench.capabilities.ids), "curriculum": done.rows,
                       "file": str(done.files[0]), "seconds": seconds}

@@ -32,7 +32,7 @@ def similarity_of(drop: np.ndarray) -> np.ndarray:
 
     `SPREAD` standard deviations of `standardised` drops are 1, both directions are averaged. A unit's own drop does not
     enter: where it is small or negative, relative transfer has wild outliers, while the order of those who help the
-    unit still means something (docs/decisions/0030-maps-from-the-embedding-and-from-transfer.md). nan (a unit without samples) counts as 0.
+    unit still means something (decision 0030). nan (a unit without samples) counts as 0.
     """
     both = symmetric(np.clip(standardised(drop) / SPREAD, -1, 1))
     found = np.where(np.isnan(both), 0.0, both)

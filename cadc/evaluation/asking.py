@@ -3,12 +3,14 @@
 from dataclasses import replace
 from datetime import datetime
 
+import numpy as np
+
 from cadc.curation.settings import CurationSettings
 from cadc.curation.workbench import Workbench, open_workbench
 from cadc.discovery.capabilities import Capabilities
 from cadc.evaluation.arms import ARMS
-from cadc.evaluation.compose import compose
-from cadc.evaluation.material import there
+from cadc.evaluation.compose import compose, require_arms
+from cadc.evaluation.material import Material, there
 from cadc.evaluation.request import Request, hash_of, write_request
 from cadc.evaluation.settings import EvaluationSettings
 from cadc.study import Study, write_json
@@ -25,6 +27,7 @@ def request_evaluation(study: Study, settings: EvaluationSettings | None = None,
     """
     settings = settings or EvaluationSettings()
     inputs = (bench or open_workbench(study)).inputs
+    require_arms(settings.arms, Material(study, inputs, np.zeros(len(inputs.scores.index), bool)))
     waits = not all(there(study, ARMS[arm].needs) for arm in settings.arms)
     request = Request(id="", created=datetime.now().isoformat(timespec="seconds"), identity=study.identity,
                       settings=settings, runs=(), row_lists={}, scored=(), held_out="", notes=(),

@@ -1,5 +1,6 @@
 """Which rows every arm of a request trains on, for how many steps, and which samples it is scored on."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -34,9 +35,7 @@ def compose(study: Study, request: Request, inputs: CurationInputs) -> Request:
     scored_rows = [by_index[FileIndex(int(i))] for i in inputs.scores.index]
     contaminated = repeats_target(scored_rows, target, picture_hashes(study))
     material = Material(study, inputs, contaminated)
-    for arm in settings.arms:
-        if why := ARMS[arm].available(material):
-            raise DataError(f"arm {arm!r} cannot be run on this study: {why}. Leave it out.")
+    require_arms(settings.arms, material)
     scored = tuple(target[p].index for p in split.positions)
     lists: dict[str, RowList] = {}
     runs: list[Run] = []
@@ -47,6 +46,13 @@ def compose(study: Study, request: Request, inputs: CurationInputs) -> Request:
         notes += [note for note in said if note not in notes]
     runs.sort(key=lambda run: settings.seeds.index(run.seed))
     return replace(request, runs=tuple(runs), row_lists=lists, scored=scored, held_out=split.kind, notes=tuple(notes))
+
+
+def require_arms(arms: Iterable[str], material: Material) -> None:
+    """Raises DataError for an arm that nobody knows or that this study cannot have."""
+    for arm in arms:
+        if why := ARMS[arm].available(material):
+            raise DataError(f"arm {arm!r} cannot be run on this study: {why}. Leave it out.")
 
 
 def _notes(kind: str, contaminated: int) -> list[str]:

@@ -72,6 +72,14 @@ class TrainingRows:
                    stages=rows["stage"].to_numpy(np.int64) if staged else None)
 
 
+def with_gradients(material: "Material") -> str:
+    """`Arm.available` of arms that need gradients."""
+    if material.scores.has_gradients:
+        return ""
+    return ("it needs gradients, and this study has none; "
+            f"`python -m cadc run {material.study.name} --until near` adds them")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Arm:
     """A named way to choose rows."""
@@ -88,3 +96,8 @@ class Arm:
     """Job whose result it reads beside the scores, run before it chooses where it is missing; '' for none."""
     available: Callable[["Material"], str] = lambda material: ""
     """Why this arm cannot be run on a study; '' when it can."""
+
+
+def needs_gradients(arm: Arm) -> bool:
+    """Whether an arm cannot be run on a study without gradients."""
+    return arm.available is with_gradients or arm.needs == "scores"

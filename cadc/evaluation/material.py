@@ -102,7 +102,7 @@ class Material:
     # ---- other signals -----------------------------------------------------------------------------------------------
     @cached_property
     def gradients(self) -> Scores:
-        """The scores with near(z, s) of gradients alone."""
+        """The scores with near(z, s) of gradients alone. Raises JobError where there are none."""
         return Scores.load(self.study, near="gradients")
 
     def nearness(self, name: str) -> InfluenceColumns:
@@ -143,7 +143,7 @@ class Material:
     @cached_property
     def filtered(self) -> np.ndarray:
         """bool [N]: rows that pass the filters of `studio`, whatever they teach."""
-        return replace(self.inputs, settings=self.settings("studio", len(self.barred))).candidates.open
+        return replace(self.inputs, settings=self.settings(self.rounds, len(self.barred))).candidates.open
 
     @cached_property
     def truth(self) -> pd.DataFrame | None:

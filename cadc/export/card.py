@@ -91,11 +91,16 @@ def _chosen(head: Mapping[str, Any]) -> list[str]:
     counts, discovery = head.get("counts", {}), head.get("discovery", {})
     lines = ["## How they were chosen", "",
              f"Preset `{head['preset']}`, {counts.get('rows', head['rows_written'])} of {counts.get('pool', '?')} "
-             f"scored pool rows; capabilities by {discovery.get('method', '?')} on {discovery.get('signal', '?')} "
-             "gradients."]
+             f"scored pool rows; capabilities by {discovery.get('method', '?')} on {_signal(discovery)}."]
     lines += [f"* {_code(one['name'])}: {len(one['units'])} target units" for one in head["capabilities"][:SHOWN]]
     lines += [f"* … {len(head['capabilities']) - SHOWN} more"] if len(head["capabilities"]) > SHOWN else []
     return [*lines, "", *(f"* {sentence}" for sentence in head.get("sentences", [])), ""]
+
+
+def _signal(discovery: Mapping[str, Any]) -> str:
+    """What the map was drawn from."""
+    name = discovery.get("signal", "?")
+    return f"{name} gradients" if name in ("plain", "grounded") else f"the {name}"
 
 
 def _left(head: Mapping[str, Any]) -> list[str]:

@@ -187,7 +187,8 @@ class _Targets:
         vectors, full, facts = self.kept.finish(Left(count=self.count, places=places, sample_unit=of, plain=plain,
                                                      rounds=self.study.config.permutations))
         own = {"sample_loss": self.sample_loss[:, places]}
-        if self.study.config.whitens:
+        config = self.study.config
+        if config.whitened and config.features != "less":  # whether the pool is predicted does not change the target
             own |= self._balanced(vectors["sample"], facts["mode"]) | {"feature_norm": self.feature_norm[:, places]}
         self._save(vectors, full, facts, own)
         bad = [{"index": self.feed.samples[row].index, "id": self.feed.samples[row].id, "reason": reason}

@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -67,6 +67,24 @@ def jobs_of(study: Study) -> tuple[str, ...]:
             *(job.name for job in JOBS.values() if not job.core))
 
 
+def on_request(study: Study) -> tuple[str, ...]:
+    """Jobs that run only when asked for, and that somebody has asked for: those that are done."""
+    return tuple(job for job in offered_jobs(study.config) if study.finished(job))
+
+
+def work_of(study: Study, upto: str, anew: Collection[str], there: Collection[str]) -> tuple[str, ...]:
+    """The jobs of a run up to `upto` ('': all that its pages need), in their order.
+
+    anew: jobs whose results are gone and are made again; where one of them runs only when asked for, it runs with what
+    it needs and with those of `there` (`on_request` before), which may rest on it.
+    """
+    if upto:
+        return up_to(upto, study.config)
+    usual, lost = usual_jobs(study.config), set(anew) & set(offered_jobs(study.config))
+    names = {*usual, *there, *(one for job in lost for one in up_to(job, study.config))} if lost else set(usual)
+    return tuple(job for job in JOBS if job in names)
+
+
 def status(study: Study, job: str) -> JobStatus:
     """Where a job stands; one that says it runs while no worker lives is `interrupted`. Raises JobError."""
     return status_of(study, job_named(job).name, alive=is_running(study))
@@ -112,9 +130,9 @@ def start(study: Study, upto: str = "", *, workers: int | None = None, engine: E
     is taken away and made anew. Raises BusyError when a worker is at work, JobError when the engine's package is
     missing or there is no such job.
     """
-    jobs = up_to(upto, study.config) if upto else usual_jobs(study.config)
     if again:
         again = _repeatable(again)
+    jobs = work_of(study, upto, (again,), on_request(study))
     engine = engine or EngineSettings(workers=workers)
     engine.check_installed()
     if is_running(study):

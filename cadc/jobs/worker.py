@@ -12,14 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from cadc.errors import BusyError, CadcError
-from cadc.jobs.control import cost, record_cost, worker_lock
+from cadc.jobs.control import cost, on_request, record_cost, work_of, worker_lock
 from cadc.jobs.engines import EngineSettings
 from cadc.jobs.integrity import repair
 from cadc.jobs.meter import Meter
 from cadc.jobs.migration import adopt
 from cadc.jobs.status import FileProgress, JobStatus, last_status, write_status
 from cadc.study import JOBS, Study
-from cadc.study.jobs import up_to, usual_jobs
 from cadc.study.progress import Cancelled, Progress
 
 log = logging.getLogger(__name__)
@@ -28,8 +27,9 @@ log = logging.getLogger(__name__)
 def run(study: Study, until: str, engine: EngineSettings, again: str = "") -> bool:
     """Run all jobs up to `until` ('': all that pages need); True when they are done. Errors go to the status file and
     the log. `again`: a job whose result is made anew."""
-    jobs = up_to(until, study.config) if until else usual_jobs(study.config)
+    there = on_request(study)
     repaired = repair(study)
+    jobs = work_of(study, until, (again, *repaired), there)
     if again and study.finished("ingest"):
         study.result(again).remove()
         study.ingest_pointer.unlink(missing_ok=True) if again == "ingest" else None

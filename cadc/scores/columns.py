@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from cadc.errors import JobError
-from cadc.study import Study, write_array
+from cadc.study import JOBS, Study, write_array
 from cadc.study.registry import Registry
 
 
@@ -105,7 +105,8 @@ def near_of(study: Study) -> str:
     what needs no gradient before there is any."""
     if study.finished("near"):
         return "joined"
-    return "quick" if study.finished("quick") and not study.finished("scores") else "gradients"
+    starts = study.finished("quick") or JOBS["scores"].optional(study.config)
+    return "quick" if starts and not study.finished("scores") else "gradients"
 
 
 def choice_of(study: Study, wanted: str) -> str:

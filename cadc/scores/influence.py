@@ -54,11 +54,14 @@ class InfluenceColumns:
         """Σ_t η_t cos(Γ_t(z), ḡ_t(c_k)) from dots and Gram: float32 [N, K] (CADC §4, METHOD §4).
 
         of_unit: M positions 0…K-1, -1 unassigned; signal: `plain`, `grounded`; scale: `unit`, `raw`. Raises DataError
-        for an unknown choice, a grounded signal that was not computed, or positions that are not M.
+        for an unknown choice, gradients that were not computed, or positions that are not M.
         """
         for name, value, allowed in (("signal", signal, ("plain", "grounded")), ("scale", scale, ("unit", "raw"))):
             if value not in allowed:
                 raise DataError(f"{name} {value!r}: expected one of {', '.join(allowed)}.")
+        if not self.scores.has_gradients:
+            raise DataError("influence on the mean gradient of a capability needs gradients, and this study has none. "
+                            "Add them on the Trajectories page, or with `python -m cadc run STUDY --until near`.")
         if signal == "grounded" and not self.scores.has_grounded:
             raise DataError(
                 "this study has no grounded target gradients. Use the plain signal, or run it with grounded=true."
@@ -117,14 +120,14 @@ class InfluenceColumns:
             return self._self
 
     def loss_rank(self) -> np.ndarray:
-        """Place of each row in its nearest unit by last-checkpoint loss, highest first from 0: int32 [N].
+        """Place of each row in its nearest unit by its loss (`Scores.last_loss`), highest first from 0: int32 [N].
 
-        Of equal losses the later row comes first.
+        Of equal losses the later row comes first; rows without one are the last.
         """
         with self._lock:
             if self._loss_rank is None:
                 nearest, rows = self.nearest(), len(self.scores.index)
-                order = np.lexsort((-np.arange(rows), -np.asarray(self.scores.loss[:, -1]), nearest))
+                order = np.lexsort((-np.arange(rows), -np.asarray(self.scores.last_loss), nearest))
                 size = np.bincount(nearest, minlength=len(self.scores.units))
                 rank = np.empty(rows, np.int32)
                 rank[order] = np.arange(rows) - (np.cumsum(size) - size)[nearest[order]]
@@ -243,6 +246,8 @@ def flows(source: Sequence[str], pool: np.ndarray, influence: np.ndarray, names:
 
 def self_by_capability(self_inf: np.ndarray, pool: np.ndarray, k: int) -> np.ndarray:
     """Mean self-influence of each pool at each checkpoint: float64 [K, T]; NaN for a pool without rows."""
+    if not self_inf.shape[1]:
+        return np.empty((k, 0))
     inside = pool >= 0
     size = np.bincount(pool[inside], minlength=k)[:k]
     sums = np.stack(
@@ -257,7 +262,8 @@ def served(scores: Scores | InfluenceColumns, rows: np.ndarray, of_unit: Sequenc
 
     rows: int [n] positions 0…N-1. Considered are the assigned units — with `capability` (int [n], -1: any) only the
     units of that capability. They are ranked by calibrated near(z, s); of each the target sample that won is named.
-    Returns DataFrame(position, rank, unit, target, target_index, value): unit 0…M-1, target 0…S-1, value near(z, s).
+    Returns DataFrame(position, rank, unit, target, target_index, value): unit 0…M-1, target 0…S-1, value near(z, s);
+    target and target_index are -1 where it is not known which sample won.
     """
     columns = scores if isinstance(scores, InfluenceColumns) else InfluenceColumns(scores)
     rows, owner, scores = np.asarray(rows, np.int64), np.asarray(of_unit), columns.scores
@@ -277,5 +283,5 @@ def served(scores: Scores | InfluenceColumns, rows: np.ndarray, of_unit: Sequenc
     unit = best.ravel()[keep]
     target = np.asarray(scores.winner[unit, position], np.int64)
     return pd.DataFrame({"position": position, "rank": rank, "unit": unit, "target": target,
-                         "target_index": np.asarray(scores.sample_index)[target],
+                         "target_index": np.where(target < 0, -1, np.asarray(scores.sample_index)[target]),
                          "value": np.asarray(scores.near[unit, position], np.float64)})

@@ -15,7 +15,7 @@ from cadc.data.ingestion import listed
 from cadc.data.lengths import Expected, expected
 from cadc.data.reasons import Reason, counted, run_reason, told
 from cadc.scores import columns
-from cadc.study import Study, write_json
+from cadc.study import JOBS, Study, write_json
 
 ROLES = ("pool", "target")
 LISTED = 10_000
@@ -130,7 +130,9 @@ def report_name(role: str) -> str:
 
 
 def _role(study: Study, role: str, report: Mapping[str, Any]) -> RoleRows:
-    scored = columns.read(study, "index") if role == "pool" and study.finished("scores") else None
+    quick = JOBS["scores"].optional(study.config) and not study.finished("scores")
+    job, name = ("quick", "rows") if quick else ("scores", "index")
+    scored = columns.read(study, name) if role == "pool" and study.finished(job) else None
     first: dict[FileIndex, Reason] = {}
     jobs: dict[FileIndex, list[str]] = {}
     for job, reason in _told(study, role):
@@ -140,7 +142,7 @@ def _role(study: Study, role: str, report: Mapping[str, Any]) -> RoleRows:
     have = set() if scored is None else set(np.asarray(scored)[np.isin(scored, list(first))].tolist())
     rows = [LeftOut(index=index, id=first[index].id, reason=first[index].reason, jobs=tuple(jobs[index]))
             for index in sorted(first)]
-    over = study.finished("scores" if role == "pool" else "targets")
+    over = study.finished("quick" if quick else "scores" if role == "pool" else "targets")
     return RoleRows(rows=report["rows"], accepted=report["accepted"], set_aside=report["set_aside_kinds"],
                     warnings=report["warning_kinds"], left_out=tuple(row for row in rows if row.index not in have),
                     used_in_part=tuple(row for row in rows if row.index in have),

@@ -103,6 +103,15 @@ class Scores:
         return len(self.eta) > 0
 
     @property
+    def last_loss(self) -> np.ndarray:
+        """float32 [N]: ℓ(z) at the last checkpoint; without gradients under the untrained base; NaN where neither is
+        known."""
+        if self.has_gradients:
+            return np.asarray(self.loss[:, -1])
+        known = len(self.base_loss) == len(self.index)
+        return self.base_loss if known else np.full(len(self.index), np.nan, np.float32)
+
+    @property
     def has_judge(self) -> bool:
         """Whether the judges' losses are there."""
         return len(self.judge_loss) == len(self.index) > 0
@@ -184,7 +193,7 @@ class Scores:
         own = {name: np.load(result.intact(f"{HELD_OUT}/{name}.npy"), mmap_mode="r", allow_pickle=False)
                for name in PREDICTED}
         same = {name: getattr(whole, name) for name in ("eta", "gram", "gram_grounded", "sample_gram", "sample_unit",
-                                                        "sample_index", "units")}
+                                                        "sample_index", "units", "middle", "own")}
         return cls(**same, **own, **none)
 
 

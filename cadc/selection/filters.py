@@ -10,14 +10,17 @@ SHARED = 16
 
 
 def highest_loss(columns: InfluenceColumns, share: float) -> np.ndarray:
-    """The ⌊share · n⌋ rows of highest last-checkpoint loss among the n rows nearest to a unit: bool [N] (METHOD §5).
+    """The ⌊share · n⌋ rows of highest loss (`Scores.last_loss`) among the n rows nearest to a unit: bool [N] (METHOD
+    §5).
 
-    Nearest by z-scored near(z, s) over all units, assigned or not, so that the mask does not change with the
-    capabilities. Such rows are the ones most likely to be answered wrongly. Of equal losses the later row goes first.
+    Nearest by calibrated near(z, s) over all units, assigned or not, so that the mask does not change with the
+    capabilities. Such rows are the ones most likely to be answered wrongly. Of equal losses the later row goes first;
+    a row whose loss nobody knows stays.
     """
     nearest = columns.nearest()
     size = np.bincount(nearest, minlength=len(columns.scores.units))
-    return columns.loss_rank() < np.floor(share * size + 1e-9).astype(np.int32)[nearest]
+    known = np.isfinite(columns.scores.last_loss)
+    return known & (columns.loss_rank() < np.floor(share * size + 1e-9).astype(np.int32)[nearest])
 
 
 def looks_wrong(columns: InfluenceColumns, quantile: float) -> np.ndarray:

@@ -119,7 +119,8 @@ JOBS: Registry[Job] = Registry("job", (
         volatile=("left-out-*.json",)),
     Job(name="quick", about="near(z, s) without a gradient", run="cadc.signals.near:run_quick",
         after=("ingest", "embedding"), wanted=_compares, cost="cadc.estimate.costs:quick",
-        settings=("near_q", "nearness", "best_rows", "whitened", "features", "landmarks", "seed", *_CHOICE),
+        settings=("near_q", "nearness", "best_rows", "whitened", "features", "landmarks", "seed", "answer_states",
+                  *_CHOICE),
         names=(("*.npy", "a column of the nearness without gradients"), ("quick.json", "its units and signals"))),
     Job(name="warmup", about="trains a short while, keeps checkpoints", run="cadc.training.warmup:run_warmup",
         after=("ingest",), files=("model",), cost="cadc.estimate.costs:warmup",
@@ -149,7 +150,7 @@ JOBS: Registry[Job] = Registry("job", (
         volatile=("*.json", "batch.lock")),
     Job(name="scores", about="puts the shards together into columns", run="cadc.scores.compaction:run_scores",
         after=("ingest", "warmup", "targets", "attribute"), cost="cadc.estimate.costs:scores",
-        settings=("checkpoints", "grounded", "best_rows", "landmarks", "shard_rows", "seed", "whitened"),
+        settings=("checkpoints", "grounded", "best_rows", "landmarks", "shard_rows", "seed", "whitened", "features"),
         optional=_without_gradients,
         names=(("held-out/*.npy", "a column of held-out predictions"), ("*.npy", "a column of the scores"),
                ("scores.json", "the names of the target units"), ("failed.json", "the rows that were left out"),
@@ -164,7 +165,7 @@ JOBS: Registry[Job] = Registry("job", (
                ("*.npy", "the losses of measured transfer"), ("transfer.json", "the summary of measured transfer"))),
     Job(name="near", about="joins gradients and other signals into near(z, s)", run="cadc.signals.near:run_near",
         after=("targets", "scores", "embedding"), version=2, cost="cadc.estimate.costs:near",
-        settings=("near_q", "nearness", "whitened", "ridge", "features", "landmarks"),
+        settings=("near_q", "nearness", "whitened", "ridge", "features", "landmarks", "answer_states"),
         optional=_without_gradients, names=(("*.npy", "a column of the joined nearness"),)),
     Job(name="evaluate", about="retrains and compares", run="cadc.evaluation.run:run_evaluation",
         after=("ingest",), files=("model",), core=False,
@@ -184,12 +185,18 @@ def core_jobs(config: StudyConfig | None = None) -> tuple[str, ...]:
 def usual_jobs(config: StudyConfig | None = None) -> tuple[str, ...]:
     """What a run without an end named does: `core_jobs` and, in their places, those that nothing needs."""
     return tuple(job.name for job in JOBS.values()
-                 if job.core and (config is None or (job.wanted(config) and not job.optional(config))))
+                 if job.core and (config is None or (job.wanted(config) and not on_request(job, config))))
 
 
 def offered_jobs(config: StudyConfig) -> tuple[str, ...]:
     """What a study with these settings can have and runs only when asked for it."""
-    return tuple(job.name for job in JOBS.values() if job.core and job.wanted(config) and job.optional(config))
+    return tuple(job.name for job in JOBS.values() if job.core and job.wanted(config) and on_request(job, config))
+
+
+def on_request(job: Job, config: StudyConfig) -> bool:
+    """Whether a study with these settings has this job only when asked for: it is optional, or rests on one that is."""
+    return job.optional(config) or any(
+        on_request(JOBS[one], config) for one in job.after if one in JOBS and JOBS[one].wanted(config))
 
 
 def job_named(name: str) -> Job:

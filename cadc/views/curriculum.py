@@ -13,6 +13,7 @@ import pandas as pd
 from cadc.curation import CurationSettings, Curriculum
 from cadc.curation.workbench import Workbench
 from cadc.views import rows
+from cadc.views.adding import adding
 from cadc.views.palette import colours
 from cadc.views.words import drawn
 
@@ -45,6 +46,12 @@ class CurriculumView:
         return [*self.now.report["sentences"], *filter(None, [note])]
 
     @property
+    def order_note(self) -> str:
+        """Why stages cannot be ordered by self-influence; '' where they can."""
+        offer = None if self.bench.scores.has_gradients else adding(self.bench.study)
+        return offer.why_not("The order by self-influence") if offer else ""
+
+    @property
     def overlap_note(self) -> str:
         """How many rows differ from the saved curriculum."""
         shared = overlap(self.saved.rows["position"], self.now.rows["position"])
@@ -70,8 +77,9 @@ class CurriculumView:
     def row_page(self, part: pd.DataFrame) -> pd.DataFrame:
         """Some chosen rows as `rows.row_table` has them, with their position."""
         bench, positions = self.bench, part["position"].to_numpy()
+        told = ("self_influence", "measured") if bench.scores.has_gradients else ()
         known = bench.table.iloc[positions].reset_index(drop=True).assign(
-            **{c: part[c].to_numpy() for c in ("stage", "self_influence", "loss", "reason", "measured", "position")})
+            **{c: part[c].to_numpy() for c in ("stage", *told, "loss", "reason", "position")})
         influence = bench.influence_by(self.draft.preset, signal=self.draft.signal, scale=self.draft.scale)
         serves = rows.serves_table(part.rename(columns={"target_value": "value"}), bench.targets, positions)
         return rows.row_table(known, part["name"], influence[positions], self.names, serves)

@@ -20,8 +20,10 @@ from cadc.evaluation import (
     summary,
     verdict,
 )
+from cadc.evaluation.context import needs_gradients
 from cadc.study import Study
 from cadc.views import comparison, report
+from cadc.views.adding import adding
 from cadc.views.trajectories import warmup_log
 from cadc.views.words import duration
 
@@ -34,9 +36,13 @@ SAME = {"steps": "Same steps: 5 % of the data for as many steps as all of it",
 """What all arms have in common, in words."""
 
 
-def arm_lines() -> dict[str, str]:
-    """Every arm with what it is: name → `name: line`."""
-    return {name: f"{name}: {ARMS[name].about}" for name in ARMS}
+def arm_lines(bench: Workbench) -> tuple[dict[str, str], str]:
+    """The arms that this study can have, name → `name: line`; and a sentence about those that need gradients, '' where
+    it has these."""
+    waiting = [] if bench.scores.has_gradients else [name for name, arm in ARMS.items() if needs_gradients(arm)]
+    offer = adding(bench.study) if waiting else None
+    lines = {name: f"{name}: {ARMS[name].about}" for name in ARMS if name not in waiting}
+    return lines, offer.why_not(f"Not offered: {', '.join(waiting)}. Each") if offer else ""
 
 
 def budgets_from(text: str) -> tuple[float, ...]:

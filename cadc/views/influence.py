@@ -14,6 +14,7 @@ import pandas as pd
 from cadc.curation.workbench import Workbench
 from cadc.scores.influence import UNATTRIBUTED, assign, flows, own_influence, self_by_capability, served
 from cadc.views import rows
+from cadc.views.adding import adding
 from cadc.views.palette import colours
 from cadc.views.words import drawn
 
@@ -84,6 +85,17 @@ class InfluenceView:
         return list(dict.fromkeys(self.flows["source"])), [*self.names, UNATTRIBUTED]
 
     @property
+    def has_gradients(self) -> bool:
+        """Whether anything over checkpoints can be shown."""
+        return self.bench.scores.has_gradients
+
+    @property
+    def without(self) -> str:
+        """Why losses and self-influence over checkpoints are not there; '' where they are."""
+        offer = None if self.has_gradients else adding(self.bench.study)
+        return offer.why_not("What happens over the checkpoints (losses, self-influence)") if offer else ""
+
+    @property
     def flow_note(self) -> str:
         """How much of the pool the Sankey draws."""
         return flow_note(self.flows, self.drawn, len(self.assignment))
@@ -100,8 +112,9 @@ class InfluenceView:
         """These rows as `rows.row_table` has them, with their position."""
         bench, own = self.bench, self.assignment[positions]
         reasons = served(bench.influence_columns, positions, bench.capabilities.of_unit, capability=own)
-        known = bench.table.iloc[positions].assign(loss=bench.scores.loss[positions, -1],
-                                                   measured=bench.scores.measured[positions])
+        known = bench.table.iloc[positions].assign(loss=np.asarray(bench.scores.last_loss)[positions])
+        if self.has_gradients:
+            known = known.assign(measured=bench.scores.measured[positions])
         labels = [self.names[k] if k >= 0 else UNATTRIBUTED for k in own]
         shown = rows.row_table(known, labels, self.influence[positions], self.names,
                                rows.serves_table(reasons, bench.targets, positions))

@@ -8,8 +8,11 @@ from cadc.gradients import batch_plan
 from cadc.jobs import control as jobs
 from cadc.jobs.status import JobStatus, log_tail
 from cadc.study import JOBS, Study
-from cadc.study.jobs import core_jobs, usual_jobs
+from cadc.study.jobs import core_jobs, offered_jobs, usual_jobs
 from cadc.views.words import duration
+
+NOT_ASKED = "not asked for"
+"""State of a job that a study is complete without, and that nobody has asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +23,7 @@ class JobLine:
     about: str
     """What it does, in a line."""
     state: str
-    """As `cadc.jobs.control.JobStatus.state`."""
+    """As `cadc.jobs.control.JobStatus.state`, or `NOT_ASKED`."""
     share: float
     """How much of it is done, 0 … 1."""
     facts: str
@@ -36,8 +39,16 @@ class JobLine:
 
 
 def job_lines(study: Study, names: Sequence[str] = ()) -> list[JobLine]:
-    """A line for each of these jobs; (): all that a run does. Raises JobError when a status cannot be read."""
-    return [_line(study, jobs.status(study, name)) for name in names or usual_jobs(study.config)]
+    """A line for each of these jobs; (): all that a run does, then those that run only when asked for. Raises JobError
+    when a status cannot be read."""
+    return [_line(study, jobs.status(study, name))
+            for name in names or (*usual_jobs(study.config), *offered_jobs(study.config))]
+
+
+def shown_state(study: Study, status: JobStatus) -> str:
+    """The state of a job, in the words of a person."""
+    waits = status.state == "waiting" and status.job in offered_jobs(study.config)
+    return NOT_ASKED if waits else status.state
 
 
 def _line(study: Study, status: JobStatus) -> JobLine:
@@ -47,7 +58,7 @@ def _line(study: Study, status: JobStatus) -> JobLine:
     facts += [f"{name} {value:.4g}" for name, value in status.readings.items()]
     facts += [f"took {duration(status.seconds)}"] if status.state == "done" else []
     return JobLine(
-        job=status.job, about=JOBS[status.job].about, state=status.state,
+        job=status.job, about=JOBS[status.job].about, state=shown_state(study, status),
         share=min(1.0, status.done / status.total) if status.total else float(status.state == "done"),
         facts=" · ".join(facts) or "not started", note=status.note if active else "",
         message=status.message if status.state in ("failed", "cancelled") else "", log=log_tail(study, status.job),

@@ -30,7 +30,10 @@ class Opened:
 
 
 def is_scored(study: Study) -> bool:
-    """Whether every column is there that a study's near(z, s) rests on; the judges' losses may come later."""
+    """Whether every column is there that a study's near(z, s) rests on, without gradients where it is complete without
+    them; losses that only filters read may come later."""
+    if JOBS["near"].optional(study.config) and study.finished("quick"):
+        return True
     return all(study.finished(job) for job in ("scores", "near") if JOBS[job].wanted(study.config))
 
 

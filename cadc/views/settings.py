@@ -18,7 +18,7 @@ SHOWN = {"lora_rank": "LoRA rank r", "lora_layers": "adapted layers",
 
 
 def preset_names() -> tuple[str, ...]:
-    """Every preset, the usual one first."""
+    """Every preset, the cheapest first."""
     return tuple(PRESETS)
 
 

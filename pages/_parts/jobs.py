@@ -6,12 +6,12 @@ import streamlit as st
 
 from cadc.jobs import control
 from cadc.study import Study
-from cadc.views.jobs import JobLine, job_lines
+from cadc.views.jobs import NOT_ASKED, JobLine, job_lines
 from pages._parts.shell import guarded
 
 STATES = {"waiting": ":material/hourglass_empty:", "queued": ":material/schedule:", "running": ":material/play_arrow:",
           "done": ":material/check_circle:", "failed": ":material/error:", "cancelled": ":material/cancel:",
-          "interrupted": ":material/link_off:"}
+          "interrupted": ":material/link_off:", NOT_ASKED: ":material/remove:"}
 
 
 def job_panel(study: Study, names: Sequence[str] = ()) -> None:

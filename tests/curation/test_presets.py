@@ -39,9 +39,9 @@ def test_presets_decide_the_same_things_and_studio_is_the_default():
 
 
 def test_an_unknown_preset_is_one_clear_line():
-    with pytest.raises(DataError, match="unknown preset 'magic'. Known: studio, paper"):
+    with pytest.raises(DataError, match="unknown preset 'magic'. Known: quick, studio, paper"):
         CurationSettings.of_preset("magic")
-    with pytest.raises(DataError, match="preset='magic': expected one of studio, paper"):
+    with pytest.raises(DataError, match="preset='magic': expected one of quick, studio, paper"):
         CurationSettings(preset="magic")
 
 
@@ -51,7 +51,7 @@ def test_predicted_rows_are_judged_by_the_rows_that_were_measured(made, name):
     columns = InfluenceColumns(replace(made.scores, measured=rows))
     perfect = replace(made.scores, dots=made.scores.dots[:, :, rows], near=made.scores.near[:, rows],
                       index=made.scores.index[rows], measured=np.zeros(rows.sum(), bool))
-    found = PRESETS[name].held_out(columns, perfect, of_unit)  # the z-scores of fewer rows are a little others
+    found = PRESETS[name].held_out(columns, perfect, of_unit)  # near(z, s) of the same rows is the same
     assert found.shape == (2,) and (found > 0.95).all()
     reversed_ = replace(perfect, dots=-perfect.dots, near=-perfect.near)
     assert (PRESETS[name].held_out(columns, reversed_, of_unit) < -0.2).all()

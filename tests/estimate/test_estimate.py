@@ -150,7 +150,7 @@ def test_landmarks_pay_for_their_own_rows_and_one_forward_of_all(read):
         return {job: cost.price for job, cost in costs.costs_of(work, costs.counted(row, 2, 0.0)).items()}
 
     whole = flops(nearness="gradients")
-    assert "embedding" not in whole and "near" not in whole
+    assert "embedding" not in whole and "quick" not in whole
     assert flops(landmarks=0.2)["attribute"] == pytest.approx(0.2 * whole["attribute"] + 10_000 * 9)
     assert flops(nearness="gradients+embedding", judges=0)["embedding"] == 10_015 * 9, "pool and target are embedded"
     judged = flops(nearness="gradients+embedding", judges=2, judge_steps=1, warmup_batch=1)

@@ -5,7 +5,9 @@ import json
 import logging
 import platform
 import re
+from dataclasses import replace
 from importlib.metadata import version
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,15 +20,25 @@ from cadc.jobs.engines import EngineSettings
 from cadc.jobs.status import read_status
 from cadc.jobs.worker import run
 from cadc.scores import columns
-from cadc.study import JOBS, Study
+from cadc.study import Study
 
 MADE_WITH = {"torch": "2.13.0", "numpy": "2.4.6", "machine": "x86_64"}
 """Where the golden numbers were made, on a processor with AVX-512; others round otherwise in the last bits."""
 OLD = {"near.gradients": "nearness/gradients-near", "best_index.gradients": "nearness/gradients-best_index",
-       "best_value.gradients": "nearness/gradients-best_value", "winner.gradients": "scores/winner",
-       "near.joined": "scores/near", "best_index.joined": "scores/best_index",
-       "best_value.joined": "scores/best_value"}
+       "best_value.gradients": "nearness/gradients-best_value", "winner.gradients": "scores/winner"}
 """Column → file of the first version, where the name is another."""
+OTHERWISE = {
+    "quick": "the first version had no near(z, s) without gradients",
+    "near": "it summed z-scores over the pool; signals are calibrated by points that their units own (decision 0028)",
+    "whitened": "it had no whitened products",
+    "judge": "models of folds found rows that look wrong, not judges"}
+"""Job, or what its columns are named after → why there is nothing to compare."""
+
+
+def compared() -> list[str]:
+    """Columns that are to be what they were."""
+    return [name for name, column in columns.COLUMNS.items()
+            if not {column.job, name.partition(".")[2]} & OTHERWISE.keys()]
 
 
 def exact() -> bool:
@@ -76,7 +88,15 @@ def _first_row(row: dict) -> dict:
     return row
 
 
-@pytest.mark.parametrize("name", [name for name, column in columns.COLUMNS.items() if column.job != "judge"])
+def test_every_column_of_the_first_version_is_compared_or_it_is_said_why_not(golden):
+    known = {path.stem for folder in ("scores", "nearness") for path in golden.old(folder).glob("*.npy")}
+    assert len(compared()) >= 16 and {"near.gradients", "dots", "loss", "sample_gram"} <= set(compared())
+    own = {OLD.get(name, name).rpartition("/")[2] for name in compared()}
+    assert known - own == {"near", "best_index", "best_value", "crossfit_loss", "crossfit_target", "pool_sketch"}, (
+        "the joined near(z, s), the losses of folds, and what nothing reads any more")
+
+
+@pytest.mark.parametrize("name", compared())
 def test_a_column_is_what_it_was(finished, golden, name):
     found = columns.read(finished, name)
     wanted = np.load(golden.old(f"{OLD.get(name, f'scores/{name}')}.npy"))
@@ -90,17 +110,24 @@ def test_checkpoints_and_shards_hold_the_same_tensors(finished, golden):
     assert len(pairs) == 2 + 3 + 4
     for ours, theirs in pairs:
         found, wanted = load_file(ours), load_file(theirs)
-        assert found.keys() == wanted.keys(), ours.name
+        assert found.keys() >= wanted.keys(), ours.name
+        assert all("whitened" in key or "balanced" in key or key == "feature_norm"
+                   for key in found.keys() - wanted.keys()), ours.name
         for key, value in wanted.items():
             assert same(found[key], value), (ours.name, key)
 
 
-@pytest.mark.parametrize("preset", ("studio", "paper"))
-def test_capabilities_pools_curriculum_and_exports_are_the_same(finished, golden, tmp_path, preset):
+NAMED = ("target", "target_index", "target_id", "target_unit", "target_value")
+"""What a row of the paper's curriculum serves best is told by near(z, s), which is calibrated now."""
+
+
+def test_capabilities_pools_curriculum_and_exports_of_the_paper_are_the_same(finished, golden, tmp_path):
+    """Those of `studio` rest on near(z, s), which is another number now (`OTHERWISE`)."""
+    preset = "paper"
     if not exact():
         pytest.skip("positions near a tie move with the last bits of another processor; columns are compared above")
-    stages = {"studio": "soft", "paper": "hard"}  # the first version's defaults
-    bench = open_workbench(finished).with_settings(budget="20%", preset=preset, staging=stages[preset])
+    plain = SimpleNamespace(kind="discover", payload={"signal": "plain"})  # what the first version drew maps from
+    bench = replace(open_workbench(finished), decisions=(plain,)).with_settings(budget="20%", preset=preset)
     assert np.array_equal(bench.assignment, golden.array(f"assignment-{preset}"))
     assert np.array_equal(bench.influence, golden.array(f"influence-{preset}"))
     wanted = golden.json("exports")
@@ -116,7 +143,9 @@ def test_capabilities_pools_curriculum_and_exports_are_the_same(finished, golden
             assert hashlib.sha256(text.encode()).hexdigest() == wanted[f"{preset}/{old}/{name}"], (old, name)
     was = golden.json(f"rows-{preset}")
     rows = [dict(row) for row in done.manifest["rows"]]
-    assert all(row.pop("tokens") > 0 for row in rows) and rows == was["rows"]
+    assert all(row.pop("tokens") > 0 for row in rows)
+    before = [{key: value for key, value in row.items() if key not in NAMED} for row in was["rows"]]
+    assert [{key: value for key, value in row.items() if key not in NAMED} for row in rows] == before
     for key in ("capabilities", "discovery", "budgets", "stages"):
         assert done.manifest[key] == was[key], key
 
@@ -141,7 +170,7 @@ def test_a_cache_of_the_first_version_is_taken_over(golden, caplog):
         found = load_file(study.shards_folder / name)
         assert all(np.array_equal(found[key], value) for key, value in tensors.items())
     assert list(golden.old("crossfit").glob("round-*.npz")), "what no job reads any more stays where it lies"
-    for name in (name for name, column in columns.COLUMNS.items() if JOBS[column.job].wanted(study.config)):
+    for name in compared():
         old = golden.old(f"{OLD.get(name, f'scores/{name}')}.npy")
         assert same(np.asarray(columns.read(study, name)), np.load(old)), name
 

@@ -59,6 +59,16 @@ def finished_squares(folder: Path) -> Study:
     return study
 
 
+def quick_squares(folder: Path) -> Study:
+    """The study of preset `quick` with every job done that it has without being asked, by a worker."""
+    from cadc.jobs.engines import EngineSettings
+    from cadc.jobs.worker import run
+
+    study = squares_study(folder, preset="quick", judges=1, judge_steps=2)
+    assert run(study, "", EngineSettings(workers=1)), "its log is in its folder"
+    return study
+
+
 def squares_study(folder: Path, **settings) -> Study:
     """The study under these settings, nothing computed yet. Row 10 of its pool is a copy of the last target row, row 13
     one in other letters with a re-encoded picture. The ground truth lies beside the pool."""

@@ -170,12 +170,13 @@ def chosen(page) -> list[int]:
 
 def test_scores_that_are_written_while_the_page_is_open_are_followed_without_a_restart(study, page):
     before = chosen(page)
-    result = study.result("scores")  # made anew while the page is open
-    result.reopen()
-    for name in ("near", "best_index", "best_value"):
-        path = result.folder / columns.file_of(f"{name}.gradients")
-        write_array(path, np.ascontiguousarray(np.load(path)[::-1]))
-    result.finish()
+    for job, choice in (("scores", "gradients"), ("near", "joined")):
+        result = study.result(job)  # made anew while the page is open
+        result.reopen()
+        for name in ("near", "best_index", "best_value"):
+            path = result.folder / columns.file_of(f"{name}.{choice}")
+            write_array(path, np.ascontiguousarray(np.load(path)[::-1]))
+        result.finish()
     page.run()
     expected = open_workbench(study).curriculum.rows["index"].tolist()
     assert not page.exception and chosen(page) == expected != before

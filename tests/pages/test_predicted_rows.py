@@ -12,7 +12,7 @@ from cadc.study import Study
 @pytest.fixture
 def half(study) -> Study:
     """Every second row counts as measured; what was predicted for it is its own score (a perfect prediction)."""
-    scores, result = Scores.load(study), study.result("scores")
+    scores, result = Scores.load(study, near="gradients"), study.result("scores")
     arrays = {name: np.array(getattr(scores, name)) for name in ARRAYS if name not in JUDGED}
     known = np.arange(len(scores.index)) % 2 == 0
     over_rows = {"near": (slice(None), known), "dots": (slice(None), slice(None), known),
@@ -21,6 +21,8 @@ def half(study) -> Study:
     result.reopen()
     write_scores(study, arrays | {"measured": known}, scores.units, held_out=held)
     result.finish()
+    study.result("near").reopen()  # the same near(z, s), now of these scores
+    study.result("near").finish()
     return study
 
 

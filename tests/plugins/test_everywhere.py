@@ -29,7 +29,7 @@ def lengths(study, role, index):
 def similarity(study, scores):
     pool, target = lengths(study, "pool", scores.index), lengths(study, "target", scores.sample_index)
     return Similarity(len(pool), lambda start, stop: -abs(pool[start:stop, None] - target),
-                      lambda rows, sample: -abs(pool[rows] - target[sample]))
+                      lambda rows, sample: -abs(pool[rows] - target[sample]), -abs(target[:, None] - target))
 
 SIGNALS.add(Signal(name="toy-length", about="length of the answer", open=similarity))
 ''',

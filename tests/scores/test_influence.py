@@ -54,11 +54,20 @@ def test_grounded_signal_uses_the_grounded_means(made):
     assert not np.allclose(fast, capability_influence(made.scores, OF_UNIT, preset="paper"))
 
 
-def test_studio_influence_is_the_largest_z_score_of_the_members(made):
-    near = made.scores.near.astype(np.float64)
-    z = (near - near.mean(1, keepdims=True)) / near.std(1, keepdims=True)
-    slow = np.stack([z[[m for m in range(8) if OF_UNIT[m] == c]].max(0) for c in range(3)], 1)
-    np.testing.assert_allclose(capability_influence(made.scores, OF_UNIT, preset="studio"), slow, rtol=1e-5, atol=1e-6)
+def scaled(made):
+    """The scores with two points for every unit, and their near(z, s) between these: float64 [M, N]."""
+    rng = np.random.default_rng(4)
+    middle, own = rng.normal(size=8), rng.normal(size=8) + 5
+    near = (made.scores.near.astype(np.float64) - middle[:, None]) / (own - middle)[:, None]
+    return dataclasses.replace(made.scores, middle=middle, own=own), near
+
+
+@pytest.mark.parametrize("preset", ["quick", "studio"])
+def test_influence_is_the_largest_calibrated_nearness_of_the_members(made, preset):
+    scores, near = scaled(made)
+    slow = np.stack([near[[m for m in range(8) if OF_UNIT[m] == c]].max(0) for c in range(3)], 1)
+    np.testing.assert_allclose(capability_influence(scores, OF_UNIT, preset=preset), slow, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(InfluenceColumns(scores).nearest(), near.argmax(0))
 
 
 def test_a_loud_unit_owns_its_capability_only_without_unit_scale(made):
@@ -113,7 +122,8 @@ def test_units_that_cancel_and_constant_columns_give_zero_and_no_nan(made):
     gram[:, :, 1] = -gram[:, :, 0]
     gram[:, 0, 0] = gram[:, 1, 1]
     near[2] = 0.25
-    scores = dataclasses.replace(made.scores, gram=gram, dots=dots, near=near)
+    middle = np.where(np.arange(8) == 2, 0.25, 0.0)
+    scores = dataclasses.replace(made.scores, gram=gram, dots=dots, near=near, middle=middle, own=middle + 1)
     assert not capability_influence(scores, (0, 0) + (-1,) * 6, preset="paper").any()
     assert not capability_influence(scores, (-1, -1, 0) + (-1,) * 5, preset="studio").any()
 
@@ -134,7 +144,7 @@ def test_pools_take_the_largest_influence_above_the_floor():
 
 def test_flows_count_every_row_once(made):
     influence = capability_influence(made.scores, OF_UNIT, preset="studio")
-    pool = assign(influence, floor=1.2)
+    pool = assign(influence, floor=float(np.median(influence.max(1))))
     source = np.random.default_rng(1).choice(["a", "b", ""], 240)
     table = flows(source, pool, influence, ["c1", "c2", "c3"])
     assert table["rows"].sum() == 240 and (table["k"] == -1).any()
@@ -156,11 +166,10 @@ def test_self_influence_by_capability_is_the_mean_over_its_pool(made):
 
 
 def test_served_names_the_winner_in_the_best_allowed_unit(made):
-    near = made.scores.near.astype(np.float64)
-    z = (near - near.mean(1, keepdims=True)) / near.std(1, keepdims=True)
+    scores, z = scaled(made)
     rows = np.array([5, 200, 17])
     for capability in (None, np.array([2, 1, -1])):
-        table = served(made.scores, rows, OF_UNIT, capability=capability, top=2)
+        table = served(scores, rows, OF_UNIT, capability=capability, top=2)
         for i, row in enumerate(rows):
             wanted = -1 if capability is None else capability[i]
             units = [m for m in range(8) if OF_UNIT[m] >= 0 and wanted in (-1, OF_UNIT[m])]
@@ -171,6 +180,25 @@ def test_served_names_the_winner_in_the_best_allowed_unit(made):
                 single = made.single[row, made.scores.sample_unit == unit]
                 assert made.single[row, int(target)] == single.max() and index == 3 * target
                 assert value == pytest.approx(np.sort(single)[-2:].mean(), rel=1e-5)
+
+
+def test_a_row_whose_winner_nobody_knows_serves_no_target_sample(made):
+    winner = made.scores.winner.copy()
+    winner[:, 5] = -1
+    table = served(dataclasses.replace(made.scores, winner=winner), np.array([4, 5]), OF_UNIT)
+    assert table["target"].tolist()[1] == table["target_index"].tolist()[1] == -1
+    assert table["target_index"].tolist()[0] == 3 * table["target"].tolist()[0]
+
+
+def test_rows_without_a_loss_are_the_last_of_their_unit(made):
+    loss = made.scores.loss.copy()
+    loss[::3, -1] = np.nan
+    columns = InfluenceColumns(dataclasses.replace(made.scores, loss=loss))
+    rank, nearest, known = columns.loss_rank(), columns.nearest(), np.isfinite(loss[:, -1])
+    for unit in range(8):
+        rows = nearest == unit
+        if (rows & known).any() and (rows & ~known).any():
+            assert rank[rows & known].max() < rank[rows & ~known].min()
 
 
 def test_loss_rank_orders_rows_inside_their_nearest_unit(made):

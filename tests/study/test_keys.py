@@ -21,15 +21,15 @@ from cadc.study.config import BEFORE, FILES, GONE
 from cadc.study.jobs import offered_jobs, usual_jobs
 from cadc.study.progress import Silent
 
-EVERY = {"ingest", "lengths", "warmup", "targets", "attribute", "scores", "embedding", "transfer", "near",
-         "judge", "quick", "evaluate"}
+EVERY = {"ingest", "lengths", "judge", "embedding", "quick", "warmup", "targets", "attribute", "scores", "transfer",
+         "near", "evaluate"}
 JOINED = {"near"}
-JUDGED = {"judge", "evaluate"}
+EMBEDDED = {"embedding", "quick"} | JOINED
 SCORED = {"scores"} | JOINED
 SHARDS = {"attribute"} | SCORED
 GRADIENTS = {"targets"} | SHARDS
 TRAINED = {"warmup"} | GRADIENTS
-ADAPTED = TRAINED | {"transfer"}
+ADAPTED = TRAINED | {"judge", "transfer", "evaluate"}
 
 CHANGES: dict[str, tuple[object, set[str]]] = {
     "unit_column": ("task", EVERY),
@@ -38,36 +38,39 @@ CHANGES: dict[str, tuple[object, set[str]]] = {
     "max_pixels": (1_000_000, EVERY),
     "follow_links": (True, EVERY),
     "preset": ("paper", set()),
-    "seed": (1, ADAPTED),
+    "seed": (1, ADAPTED | {"quick"}),
     "lora_rank": (3, ADAPTED),
     "lora_alpha": (5.0, ADAPTED),
     "lora_layers": ("last:1", ADAPTED),
     "lora_targets": ("language+connector", ADAPTED),
-    "precision": ("float64", ADAPTED | {"embedding"}),
-    "quantization": ("8bit", ADAPTED | {"embedding"}),
-    "max_tokens": (99, ADAPTED | {"embedding"}),
+    "precision": ("float64", ADAPTED | EMBEDDED),
+    "quantization": ("8bit", ADAPTED | EMBEDDED),
+    "max_tokens": (99, ADAPTED | EMBEDDED),
     "warmup_share": (0.5, TRAINED),
     "warmup_min_rows": (5, TRAINED),
     "warmup_epochs": (1, TRAINED),
-    "warmup_batch": (2, TRAINED),
-    "learning_rate": (0.1, ADAPTED),
+    "warmup_batch": (2, TRAINED | {"judge"}),
+    "learning_rate": (0.1, TRAINED | {"judge", "transfer"}),
     "checkpoints": (3, TRAINED),
-    "features": ("sgd", GRADIENTS),
+    "features": ("sgd", GRADIENTS | {"quick"}),
+    "whitened": (False, GRADIENTS | {"quick"}),
+    "ridge": (0.5, SHARDS),
     "grounded": (False, GRADIENTS),
     "permutations": (1, GRADIENTS),
     "mode": ("sketch", GRADIENTS),
     "sketch_dim": (77, GRADIENTS),
-    "samples_per_unit": (3, GRADIENTS | {"transfer"}),
+    "samples_per_unit": (3, GRADIENTS | {"quick", "judge", "transfer"}),
     "transfer_steps": (3, {"transfer"}),
     "transfer_repeats": (3, {"transfer"}),
-    "near_samples": (2, GRADIENTS),
-    "landmarks": (0.5, SHARDS),
-    "near_q": (2, SHARDS),
-    "best_rows": (9, SHARDS),
-    "shard_rows": (4, SHARDS | JUDGED),
-    "nearness": ("gradients", JOINED),
-    "judges": (3, JUDGED),
-    "judge_steps": (7, JUDGED),
+    "near_samples": (2, GRADIENTS | {"quick", "judge"}),
+    "landmarks": (0.5, SHARDS | {"quick"}),
+    "near_q": (2, SHARDS | {"quick"}),
+    "best_rows": (9, SHARDS | {"quick"}),
+    "shard_rows": (4, SHARDS | {"judge"}),
+    "answer_states": (False, EMBEDDED),
+    "nearness": ("gradients", JOINED | {"quick"}),
+    "judges": (3, {"judge"}),
+    "judge_steps": (7, {"judge"}),
 }
 """Setting → another value of it, and the jobs whose key it changes: those that read it and all that build on these."""
 
@@ -148,7 +151,7 @@ def test_a_new_setting_with_its_default_changes_no_key_and_no_identity(asked, mo
 
 def test_another_version_of_a_job_makes_it_anew(asked, monkeypatch):
     before = keys(asked)
-    monkeypatch.setitem(JOBS._entries, "near", dataclasses.replace(JOBS["near"], version=2))
+    monkeypatch.setitem(JOBS._entries, "near", dataclasses.replace(JOBS["near"], version=99))
     assert {job for job in JOBS if asked.key(job) != before[job]} == JOINED
 
 

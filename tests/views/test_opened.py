@@ -57,6 +57,9 @@ def test_the_digest_follows_every_column_though_size_and_time_stay(study, name):
     np.save(path, values)
     os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
     result.finish()
+    assert opened.scores_digest(study) == "", "near(z, s) was made from other columns"
+    study.result("near").reopen()
+    study.result("near").finish()
     assert opened.scores_digest(study) not in ("", before) and path.stat().st_size == was.st_size
 
 

@@ -11,7 +11,9 @@ def test_settings_are_listed_in_words(tmp_path):
 
 
 def test_every_preset_has_a_line_for_each_of_its_helps():
-    assert preset_names()[0] == "studio" and all(one.about and one.measures for one in PRESETS.values())
+    assert preset_names()[:3] == ("quick", "studio", "paper")
+    assert all(one.about and one.measures for one in PRESETS.values())
     text = preset_help(lambda one: one.measures, "How.")
-    assert text.startswith("How. studio: against single target questions") and "paper: against the mean" in text
+    assert text.startswith("How. quick: against single target questions")
+    assert "studio: against single target questions" in text and "paper: against the mean" in text
     assert preset_help(lambda one: "x" if one.name == "paper" else "") == "paper: x."

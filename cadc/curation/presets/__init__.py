@@ -5,7 +5,7 @@ from cadc.curation.presets import paper, quick, studio
 from cadc.errors import DataError
 from cadc.signals import SIGNALS
 from cadc.study import JOBS, StudyConfig
-from cadc.study.config import joined_signals
+from cadc.study.config import OF_STATES, joined_signals
 from cadc.study.registry import Registry
 
 PRESETS: Registry[Preset] = Registry("preset", (
@@ -18,8 +18,11 @@ PRESETS: Registry[Preset] = Registry("preset", (
 
 def checked(config: StudyConfig) -> StudyConfig:
     """The same config. Raises DataError where its preset or a signal that it joins is none of its table, or needs a
-    job that near(z, s) does not wait for."""
+    job that near(z, s) does not wait for; and for `quick` where nothing is left without gradients."""
     PRESETS[config.preset]
+    if config.preset == "quick" and not set(OF_STATES) & set(joined_signals(config)):
+        raise DataError(f"preset quick rests on hidden states of the base, and nearness={config.nearness} names none. "
+                        f"Add one of {', '.join(OF_STATES)}, or choose the preset studio.")
     for name in joined_signals(config):
         needs = SIGNALS[name].needs
         if needs and needs not in JOBS["quick"].after:

@@ -23,6 +23,7 @@ def pick(rows: CapabilityRows) -> Iterator[Pick]:
 
 PRESET = Preset(
     name="paper", near="joined", influence=influence, pick=pick, signals=("plain", "grounded"),
+    needs_gradients=True,
     about="highest influence first, nothing left out, hard stages",
     measures="against the mean gradient of each capability", value="a cosine: 0 is no influence at all",
     settings={"rule": "self-influence", "staging": "hard", "replay": 0.3, "inside": "easy-first",

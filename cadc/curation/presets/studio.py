@@ -12,7 +12,7 @@ from cadc.selection.rounds import round_robin
 
 def influence(columns: InfluenceColumns, of_unit: Sequence[int], *, signal: str = "plain",
               scale: str = "unit") -> np.ndarray:
-    """max over s ∈ c_k of near(z, s), the calibrated near(z, s); signal and scale do not enter."""
+    """max over s ∈ c_k of the calibrated near(z, s); signal and scale do not enter."""
     return columns.by_near(of_unit)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cadc.evaluation.context import Arm, SelectionContext, TrainingRows
+from cadc.evaluation.context import Arm, SelectionContext, TrainingRows, with_gradients
 
 
 def _cadc(context: SelectionContext) -> TrainingRows:
@@ -54,6 +54,6 @@ CADC_STAGED = Arm(name="cadc-staged", about="the curriculum's rows in stages, ea
 CADC_MIXED = Arm(name="cadc-mixed", about="the same rows, shuffled", select=_cadc_mixed,
                  called="the shuffled curriculum")
 PAPER = Arm(name="paper", about="the paper preset: top influence, stage after stage", select=_paper,
-            called="the paper preset")
+            called="the paper preset", available=with_gradients)
 PAPER_MIXED = Arm(name="paper-mixed", about="the paper preset's rows, shuffled", select=_paper_mixed,
-                  called="the paper preset's rows, shuffled")
+                  called="the paper preset's rows, shuffled", available=with_gradients)

@@ -6,7 +6,7 @@ Where a paper leaves a choice open, the docstring says which was made. N pool ro
 import numpy as np
 
 from cadc.arrays import standardise
-from cadc.evaluation.context import Arm, SelectionContext, TrainingRows
+from cadc.evaluation.context import Arm, SelectionContext, TrainingRows, with_gradients
 
 
 def _less(context: SelectionContext) -> TrainingRows:
@@ -50,7 +50,10 @@ def _self_influence(context: SelectionContext) -> TrainingRows:
     return TrainingRows(positions=context.best(context.known.inputs.self_total))
 
 
-LESS = Arm(name="less", about="highest influence on the mean gradient of the whole target", select=_less)
-ICONS = Arm(name="icons", about="every unit votes for its top rows; most votes", select=_icons)
-BIDS = Arm(name="bids", about="greedy: always the unit that is served least", select=_bids)
-SELF_INFLUENCE = Arm(name="self-influence", about="highest self-influence", select=_self_influence)
+LESS = Arm(name="less", about="highest influence on the mean gradient of the whole target", select=_less,
+           available=with_gradients)
+ICONS = Arm(name="icons", about="every unit votes for its top rows; most votes", select=_icons,
+            available=with_gradients)
+BIDS = Arm(name="bids", about="greedy: always the unit that is served least", select=_bids, available=with_gradients)
+SELF_INFLUENCE = Arm(name="self-influence", about="highest self-influence", select=_self_influence,
+                     available=with_gradients)

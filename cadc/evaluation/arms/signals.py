@@ -7,7 +7,7 @@ from functools import partial
 from typing import Protocol
 
 from cadc.curation.presets import PRESETS
-from cadc.evaluation.context import Arm, SelectionContext, TrainingRows
+from cadc.evaluation.context import Arm, SelectionContext, TrainingRows, with_gradients
 from cadc.evaluation.material import Material
 from cadc.signals import SIGNALS
 
@@ -37,7 +37,7 @@ def signal_arms() -> Iterator[Arm]:
     """Two arms for every signal, and for every preset but `paper`, which has arms of its own and filters nothing."""
     for signal in SIGNALS.values():
         yield from _both(signal.name, f"studio's rounds by {signal.about}", by_signal, signal.needs,
-                         _not_whitened if signal.name == "whitened" else _always)
+                         AVAILABLE.get(signal.name, _always))
     for preset in PRESETS.values():
         if preset.name != "paper":
             needs = preset.near if preset.near == "quick" else ""
@@ -55,5 +55,10 @@ def _always(material: Material) -> str:
     return ""
 
 
-def _not_whitened(material: Material) -> str:
-    return "" if material.study.config.whitens else "its gradients are not whitened (setting whitened)"
+def _whitened(material: Material) -> str:
+    whitens = material.study.config.whitens
+    return with_gradients(material) or ("" if whitens else "its gradients are not whitened (setting whitened)")
+
+
+AVAILABLE = {"gradients": with_gradients, "whitened": _whitened}
+"""Of signals that not every study has."""
