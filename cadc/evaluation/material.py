@@ -25,6 +25,8 @@ from cadc.study import JOBS, Study
 from cadc.study.config import OF_GRADIENTS
 from cadc.study.progress import Progress
 
+NO_FLOOR = -1e30
+
 
 @dataclass(frozen=True, eq=False)
 class Material:
@@ -55,6 +57,11 @@ class Material:
         return self.inputs.columns.by_mean(of_unit, scale=scale)
 
     # ---- curricula ---------------------------------------------------------------------------------------------------
+    @property
+    def house(self) -> str:
+        """The preset whose rounds and filters all signals share: `studio`, and `quick` where there are no gradients."""
+        return "studio" if self.scores.has_gradients else "quick"
+
     def settings(self, preset: str, rows: int, *, filtered: bool = True) -> CurationSettings:
         """Those of the comparison where it has this preset, else the preset's own; so many rows, none barred.
 
@@ -81,22 +88,23 @@ class Material:
     def rounds(self, columns: InfluenceColumns, rows: int, *, filtered: bool = True) -> Curriculum:
         """So many rows in the rounds of `studio`, within the study's capabilities and behind `studio`'s own filter,
         whoever's columns: by whose near(z, s) they choose. So arms differ in the signal, and in nothing else."""
-        return self._among(self.filtered if filtered else ~(self.barred | self.repeats), rows, columns)
+        floor = self.settings(self.house, rows).floor  # of the arm's own near(z, s): all are on one scale
+        return self._among(self.filtered if filtered else ~(self.barred | self.repeats), rows, columns, floor)
 
     def rounds_among(self, open_: np.ndarray, rows: int) -> Curriculum:
         """The same by the study's own near(z, s), among these rows alone (bool [N]), none filtered."""
-        return self._among(open_, rows, self.inputs.columns)
+        return self._among(open_, rows, self.inputs.columns, NO_FLOOR)
 
-    def _among(self, open_: np.ndarray, rows: int, columns: InfluenceColumns) -> Curriculum:
-        settings = self.settings("studio", rows, filtered=False)
+    def _among(self, open_: np.ndarray, rows: int, columns: InfluenceColumns, floor: float) -> Curriculum:
+        settings = self.settings(self.house, rows, filtered=False)
         drop = np.asarray(self.scores.index)[~open_].tolist()
-        settings = replace(settings, staging="mix", floor=-1e30, keep=(), drop_duplicates=False,
+        settings = replace(settings, staging="mix", floor=floor, keep=(), drop_duplicates=False,
                            drop=tuple(sorted({*settings.drop, *drop})))
         return curate(replace(self.inputs, columns=columns, settings=settings))
 
     def as_one_pool(self, rows: int) -> Curriculum:
         """`studio` of so many rows with all capabilities as one: any unit may take any row that one of them claims."""
-        settings = replace(self.settings("studio", rows), rule="uniform", shares=(), order=())
+        settings = replace(self.settings(self.house, rows), rule="uniform", shares=(), order=())
         return curate(replace(self.inputs, capabilities=self.inputs.capabilities.as_one(), settings=settings))
 
     # ---- other signals -----------------------------------------------------------------------------------------------
@@ -142,8 +150,9 @@ class Material:
 
     @cached_property
     def filtered(self) -> np.ndarray:
-        """bool [N]: rows that pass the filters of `studio`, whatever they teach."""
-        return replace(self.inputs, settings=self.settings(self.rounds, len(self.barred))).candidates.open
+        """bool [N]: rows that pass the filters of `studio`, whatever they teach: no floor."""
+        settings = replace(self.settings(self.house, len(self.barred)), floor=NO_FLOOR)
+        return replace(self.inputs, settings=settings).candidates.open
 
     @cached_property
     def truth(self) -> pd.DataFrame | None:
