@@ -10,6 +10,7 @@ from cadc.views.adding import GAIN, adding
 from cadc.views.figures import trajectories as figures
 from cadc.views.jobs import is_read, stand
 from cadc.views.opened import is_scored
+from cadc.views.prices import price_of
 from cadc.views.words import drawn
 from pages._parts.bench import open_bench
 from pages._parts.jobs import job_rows
@@ -56,6 +57,7 @@ def settings(view: views.TrajectoriesView) -> None:
     st.subheader("What runs")
     st.code(view.model, language=None, wrap_lines=True)
     st.dataframe(view.settings, hide_index=True, height="content")
+    st.text(view.nearness)
     if view.products:
         st.text(view.products)
     st.text("Changed settings are another question: make another study on the Data page.")
@@ -90,6 +92,14 @@ def gradients(study: Study) -> None:
                  if ready else "Possible when the jobs above are done."):
         control.start(study, offer.last)
         st.rerun()
+
+
+def transfer(study: Study) -> None:
+    """What measured transfer is, what it costs, and where it is asked for."""
+    if is_read(study) and not study.finished("transfer"):
+        st.subheader("Measured transfer")
+        st.text("The job transfer tries out which target units help each other; no page needs it. It is started on "
+                f"the Capabilities page, Transfer. Its price: {price_of(study, 'transfer')}.")
 
 
 def warnings(view: views.TrajectoriesView) -> None:
@@ -137,6 +147,7 @@ with wide, guarded():
 with narrow, guarded():
     settings(view)
     gradients(study)
+    transfer(study)
 with guarded():
     costs(study)
 if is_scored(study) and study.finished("targets") and study.finished("scores"):

@@ -42,6 +42,8 @@ def looks(bench: Workbench) -> views.Look:
     if preset != bench.settings.preset:
         st.caption(f"You are only looking: the curriculum is made with **{bench.settings.preset}**. Change that on the "
                    "Curriculum page.")
+    if PRESETS[preset].value:
+        st.caption(f"What a number of influence says here: {PRESETS[preset].value}.")
     return views.Look(preset=preset, signal=signal, measure=measure)
 
 
@@ -68,7 +70,7 @@ def flow(view: views.InfluenceView) -> views.Pick:
             "share": st.column_config.NumberColumn(format="%d %%", width="small"),
             "rows": st.column_config.NumberColumn(width="small")})
         st.caption(view.floor_note + " They are kept out of every curriculum, not out of sight. The floor is set on "
-                   "the Curriculum page.", help=preset_help(lambda one: one.value))
+                   "the Curriculum page.")
     return views.Pick(source=source, capability=target)
 
 

@@ -11,7 +11,7 @@ from cadc.study.jobs import offered_jobs, up_to
 from cadc.views.words import duration
 
 GAIN = ("They bring influence over the checkpoints, self-influence, the order of stages by it, the paper's preset, and "
-        "a second signal for near(z, s); docs/evidence.md has what that is worth where it was measured.")
+        "one more signal for how near rows are; docs/evidence.md has what that is worth where it was measured.")
 """What a person gets for the price."""
 
 
@@ -59,8 +59,8 @@ def _price(study: Study, jobs: list[str]) -> str:
     device = next(reversed(kept), "")
     known = kept[device]["jobs"] if device else {}
     if not any(job in known for job in jobs):
-        return (f"{', '.join(jobs)}; `python -m cadc estimate {study.name}`, or Predict the cost on Trajectories, says "
-                "what that takes")
+        return (f"{', '.join(jobs)}; python -m cadc estimate {study.name}, or Predict the cost on the Trajectories "
+                "page, says what that takes")
     found = [known[job] for job in jobs if job in known]
     where = "here" if device == ledger.HERE else f"on {device}"
     return (f"{', '.join(jobs)}, about {duration(sum(price['seconds'] for price in found))} {where} and "

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cadc.curation import CurationSettings, Curriculum
+from cadc.curation import PRESETS, CurationSettings, Curriculum
 from cadc.curation.workbench import Workbench
 from cadc.views import rows
 from cadc.views.adding import adding
@@ -59,8 +59,10 @@ class CurriculumView:
 
     @property
     def floor_note(self) -> str:
-        """How many rows the floor keeps out of every pool."""
-        return rows.floor_note(self.now.report["left_out"]["unattributed"], self.now.report["pool"], self.draft.floor)
+        """How many rows the floor keeps out of every pool, and what its number says."""
+        note = rows.floor_note(self.now.report["left_out"]["unattributed"], self.now.report["pool"], self.draft.floor)
+        says = PRESETS[self.draft.preset].value
+        return f"{note} Of the preset {self.draft.preset}: {says}." if says else note
 
     def mixture(self) -> pd.DataFrame:
         """stage, capability, rows of the draft."""
