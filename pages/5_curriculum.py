@@ -60,6 +60,8 @@ def outcome(view: CurriculumView) -> None:
     st.plotly_chart(figures.stage_mixture(view.mixture(), view.colours, view.names), key="stages")
     for sentence in view.sentences:
         st.text(sentence)
+    if view.judges_note:
+        st.caption(view.judges_note)
     st.markdown("**Against the last saved curriculum**")
     st.text(view.overlap_note)
     st.dataframe(view.budgets(), hide_index=True)

@@ -15,8 +15,8 @@ from cadc.curation.settings import ORDER_KNOWN
 from cadc.curation.workbench import Workbench
 from cadc.errors import CadcError
 from cadc.views import shares as parts
-from cadc.views.adding import GAIN, presets_of
-from cadc.views.curriculum import CurriculumView, draft_mark, of_preset
+from cadc.views.adding import presets_of
+from cadc.views.curriculum import JUDGES, CurriculumView, draft_mark, of_preset
 from cadc.views.palette import colour
 from cadc.views.settings import preset_help, preset_names
 from pages._parts.tab import show, shown, tab
@@ -72,7 +72,7 @@ def preset(view: CurriculumView) -> None:
             if name not in ready:
                 st.button(name, disabled=True, key=f"draft-preset-{name}", help="needs gradients")
     if missing:
-        st.caption(f"{missing} {GAIN}")
+        st.caption(missing)
 
 
 def budget(view: CurriculumView) -> None:
@@ -163,9 +163,7 @@ def filters(view: CurriculumView) -> None:
     if scores.has_judge:
         bound(view, st.slider, "loss_quantile", "Leave out rows that look wrong (1: keep all)", min_value=0.5,
               max_value=1.0, step=0.05, help="Lower: more rows are left out.")
-        st.caption("Judges are copies of the base that trained a short while on the target alone. A row looks wrong "
-                   "when its answer costs them more than this share of right answers in its nearest target unit: "
-                   "wrong answers mostly, and rows unlike anything the target asks.")
+        st.caption(JUDGES)
     else:
         bound(view, st.slider, "drop_loss_share", "Leave out rows that look wrong: highest loss within their unit, "
               "share", min_value=0.0, max_value=0.5, step=0.01)

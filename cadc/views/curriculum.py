@@ -17,6 +17,11 @@ from cadc.views.adding import adding
 from cadc.views.palette import colours
 from cadc.views.words import drawn
 
+JUDGES = ("Judges are copies of the base that trained a short while on the target alone. A row looks wrong when its "
+          "answer costs them more than right answers of its nearest unit do: wrong answers mostly, and rows unlike "
+          "anything the target asks.")
+"""What leaves rows out that look wrong."""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class CurriculumView:
@@ -44,6 +49,12 @@ class CurriculumView:
         correlation = self.bench.held_out(self.draft.preset)
         note = rows.measured_note(self.bench.scores.measured, correlation, self.names)
         return [*self.now.report["sentences"], *filter(None, [note])]
+
+    @property
+    def judges_note(self) -> str:
+        """What the judges are, where they leave rows out; else ''."""
+        judged = self.bench.scores.has_judge and self.draft.loss_quantile < 1
+        return f"{JUDGES} Filters sets how many." if judged else ""
 
     @property
     def order_note(self) -> str:

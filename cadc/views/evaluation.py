@@ -76,9 +76,11 @@ class EvaluationView:
     def cost_note(self, settings: EvaluationSettings) -> str:
         """What a comparison will take, before it starts."""
         todo = comparison.work(settings, self.units, len(self.bench.table), self.bench.settings.budget)
+        seconds = comparison.cost(todo, self.rate)
+        takes = f"About {duration(seconds)} ({self.rate_from})." if seconds is not None else (
+            "How long that takes is not known before the first run here.")
         return (f"{todo['runs']} runs: {todo['trained']:,} samples to train on and up to {todo['scored']:,} to score. "
-                f"About {duration(comparison.cost(todo, self.rate))} ({self.rate_from}). "
-                "Runs already there are not run again.")
+                f"{takes} Runs already there are not run again.")
 
     def labels(self) -> list[str]:
         """One line per comparison."""

@@ -14,6 +14,8 @@ from cadc.views.words import duration
 
 NOT_ASKED = "not asked for"
 """State of a job that a study is complete without, and that nobody has asked for."""
+ON_REQUEST = "runs only when asked for"
+"""What is to be told of it."""
 THERE = "was there already: another study computed it"
 """Instead of the time that a job took which has never run for this study."""
 
@@ -67,7 +69,7 @@ def _line(study: Study, status: JobStatus) -> JobLine:
     return JobLine(
         job=status.job, about=JOBS[status.job].about, state=state,
         share=min(1.0, status.done / status.total) if status.total else float(status.state == "done"),
-        facts=" · ".join(facts) or ("runs only when asked for" if state == NOT_ASKED else "not started"),
+        facts=" · ".join(facts) or (ON_REQUEST if state == NOT_ASKED else "not started"),
         note=status.note if active else "",
         message=status.message if status.state in ("failed", "cancelled") else "", log=log_tail(study, status.job),
         repaired=status.repaired)

@@ -56,7 +56,7 @@ def _quiet(line: JobLine) -> None:
         st.markdown(f"{STATES[line.state]} **{line.job}**", width=130)
         with st.container(gap=None):
             st.text(line.about)
-            st.caption(f"{line.state} · {line.facts}")
+            st.caption(line.facts if line.state == NOT_ASKED else f"{line.state} · {line.facts}")
         if line.log and line.state == "done":
             with st.popover("Log"):
                 st.code(line.log, language=None)
