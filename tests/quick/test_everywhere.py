@@ -52,7 +52,7 @@ def test_the_pages_say_what_gradients_would_show_and_how_to_get_them(study):
     page = opened("2_trajectories")
     assert "This study has no gradients" in words(page) and "run squares --until near" in words(page)
     assert not next(b for b in page.button if b.label == "Add gradients").disabled
-    assert "All jobs are done" in words(page) and "not asked for" in words(page)
+    assert "All jobs are done" in words(page) and "runs only when asked for" in words(page)
     page = opened("3_capabilities")
     assert "hidden states of the untrained base" in words(page)
     page.session_state["evidence"] = "Stability"
