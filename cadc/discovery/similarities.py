@@ -70,7 +70,7 @@ def default_signal(study: Study, scores: Scores) -> str:
     """What a map is drawn from as long as nobody has chosen: the embedding, with gradients and without, so that a map
     and its names outlive the gradients' coming (decision 0030). Plain gradients for the preset `paper` and for a study
     of an earlier version, whose names were given on that map; the questions' words where nothing else is there."""
-    embedded = study.finished("embedding")
+    embedded = study.finished("embedding") and not _can_embed(study.config)  # an arm of a comparison may have made it
     earlier = not study.config.answer_states
     if scores.has_gradients and (study.config.preset == "paper" or earlier or not embedded):
         return "plain"

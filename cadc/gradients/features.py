@@ -8,7 +8,7 @@ from cadc.errors import ModelError
 
 
 class Applied(NamedTuple):
-    """What one module adds to a batch."""
+    """What one module adds to a batch (METHOD §2, §4)."""
 
     feature: torch.Tensor
     """Γ [B, p]."""

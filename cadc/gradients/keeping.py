@@ -59,7 +59,7 @@ class GradientModel:
         return feature(self.study.config.features, c.first[t], c.second[t], c.updates[t], BETAS, EPSILON)
 
     def balanced_weight(self, t: int) -> torch.Tensor:
-        """w [P] of Γ = w ⊙ g at checkpoint t. Raises ModelError where Γ is not linear in g (`less`)."""
+        """w [P] of Γ = w ⊙ g at checkpoint t (METHOD §2, §4). Raises ModelError where Γ is not linear in g (`less`)."""
         made = self.feature(t)
         if not isinstance(made, Weighted):
             raise ModelError("features=less has no balanced form: set whitened=false, or features=adam.")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def word_features(pool: list[str], target: list[str]) -> "tuple[csr_matrix, csr_matrix]":
-    """TF-IDF rows (unit norm) of pool and target texts, fitted on both: sparse [N, F], [S, F]."""
+    """TF-IDF rows (unit norm) of pool and target texts, fitted on both: sparse [N, F], [S, F] (METHOD §4)."""
     from scipy.sparse import csr_matrix
     from sklearn.feature_extraction.text import TfidfVectorizer
 

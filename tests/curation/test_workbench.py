@@ -125,8 +125,8 @@ def test_serving_target_samples_are_named_for_any_row(bench):
 def test_a_partition_is_found_once_for_all_workbenches_of_a_study(bench, made, monkeypatch):
     columns, counted = InfluenceColumns(made.scores), []
     inner = workbench.discover
-    monkeypatch.setattr(workbench, "discover", lambda study, scores, settings: counted.append(settings)
-                        or inner(study, scores, settings))
+    monkeypatch.setattr(workbench, "discover", lambda similar, settings: counted.append(settings)
+                        or inner(similar, settings))
     first = bench(columns=columns).partition
     assert bench(Event("move", {"unit": "unit 0", "to": "new"}), columns=columns).partition is first
     assert bench(Event("discover", {"tau": 0.3}), columns=columns).partition.tau == 0.3

@@ -67,7 +67,7 @@ CHANGES: dict[str, tuple[object, set[str]]] = {
     "near_q": (2, SHARDS | {"quick"}),
     "best_rows": (9, SHARDS | {"quick"}),
     "shard_rows": (4, SHARDS | {"judge"}),
-    "answer_states": (False, EMBEDDED),
+    "answer_states": (False, EMBEDDED | {"judge"}),
     "nearness": ("gradients", JOINED | {"quick"}),
     "judges": (3, {"judge"}),
     "judge_steps": (7, {"judge"}),

@@ -7,11 +7,12 @@ import pytest
 
 from benchmarks.synthesise import synthesise
 from cadc.curation.workbench import open_workbench
+from cadc.data.indices import FeedRow
 from cadc.evaluation import ARMS, SelectionContext
 from cadc.evaluation.arms.rules import kernels
 from cadc.evaluation.material import Material
 from cadc.selection.design import by_design, span
-from cadc.signals.embedding import write_states
+from cadc.signals.embedding import finish_embedding
 
 
 @pytest.fixture(scope="module")
@@ -19,9 +20,10 @@ def context(tmp_path_factory) -> SelectionContext:
     """A synthetic study of 160 rows with random embeddings, a fifth of its rows barred, and its 12 % curriculum."""
     study = synthesise(tmp_path_factory.mktemp("rules"), rows=160, units=5, checkpoints=2, samples_per_unit=6)
     workbench, rng = open_workbench(study).with_settings(budget=0.12), np.random.default_rng(0)
-    for role, index in (("pool", workbench.scores.index), ("target", workbench.scores.sample_index)):
-        write_states(study, role, np.asarray(index, np.int64), rng.normal(size=(len(index), 2, 8)).astype(np.float32))
-    study.result("embedding").finish()
+    sizes = {"pool": len(workbench.scores.index), "target": len(workbench.scores.sample_index)}
+    states = {role: {FeedRow(row): rng.normal(size=(2, 8)).astype(np.float32) for row in range(size)}
+              for role, size in sizes.items()}
+    finish_embedding(study, states, {"pool": {}, "target": {}})
     barred, rows = rng.random(160) < 0.2, workbench.curriculum.rows
     return SelectionContext(index=np.asarray(workbench.scores.index), allowed=~barred, seed=0,
                             curriculum=rows["position"].to_numpy(), stages=rows["stage"].to_numpy(),
