@@ -6,12 +6,11 @@ from cadc.estimate.devices import EFFICIENCY
 from cadc.jobs import control
 from cadc.study import Study
 from cadc.views import trajectories as views
-from cadc.views.adding import GAIN, adding
 from cadc.views.figures import trajectories as figures
 from cadc.views.jobs import is_read, stand
 from cadc.views.opened import is_scored
-from cadc.views.prices import price_of
 from cadc.views.words import drawn
+from pages import _offers
 from pages._parts.bench import open_bench
 from pages._parts.jobs import job_rows
 from pages._parts.shell import guarded, open_study
@@ -77,31 +76,6 @@ def controls(study: Study) -> None:
         st.rerun()
 
 
-def gradients(study: Study) -> None:
-    """The offer to add gradients to a study that is complete without them."""
-    offer = adding(study)
-    if offer is None:
-        return
-    st.subheader("Gradients")
-    st.text(offer.sentence)
-    st.text(GAIN)
-    st.code(offer.command, language=None, wrap_lines=True)
-    ready = stand(study) == "done"
-    if st.button("Resume adding gradients" if offer.begun else "Add gradients", icon=":material/add:",
-                 disabled=not ready, help="Runs these jobs on top of what is there; nothing is computed again."
-                 if ready else "Possible when the jobs above are done."):
-        control.start(study, offer.last)
-        st.rerun()
-
-
-def transfer(study: Study) -> None:
-    """What measured transfer is, what it costs, and where it is asked for."""
-    if is_read(study) and not study.finished("transfer"):
-        st.subheader("Measured transfer")
-        st.text("The job transfer tries out which target units help each other; no page needs it. It is started on "
-                f"the Capabilities page, Transfer. Its price: {price_of(study, 'transfer')}.")
-
-
 def warnings(view: views.TrajectoriesView) -> None:
     """What the start-up checks of the gradient jobs found."""
     if view.warnings:
@@ -146,8 +120,8 @@ with wide, guarded():
     st.fragment(live, run_every="1s" if running else None)(study, running)
 with narrow, guarded():
     settings(view)
-    gradients(study)
-    transfer(study)
+    _offers.gradients(study)
+    _offers.transfer(study)
 with guarded():
     costs(study)
 if is_scored(study) and study.finished("targets") and study.finished("scores"):
