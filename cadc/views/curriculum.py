@@ -12,6 +12,7 @@ import pandas as pd
 
 from cadc.curation import PRESETS, CurationSettings, Curriculum
 from cadc.curation.workbench import Workbench
+from cadc.study import JOBS
 from cadc.views import rows
 from cadc.views.adding import adding
 from cadc.views.palette import colours
@@ -21,6 +22,8 @@ JUDGES = ("Judges are copies of the base that trained a short while on the targe
           "answer costs them more than right answers of its nearest unit do: wrong answers mostly, and rows unlike "
           "anything the target asks.")
 """What leaves rows out that look wrong."""
+JUDGES_MISSING = ("The job judge, which finds wrong answers, has not run on this study as it is: rows with the highest "
+                  "loss of their unit are left out instead. Resume on the Trajectories page runs it.")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -52,9 +55,12 @@ class CurriculumView:
 
     @property
     def judges_note(self) -> str:
-        """What the judges are, where they leave rows out; else ''."""
-        judged = self.bench.scores.has_judge and self.draft.loss_quantile < 1
-        return f"{JUDGES} Filters sets how many." if judged else ""
+        """What the judges are, where they leave rows out, or that they could; '' where the study has none or the draft
+        keeps all rows."""
+        if self.bench.scores.has_judge:
+            return f"{JUDGES} Filters sets how many." if self.draft.loss_quantile < 1 else ""
+        stands_in = JOBS["judge"].wanted(self.bench.study.config) and self.draft.drop_loss_share > 0
+        return JUDGES_MISSING if stands_in else ""
 
     @property
     def order_note(self) -> str:

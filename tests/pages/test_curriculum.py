@@ -46,6 +46,16 @@ def test_a_study_that_shares_every_result_exports_itself(study, open_page):
         assert page.text_input(key="export-folder").value.startswith(str(folder))
 
 
+def test_it_is_said_that_the_loss_stands_in_for_judges_that_have_not_run(study, open_page):
+    Study.create("judged", replace(study.config, judges=1), created="2026-01-01T00:00:00")
+    page = open_page("5_curriculum", study="judged")
+    assert any(c.value.startswith("The job judge, which finds wrong answers, has not run") for c in page.caption)
+    page.slider(key="draft-drop_loss_share").set_value(0.0).run()
+    assert not any("job judge" in c.value for c in page.caption), "no row is left out for its loss"
+    page = open_page("5_curriculum", study="trial")
+    assert study.config.judges == 0 and not any("job judge" in c.value for c in page.caption), "it wants none"
+
+
 def test_settings_of_stages_are_shown_where_there_are_stages(page):
     def shown() -> set[str]:
         return {s.label for s in (*page.selectbox, *page.slider)} & {"Stage", "Inside a stage",
