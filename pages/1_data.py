@@ -48,8 +48,8 @@ def target_units(view: DataView) -> None:
 
 def answer_formats(view: DataView) -> None:
     """How answers look in both files."""
-    st.text("How the answers look, in the pool and in the target. Gradients see this first: keep it in mind on "
-            "the Capabilities page.")
+    st.text("How the answers look, in the pool and in the target. A map of units may show this and not a skill: "
+            "keep it in mind on the Capabilities page.")
     st.plotly_chart(figures.formats(format_table(view.pool.formats, view.target.formats)))
 
 

@@ -21,9 +21,9 @@ def find(view: CapabilitiesView, study: Study, store: Store) -> None:
     now, part = view.discovery, view.partition
     with st.form(f"find-{view.revision}", border=False):
         place = view.ready.index(now.signal) if now.signal in view.ready else 0
-        signal = st.selectbox("Similarity", view.ready, index=place,
-                              format_func=lambda name: f"{name}: {SIMILARITIES[name].about}",
-                              help="grounded: what the words alone teach is subtracted; what the picture causes stays.")
+        # The column is narrow: a line for each choice stands in the help, the one in force below the button.
+        signal = st.selectbox("Similarity", view.ready, index=place, help="By what units are compared.\n\n" + "\n".join(
+            f"* **{name}**: {SIMILARITIES[name].about}" for name in view.ready))
         methods = list(CLUSTERERS)
         method = st.radio("Method", methods, index=methods.index(now.method), horizontal=True,
                           format_func=lambda name: CLUSTERERS[name].about.partition(":")[0])

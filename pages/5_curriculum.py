@@ -115,7 +115,7 @@ def composition(view: CurriculumView) -> None:
 
 
 st.title("Curriculum")
-st.caption("Shape the budget and the order, look at what is chosen and why, save, export. No gradient is computed "
+st.caption("Shape the budget and the order, look at what is chosen and why, save, export. Nothing is computed "
            "again: every change is a new view of the same scores.")
 study, store = open_study()
 bench, digest = open_bench(study, store)

@@ -80,8 +80,9 @@ def bootstrap(bench: Workbench, digest: str) -> None:
 
 def rival_explanations(bench: Workbench, digest: str) -> None:
     """What else would have given this map."""
-    st.text("How far groupings that know nothing of gradients agree with the capabilities above (adjusted Rand index; "
-            "1 is the same grouping, 0 is chance). If one of them explains the map, it may show that and not a skill.")
+    st.text("How far groupings by something plainer than a skill agree with the capabilities above (adjusted Rand "
+            "index; 1 is the same grouping, 0 is chance). If one of them explains the map, it may show that and not a "
+            "skill.")
     table = evidence.rival_table(bench.capabilities.of_unit, _rivals(digest, bench))
     st.dataframe(table, hide_index=True, column_config={
         "rival": "rival explanation", "k": "groups",

@@ -29,9 +29,9 @@ from cadc.views.adding import adding
 from cadc.views.trajectories import warmup_log
 from cadc.views.words import duration
 
-HELD_OUT = {"held out": "Scored on target samples that no gradient has seen.",
+HELD_OUT = {"held out": "Scored on target samples that had no part in the choice of rows.",
             "means only": "Scored on target samples that entered unit means, but were never a single target question.",
-            "same samples": "Scored on the samples whose gradients chose the curriculum: this favours it."}
+            "same samples": "Scored on the samples by which the curriculum was chosen: this favours it."}
 """How scored samples relate to the gradients, in words."""
 SAME = {"steps": "Same steps: 5 % of the data for as many steps as all of it",
         "epochs": "Same passes: every arm goes over its own rows equally often, 5 % of the data for 5 % of the steps"}

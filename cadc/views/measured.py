@@ -46,7 +46,9 @@ def transfer_view(bench: Workbench) -> TransferView:
     return TransferView(
         ready=True, silent=quiet, drawable=now.signal != "transfer",
         payload=asdict(replace(now, signal="transfer", tau=None)),
-        sentence=f"Measured from the untrained base between {len(tr)} units; {len(quiet)} of them marked.",
+        sentence=(f"Measured from the untrained base between {len(tr)} units. A transfer of 1: it helps as much as the "
+                  "unit's own samples; 0: not at all; below 0: it harms." + (
+                      f" Of {len(quiet)} units it is not known; they are named below." if quiet else "")),
         agreement=agreement_table(bench.similarity, np.array(bench.capabilities.of_unit), tr,
                                   itself=now.signal == "transfer"))
 

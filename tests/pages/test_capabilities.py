@@ -5,6 +5,7 @@ import json
 import numpy as np
 
 from cadc.curation.workbench import open_workbench
+from cadc.discovery.similarities import SIMILARITIES
 from cadc.study import Study, write_array, write_json
 from cadc.study.decisions import latest, read_decisions
 
@@ -165,7 +166,9 @@ def keep_transfer(study: Study, *, silent: int = 2) -> None:
 
 def test_transfer_is_offered_with_its_price_and_everything_not_ready_says_why(study, open_page):
     page = open_page("3_capabilities", study="trial")
-    ready = next(s for s in page.selectbox if s.label == "Similarity").options
+    similarity = next(s for s in page.selectbox if s.label == "Similarity")
+    ready = similarity.options
+    assert all(f"**{name}**: {SIMILARITIES[name].about}" in similarity.help for name in ready)
     assert any(option.startswith("plain") for option in ready) and not any(o.startswith("transfer") for o in ready)
     assert any(c.value == "transfer, not ready" for c in page.caption)
     page.session_state["evidence"] = "Transfer"
