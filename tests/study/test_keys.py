@@ -189,6 +189,8 @@ READS: dict[str, set[str]] = {}
 NOW: list[str] = []
 """The job that runs."""
 ORIGINAL: list[StudyConfig] = []
+HANDED = {("cadc.signals.embedding", "finish_embedding"): "embedding"}
+"""Functions by which a job writes another one's result: what they read is in the key of that one."""
 
 
 def _machinery(frame: FrameType) -> bool:
@@ -210,10 +212,12 @@ class Watched(StudyConfig):
                 return value
             if self is not ORIGINAL[0] and value != object.__getattribute__(ORIGINAL[0], name):
                 return value
+            job = NOW[0]
             while frame is not None and not _machinery(frame):
+                job = HANDED.get((frame.f_globals["__name__"], frame.f_code.co_name), job)
                 frame = frame.f_back
             if frame is None:
-                READS.setdefault(NOW[0], set()).add(name)
+                READS.setdefault(job, set()).add(name)
         return value
 
 
