@@ -70,7 +70,8 @@ def _joined(rows: Scores, similar: Mapping[str, Similarity], q: int, keep: int
 def _mean(parts: Sequence[tuple[Similarity, Scale]], of: np.ndarray) -> Similarity:
     """The mean of several similarities, each calibrated."""
     def block(start: int, stop: int) -> np.ndarray:
-        return np.mean([scale.of_samples(one.block(start, stop), of) for one, scale in parts], 0)
+        parts_of = [scale.of_samples(one.block(start, stop), of) for one, scale in parts]
+        return np.mean(parts_of, 0).astype(np.float32)
 
     def among(rows: np.ndarray, sample: int) -> np.ndarray:
         return np.mean([scale.of_samples(one.among(rows, sample), of[sample]) for one, scale in parts], 0)
