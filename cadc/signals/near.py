@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from cadc.errors import JobError
 from cadc.scores import columns
 from cadc.scores.calibration import Scale, scale_of
 from cadc.scores.scores import Scores
@@ -34,8 +35,11 @@ def run_quick(study: Study, progress: Progress) -> None:
     if result.finished:
         progress.note("near(z, s) without gradients is there already")
         return
-    rows = rows_without_gradients(study)
     names = joined_signals(study.config)
+    if not names:
+        raise JobError(f"study {study.name!r} has no signal without gradients (nearness={study.config.nearness}), so "
+                       "there is nothing to join. Make a study whose nearness names one, such as `embedding`.")
+    rows = rows_without_gradients(study)
     progress.start(len(rows.index))
     progress.note(f"near(z, s) by {' and '.join(names)}")
     found, _ = _joined(rows, opened(study, rows, names), study.config.near_q, study.config.best_rows)

@@ -67,7 +67,7 @@ CHANGES: dict[str, tuple[object, set[str]]] = {
     "near_q": (2, SHARDS | {"quick"}),
     "best_rows": (9, SHARDS | {"quick"}),
     "shard_rows": (4, SHARDS | {"judge"}),
-    "answer_states": (False, EMBEDDED | {"judge"}),
+    "answer_states": (False, EMBEDDED),
     "nearness": ("gradients", JOINED | {"quick"}),
     "judges": (3, {"judge"}),
     "judge_steps": (7, {"judge"}),
@@ -85,7 +85,7 @@ def asked(tmp_path_factory) -> Study:
     (folder / "model").mkdir()
     (folder / "model" / "config.json").write_text("{}")
     config = StudyConfig(pool=str(folder / "pool.json"), target=str(folder / "target.json"),
-                         model=str(folder / "model"))
+                         model=str(folder / "model"), nearness="whitened+embedding")
     return read(Study.create("asked", config, created="", root=folder / "cache"))
 
 
