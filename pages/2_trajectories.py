@@ -6,11 +6,11 @@ from cadc.estimate.devices import EFFICIENCY
 from cadc.jobs import control
 from cadc.study import Study
 from cadc.views import trajectories as views
-from cadc.views.adding import GAIN, adding
 from cadc.views.figures import trajectories as figures
 from cadc.views.jobs import is_read, stand
 from cadc.views.opened import is_scored
 from cadc.views.words import drawn
+from pages import _offers
 from pages._parts.bench import open_bench
 from pages._parts.jobs import job_rows
 from pages._parts.shell import guarded, open_study
@@ -56,6 +56,7 @@ def settings(view: views.TrajectoriesView) -> None:
     st.subheader("What runs")
     st.code(view.model, language=None, wrap_lines=True)
     st.dataframe(view.settings, hide_index=True, height="content")
+    st.text(view.nearness)
     if view.products:
         st.text(view.products)
     st.text("Changed settings are another question: make another study on the Data page.")
@@ -72,23 +73,6 @@ def controls(study: Study) -> None:
         st.text("All jobs are done. Go on to Capabilities.")
     elif st.button("Resume" if now == "begun" else "Start", icon=":material/play_arrow:", type="primary"):
         control.start(study)
-        st.rerun()
-
-
-def gradients(study: Study) -> None:
-    """The offer to add gradients to a study that is complete without them."""
-    offer = adding(study)
-    if offer is None:
-        return
-    st.subheader("Gradients")
-    st.text(offer.sentence)
-    st.text(GAIN)
-    st.code(offer.command, language=None, wrap_lines=True)
-    ready = stand(study) == "done"
-    if st.button("Resume adding gradients" if offer.begun else "Add gradients", icon=":material/add:",
-                 disabled=not ready, help="Runs these jobs on top of what is there; nothing is computed again."
-                 if ready else "Possible when the jobs above are done."):
-        control.start(study, offer.last)
         st.rerun()
 
 
@@ -136,7 +120,8 @@ with wide, guarded():
     st.fragment(live, run_every="1s" if running else None)(study, running)
 with narrow, guarded():
     settings(view)
-    gradients(study)
+    _offers.gradients(study)
+    _offers.transfer(study)
 with guarded():
     costs(study)
 if is_scored(study) and study.finished("targets") and study.finished("scores"):

@@ -38,13 +38,13 @@ def find(view: CapabilitiesView, study: Study, store: Store) -> None:
                 "method": method, "tau": None if automatic else tau, "gamma": gamma, "min_size": int(smallest),
                 "signal": signal, "seed": now.seed})
             st.rerun()
+    st.text(view.in_force)
+    if part.note:
+        st.text(part.note)
     for line in view.signals:
         if not line.ready:
             st.caption(f"{line.name}, not ready")
             st.text(line.why)
-    st.text(view.in_force)
-    if part.note:
-        st.text(part.note)
 
 
 def names(view: CapabilitiesView, study: Study, store: Store) -> None:
@@ -107,6 +107,8 @@ def unit_map(view: CapabilitiesView, study: Study, store: Store, chosen: list[st
 def units(view: CapabilitiesView, key: str) -> None:
     """The units as a table; its lines can be ticked."""
     st.subheader("Units")
+    st.caption("A unit is one value of the target's unit column, a task of the benchmark. A capability is a group of "
+               "units that are alike. Tick lines to move units, or draw around them on the map.")
     table_key = f"units-{view.revision}"
     st.dataframe(view.table.drop(columns=["position", "capability"]), hide_index=True, key=table_key, height=280,
                  on_select=lambda: picked(table_key, view, key), selection_mode="multi-row", column_config={

@@ -42,6 +42,10 @@ def looks(bench: Workbench) -> views.Look:
     if preset != bench.settings.preset:
         st.caption(f"You are only looking: the curriculum is made with **{bench.settings.preset}**. Change that on the "
                    "Curriculum page.")
+    if stands_in := views.stands_in(bench, preset):
+        st.caption(stands_in)
+    if PRESETS[preset].value:
+        st.caption(f"What a number of influence says here: {PRESETS[preset].value}.")
     return views.Look(preset=preset, signal=signal, measure=measure)
 
 
@@ -68,7 +72,7 @@ def flow(view: views.InfluenceView) -> views.Pick:
             "share": st.column_config.NumberColumn(format="%d %%", width="small"),
             "rows": st.column_config.NumberColumn(width="small")})
         st.caption(view.floor_note + " They are kept out of every curriculum, not out of sight. The floor is set on "
-                   "the Curriculum page.", help=preset_help(lambda one: one.value))
+                   "the Curriculum page.")
     return views.Pick(source=source, capability=target)
 
 
@@ -90,7 +94,7 @@ def one_row(view: views.InfluenceView, study: Study, row: dict) -> None:
     left, right = st.columns(2)
     if view.has_gradients:
         left.plotly_chart(figures.sample_losses(view.over_time(position)), key="one-loss")
-    right.dataframe(view.influences(position), hide_index=True, column_config={
+    (right if view.has_gradients else left).dataframe(view.influences(position), hide_index=True, column_config={
         "influence": st.column_config.NumberColumn(format="%.3f"),
         "percentile": st.column_config.ProgressColumn("% of the pool below", min_value=0, max_value=100,
                                                       format="%.0f")})

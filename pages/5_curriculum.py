@@ -60,6 +60,8 @@ def outcome(view: CurriculumView) -> None:
     st.plotly_chart(figures.stage_mixture(view.mixture(), view.colours, view.names), key="stages")
     for sentence in view.sentences:
         st.text(sentence)
+    if view.judges_note:
+        st.caption(view.judges_note)
     st.markdown("**Against the last saved curriculum**")
     st.text(view.overlap_note)
     st.dataframe(view.budgets(), hide_index=True)
@@ -91,8 +93,9 @@ def details(view: CurriculumView, study: Study, store: Store) -> None:
 
 def preview(view: CurriculumView, study: Study) -> None:
     """The chosen rows in training order, each with the target question that it serves."""
-    stage = st.selectbox("Stage", [None, *view.now.stages["stage"]], width=200,
-                         format_func=lambda s: f"stage {s}" if s else "all stages")
+    stages = list(view.now.stages["stage"])
+    stage = st.selectbox("Stage", [None, *stages], width=200, format_func=lambda s: f"stage {s}" if s else "all stages"
+                         ) if len(stages) > 1 else None
     rows = view.chosen(stage)
     part = rows.iloc[one_page(len(rows), f"curriculum-{stage}")]
     chosen = row_table(study, view.row_page(part), "curriculum")

@@ -16,7 +16,9 @@ from pages._parts.shell import guarded, open_study
 def ask(view: views.EvaluationView) -> EvaluationSettings:
     """What to compare."""
     lines, missing = views.arm_lines(view.bench)
-    arms = st.multiselect("Arms", list(lines), default=EvaluationSettings().arms, format_func=lines.get)
+    arms = st.multiselect("Arms", list(lines), default=EvaluationSettings().arms, format_func=lines.get,
+                          help="Type to search the list. An arm is one way to choose rows. Presets and signals come "
+                          "first, each once more at the end without the filter of rows that look wrong.")
     if missing:
         st.caption(missing)
     columns = st.columns(4)
@@ -82,7 +84,10 @@ def show(view: views.EvaluationView, result: EvaluationResult) -> None:
         st.text(found.verdict)
     _comparison.charts(found)
     st.subheader("Against random rows")
-    st.dataframe(found.chance, hide_index=True)
+    if found.chance.empty:
+        st.text("The arm random has no run at this budget, or is the only one that has.")
+    else:
+        st.dataframe(found.chance, hide_index=True)
     st.subheader("What each arm was trained on")
     st.dataframe(found.effort, hide_index=True)
     st.subheader("Every seed")

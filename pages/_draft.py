@@ -15,8 +15,8 @@ from cadc.curation.settings import ORDER_KNOWN
 from cadc.curation.workbench import Workbench
 from cadc.errors import CadcError
 from cadc.views import shares as parts
-from cadc.views.adding import GAIN, presets_of
-from cadc.views.curriculum import CurriculumView, draft_mark, of_preset
+from cadc.views.adding import presets_of
+from cadc.views.curriculum import JUDGES, CurriculumView, draft_mark, of_preset
 from cadc.views.palette import colour
 from cadc.views.settings import preset_help, preset_names
 from pages._parts.tab import show, shown, tab
@@ -72,7 +72,7 @@ def preset(view: CurriculumView) -> None:
             if name not in ready:
                 st.button(name, disabled=True, key=f"draft-preset-{name}", help="needs gradients")
     if missing:
-        st.caption(f"{missing} {GAIN}")
+        st.caption(missing)
 
 
 def budget(view: CurriculumView) -> None:
@@ -149,9 +149,11 @@ def staging(view: CurriculumView) -> None:
     """How stages follow each other, and the order inside one."""
     bound(view, st.segmented_control, "staging", "Stages", options=STAGINGS, required=True, help=STAGING_HELP)
     st.caption(ORDER_KNOWN)
-    bound(view, st.slider, "replay", "Replayed share of earlier capabilities", min_value=0.0, max_value=0.9, step=0.05,
-          disabled=view.draft.staging != "soft")
-    bound(view, st.selectbox, "inside", "Inside a stage", options=INSIDE, disabled=view.draft.staging == "mix")
+    if view.draft.staging == "soft":
+        bound(view, st.slider, "replay", "Replayed share of earlier capabilities", min_value=0.0, max_value=0.9,
+              step=0.05)
+    if view.draft.staging != "mix":
+        bound(view, st.selectbox, "inside", "Inside a stage", options=INSIDE)
 
 
 def filters(view: CurriculumView) -> None:
@@ -160,9 +162,8 @@ def filters(view: CurriculumView) -> None:
     bound(view, st.toggle, "drop_duplicates", "Leave out near-duplicates")
     if scores.has_judge:
         bound(view, st.slider, "loss_quantile", "Leave out rows that look wrong (1: keep all)", min_value=0.5,
-              max_value=1.0, step=0.05, help="The loss under judges, which trained on the target alone, lies "
-              "beyond this quantile of what right answers of the nearest unit cost: wrong answers mostly, and rows "
-              "unlike anything the target asks.")
+              max_value=1.0, step=0.05, help="Lower: more rows are left out.")
+        st.caption(JUDGES)
     else:
         bound(view, st.slider, "drop_loss_share", "Leave out rows that look wrong: highest loss within their unit, "
               "share", min_value=0.0, max_value=0.5, step=0.01)
@@ -172,7 +173,7 @@ def filters(view: CurriculumView) -> None:
     bound(view, st.slider, "random_share", "Share drawn at random", min_value=0.0, max_value=1.0, step=0.05)
     bound(view, st.number_input, "source_cap", "Most rows of one source (0: no cap)", min_value=0, step=1)
     bound(view, st.number_input, "floor", "Floor: rows with less influence on every capability belong to none",
-          step=0.1, format="%.2f", help=preset_help(lambda one: one.value))
+          step=0.1, format="%.2f")
     st.caption(view.floor_note)
     bound(view, st.number_input, "minimum_influence", "Least influence on the own capability (empty: no minimum)",
           step=0.1, format="%.2f")

@@ -65,9 +65,10 @@ def bootstrap(bench: Workbench, digest: str) -> None:
             "the same settings and compares. 1: always the same grouping; 0: no more alike than chance. A stable map "
             "is not yet a true one: look at the rival explanations too.")
     found = _stability(digest, evidence.stability_key(bench))
-    if st.button("Test the stability", icon=":material/shuffle:") and not found:
+    if not found and st.button("Test the stability", icon=":material/shuffle:"):
         with st.spinner("Drawing target samples again and clustering…"):
             found.append(evidence.stability_of(bench))
+        st.rerun()
     if found:
         view = evidence.stability_view(found[0], bench.discovery.signal)
         with st.container(horizontal=True):

@@ -48,8 +48,9 @@ def panel(study: Study, store: Store, bench: Workbench, *, saved: bool) -> None:
                    "configuration, and the recipe by which this study retrains. Its README.md says what is in it.")
     if manifest := store.exported(study, folder, form):
         written(export_view(study, form, folder, manifest))
-    st.markdown("**Earlier exports**")
-    st.dataframe(store.exports(study), hide_index=True)
+    if len(earlier := store.exports(study)):
+        st.markdown("**Earlier exports**")
+        st.dataframe(earlier, hide_index=True, column_config={"made_at": "made"})
 
 
 def written(view: ExportView) -> None:

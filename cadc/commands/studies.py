@@ -104,7 +104,7 @@ def status(chosen: argparse.Namespace) -> int:
     from cadc.scores.left_out import left_out
     from cadc.study import Study
     from cadc.study.jobs import offered_jobs
-    from cadc.views.jobs import shown_state
+    from cadc.views.jobs import THERE, shown_state
 
     study = Study.open(chosen.name)
     offered = offered_jobs(study.config)
@@ -122,7 +122,8 @@ def status(chosen: argparse.Namespace) -> int:
     print(f"{study.name} ({study.identity})")
     for s in found:
         counts = f"{s.done}/{s.total} {s.unit}" if s.total else ""
-        print(f"  {s.job:<12} {shown_state(study, s):<13} {counts:<22} {s.seconds:7.1f} s  {s.message or s.note}")
+        note = s.note if s.state == "running" else "" if s.seconds or s.state != "done" else THERE
+        print(f"  {s.job:<12} {shown_state(study, s):<13} {counts:<22} {s.seconds:7.1f} s  {s.message or note}")
         for what in s.repaired:
             print(f"  {'':<12} made again: {what}")
     if rows:

@@ -11,7 +11,7 @@ from cadc.study.jobs import offered_jobs, up_to
 from cadc.views.words import duration
 
 GAIN = ("They bring influence over the checkpoints, self-influence, the order of stages by it, the paper's preset, and "
-        "a second signal for near(z, s); docs/evidence.md has what that is worth where it was measured.")
+        "one more signal for how near rows are; docs/evidence.md has what that is worth where it was measured.")
 """What a person gets for the price."""
 
 
@@ -20,9 +20,11 @@ class Adding:
     """The offer to compute gradients."""
 
     jobs: tuple[str, ...]
-    """What would run, in order."""
+    """All jobs of gradients, in order."""
+    left: tuple[str, ...]
+    """Those that would run."""
     price: str
-    """What they take, in words; how to learn it where nobody has predicted it."""
+    """What these take, in words; '' where nobody has predicted it."""
     command: str
     """The same from a command line."""
     begun: bool
@@ -33,11 +35,14 @@ class Adding:
     @property
     def sentence(self) -> str:
         """The offer in a line."""
-        return f"This study has no gradients. {'They were begun: ' if self.begun else 'Adding them: '}{self.price}."
+        price = self.price or "Predict the cost, further down, says what that takes"
+        return (f"This study has no gradients. {'They were begun; left' if self.begun else 'Adding them'} "
+                f"{'to run' if self.begun else 'runs'}: {', '.join(self.left)}. {price[0].upper()}{price[1:]}.")
 
     def why_not(self, what: str) -> str:
         """Why a part of a page is not there."""
-        return f"{what} needs gradients: {self.price}. Add them on the Trajectories page, or with `{self.command}`."
+        price = f"needs gradients, {self.price}" if self.price else "needs gradients"
+        return f"{what} {price}. Add them on the Trajectories page, which predicts their cost, or with {self.command}."
 
 
 def adding(study: Study) -> Adding | None:
@@ -50,20 +55,19 @@ def adding(study: Study) -> Adding | None:
     jobs = tuple(job for job in up_to(LAST, study.config) if job in offered_jobs(study.config))
     open_ = [job for job in jobs if not study.finished(job)]
     begun = any(control.status(study, job).state != "waiting" for job in jobs)
-    return Adding(jobs=jobs, price=_price(study, open_), command=command(study), begun=begun)
+    return Adding(jobs=jobs, left=tuple(open_), price=_price(study, open_), command=command(study), begun=begun)
 
 
 def _price(study: Study, jobs: list[str]) -> str:
-    """Seconds and disk of these jobs together, by the newest prediction."""
+    """Seconds and disk of these jobs together, by the newest prediction; '' where there is none."""
     kept = ledger.kept(study)
     device = next(reversed(kept), "")
     known = kept[device]["jobs"] if device else {}
     if not any(job in known for job in jobs):
-        return (f"{', '.join(jobs)}; `python -m cadc estimate {study.name}`, or Predict the cost on Trajectories, says "
-                "what that takes")
+        return ""
     found = [known[job] for job in jobs if job in known]
     where = "here" if device == ledger.HERE else f"on {device}"
-    return (f"{', '.join(jobs)}, about {duration(sum(price['seconds'] for price in found))} {where} and "
+    return (f"about {duration(sum(price['seconds'] for price in found))} {where} and "
             f"{sum(price['disk_mb'] for price in found):,.0f} MB on disk")
 
 

@@ -78,7 +78,8 @@ class CapabilitiesView:
         part = self.partition
         settings = f"τ {part.tau:.3f}, γ {part.gamma:g}" if part.method == "leiden" else (
             f"smallest group {part.min_size}")
-        return f"in force: {part.method}, {settings}, modularity {part.modularity:.2f}"
+        return (f"in force: {part.method}, {settings}, modularity {part.modularity:.2f}, similarity "
+                f"{self.discovery.signal} ({self.drawn_from})")
 
     @property
     def map_note(self) -> str:
@@ -116,7 +117,7 @@ def signal_lines(bench: Workbench) -> tuple[SignalLine, ...]:
         why = signal.offered(bench.study.config)
         if not why and (missing := lacking(bench.study, signal.name)):
             why = (f"the job {missing[0]!r} {JOBS[missing[0]].about}: {price_of(bench.study, missing[0])}. Run it with "
-                   f"`python -m cadc run {bench.study.name} --until {missing[0]}`.")
+                   f"python -m cadc run {bench.study.name} --until {missing[0]}")
         lines.append(SignalLine(name=signal.name, about=signal.about, ready=not why, why=why))
     return tuple(lines)
 

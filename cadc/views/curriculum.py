@@ -10,12 +10,20 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cadc.curation import CurationSettings, Curriculum
+from cadc.curation import PRESETS, CurationSettings, Curriculum
 from cadc.curation.workbench import Workbench
+from cadc.study import JOBS
 from cadc.views import rows
 from cadc.views.adding import adding
 from cadc.views.palette import colours
 from cadc.views.words import drawn
+
+JUDGES = ("Judges are copies of the base that trained a short while on the target alone. A row looks wrong when its "
+          "answer costs them more than right answers of its nearest unit do: wrong answers mostly, and rows unlike "
+          "anything the target asks.")
+"""What leaves rows out that look wrong."""
+JUDGES_MISSING = ("The job judge, which finds wrong answers, has not run on this study as it is: rows with the highest "
+                  "loss of their unit are left out instead. Resume on the Trajectories page runs it.")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -46,6 +54,15 @@ class CurriculumView:
         return [*self.now.report["sentences"], *filter(None, [note])]
 
     @property
+    def judges_note(self) -> str:
+        """What the judges are, where they leave rows out, or that they could; '' where the study has none or the draft
+        keeps all rows."""
+        if self.bench.scores.has_judge:
+            return f"{JUDGES} Filters sets how many." if self.draft.loss_quantile < 1 else ""
+        stands_in = JOBS["judge"].wanted(self.bench.study.config) and self.draft.drop_loss_share > 0
+        return JUDGES_MISSING if stands_in else ""
+
+    @property
     def order_note(self) -> str:
         """Why stages cannot be ordered by self-influence; '' where they can."""
         offer = None if self.bench.scores.has_gradients else adding(self.bench.study)
@@ -59,8 +76,10 @@ class CurriculumView:
 
     @property
     def floor_note(self) -> str:
-        """How many rows the floor keeps out of every pool."""
-        return rows.floor_note(self.now.report["left_out"]["unattributed"], self.now.report["pool"], self.draft.floor)
+        """How many rows the floor keeps out of every pool, and what its number says."""
+        note = rows.floor_note(self.now.report["left_out"]["unattributed"], self.now.report["pool"], self.draft.floor)
+        says = PRESETS[self.draft.preset].value
+        return f"{note} Of the preset {self.draft.preset}: {says}." if says else note
 
     def mixture(self) -> pd.DataFrame:
         """stage, capability, rows of the draft."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from cadc.curation import read_budget
+from cadc.curation import PRESETS, read_budget
 from cadc.curation.workbench import Workbench
 from cadc.evaluation import (
     ARMS,
@@ -20,7 +20,9 @@ from cadc.evaluation import (
     summary,
     verdict,
 )
+from cadc.evaluation.arms.signals import UNFILTERED
 from cadc.evaluation.context import needs_gradients
+from cadc.signals import SIGNALS
 from cadc.study import Study
 from cadc.views import comparison, report
 from cadc.views.adding import adding
@@ -37,11 +39,14 @@ SAME = {"steps": "Same steps: 5 % of the data for as many steps as all of it",
 
 
 def arm_lines(bench: Workbench) -> tuple[dict[str, str], str]:
-    """The arms that this study can have, name → `name: line`; and a sentence about those that need gradients, '' where
-    it has these."""
+    """The arms that this study can have, name → `name: line`, the usual ones first, then presets and signals, those
+    without a filter last; and a sentence about those that need gradients, '' where it has these."""
     waiting = [] if bench.scores.has_gradients else [name for name, arm in ARMS.items() if needs_gradients(arm)]
     offer = adding(bench.study) if waiting else None
-    lines = {name: f"{name}: {ARMS[name].about}" for name in ARMS if name not in waiting}
+    first = [*EvaluationSettings().arms, *PRESETS, *SIGNALS]
+    place = {name: number for number, name in enumerate(dict.fromkeys([*first, *ARMS]))}
+    order = sorted(ARMS, key=lambda name: (name.endswith(UNFILTERED), place[name]))
+    lines = {name: f"{name}: {ARMS[name].about}" for name in order if name not in waiting}
     return lines, offer.why_not(f"Not offered: {', '.join(waiting)}. Each") if offer else ""
 
 
@@ -71,9 +76,11 @@ class EvaluationView:
     def cost_note(self, settings: EvaluationSettings) -> str:
         """What a comparison will take, before it starts."""
         todo = comparison.work(settings, self.units, len(self.bench.table), self.bench.settings.budget)
+        seconds = comparison.cost(todo, self.rate)
+        takes = f"About {duration(seconds)} ({self.rate_from})." if seconds is not None else (
+            "How long that takes is not known before the first run here.")
         return (f"{todo['runs']} runs: {todo['trained']:,} samples to train on and up to {todo['scored']:,} to score. "
-                f"About {duration(comparison.cost(todo, self.rate))} ({self.rate_from}). "
-                "Runs already there are not run again.")
+                f"{takes} Runs already there are not run again.")
 
     def labels(self) -> list[str]:
         """One line per comparison."""

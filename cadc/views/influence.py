@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cadc.curation import PRESETS
 from cadc.curation.workbench import Workbench
 from cadc.scores.influence import UNATTRIBUTED, assign, flows, own_influence, self_by_capability, served
 from cadc.views import rows
@@ -160,6 +161,12 @@ def influence_view(bench: Workbench, sources: np.ndarray, look: Look) -> Influen
         bench=bench, look=look, names=names, colours=colours(found.ids, found.names), influence=influence,
         assignment=assignment, sources=sources, flows=table, drawn=links(table, look.measure),
         note=rows.measured_note(bench.scores.measured, bench.held_out(look.preset, look.signal), names))
+
+
+def stands_in(bench: Workbench, preset: str) -> str:
+    """A sentence where a preset would read gradients too and the study has none; else ''."""
+    short = not bench.scores.has_gradients and PRESETS[preset].near == "joined"
+    return f"Without gradients {preset} reads the same signals as quick." if short else ""
 
 
 def links(flows: pd.DataFrame, measure: str) -> pd.DataFrame:

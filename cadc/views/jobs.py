@@ -3,16 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cadc.curation.lacking import LAST
 from cadc.data.job import is_ingested
 from cadc.gradients import batch_plan
 from cadc.jobs import control as jobs
 from cadc.jobs.status import JobStatus, log_tail
 from cadc.study import JOBS, Study
-from cadc.study.jobs import core_jobs, offered_jobs, usual_jobs
+from cadc.study.jobs import core_jobs, offered_jobs, up_to, usual_jobs
 from cadc.views.words import duration
 
 NOT_ASKED = "not asked for"
 """State of a job that a study is complete without, and that nobody has asked for."""
+ON_REQUEST = "runs only when asked for"
+"""What is to be told of it."""
+THERE = "was there already: another study computed it"
+"""Instead of the time that a job took which has never run for this study."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +44,12 @@ class JobLine:
 
 
 def job_lines(study: Study, names: Sequence[str] = ()) -> list[JobLine]:
-    """A line for each of these jobs; (): all that a run does, then those that run only when asked for. Raises JobError
-    when a status cannot be read."""
-    return [_line(study, jobs.status(study, name))
-            for name in names or (*usual_jobs(study.config), *offered_jobs(study.config))]
+    """A line for each of these jobs; (): all that a run does, then those that run only when asked for, gradients
+    together. Raises JobError when a status cannot be read."""
+    if not names:
+        offered, gradients = offered_jobs(study.config), up_to(LAST, study.config)
+        names = (*usual_jobs(study.config), *sorted(offered, key=lambda job: job not in gradients))
+    return [_line(study, jobs.status(study, name)) for name in names]
 
 
 def shown_state(study: Study, status: JobStatus) -> str:
@@ -54,13 +61,16 @@ def shown_state(study: Study, status: JobStatus) -> str:
 def _line(study: Study, status: JobStatus) -> JobLine:
     active = status.state == "running"
     facts = [f"{status.done:,} of {status.total:,} {status.unit}"] if status.total else []
-    facts += [f"{status.rate:,.1f} {status.unit}/s", f"{duration(status.eta_s)} to go"] if active else []
+    moving = active and status.rate > 0  # a job may count nothing for a while: its note says what it does
+    facts += [f"{status.rate:,.1f} {status.unit}/s", f"{duration(status.eta_s)} to go"] if moving else []
     facts += [f"{name} {value:.4g}" for name, value in status.readings.items()]
-    facts += [f"took {duration(status.seconds)}"] if status.state == "done" else []
+    facts += [f"took {duration(status.seconds)}" if status.seconds else THERE] if status.state == "done" else []
+    state = shown_state(study, status)
     return JobLine(
-        job=status.job, about=JOBS[status.job].about, state=shown_state(study, status),
+        job=status.job, about=JOBS[status.job].about, state=state,
         share=min(1.0, status.done / status.total) if status.total else float(status.state == "done"),
-        facts=" · ".join(facts) or "not started", note=status.note if active else "",
+        facts=" · ".join(facts) or (ON_REQUEST if state == NOT_ASKED else "not started"),
+        note=status.note if active else "",
         message=status.message if status.state in ("failed", "cancelled") else "", log=log_tail(study, status.job),
         repaired=status.repaired)
 

@@ -38,8 +38,11 @@ def is_scored(study: Study) -> bool:
 
 
 def scores_digest(study: Study) -> str:
-    """Text that changes whenever a column or a row does that `open_study` reads; '' before there are scores."""
-    return f"{study.key('ingest')}{columns.digest(study)}" if is_scored(study) else ""
+    """Text that changes whenever a column or a row does that `open_study` reads; '' before there are scores.
+
+    The study is in it: two studies may share every result and differ in what they make of it (preset, seed, folder).
+    """
+    return f"{study.identity}{study.key('ingest')}{columns.digest(study)}" if is_scored(study) else ""
 
 
 def open_scores(study: Study) -> Scores:

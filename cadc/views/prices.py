@@ -26,7 +26,7 @@ def price_of(study: Study, job: str) -> str:
         return f"about {duration(seconds)} and {memory:,.0f} MB, as estimated here"
     if job == "transfer":
         return _transfer(study)
-    return f"`python -m cadc estimate {study.name}` says what that takes"
+    return f"python -m cadc estimate {study.name} says what that takes"
 
 
 def _transfer(study: Study) -> str:
@@ -40,7 +40,7 @@ def _transfer(study: Study) -> str:
                "read after them")
     pace = _pace(study)
     if not pace:
-        return f"{counted}; `python -m cadc estimate {study.name}` says what that takes"
+        return f"{counted}; python -m cadc estimate {study.name} says what that takes"
     seconds = (trained + read / 2) / pace / default_workers()
     return f"about {duration(seconds)} at the warm-up's pace, {counted}"
 

@@ -11,14 +11,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cadc.curation.lacking import LAST
 from cadc.curation.workbench import Workbench
 from cadc.estimate import ledger
 from cadc.estimate.devices import DEVICES
 from cadc.gradients import modes
 from cadc.study import Study
+from cadc.study.jobs import offered_jobs
 from cadc.views.jobs import start_warnings
 from cadc.views.palette import colour
-from cadc.views.settings import setting_table
+from cadc.views.settings import nearness, setting_table
 from cadc.views.words import duration
 
 HERE = ledger.HERE
@@ -32,6 +34,8 @@ class TrajectoriesView:
     model: str
     settings: pd.DataFrame
     """setting, value."""
+    nearness: str
+    """How near(z, s) is measured."""
     products: str
     """How gradients are multiplied; '' before that is known."""
     warnings: tuple[str, ...]
@@ -41,7 +45,10 @@ class TrajectoriesView:
 def trajectories_view(study: Study) -> TrajectoriesView:
     """As the study's files have it. Raises JobError."""
     products = modes.recorded(study)
-    return TrajectoriesView(model=study.config.model, settings=setting_table(study.config),
+    asked = [job for job in offered_jobs(study.config) if study.finished(job)]
+    gradients = study.finished(LAST) or LAST not in offered_jobs(study.config)
+    return TrajectoriesView(model=study.config.model, settings=setting_table(study.config, asked),
+                            nearness=nearness(study.config, gradients=gradients),
                             products=modes.sentence(products) + "." if products else "",
                             warnings=tuple(start_warnings(study)))
 
@@ -112,7 +119,7 @@ def cost_table(rows: Sequence[Mapping[str, Any]], duration: Callable[[float], st
         lines.append({
             "job": row["job"],
             "time, predicted": _words(predicted.get("seconds"), duration),
-            "time, taken": _words(actual.get("seconds"), duration),
+            "time, taken": _words(actual.get("seconds"), lambda seconds: duration(seconds) if seconds else "was there"),
             "predicted ÷ taken": _words(ratio.get("seconds"), "{:.2f}".format),
             "memory, predicted": _words(predicted.get("memory_mb"), "{:,.0f} MB".format),
             "memory, taken": _words(actual.get("memory_mb"), "{:,.0f} MB".format),

@@ -8,6 +8,7 @@ from cadc.curation.workbench import Workbench
 from cadc.store import Store
 from cadc.study import Study
 from cadc.study.decisions import Decision
+from cadc.study.jobs import usual_jobs
 from cadc.views import opened
 from pages._parts.jobs import job_panel
 
@@ -33,7 +34,7 @@ def open_bench(study: Study, store: Store) -> tuple[Workbench, str]:
         st.info("This page needs the study's scores, and they are not computed yet. Start the study on the "
                 "**Trajectories** page; this page fills itself when the jobs are done.",
                 icon=":material/hourglass_empty:")
-        job_panel(study)
+        job_panel(study, usual_jobs(study.config))
         st.stop()
     decisions = [d for d in store.decisions(study) if not d.undone]
     # A map may be drawn from measured transfer, which comes and goes while the scores stay.

@@ -12,6 +12,7 @@ from pages._parts.shell import guarded
 STATES = {"waiting": ":material/hourglass_empty:", "queued": ":material/schedule:", "running": ":material/play_arrow:",
           "done": ":material/check_circle:", "failed": ":material/error:", "cancelled": ":material/cancel:",
           "interrupted": ":material/link_off:", NOT_ASKED: ":material/remove:"}
+QUIET = ("waiting", "queued", "done", NOT_ASKED)
 
 
 def job_panel(study: Study, names: Sequence[str] = ()) -> None:
@@ -30,7 +31,10 @@ def job_rows(study: Study, names: Sequence[str], was_running: bool) -> None:
 
 
 def _row(line: JobLine) -> None:
-    """One job: its bar, numbers, and the end of its log."""
+    """One job. Where nothing moves two lines do; else its bar, numbers, and the end of its log."""
+    if line.state in QUIET:
+        _quiet(line)
+        return
     with st.container(border=True):
         left, right = st.columns([1, 3])
         left.markdown(f"{STATES[line.state]} **{line.job}** · {line.state}")
@@ -42,5 +46,17 @@ def _row(line: JobLine) -> None:
         if line.message:
             right.code(line.message, language=None, wrap_lines=True)
         if line.log:
-            with left.popover("Log") if line.state == "done" else right.expander("Log"):
+            with right.expander("Log"):
+                st.code(line.log, language=None)
+
+
+def _quiet(line: JobLine) -> None:
+    """A job that is done, or that nobody waits for."""
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.markdown(f"{STATES[line.state]} **{line.job}**", width=130)
+        with st.container(gap=None):
+            st.text(line.about)
+            st.caption(line.facts if line.state == NOT_ASKED else f"{line.state} · {line.facts}")
+        if line.log and line.state == "done":
+            with st.popover("Log"):
                 st.code(line.log, language=None)

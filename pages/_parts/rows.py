@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -17,6 +18,8 @@ from pages._parts.shell import guarded
 
 PAGE = 20
 """Rows on one page: enough to compare, few enough that their pictures arrive at once."""
+SMALL = 0.1
+"""Influences below this need more than two digits behind the point: cosines, not near(z, s)."""
 
 
 @st.cache_data(max_entries=4096, show_spinner=False)
@@ -47,7 +50,9 @@ def row_table(study: Study, rows: pd.DataFrame, key: str) -> dict[str, Any] | No
     influences = [c for c in shown.columns if c.startswith("→ ")]
     last = ("stage", "self_influence", "loss", "reason", "measured", "source", "id", "index")
     behind = [c for c in last if c in shown.columns]
-    config: dict[str, Any] = {c: st.column_config.NumberColumn(format="%.2f") for c in (*influences, "loss")}
+    small = bool(influences) and np.abs(shown[influences].to_numpy(float)).max(initial=0) < SMALL
+    config: dict[str, Any] = {c: st.column_config.NumberColumn(format="%.2g" if small else "%.2f") for c in influences}
+    config |= {"loss": st.column_config.NumberColumn(format="%.2f")}
     config |= {"picture": st.column_config.ImageColumn(width="small"),
                "question": st.column_config.TextColumn(width="medium"),
                "self_influence": st.column_config.NumberColumn("self-influence", format="%.3g"),

@@ -1,6 +1,7 @@
 """The Curriculum page on a finished study: the draft, the decision it becomes, and the files."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -33,6 +34,38 @@ def test_sliders_show_the_rule_and_sum_to_all(study, page):
     table = open_workbench(study).curriculum.budgets.set_index("capability")
     assert sum(shares(page).values()) == pytest.approx(100)
     assert shares(page) == pytest.approx({c: 100 * v for c, v in table["share"].items()}, abs=0.1)
+
+
+def test_a_study_that_shares_every_result_exports_itself(study, open_page):
+    twin = Study.create("twin", replace(study.config, transfer_steps=7), created="2026-01-01T00:00:00")
+    assert twin.complete and twin.identity != study.identity
+    for name, folder in (("trial", study.folder), ("twin", twin.folder)):
+        page = open_page("5_curriculum", study=name)
+        page.segmented_control(key="details").set_value("Export").run()
+        assert any(f"export {name} " in code.value for code in page.code)
+        assert page.text_input(key="export-folder").value.startswith(str(folder))
+
+
+def test_it_is_said_that_the_loss_stands_in_for_judges_that_have_not_run(study, open_page):
+    Study.create("judged", replace(study.config, judges=1), created="2026-01-01T00:00:00")
+    page = open_page("5_curriculum", study="judged")
+    assert any(c.value.startswith("The job judge, which finds wrong answers, has not run") for c in page.caption)
+    page.slider(key="draft-drop_loss_share").set_value(0.0).run()
+    assert not any("job judge" in c.value for c in page.caption), "no row is left out for its loss"
+    page = open_page("5_curriculum", study="trial")
+    assert study.config.judges == 0 and not any("job judge" in c.value for c in page.caption), "it wants none"
+
+
+def test_settings_of_stages_are_shown_where_there_are_stages(page):
+    def shown() -> set[str]:
+        return {s.label for s in (*page.selectbox, *page.slider)} & {"Stage", "Inside a stage",
+                                                                     "Replayed share of earlier capabilities"}
+
+    assert shown() == set()
+    page.segmented_control(key="draft-staging").set_value("soft").run()
+    assert len(shown()) == 3
+    page.segmented_control(key="draft-staging").set_value("hard").run()
+    assert shown() == {"Stage", "Inside a stage"}
 
 
 def test_one_moved_share_moves_the_others_and_locked_ones_stay(page):

@@ -24,13 +24,15 @@ def study(quick_study, own_copy):
 def test_gradients_are_offered_with_their_price(study):
     offer = adding(study)
     assert offer.jobs == ("warmup", "targets", "attribute", "scores", "near") and not offer.begun
-    assert "python -m cadc estimate squares" in offer.price and offer.command.endswith("run squares --until near")
+    assert offer.left == offer.jobs and offer.command.endswith("run squares --until near")
+    assert not offer.price and "Predict the cost" in offer.sentence, "nobody has predicted it: the page says how"
     price = {"seconds": 60.0, "memory_mb": 10.0, "disk_mb": 1.5}
     ledger.keep(study, ledger.HERE, ledger.summed(dict.fromkeys((*offer.jobs, "embedding"), price), offer.jobs))
-    assert "about 5 min 00 s here and 8 MB on disk" in adding(study).price
+    assert adding(study).price == "about 5 min 00 s here and 8 MB on disk"
+    assert adding(study).sentence.endswith("scores, near. About 5 min 00 s here and 8 MB on disk.")
     assert ledger.kept(study)[ledger.HERE]["total"]["seconds"] == 60, "the price of what was not asked for is apart"
     ready, why = presets_of(study)
-    assert ready == ("quick", "studio") and why.startswith("Preset paper needs gradients: warmup, targets,")
+    assert ready == ("quick", "studio") and why.startswith("Preset paper needs gradients, about 5 min")
 
 
 def test_adding_gradients_computes_nothing_of_quick_again(study):
@@ -65,4 +67,4 @@ def test_jobs_that_nobody_asked_for_are_neither_waiting_nor_missing(study):
     assert run(study, "", EngineSettings(workers=1)) and file.read_bytes() == content, "what was asked for is mended"
     assert run(study, "", EngineSettings(workers=1), again="warmup") and study.finished("warmup")
     assert not study.finished("targets")
-    assert adding(study).begun and adding(study).price.startswith("targets, attribute, scores, near")
+    assert adding(study).begun and adding(study).left == ("targets", "attribute", "scores", "near")

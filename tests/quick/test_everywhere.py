@@ -50,9 +50,11 @@ def test_every_page_opens(study, name):
 
 def test_the_pages_say_what_gradients_would_show_and_how_to_get_them(study):
     page = opened("2_trajectories")
+    assert "is the mean of 3 signals on one scale: embedding, embedding-whitened, answers." in words(page)
+    assert "no page needs it" in words(page) and "short trainings of" in words(page), "transfer and its price"
     assert "This study has no gradients" in words(page) and "run squares --until near" in words(page)
     assert not next(b for b in page.button if b.label == "Add gradients").disabled
-    assert "All jobs are done" in words(page) and "not asked for" in words(page)
+    assert "All jobs are done" in words(page) and "runs only when asked for" in words(page)
     page = opened("3_capabilities")
     assert "hidden states of the untrained base" in words(page)
     page.session_state["evidence"] = "Stability"
@@ -63,7 +65,11 @@ def test_the_pages_say_what_gradients_would_show_and_how_to_get_them(study):
     page = opened("4_influence")
     assert "(losses, self-influence) needs gradients" in words(page)
     assert list(next(c for c in page.segmented_control if c.label == "Preset").options) == ["quick", "studio"]
+    next(c for c in page.segmented_control if c.label == "Preset").set_value("studio").run()
+    assert not page.exception and "Without gradients studio reads the same signals as quick." in words(page)
+    assert "1 is as near to a unit as its own samples are to each other" in words(page)
     page = opened("5_curriculum")
+    assert "Judges are copies of the base" in words(page)
     assert page.button(key="draft-preset-paper").disabled and "Preset paper needs gradients" in words(page)
     page.segmented_control(key="draft-staging").set_value("soft").run()
     assert not page.exception and "The order by self-influence needs gradients" in words(page)
@@ -107,6 +113,10 @@ def test_arms_are_compared_and_those_of_gradients_refused(study):
     result = read_results(study)[0]
     assert result.complete and set(result.table["arm"]) == set(arms)
     lines, missing = arm_lines(open_workbench(study))
+    names = list(lines)
+    assert (*names[:5], *names[5:7]) == (*EvaluationSettings().arms, "quick", "studio"), "what most people want first"
+    bare = [name.endswith("-unfiltered") for name in names]
+    assert any(bare) and bare == sorted(bare), "those without a filter last"
     for arm in ("less", "icons", "bids", "self-influence", "paper", "paper-mixed", "gradients", "whitened"):
         assert arm not in lines and arm in missing
         with pytest.raises(DataError, match=f"arm '{arm}' cannot be run on this study: it needs gradients"):

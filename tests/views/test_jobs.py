@@ -1,13 +1,14 @@
 """Jobs as lines for a person."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
 from benchmarks.synthesise import synthesise
 from cadc.gradients import batch_plan
 from cadc.jobs.control import JobStatus, worker_lock, write_status
-from cadc.study import JOBS
+from cadc.study import JOBS, Study
 from cadc.study.jobs import core_jobs
 from cadc.views import jobs
 
@@ -38,6 +39,21 @@ def test_a_failed_job_tells_why_and_a_job_that_never_began_says_so(study):
         write_status(study, status)
     failed, waiting = jobs.job_lines(study, ["warmup", "targets"])
     assert failed.message == "no memory" and waiting.facts == "not started" and waiting.share == 0
+
+
+def test_a_result_of_another_study_is_told_apart_from_one_that_took_no_time(study):
+    other = Study.create("other", replace(study.config, preset="quick"), created="", root=study.root)
+    lines = {line.job: line for line in jobs.job_lines(other)}
+    assert (lines["ingest"].state, lines["ingest"].facts) == ("done", jobs.THERE)
+    assert lines["transfer"].facts == jobs.ON_REQUEST and list(lines)[-1] == "transfer"
+    assert "took 3 s" in jobs.job_lines(study, ["ingest"])[0].facts
+
+
+def test_a_job_that_counts_nothing_yet_shows_no_pace(study):
+    study.result("attribute").reopen()
+    write_status(study, JobStatus(job="attribute", state="running", total=40, note="reading", updated=time.time()))
+    with worker_lock(study):
+        assert jobs.job_lines(study, ["attribute"])[0].facts == "0 of 40 samples"
 
 
 def test_where_a_study_stands(study):

@@ -38,6 +38,12 @@ def test_scores_do_not_count_before_every_job_has_ended_that_they_rest_on(study)
     assert joined.finished("scores") and not opened.is_scored(joined), "near(z, s) of gradients alone is not its own"
 
 
+def test_studies_that_share_every_result_are_kept_apart(study):
+    twin = Study.create("twin", replace(study.config, transfer_steps=7), created="", root=study.root)
+    assert twin.complete and opened.is_scored(twin), "the setting belongs to a job that neither has asked for"
+    assert opened.scores_digest(twin) != opened.scores_digest(study)
+
+
 def test_neither_times_nor_temporary_files_change_the_digest(study):
     before = opened.scores_digest(study)
     for path in study.result("scores").folder.rglob("*.npy"):

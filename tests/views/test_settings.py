@@ -2,12 +2,25 @@
 
 from cadc.curation import PRESETS
 from cadc.study import StudyConfig
-from cadc.views.settings import SHOWN, preset_help, preset_names, setting_table
+from cadc.views.settings import SHOWN, nearness, preset_help, preset_names, setting_table
 
 
 def test_settings_are_listed_in_words(tmp_path):
     table = setting_table(StudyConfig(pool="p", target="t", model="m", lora_rank=4)).set_index("setting")["value"]
     assert table["LoRA rank r"] == "4" and len(table) == len(SHOWN)
+
+
+def test_a_study_without_gradients_lists_no_setting_of_theirs_before_they_are_asked_for():
+    config = StudyConfig(pool="p", target="t", model="m", preset="quick")
+    without, asked = (set(setting_table(config, jobs)["setting"]) for jobs in ((), ("warmup",)))
+    assert SHOWN["judges"] in without and SHOWN["checkpoints"] not in without
+    assert asked - without >= {SHOWN["checkpoints"], SHOWN["warmup_share"]} and SHOWN["grounded"] not in asked
+
+
+def test_how_near_is_measured_names_gradients_only_where_they_are():
+    config = StudyConfig(pool="p", target="t", model="m", nearness="whitened+embedding")
+    assert nearness(config, gradients=True).endswith("the mean of 2 signals on one scale: whitened, embedding.")
+    assert nearness(config, gradients=False).endswith("is measured by embedding.")
 
 
 def test_every_preset_has_a_line_for_each_of_its_helps():
