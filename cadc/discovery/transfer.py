@@ -45,9 +45,10 @@ def standardised(drop: np.ndarray) -> np.ndarray:
 
     Some units learn from anything and some from nothing (columns), some teach everybody a little, answer formats for
     instance, and some harm everybody (rows): neither says who belongs together. So columns and rows are standardised
-    over the other units, in turns.
+    over the other units, in turns; columns first, or a unit that learns much would decide what is much in a row.
     """
     found = np.where(np.eye(len(drop), dtype=bool), np.nan, np.asarray(drop, np.float64))
+    found = _standardised(found, 0)
     for _ in range(TURNS):
         for axis in (1, 0):
             found = _standardised(found, axis)

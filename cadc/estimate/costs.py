@@ -18,6 +18,7 @@ from cadc.gradients.landmarks import gradient_rows
 from cadc.jobs.meter import MB
 from cadc.signals import judge_training
 from cadc.study import JOBS, StudyConfig
+from cadc.study.config import joined_signals
 from cadc.study.jobs import named
 
 if TYPE_CHECKING:
@@ -147,8 +148,9 @@ def targets(work: Work, prices: Prices) -> Cost:
     """Rows of all passes, Gram matrices, R vectors at each checkpoint. The job holds its vectors, and once more those
     it keeps while it writes."""
     sizes, steps = work.sizes, work.config.checkpoints
-    grams = steps * (sizes.singles**2 + (sizes.vectors - sizes.singles) * sizes.units) * work.parameters
-    disk = (steps * sizes.vectors * work.parameters * work.number_bytes + _gram_bytes(work)) / MB
+    balanced = sizes.singles**2 if work.config.whitened and work.config.features != "less" else 0
+    grams = steps * (sizes.singles**2 + balanced + (sizes.vectors - sizes.singles) * sizes.units) * work.parameters
+    disk = (steps * (sizes.vectors * work.parameters * work.number_bytes + balanced * 4) + _gram_bytes(work)) / MB
     return Cost(price=prices.load + sizes.passes * prices.target_row + grams * prices.gram + disk * prices.write_mb,
                 disk_mb=disk,
                 memory=Memory(like="targets", parts=("weights", "adapters", "activations"), copies=2))
@@ -160,7 +162,7 @@ def attribute(work: Work, prices: Prices) -> Cost:
     config, sizes, steps = work.config, work.sizes, work.config.checkpoints
     scored = gradient_rows(config.landmarks, sizes.pool)
     looked = sizes.pool if scored < sizes.pool else 0
-    shard_best = sizes.singles * min(config.best_rows, config.shard_rows) * 8
+    shard_best = _signals(config) * sizes.singles * min(config.best_rows, config.shard_rows) * 8
     disk = (_columns_bytes(work) + -(-sizes.pool // config.shard_rows) * shard_best) / MB
     row = prices.pool_row + steps * max(sizes.vectors - prices.small_vectors, 0) * prices.vector
     rows = scored * row + looked * prices.forward_row
@@ -172,31 +174,40 @@ def attribute(work: Work, prices: Prices) -> Cost:
 def scores(work: Work, prices: Prices) -> Cost:
     """The shards put together: columns, the best rows of each target sample, Gram matrices."""
     columns = _columns_bytes(work)
-    disk = (columns + work.sizes.singles * work.config.best_rows * 8 + _gram_bytes(work)) / MB
+    best = _signals(work.config) * work.sizes.singles * work.config.best_rows * 8
+    disk = (columns + best + _gram_bytes(work)) / MB
     return Cost(price=disk * prices.write_mb, disk_mb=disk, memory=Memory(like="warmup", arrays_mb=columns / MB))
 
 
 def embedding(work: Work, prices: Prices) -> Cost:
     """One forward of the base over pool and target, by one process (docs/decisions/0019); nothing where judges make
     one."""
-    rows = work.sizes.pool + work.sizes.targets
-    disk = rows * (work.width * 4 + 8) / MB
+    rows = work.sizes.pool + work.sizes.target_rows
+    disk = rows * (work.width * (8 if work.config.answer_states else 4) + 8) / MB
     price = 0.0 if work.config.judges else prices.load + rows * prices.forward_row
     return Cost(price=price, disk_mb=disk,
                 memory=Memory(like="warmup", parts=("weights", "activations"), arrays_mb=2 * disk))
 
 
 def quick(work: Work, prices: Prices) -> Cost:
-    """Cosines of embeddings with every single target sample, on the host."""
-    return near(work, prices)
+    """Similarities of every row with every single target sample by each signal without gradients, on the host, which
+    holds the features of all of them."""
+    return _joined(work, prices, own_columns=8 * work.sizes.pool + 12 * work.sizes.singles)
 
 
 def near(work: Work, prices: Prices) -> Cost:
-    """Cosines of embeddings, joined with the columns of gradients, on the host."""
-    sizes = work.sizes
-    disk = (sizes.pool * sizes.units * 4 + sizes.singles * work.config.best_rows * 8) / MB
-    return Cost(price=sizes.pool * sizes.singles * work.width * prices.gram + disk * prices.write_mb, disk_mb=disk,
-                memory=Memory(like="warmup", arrays_mb=(2 * sizes.pool * work.width * 4 / MB) + 4 * disk))
+    """The same, joined with the columns of gradients."""
+    return _joined(work, prices, own_columns=16 * work.sizes.units)
+
+
+def _joined(work: Work, prices: Prices, *, own_columns: int) -> Cost:
+    """near(z, s) with winners, and the best rows of each target sample; `own_columns`: bytes of what else a job keeps.
+    """
+    sizes, signals = work.sizes, len(joined_signals(work.config))
+    disk = (sizes.pool * sizes.units * 8 + sizes.singles * work.config.best_rows * 8 + own_columns) / MB
+    products = signals * sizes.pool * sizes.singles * work.width
+    return Cost(price=products * prices.gram + disk * prices.write_mb, disk_mb=disk,
+                memory=Memory(like="warmup", arrays_mb=signals * sizes.pool * work.width * 4 / MB + 4 * disk))
 
 
 def judge(work: Work, prices: Prices) -> Cost:
@@ -206,8 +217,11 @@ def judge(work: Work, prices: Prices) -> Cost:
     taught = sizes.targets - sizes.targets // judge_training.fold_count(config.judges)
     rows = judge_training.steps_for(config, taught) * judge_training.batch_for(config, taught)
     trained = config.judges * (rows * prices.known_row + sizes.targets * prices.below_row)
-    read = (sizes.pool + sizes.targets) * (prices.forward_row + config.judges * prices.more_row)
-    disk = (sizes.pool + sizes.targets) * (2 + config.judges) * 4 / MB + config.judges * work.parameters * 4 / MB
+    rows_read = sizes.pool + sizes.target_rows
+    read = rows_read * (prices.forward_row + config.judges * prices.more_row)
+    shards = rows_read * ((1 + config.judges) * 4 + 12)  # losses, tokens, positions
+    columns = sizes.pool * 20 + sizes.singles * 16
+    disk = (shards + columns + config.judges * work.parameters * 4) / MB
     return Cost(price=2 * prices.load + trained + read / work.workers, disk_mb=disk, shared=True,
                 memory=Memory(like="warmup", parts=("weights", "activations")))
 
@@ -241,10 +255,15 @@ def _gram_bytes(work: Work) -> int:
 
 
 def _columns_bytes(work: Work) -> int:
-    """What is kept of every pool row: dots, norms, loss, near, winner, tokens."""
+    """What is kept of every pool row: dots, norms, loss, near and winner of each signal, tokens."""
     sizes, steps = work.sizes, work.config.checkpoints
     kinds = 2 if sizes.grounded else 1
-    return sizes.pool * (steps * (sizes.units * kinds + 3) + 2 * sizes.units + 1) * 4
+    return sizes.pool * (steps * (sizes.units * kinds + 3) + 2 * _signals(work.config) * sizes.units + 1) * 4
+
+
+def _signals(config: StudyConfig) -> int:
+    """How many signals the pool pass leaves: plain gradients, and whitened ones."""
+    return 2 if config.whitens else 1
 
 
 CostFunction = Callable[[Work, Prices], Cost]

@@ -26,6 +26,8 @@ class Sizes:
     """S."""
     targets: int
     """Target samples that gradients see."""
+    target_rows: int
+    """All target samples: so many the forwards of embedding and judges read."""
     units: int
     """M."""
     passes: int
@@ -51,7 +53,7 @@ def sizes(study: Study) -> Sizes:
     seen = sum(len(rows) for rows in warmup.batches(config, plan.rows, plan.ends[-1]))
     fresh = min(seen, len(plan.rows))
     return Sizes(pool=pool, fresh_rows=fresh, known_rows=seen - fresh, singles=sum(map(len, choice.singles)),
-                 targets=sum(map(len, choice.rows)), units=len(choice.units),
+                 targets=sum(map(len, choice.rows)), target_rows=len(target), units=len(choice.units),
                  passes=target_passes(config, map(len, choice.rows), moved), grounded=config.grounded)
 
 

@@ -20,6 +20,7 @@ from cadc.scores.influence import InfluenceColumns
 from cadc.scores.scores import Scores
 from cadc.selection.filters import repeated
 from cadc.signals import SIGNALS, embedding
+from cadc.signals.gradients import gradient_scale
 from cadc.signals.similarity import Similarity, with_similarity
 from cadc.study import JOBS, Study
 from cadc.study.config import OF_GRADIENTS
@@ -119,6 +120,9 @@ class Material:
             stored = name in OF_GRADIENTS or name not in SIGNALS  # these have lists of their own for each target sample
             scores = Scores.load(self.study, near=name) if stored else with_similarity(
                 self.scores, self.similarity(name), q=self.study.config.near_q, choice="another signal")
+            if name in OF_GRADIENTS and not self.study.finished("near"):  # whose scales the scores have only roughly
+                scale = gradient_scale(self.study, name)
+                scores = replace(scores, middle=scale.middle, own=scale.own)
             self._near[name] = InfluenceColumns(scores)
         return self._near[name]
 

@@ -62,7 +62,7 @@ def run_judge(study: Study, progress: Progress, *, engine: EngineSettings | None
                   f"{len(every)} pieces are already there")
     work = engines.Work(study=study, kind="judge", inputs=inputs, shards=todo)
     engines.compute(work, progress, engine or EngineSettings(workers=1))
-    if hidden:
+    if hidden and not study.finished("embedding"):  # another study may have made the same one meanwhile
         _finish_embedding(study, every, progress)
     for path in result.folder.glob("hidden-*"):
         path.unlink()

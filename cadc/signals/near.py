@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from cadc.errors import JobError
 from cadc.scores import columns
 from cadc.scores.calibration import Scale, scale_of
 from cadc.scores.scores import Scores
@@ -34,8 +35,11 @@ def run_quick(study: Study, progress: Progress) -> None:
     if result.finished:
         progress.note("near(z, s) without gradients is there already")
         return
-    rows = rows_without_gradients(study)
     names = joined_signals(study.config)
+    if not names:
+        raise JobError(f"study {study.name!r} has no signal without gradients (nearness={study.config.nearness}), so "
+                       "there is nothing to join. Make a study whose nearness names one, such as `embedding`.")
+    rows = rows_without_gradients(study)
     progress.start(len(rows.index))
     progress.note(f"near(z, s) by {' and '.join(names)}")
     found, _ = _joined(rows, opened(study, rows, names), study.config.near_q, study.config.best_rows)
@@ -70,7 +74,8 @@ def _joined(rows: Scores, similar: Mapping[str, Similarity], q: int, keep: int
 def _mean(parts: Sequence[tuple[Similarity, Scale]], of: np.ndarray) -> Similarity:
     """The mean of several similarities, each calibrated."""
     def block(start: int, stop: int) -> np.ndarray:
-        return np.mean([scale.of_samples(one.block(start, stop), of) for one, scale in parts], 0)
+        parts_of = [scale.of_samples(one.block(start, stop), of) for one, scale in parts]
+        return np.mean(parts_of, 0).astype(np.float32)
 
     def among(rows: np.ndarray, sample: int) -> np.ndarray:
         return np.mean([scale.of_samples(one.among(rows, sample), of[sample]) for one, scale in parts], 0)

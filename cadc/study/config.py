@@ -102,7 +102,8 @@ class StudyConfig:
     near_samples: int = 32
     """At most this many single target samples per unit for near(z, s) (METHOD §4)."""
     answer_states: bool = True
-    """The embedding also keeps hidden states where the answer is written: the signal `answers`."""
+    """The embedding also keeps hidden states where the answer is written: the signal `answers`, and a `nearness` with
+    it, need them."""
     nearness: str = "whitened+embedding+embedding-whitened+answers"
     """Signals that near(z, s) is joined from (METHOD §4): `whitened` or `gradients`, and such as `embedding`."""
     near_q: int = 5
@@ -135,6 +136,7 @@ class StudyConfig:
         checks = {
             "preset": re.fullmatch(r"[a-z][a-z0-9_-]*", self.preset) is not None,
             "nearness": re.fullmatch(r"[a-z][a-z0-9_-]*(\+[a-z][a-z0-9_-]*)*", self.nearness) is not None,
+            "answer_states": self.answer_states or "answers" not in self.nearness.split("+"),
             "ridge": 0 < self.ridge < 1e6,
             "reading": self.reading in (1, 2),
             "control_tokens": self.control_tokens in ("keep", "neutralise"),

@@ -109,10 +109,13 @@ def test_planted_groups_come_back_from_drops_of_any_scale():
 
 
 def test_a_unit_without_a_sample_is_similar_to_nothing():
-    drop = np.random.default_rng(0).normal(size=(4, 4))
+    drop = np.random.default_rng(0).normal(size=(6, 6))
     drop[1], drop[:, 1] = np.nan, np.nan
     similar = similarity_of(drop)
-    assert similar[1].tolist() == [0, 1, 0, 0] and similar[0, 2] != 0
+    assert similar[1].tolist() == similar[:, 1].tolist() == [0, 1, 0, 0, 0, 0]
+    others = np.delete(np.delete(np.arange(36).reshape(6, 6), 1, 0), 1, 1)
+    alone = np.delete(np.delete(drop, 1, 0), 1, 1)
+    assert np.allclose(similar.ravel()[others], similarity_of(alone)) and similar[0, 2] != 0, "and the rest as without"
 
 
 def test_units_are_marked_and_put_in_the_order_of_others():

@@ -114,7 +114,7 @@ def test_a_named_device_is_predicted_without_it_and_marked_as_not_measured(data,
 
 
 def test_flops_of_a_job_grow_with_the_pool_and_the_checkpoints(data, tmp_path):
-    study = make_study(data, tmp_path)
+    study = make_study(data, tmp_path, judges=0)  # which would make the embedding on their way
     row = flops.RowFlops(vision=5, below=3, forward=7, backward=11, kept=1)
     known = sizes(study)
     twice = dataclasses.replace(known, pool=2 * known.pool)
@@ -124,7 +124,8 @@ def test_flops_of_a_job_grow_with_the_pool_and_the_checkpoints(data, tmp_path):
     products = 2 * known.vectors * 10
     assert once["attribute"] == known.pool * (8 + study.config.checkpoints * (18 + products))
     assert more["attribute"] == 2 * once["attribute"]
-    assert once["embedding"] == (known.pool + known.targets) * (8 + 7)
+    assert known.targets == 15 < known.target_rows == 18, "five of six of each unit have gradients"
+    assert once["embedding"] == (known.pool + known.target_rows) * (8 + 7)
 
 
 def test_vectors_that_do_not_fit_make_it_a_sketch(data, tmp_path):

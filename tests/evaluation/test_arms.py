@@ -11,6 +11,7 @@ from cadc.evaluation.arms import ARMS, called
 from cadc.evaluation.context import SelectionContext
 from cadc.evaluation.material import Material
 from cadc.evaluation.settings import EvaluationSettings
+from cadc.scores.scores import Scores
 from cadc.signals import SIGNALS
 
 
@@ -93,6 +94,17 @@ def test_an_unfiltered_arm_may_take_what_looks_wrong_and_still_no_copies(known):
     with_filter, without = (set(ARMS[name].select(wanted).positions) for name in ("words", "words-unfiltered"))
     assert with_filter < without
     assert not known.repeats[sorted(without)].any()
+
+
+@pytest.mark.parametrize("name", ["gradients", "whitened"])
+def test_arms_of_gradients_are_on_the_common_scale_before_the_join_too(known, own_copy, name):
+    study = own_copy(known.study)
+    wanted = Scores.load(study, near=name)
+    study.result("near").remove()
+    found = Material(study, open_workbench(study).inputs, known.barred).nearness(name).scores
+    assert np.allclose(found.middle, wanted.middle) and np.allclose(found.own, wanted.own)
+    rough = Scores.load(study, near=name)
+    assert not np.allclose(rough.own, wanted.own), "plain cosines stand in where nobody asked for more"
 
 
 def test_rounds_give_every_unit_its_turn(known):

@@ -1,4 +1,5 @@
-"""The embedding of every family: the mean of the base's last hidden states, whatever else is in the batch."""
+"""The embedding of every family: means of the base's last hidden states, over a sample and where its answer is written,
+whatever else is in the batch."""
 
 import numpy as np
 import pytest
@@ -20,10 +21,13 @@ def test_it_is_the_mean_of_the_last_hidden_states(family, family_folder):
     wanted = []
     with torch.no_grad():
         for one in encoded:  # each alone, through the whole model, before any adapter is there
-            inputs = vlm.collate([one]).to(vlm.device, vlm.dtype).inputs
+            batch = vlm.collate([one]).to(vlm.device, vlm.dtype)
+            inputs = batch.inputs
             hidden = vlm.model(**inputs, use_cache=False, output_hidden_states=True).hidden_states[-1]
-            wanted.append(hidden[0, inputs["attention_mask"][0].bool()].mean(0).numpy())
+            real, writes = inputs["attention_mask"][0].bool(), batch.answer[0].roll(-1)  # each token by the one before
+            wanted.append([hidden[0, where].mean(0).numpy() for where in (real, writes)])
     add_lora(vlm, rank=2, alpha=4.0)
     found = last_hidden(vlm, vlm.collate(encoded))
-    assert np.allclose(found, np.stack(wanted), rtol=1e-4, atol=1e-5)
-    assert len(np.unique(found.round(4), axis=0)) == len(samples)
+    assert found.shape == (len(samples), 2, found.shape[2])
+    assert np.allclose(found, np.array(wanted), rtol=1e-4, atol=1e-5)
+    assert all(len(np.unique(found[:, part].round(4), axis=0)) == len(samples) for part in (0, 1))

@@ -106,11 +106,12 @@ def test_it_is_exported_with_what_is_known(study, tmp_path):
 
 
 def test_arms_are_compared_and_those_of_gradients_refused(study):
-    settings = EvaluationSettings(arms=("cadc-mixed", "embedding"), seeds=(0,), steps=2, batch=2, samples_per_unit=2,
+    arms = ("cadc-mixed", "embedding", "quick", "quick-unfiltered")
+    settings = EvaluationSettings(arms=arms, seeds=(0,), steps=2, batch=2, samples_per_unit=2,
                                   max_new_tokens=2, budgets=(0.2,))
     run_evaluation(study, Silent(), settings)
     result = read_results(study)[0]
-    assert result.complete and set(result.table["arm"]) == {"cadc-mixed", "embedding"}
+    assert result.complete and set(result.table["arm"]) == set(arms)
     lines, missing = arm_lines(open_workbench(study))
     names = list(lines)
     assert (*names[:5], *names[5:7]) == (*EvaluationSettings().arms, "quick", "studio"), "what most people want first"

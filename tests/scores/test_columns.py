@@ -11,26 +11,28 @@ from cadc.study import JOBS
 from cadc.study.progress import Silent
 
 
-def test_every_column_has_a_job_and_needs_columns_of_jobs_that_run_before(finished):
+def test_every_column_has_a_job_and_needs_columns_of_jobs_that_run_before(finished, quick_study):
     for column in columns.COLUMNS.values():
-        if not JOBS[column.job].wanted(finished.config):
-            continue
-        assert (finished.result(column.job).folder / columns.file_of(column.name)).is_file()
+        study = finished if JOBS[column.job].wanted(finished.config) else quick_study  # whose rows judges read
+        assert (study.result(column.job).folder / columns.file_of(column.name)).is_file(), column.name
         for needed in column.needs:
             before = list(JOBS).index(columns.COLUMNS[needed].job)
             assert before < list(JOBS).index(column.job), (column.name, needed)
 
 
-def test_every_array_of_scores_is_a_column_of_the_shape_that_the_table_says(finished):
-    scores, sizes = Scores.load(finished), {}
-    for name in (name for name in ARRAYS if name not in JUDGED):  # this study has no judges
+@pytest.mark.parametrize(("made", "judged"), [("finished", False), ("quick_study", True)])
+def test_every_array_of_scores_is_a_column_of_the_shape_that_the_table_says(made, judged, request):
+    scores, sizes = Scores.load(request.getfixturevalue(made)), {}
+    assert scores.has_judge == judged
+    for name in (name for name in ARRAYS if judged or name not in JUDGED):
         column = next(columns.COLUMNS[n] for n in (name, f"{name}.{scores.choice}") if n in columns.COLUMNS)
         kind, _, letters = column.shape.partition(" ")
         array = getattr(scores, name)
         assert array.dtype == kind, name
         for letter, size in zip(letters.strip("[]").split(", "), array.shape, strict=True):
             assert sizes.setdefault(letter, size) == size, (name, letter)
-    assert set(sizes) == {"N", "T", "M", "S", "L"}
+    # The judges' own columns hold as many rows as they read, in the scores as many as there are.
+    assert sizes.pop("n", sizes["N"]) == sizes["N"] and set(sizes) == {"N", "T", "M", "S", "L"}
 
 
 def test_a_column_of_a_finished_result_is_never_written_again(finished, own_copy):

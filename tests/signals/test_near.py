@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from watching import times
 
+from cadc.errors import JobError
 from cadc.scores.calibration import scale_of
 from cadc.scores.scores import Scores, aligned_with
 from cadc.signals import SIGNALS, near
@@ -79,6 +80,13 @@ def test_jobs_write_columns_beside_those_of_gradients(study):
     gradients = Scores.load(study, near="gradients")
     own = (np.asarray(gradients.near) - gradients.middle[:, None]) / (gradients.own - gradients.middle)[:, None]
     assert np.allclose(Scores.load(study, near="joined").near, (own + np.asarray(alone.near)) / 2, atol=1e-4)
+
+
+def test_without_a_signal_that_needs_no_gradient_there_is_nothing_to_join(finished_study, own_copy):
+    study = own_copy(finished_study)
+    assert joined_signals(study.config) == () and not JOBS["quick"].wanted(study.config)
+    with pytest.raises(JobError, match=r"'squares' has no signal without gradients \(nearness=gradients\)"):
+        run(study, "quick")
 
 
 def test_a_study_without_gradients_opens_by_what_needs_none(study):

@@ -67,7 +67,7 @@ CHANGES: dict[str, tuple[object, set[str]]] = {
     "near_q": (2, SHARDS | {"quick"}),
     "best_rows": (9, SHARDS | {"quick"}),
     "shard_rows": (4, SHARDS | {"judge"}),
-    "answer_states": (False, EMBEDDED | {"judge"}),
+    "answer_states": (False, EMBEDDED),
     "nearness": ("gradients", JOINED | {"quick"}),
     "judges": (3, {"judge"}),
     "judge_steps": (7, {"judge"}),
@@ -85,7 +85,7 @@ def asked(tmp_path_factory) -> Study:
     (folder / "model").mkdir()
     (folder / "model" / "config.json").write_text("{}")
     config = StudyConfig(pool=str(folder / "pool.json"), target=str(folder / "target.json"),
-                         model=str(folder / "model"))
+                         model=str(folder / "model"), nearness="whitened+embedding")
     return read(Study.create("asked", config, created="", root=folder / "cache"))
 
 
@@ -189,6 +189,8 @@ READS: dict[str, set[str]] = {}
 NOW: list[str] = []
 """The job that runs."""
 ORIGINAL: list[StudyConfig] = []
+HANDED = {("cadc.signals.embedding", "finish_embedding"): "embedding"}
+"""Functions by which a job writes another one's result: what they read is in the key of that one."""
 
 
 def _machinery(frame: FrameType) -> bool:
@@ -210,10 +212,12 @@ class Watched(StudyConfig):
                 return value
             if self is not ORIGINAL[0] and value != object.__getattribute__(ORIGINAL[0], name):
                 return value
+            job = NOW[0]
             while frame is not None and not _machinery(frame):
+                job = HANDED.get((frame.f_globals["__name__"], frame.f_code.co_name), job)
                 frame = frame.f_back
             if frame is None:
-                READS.setdefault(NOW[0], set()).add(name)
+                READS.setdefault(job, set()).add(name)
         return value
 
 

@@ -35,7 +35,7 @@ def test_results_that_another_study_shares_stay(study):
     shared = there(other)
     assert shared == {"ingest", "lengths", "warmup", "targets", "embedding"}
     told = goes(study)
-    assert {path.parent.name for path in told} == {"attribute", "scores", "near", "studies"}
+    assert {path.parent.name for path in told} == {"attribute", "scores", "quick", "near", "studies"}
     remove(study)
     assert there(other) == shared and not any(damage for job in shared for damage in other.result(job).damaged())
     assert Study.names(study.root) == ["other"]

@@ -10,6 +10,7 @@ from cadc.curation.presets import PRESETS
 from cadc.evaluation.context import Arm, SelectionContext, TrainingRows, with_gradients
 from cadc.evaluation.material import Material
 from cadc.signals import SIGNALS
+from cadc.study.config import joined_signals
 
 
 class Select(Protocol):
@@ -40,8 +41,9 @@ def signal_arms() -> Iterator[Arm]:
                          AVAILABLE.get(signal.name, _always))
     for preset in PRESETS.values():
         if preset.name != "paper":
-            needs = preset.near if preset.near == "quick" else ""
-            yield from _both(preset.name, f"the rows of the preset {preset.name}, shuffled", by_preset, needs, _always)
+            needs, available = (preset.near, _joins) if preset.near == "quick" else ("", _always)
+            yield from _both(preset.name, f"the rows of the preset {preset.name}, shuffled", by_preset, needs,
+                             available)
 
 
 def _both(name: str, about: str, select: Select, needs: str, available: Callable[[Material], str]) -> Iterator[Arm]:
@@ -60,5 +62,15 @@ def _whitened(material: Material) -> str:
     return with_gradients(material) or ("" if whitens else "its gradients are not whitened (setting whitened)")
 
 
-AVAILABLE = {"gradients": with_gradients, "whitened": _whitened}
+def _answers(material: Material) -> str:
+    kept = material.study.config.answer_states
+    return "" if kept else "its embedding keeps no hidden states of answers (setting answer_states)"
+
+
+def _joins(material: Material) -> str:
+    joined = joined_signals(material.study.config)
+    return "" if joined else "its near(z, s) has no signal without gradients (setting nearness)"
+
+
+AVAILABLE = {"gradients": with_gradients, "whitened": _whitened, "answers": _answers}
 """Of signals that not every study has."""
