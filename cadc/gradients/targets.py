@@ -250,12 +250,17 @@ def _measured(found: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[torch.Ten
             torch.stack([torch.linalg.vector_norm(matrix, dim=1) for _, matrix in found], 1))
 
 
+BLOCK = 8192
+"""Columns multiplied at once in the vectors' own precision; blocks are added up in float64."""
+
+
 def gram(vectors: torch.Tensor, weight: torch.Tensor | None = None) -> torch.Tensor:
-    """⟨x, w ⊙ y⟩ of all rows [R, P] → float32 [R, R], summed in float64 block by block; w [P] ≥ 0, ones without."""
+    """⟨x, w ⊙ y⟩ of all rows [R, P] → float32 [R, R]; w [P] ≥ 0, ones without."""
     total = torch.zeros(len(vectors), len(vectors), dtype=torch.float64)
-    for start in range(0, vectors.shape[1], 65_536):
-        block = vectors[:, start:start + 65_536].double()
+    for start in range(0, vectors.shape[1], BLOCK):
+        block = vectors[:, start:start + BLOCK]
+        block = block if block.dtype == torch.float64 else block.float()
         if weight is not None:
-            block = block * weight[start:start + 65_536].to("cpu", torch.float64).sqrt()
-        total += block @ block.t()
+            block = block * weight[start:start + BLOCK].to("cpu", block.dtype).sqrt()
+        total += (block @ block.t()).double()
     return total.float()
