@@ -22,8 +22,10 @@ JUDGES = ("Judges are copies of the base that trained a short while on the targe
           "answer costs them more than right answers of its nearest unit do: wrong answers mostly, and rows unlike "
           "anything the target asks.")
 """What leaves rows out that look wrong."""
-JUDGES_MISSING = ("The job judge, which finds wrong answers, has not run on this study as it is: rows with the highest "
-                  "loss of their unit are left out instead. Resume on the Trajectories page runs it.")
+JUDGES_MISSING = "The job judge, which finds wrong answers, has not run on this study as it is: {}. Resume on the " \
+    "Trajectories page runs it."
+INSTEAD = "rows with the highest loss of their unit are left out instead"
+NOTHING = "no row is left out as wrong until then"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -60,7 +62,8 @@ class CurriculumView:
         if self.bench.scores.has_judge:
             return f"{JUDGES} Filters sets how many." if self.draft.loss_quantile < 1 else ""
         stands_in = JOBS["judge"].wanted(self.bench.study.config) and self.draft.drop_loss_share > 0
-        return JUDGES_MISSING if stands_in else ""
+        known = self.bench.scores.has_gradients  # the last checkpoint's losses
+        return JUDGES_MISSING.format(INSTEAD if known else NOTHING) if stands_in else ""
 
     @property
     def order_note(self) -> str:
