@@ -173,14 +173,15 @@ def test_influence_is_measured_as_the_settings_say(made, preset, signal, scale):
 
 
 def slow_choice(made, found, keep, random_share, seed):
-    """Of each capability as many rows as it got: kept ones, so many at random, then its picks from the first one on."""
+    """Of each capability as many rows as it got: kept ones (the budget's first, where they are more), so many at
+    random, then its picks from the first one on."""
     own = capability_influence(made.scores, OF_UNIT, preset="studio")
     inputs = CurationInputs(columns=InfluenceColumns(made.scores), table=aligned(made.pool, made.scores.index, "pool"),
                             targets=None, capabilities=NAMED, settings=CurationSettings(keep=keep))
     candidates, out = inputs.candidates, set()
     for k, got in enumerate(found.budgets["rows"]):
         inside = candidates.open & (candidates.assignment == k)
-        kept = [p for p in candidates.kept if inside[p]]
+        kept = [p for p in candidates.kept[:found.report["budget"]] if inside[p]]
         drawn = int(random_share * (got - len(kept)) + 0.5)
         shuffled = np.random.default_rng([seed, 1, int(NAMED.ids[k][1:])]).permutation(np.flatnonzero(inside))
         taken = kept + [p for p in shuffled.tolist() if p not in kept][:drawn]
