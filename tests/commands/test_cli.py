@@ -129,7 +129,7 @@ def test_the_help_of_export_says_what_an_order_gains_and_what_a_floor_means(caps
     with pytest.raises(SystemExit):
         main(["export", "--help"])
     told = " ".join(capsys.readouterr().out.split())
-    assert "at 20 % of the pool it cost about 3 points" in told
+    assert "each stage to its end costs 2 to 12 points" in told
     assert "half as near as the unit's own samples are to each other" in told
 
 
