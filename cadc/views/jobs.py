@@ -16,7 +16,7 @@ NOT_ASKED = "not asked for"
 """State of a job that a study is complete without, and that nobody has asked for."""
 ON_REQUEST = "runs only when asked for"
 """What is to be told of it."""
-THERE = "was there already: another study computed it"
+THERE = "was there already: another job or study made it"
 """Instead of the time that a job took which has never run for this study."""
 
 
