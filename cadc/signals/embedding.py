@@ -234,15 +234,7 @@ def _open_answers(study: Study, scores: Scores) -> Similarity:
     return whitened(*centred(*rows), RIDGE)
 
 
-def _units(study: Study, scores: Scores) -> np.ndarray:
-    """Cosines of the units' mean centred embeddings."""
-    rows, of = features(study, scores)[1], np.asarray(scores.sample_unit)
-    mean = np.stack([rows[of == unit].mean(0) for unit in range(len(scores.units))]).astype(np.float64)
-    mean /= np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)
-    return mean @ mean.T
-
-
-SIGNAL = Signal(name="embedding", about="last hidden states, no gradient", open=_open, units=_units, needs="embedding",
+SIGNAL = Signal(name="embedding", about="last hidden states, no gradient", open=_open, needs="embedding",
                 reads="one forward of the untrained base")
 ANSWERS = Signal(name="answers", about="hidden states where the answer is written, in that metric", needs="embedding",
                  open=_open_answers, reads="one forward of the untrained base")

@@ -50,21 +50,8 @@ def _open(study: Study, name: str) -> Similarity:
                       samples(study, name, scores.eta))
 
 
-def _mean_of_units(study: Study, scores: Scores, name: str) -> np.ndarray:
-    """float64 [M, M]: mean similarity between the samples of two units, a sample's own left out."""
-    found, of = samples(study, name, scores.eta), np.asarray(scores.sample_unit)
-    np.fill_diagonal(found, np.nan)
-    units = len(scores.units)
-    mean = np.array([[np.nanmean(found[np.ix_(of == a, of == b)]) if (of == a).sum() + (of == b).sum() > 2 or a != b
-                      else 1.0 for b in range(units)] for a in range(units)])
-    mean = (mean + mean.T) / 2
-    np.fill_diagonal(mean, 1.0)
-    return mean
-
-
 PLAIN = Signal(name="gradients", about="gradients alone", open=lambda study, scores: _open(study, "gradients"),
                needs="scores", reads="gradients of every row")
 WHITENED = Signal(name="whitened", about="whitened gradients alone",
                   open=lambda study, scores: _open(study, "whitened"),
-                  units=lambda study, scores: _mean_of_units(study, scores, "whitened"),
                   needs="scores", reads="gradients of every row, in the metric of the target's own samples")

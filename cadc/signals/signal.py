@@ -25,7 +25,8 @@ class Signal:
     """Its similarities of the scored rows with the single target samples. Raises JobError when what it needs is not
     there."""
     units: Callable[[Study, Scores], np.ndarray] | None = None
-    """Its similarity of target units, float64 [M, M], for maps; None where it has none. Raises JobError as `open`."""
+    """Its similarity of target units, float64 [M, M], for maps; None where it has none, or the table of
+    `cadc.discovery.similarities` has its own. Raises JobError as `open`."""
     needs: str = ""
     """Job whose result it reads beside the scores; run first where it is missing."""
     reads: str = ""
