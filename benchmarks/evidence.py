@@ -24,7 +24,7 @@ from benchmarks.lab.arms import arm_rows, comparison, curve_rows, junk_rows, sho
 from benchmarks.lab.claims import tables
 from benchmarks.lab.faithfulness import lds_part, lds_question
 from benchmarks.lab.larger_base import transfer_part
-from benchmarks.lab.pairs import cells_of
+from benchmarks.lab.pairs import cells_of, keep_cells
 from benchmarks.lab.plan import CLAIMS, CURVE, QUICK, SHORT, Plan, only
 from benchmarks.lab.report import Clock, about, one_line, plain, tell
 from benchmarks.lab.retrainings import run_all
@@ -153,6 +153,8 @@ def main(arguments: list[str] | None = None) -> int:
     amount.add_argument("--claim", action="store_true", help="the arms that carry a claim, ten paired seeds")
     amount.add_argument("--table", type=Path, nargs="+", metavar="FILE",
                         help="print the tables of reports that --json wrote, and run nothing")
+    parser.add_argument("--keep", type=Path, metavar="DIR",
+                        help="with --table: also add the values behind the tables to one small file per study there")
     parser.add_argument("--minutes", type=float, metavar="N",
                         help="begin no retraining after so many minutes; the tables are of the finished ones")
     parser.add_argument("--seeds", type=int, nargs="+", metavar="SEED",
@@ -167,7 +169,11 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.table:
         with one_line("evidence"):
             print(tables(chosen.table))
+            for path in keep_cells(chosen.table, chosen.keep) if chosen.keep else []:
+                print(f"kept in {path}", file=sys.stderr)
         return 0
+    if chosen.keep:
+        parser.error("--keep goes with --table")
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread per process: see cadc.models.load.set_threads
     logging.basicConfig(level=logging.WARNING)
     plan = QUICK if chosen.quick else SHORT if chosen.short else CLAIMS if chosen.claim else Plan()

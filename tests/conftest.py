@@ -2,6 +2,7 @@
 version. What several files need is made once per run (`once`)."""
 
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,14 @@ def _one_thread() -> Iterator[None]:
     """As in a worker process: the last bit of a matrix product hangs on how many threads share it."""
     with threadpool_limits(1):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _own_main() -> Iterator[None]:
+    """AppTest leaves its page as `__main__`, which every process that `multiprocessing` spawns afterwards would run."""
+    before = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = before
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from cadc.errors import DataError
 from cadc.evaluation.statistics import Difference, paired
+from cadc.study import replacing
 
 
 class Cells(TypedDict):
@@ -65,18 +66,61 @@ def over_cells(pairs: Sequence[tuple[Cells, Cells]]) -> Difference:
 
 # ---- lines of JSON ---------------------------------------------------------------------------------------------------
 def read_lines(files: Sequence[Path]) -> dict[str, dict[str, Any]]:
-    """{study: report}; of two reports of one study the later file counts. Raises DataError for a file that is none."""
+    """{study: report}; reports of one study are united, seed by seed (`united`). Raises DataError for a file that is no
+    report, and for two of one name that are of different studies."""
     found: dict[str, dict[str, Any]] = {}
     for file in files:
         try:
             report = json.loads(file.read_text())
             if any("cells" not in part for part in report["budgets"].values()):
                 raise KeyError("cells")
-            found[str(report["study"])] = report
+            name = str(report["study"])
         except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
             raise DataError(f"{file} is no report of benchmarks.evidence of this version ({error!r}). Write it again "
                             "with --json.") from error
+        before = found.get(name)
+        if before and before.get("identity") != report.get("identity"):
+            raise DataError(f"{file} tells of another study named {name!r} than the file before it: its settings or "
+                            "data differ. Give one of them.")
+        found[name] = united(before, report) if before else report
     return found
+
+
+def united(before: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, Any]:
+    """What either has; where both have a seed of an arm at a budget, `report`'s counts. Other keys are `report`'s."""
+    budgets: dict[str, Any] = {budget: dict(part) for budget, part in before["budgets"].items()}
+    for budget, part in report["budgets"].items():
+        cells = dict(at(before, budget))
+        for arm, own in part["cells"].items():
+            cells[arm] = _both(cells[arm], own) if arm in cells else own
+        budgets[budget] = {**part, "cells": cells}
+    return {**report, "budgets": budgets}
+
+
+def _both(before: Cells, own: Cells) -> Cells:
+    old = [seed for seed in before["seeds"] if seed not in own["seeds"]]
+    seeds = sorted([*old, *own["seeds"]])
+    taken = [(own if seed in own["seeds"] else before, seed) for seed in seeds]
+    units = {unit: [one["units"].get(unit, [None] * len(one["seeds"]))[one["seeds"].index(seed)] for one, seed in taken]
+             for unit in sorted({*before["units"], *own["units"]})}
+    return Cells(seeds=seeds, units=units)
+
+
+def keep_cells(files: Sequence[Path], folder: Path) -> list[Path]:
+    """The cells of reports, one small file per study in `folder`, to which later seeds can be added: united with those
+    that are there. Raises DataError as `read_lines` does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, report in read_lines(files).items():
+        path = folder / f"{name}.json"
+        if path.exists():
+            report = read_lines([path, *files])[name]
+        budgets = {budget: {"cells": at(report, budget)} for budget in sorted(report["budgets"], key=float)}
+        about = {key: report[key] for key in ("identity", "plan", "commit", "date", "device") if key in report}
+        with replacing(path.resolve()) as handle:
+            handle.write(f"{json.dumps({'study': name, **about, 'budgets': budgets})}\n".encode())
+        written.append(path)
+    return written
 
 
 def at(report: Mapping[str, Any], budget: str) -> dict[str, Cells]:

@@ -42,16 +42,19 @@ def score(vlm: "Vlm", prefixes: "PrefixCache[FeedRow]", samples: Sequence[Sample
     before it, for then greedy decoding writes exactly the expected answer. `seen(n)` is called after every batch and
     may raise Cancelled.
     """
+    from cadc.models.folding import folded
+
     right: dict[FeedRow, bool] = {}
     loss: dict[FeedRow, float] = {}
-    for start in range(0, len(rows), BATCH):
-        chunk = list(rows[start:start + BATCH])
-        each, certain = teacher_forced(vlm, prefixes, chunk)
-        loss.update(zip(chunk, each, strict=True))
-        right.update(zip(chunk, certain, strict=True))
-        open_ones = [row for row in chunk if not right[row]]
-        right.update(_generated(vlm, samples, open_ones, pictures, max_new_tokens))
-        seen(len(chunk))
+    with folded(vlm):
+        for start in range(0, len(rows), BATCH):
+            chunk = list(rows[start:start + BATCH])
+            each, certain = teacher_forced(vlm, prefixes, chunk)
+            loss.update(zip(chunk, each, strict=True))
+            right.update(zip(chunk, certain, strict=True))
+            open_ones = [row for row in chunk if not right[row]]
+            right.update(_generated(vlm, samples, open_ones, pictures, max_new_tokens))
+            seen(len(chunk))
     units: dict[str, list[FeedRow]] = {}
     for row in rows:
         units.setdefault(samples[row].unit or samples[row].id, []).append(row)

@@ -207,7 +207,7 @@ def train_judge(study: Study, lesson: Lesson, school: School, progress: Progress
     watch, tail, made = Watch(), Tail(), list[float]()
     kept = dict[str, "torch.Tensor"]()
     rates = [rate(step, config.learning_rate, RISE) for step in range(asked)]
-    for loss in train(vlm, school.bank, rows.tolist(), rates):
+    for loss in train(vlm, school.bank, rows.tolist(), rates, fold=True):
         made.append(round(loss, 5))
         progress.step(batch, loss=loss)
         if not np.isfinite(loss):
@@ -241,13 +241,11 @@ def _teachable(school: School, rows: Sequence[FeedRow]) -> list[FeedRow]:
 def _losses(school: School, rows: Sequence[FeedRow], tail: Tail) -> np.ndarray:
     """float32 [len(rows)]: losses under the mean adapter; the one that is being trained is put back."""
     from cadc.models import adapter_state, load_adapter_state
-    from cadc.models.folding import folded
     from cadc.training.loop import losses
 
     now = adapter_state(school.vlm)
     load_adapter_state(school.vlm, tail.mean)
-    with folded(school.vlm):
-        found = losses(school.vlm, school.bank, rows).numpy()
+    found = losses(school.vlm, school.bank, rows).numpy()
     load_adapter_state(school.vlm, now)
     return found
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+import numpy as np
+
 from cadc.errors import DataError
 
 if TYPE_CHECKING:
@@ -24,8 +26,9 @@ R = TypeVar("R", bound=int)
 LIMIT = 1 << 30
 """Bytes of kept prefixes; beyond it a sample's prefix is computed each time."""
 
-PADDING = 1.5
-"""Padded tokens per token of a batch, at most: a batch of more uneven lengths is taken in parts."""
+PART, SHARE = 128, 16
+"""A forward and backward more costs about as much as 128 tokens more, on a large batch a sixteenth of its tokens: a
+batch is taken in parts of similar length where that pads so many tokens less."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,8 @@ class PrefixCache(Generic[R]):
         return prefix(self._vlm, self._vlm.collate([self._encode(row) for row in rows]))
 
     def parts(self, rows: Sequence[R]) -> "list[tuple[list[int], Prefix]]":
-        """`get` in parts of similar length, each with its positions in `rows`: what is padded beyond `PADDING` times
-        the tokens costs more than another forward. One part where all are about as long, or none is kept."""
+        """`get` in parts of similar length (`by_length`), each with its positions in `rows`. One part where all are
+        about as long, or none is kept."""
         wanted = list(dict.fromkeys(rows))
         fresh = self._fill([row for row in wanted if row not in self._pieces])
         pieces = {row: piece for row in wanted if (piece := self._pieces.get(row) or fresh.get(row))}
@@ -117,19 +120,22 @@ class PrefixCache(Generic[R]):
 
 
 def by_length(lengths: Sequence[int]) -> list[list[int]]:
-    """Positions 0 … n-1 in groups: one group in the order given, unless it would be padded to more than `PADDING` times
-    the tokens; then groups of neighbours in length, each within that bound."""
-    if max(lengths) * len(lengths) <= PADDING * sum(lengths):
-        return [list(range(len(lengths)))]
+    """Positions 0 … n-1 in groups of neighbours in length, so that padded tokens and parts (`PART`, `SHARE`) cost least
+    together; one group in the order given where no other division costs less."""
+    order = sorted(range(len(lengths)), key=lambda place: (lengths[place], place))
+    part = max(PART, sum(lengths) // SHARE)
+    size = np.arange(len(order), 0, -1)
+    least, begin = np.zeros(len(order) + 1), [0] * (len(order) + 1)  # of the first so many in `order`
+    for end, last in enumerate(order, 1):
+        costs = least[:end] + size[-end:] * lengths[last] + part
+        begin[end] = int(costs.argmin())
+        least[end] = costs[begin[end]]
     groups: list[list[int]] = []
-    total = 0
-    for place in sorted(range(len(lengths)), key=lambda p: (lengths[p], p)):
-        if not groups or lengths[place] * (len(groups[-1]) + 1) > PADDING * (total + lengths[place]):
-            groups.append([])
-            total = 0
-        groups[-1].append(place)
-        total += lengths[place]
-    return groups
+    end = len(order)
+    while end:
+        groups.insert(0, order[begin[end]:end])
+        end = begin[end]
+    return groups if len(groups) > 1 else [list(range(len(lengths)))]
 
 
 def _chunks(rows: list[R], size: int) -> Iterator[list[R]]:

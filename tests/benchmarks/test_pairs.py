@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from benchmarks.lab.claims import tables
-from benchmarks.lab.pairs import cells_of, over_cells, over_seeds, read_lines, shared
+from benchmarks.lab.pairs import at, cells_of, keep_cells, over_cells, over_seeds, read_lines, shared
 from benchmarks.lab.report import plain
 from cadc.errors import DataError
 from cadc.evaluation.results import COLUMNS
@@ -86,3 +86,35 @@ def test_a_file_that_is_no_report_is_named(tmp_path):
     for name in ("old.json", "list.json", "none.json"):
         with pytest.raises(DataError, match=name):
             read_lines([tmp_path / name])
+
+
+def test_seeds_of_several_reports_are_united_and_kept(tmp_path):
+    own = table()
+    early, late, changed = own[own["seed"] < 34], own[own["seed"] >= 34], own[own["seed"] == 33].copy()
+    changed["accuracy"] += 0.01
+    files = []
+    for name, part in (("early", early), ("late", late), ("changed", changed)):
+        files.append(tmp_path / f"{name}.json")
+        budgets = {"0.05": {"cells": cells_of(part), "arms": []}}
+        if name == "late":
+            budgets["0.2"] = budgets["0.05"]
+        files[-1].write_text(json.dumps({"study": "demo", "identity": "one", "budgets": budgets}))
+    whole = read_lines(files[:2])["demo"]
+    assert at(whole, "0.05") == cells_of(own) and at(whole, "0.2") == cells_of(late)
+    keep_cells(files[:1], tmp_path / "kept")
+    kept = keep_cells(files[1:], tmp_path / "kept")
+    assert [path.name for path in kept] == ["demo.json"]
+    assert set(json.loads(kept[0].read_text())["budgets"]["0.05"]) == {"cells"}
+    again = at(read_lines(kept)["demo"], "0.05")["random"]
+    before = cells_of(own)["random"]
+    assert again["seeds"] == before["seeds"]
+    assert again["units"]["u2"][3] == pytest.approx(before["units"]["u2"][3] + 0.01)
+    assert again["units"]["u2"][:3] == before["units"]["u2"][:3]
+
+
+def test_reports_of_two_studies_of_one_name_are_not_mixed(tmp_path):
+    for name in ("one", "other"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(
+            {"study": "demo", "identity": name, "budgets": {"0.05": {"cells": cells_of(table(seeds=2))}}}))
+    with pytest.raises(DataError, match=r"other\.json tells of another study named 'demo'"):
+        read_lines([tmp_path / "one.json", tmp_path / "other.json"])

@@ -1,11 +1,13 @@
 """Kept prefixes and short LoRA runs on a real, tiny model."""
 
+from itertools import pairwise, product
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cadc.training.prefix_cache import PADDING, by_length
+from cadc.training.prefix_cache import PART, SHARE, by_length
 
 QUESTIONS = ("What is it?", "Is it red, or is it another colour?", "Name it.", "How many?", "Which one of these is it?")
 
@@ -82,15 +84,26 @@ def test_kept_prefixes_give_the_losses_and_gradients_of_a_fresh_forward(folder, 
     assert (limit == 0) == (bank._bytes == 0)
 
 
-@given(st.lists(st.integers(1, 3000), min_size=1, max_size=70))
-def test_a_batch_in_parts_has_every_row_once_and_little_padding(lengths):
-    groups = by_length(lengths)
+def cost(lengths, groups) -> int:
+    """Padded tokens, and what parts cost."""
+    part = max(PART, sum(lengths) // SHARE)
+    return sum(max(lengths[place] for place in group) * len(group) + part for group in groups)
+
+
+@given(st.lists(st.integers(1, 3000), min_size=1, max_size=9))
+def test_no_division_of_a_batch_into_neighbours_in_length_costs_less(lengths):
+    groups, order = by_length(lengths), sorted(range(len(lengths)), key=lambda place: lengths[place])
     assert sorted(place for group in groups for place in group) == list(range(len(lengths)))
-    for group in groups:
-        own = [lengths[place] for place in group]
-        assert max(own) * len(own) <= PADDING * sum(own)
-    if max(lengths) * len(lengths) <= PADDING * sum(lengths):
-        assert groups == [list(range(len(lengths)))], "an even batch stays as it is"
+    every = []
+    for cuts in product((False, True), repeat=len(order) - 1):
+        ends = [0, *(place for place, cut in enumerate(cuts, 1) if cut), len(order)]
+        every.append(cost(lengths, [order[start:end] for start, end in pairwise(ends)]))
+    assert cost(lengths, groups) == min(every)
+
+
+@given(st.lists(st.integers(100, 103), min_size=1, max_size=40))
+def test_an_even_batch_stays_as_it_is(lengths):
+    assert by_length(lengths) == [list(range(len(lengths)))]
 
 
 def test_parts_give_the_gradient_and_losses_of_the_whole_batch(folder, monkeypatch):
@@ -104,10 +117,11 @@ def test_parts_give_the_gradient_and_losses_of_the_whole_batch(folder, monkeypat
     whole = answer_losses(vlm, bank.get(rows)).detach()
     start = {name: value.clone() for name, value in adapter_state(vlm).items()}
     after = []
-    for padding in (1.0, 9.0):
-        monkeypatch.setattr(prefix_cache, "PADDING", padding)
+    for part in (0, 10_000):
+        monkeypatch.setattr(prefix_cache, "PART", part)
+        monkeypatch.setattr(prefix_cache, "SHARE", 10_000)
         load_adapter_state(vlm, start)
-        assert (len(bank.parts(rows)) > 1) == (padding == 1.0)
+        assert (len(bank.parts(rows)) > 1) == (part == 0)
         assert torch.allclose(losses(vlm, bank, rows, 4), whole, rtol=1e-4, atol=1e-5), "in the order asked for"
         optimizer = torch.optim.SGD(lora_parameters(vlm), lr=1.0)
         assert list(train(vlm, bank, [rows], [0.5], optimizer)) == [pytest.approx(float(whole.mean()), rel=1e-4)]
@@ -115,6 +129,40 @@ def test_parts_give_the_gradient_and_losses_of_the_whole_batch(folder, monkeypat
     for name, value in after[0].items():
         assert torch.allclose(value, after[1][name], rtol=1e-3, atol=1e-6)
         assert not torch.equal(value, start[name])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_folded_training_gives_the_losses_and_gradients_of_the_products_side_by_side(folder, dtype, monkeypatch):
+    from cadc.models import answer_losses, folding, lora_parameters
+    from cadc.models.folding import folded_training
+    from cadc.models.lora import lora_modules
+    from cadc.training.prefix_cache import PrefixCache
+
+    vlm, encode = opened(folder)
+    if dtype == "float64":
+        vlm.model.double()
+        vlm.dtype = torch.float64
+    bank, rows = PrefixCache(vlm, encode), [4, 0, 2, 2, 3, 1]
+    given = bank.get(rows)
+
+    def found() -> list[torch.Tensor]:
+        loss = answer_losses(vlm, given)
+        return [loss.detach(), *torch.autograd.grad(loss.mean(), lora_parameters(vlm))]
+
+    wanted, calls = found(), []
+    before = folding._Folded.apply
+    monkeypatch.setattr(folding._Folded, "apply", lambda *a: (calls.append(a[0].shape), before(*a))[1])
+    monkeypatch.setattr(folding, "MANY", 0)
+    with folded_training(vlm):
+        ours = found()
+    assert len(calls) == len(lora_modules(vlm)), "each of its linears went this way"
+    exact = {"rtol": 1e-9, "atol": 1e-12} if dtype == "float64" else {"rtol": 1e-3, "atol": 1e-6}
+    assert all(torch.allclose(a, b, **exact) for a, b in zip(ours, wanted, strict=True))
+    monkeypatch.setattr(folding, "MANY", 10_000)
+    with folded_training(vlm):
+        few = found()
+    assert all(torch.equal(a, b) for a, b in zip(few, wanted, strict=True)), "few tokens: as peft does it"
+    assert len(calls) == len(lora_modules(vlm)) and not any("forward" in vars(m) for m in lora_modules(vlm))
 
 
 def test_a_row_that_cannot_be_encoded_says_why(folder):
