@@ -9,6 +9,8 @@ from cadc.store import Store
 from cadc.study import Study
 from cadc.views.data import DataView, FileView, data_view, format_table
 from cadc.views.figures import data as figures
+from cadc.views.rows import NO_SOURCE, with_turns
+from cadc.views.words import told_apart
 from pages import _new_study
 from pages._fates import columns, set_aside
 from pages._parts.jobs import job_panel
@@ -58,14 +60,17 @@ def browse(view: DataView, study: Study, store: Store) -> None:
     with st.form("browse"):
         boxes = st.columns([1, 1, 1, 2])
         role = boxes[0].selectbox("File", ("pool", "target"))
-        source = boxes[1].selectbox("Source", [None, *view.sources], format_func=lambda s: s or "all")
-        form = boxes[2].selectbox("Answer format", [None, *ANSWER_FORMATS], format_func=lambda f: f or "all")
+        sources = told_apart([(None, "all sources"), *((name, name or NO_SOURCE) for name in view.sources)])
+        source = boxes[1].selectbox("Source", list(sources), format_func=sources.__getitem__)
+        form = boxes[2].selectbox("Answer format", [None, *ANSWER_FORMATS], format_func=lambda f: f or "all formats")
         words = boxes[3].text_input("Words in question, answer or id")
         st.form_submit_button("Apply", icon=":material/filter_alt:")
     where = {"source": source, "format": form, "search": words.strip() or None}
     total = store.samples(study, role, where=where, limit=0)[1]
     offset = pager(total, CARDS, f"browse-{role}-{where}")
     rows = store.samples(study, role, where=where, offset=offset, limit=CARDS)[0].to_dict("records")
+    with guarded():
+        rows = with_turns(study, role, rows)
     for start in range(0, len(rows), 3):
         for column, row in zip(st.columns(3), rows[start:start + 3], strict=False):
             with column.container(border=True):

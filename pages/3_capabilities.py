@@ -93,12 +93,12 @@ def move(view: CapabilitiesView, study: Study, store: Store, key: str) -> list[s
 
 
 def unit_map(view: CapabilitiesView, study: Study, store: Store, chosen: list[str], key: str) -> None:
-    """The map, with a lasso; places are kept in the database because a first UMAP takes long."""
-    spots = store.map(study, view.discovery.signal)
+    """The map, with a lasso; places are kept in the database because a UMAP of many units takes long."""
+    spots = store.map(study, view.map_name)
     if spots is None:
-        with st.spinner("Laying out the map. The first map after an installation takes half a minute."):
+        with st.spinner("Laying out the map. The first map of 100 units or more takes half a minute."):
             spots = map_places(view.similarity)
-            store.save_map(study, view.discovery.signal, spots)
+            store.save_map(study, view.map_name, spots)
     st.plotly_chart(figures.unit_map(view.table, spots, chosen), key="map", on_select=lambda: picked("map", view, key),
                     selection_mode=("lasso", "box", "points"))
     st.text(view.map_note)

@@ -5,6 +5,7 @@ drawn and writes back to it, so that presets, rules and undo move all of them.
 """
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -75,6 +76,38 @@ def preset(view: CurriculumView) -> None:
         st.caption(missing)
 
 
+def typed_into(place: Any, label: str, value: float, least: float, most: float, *, key: str,
+               take: Callable[[str], None], **options: Any) -> None:
+    """A field beside a slider of the same number. A browser says a moment later what a field was told to show, and that
+    would undo what the slider got meanwhile: so it is another field for every value, and deaf to that value."""
+    key = f"{key}-{value}"
+
+    def changed() -> None:
+        if shown(key) != value:
+            take(key)
+
+    place.number_input(label, least, most, value, key=key, on_change=changed, **options)
+
+
+def moved_by_hand(place: Any, label: str, value: float, least: float, most: float, *, key: str,
+                  take: Callable[[str], None], **options: Any) -> None:
+    """A slider among others that move with it. It stays the same one while a person moves it, so that no key is lost;
+    told to show something else it is another one, which is deaf to that value until somebody has moved it: a browser
+    says a moment later what it was told."""
+    sliders = tab().sliders
+    number = sliders.setdefault(key, 0)
+    if not math.isclose(shown(f"{key}-{number}", value), value, abs_tol=1e-6):
+        number = sliders[key] = number + 1
+    own = f"{key}-{number}"
+
+    def changed() -> None:
+        if own in tab().touched or not math.isclose(shown(own), value, abs_tol=1e-6):
+            tab().touched.add(own)
+            take(own)
+
+    place.slider(label, least, most, value, key=own, on_change=changed, **options)
+
+
 def budget(view: CurriculumView) -> None:
     """Total budget as a share of the pool and as rows: two views of one number."""
     total = len(view.bench.scores.index)
@@ -83,36 +116,39 @@ def budget(view: CurriculumView) -> None:
         put(view.bench, budget=read(shown(key)))
 
     show("draft-percent", parts.percent(view.draft.budget, total))
-    show("draft-rows", view.draft.rows(total))
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     left.slider(f"Total budget, % of {total:,} scored rows", 0.1, 100.0, step=0.1, format="%.1f %%", on_change=take,
                 key="draft-percent", args=("draft-percent", parts.share_of))
-    right.number_input("Rows", 1, max(total, 1), key="draft-rows", on_change=take,
-                       args=("draft-rows", parts.rows_budget))
+    typed_into(right, "Rows", view.draft.rows(total), 1, max(total, 1), key="draft-rows",
+               take=lambda key: take(key, parts.rows_budget))
 
 
 def shares(view: CurriculumView) -> None:
-    """One slider per capability; they always sum to 100 %."""
+    """One slider and one field to type in per capability; they always sum to 100 %."""
     bound(view, st.selectbox, "rule", "Budget of each capability", options=RULES, help=RULE_HELP)
     table = view.now.budgets
     now = parts.parts_of(dict(zip(table["capability"], table["share"], strict=True)))
 
-    def take(capability: str) -> None:
+    def take(capability: str, key: str) -> None:
         locked = [c for c in now if shown(f"draft-lock-{c}")]
-        wanted = parts.parts_from(shown(f"draft-share-{capability}"))
+        wanted = parts.parts_from(shown(key))
         moved = parts.rebalance(now, capability, wanted, locked)
         put(view.bench, rule="manual", shares=tuple(moved.items()))
 
-    places = (0.12, 1.7, 4, 1.1, 1.5)
-    for column, text in zip(st.columns(places), ("", "capability", "share", "lock", "rows"), strict=True):
+    places = (0.12, 1.6, 3, 1.5, 0.8, 1.4)
+    for column, text in zip(st.columns(places), ("", "capability", "share", "in %", "lock", "rows"), strict=True):
         column.caption(text)
     for row in table.itertuples():
-        show(f"draft-share-{row.capability}", parts.parts_shown(now[row.capability]))
-        mark, name, slider, lock, rows = st.columns(places, vertical_alignment="center", gap="small")
+        share = parts.parts_shown(now[row.capability])
+        mark, name, slider, typed, lock, rows = st.columns(places, vertical_alignment="center", gap="small")
         mark.html(f'<div style="width:12px;height:32px;border-radius:3px;background:{colour(row.capability)}"></div>')
         name.text(row.name if row.name == row.capability else f"{row.capability} · {row.name}")
-        slider.slider(f"Share of {row.capability} in %", 0.0, 100.0, step=0.1, format="%.1f %%", on_change=take,
-                      key=f"draft-share-{row.capability}", args=(row.capability,), label_visibility="collapsed")
+        options: dict[str, Any] = {"step": 0.1, "label_visibility": "collapsed",
+                                   "take": lambda key, capability=row.capability: take(capability, key)}
+        moved_by_hand(slider, f"Share of {row.capability} in %", share, 0.0, 100.0, format="%.1f %%",
+                      key=f"draft-share-{row.capability}", **options)
+        typed_into(typed, f"Type the share of {row.capability} in %", share, 0.0, 100.0, format="%.1f",
+                   key=f"draft-typed-{row.capability}", **options)
         lock.checkbox(f"lock {row.capability}", key=f"draft-lock-{row.capability}", label_visibility="collapsed")
         rows.text(f"{row.rows:,}/{row.available:,}")
     st.caption("A locked share stays when others are moved. Rows: chosen / left in its pool after the filters.")

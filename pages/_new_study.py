@@ -84,10 +84,13 @@ def embedded() -> str:
 
 
 def check_files(typed: dict[str, str]) -> None:
-    """Read both files now and say what would be set aside."""
-    for role, column in (("pool", ""), ("target", typed["unit_column"])):
+    """Read the files that are named now and say what would be set aside. Raises DataError when none is named."""
+    named = [(role, column) for role, column in (("pool", ""), ("target", typed["unit_column"])) if typed[role].strip()]
+    if not named:
+        raise DataError("there is nothing to check yet: give the path of the pool file, of the target file, or both.")
+    for role, column in named:
         with st.spinner(f"Reading the {role}…"):
-            found = check_file(role, typed[role], typed["images"], column)
+            found = check_file(role, typed[role].strip(), typed["images"].strip(), column)
         st.text("\n".join([found.text, *found.keys]))
         for title, rows in (("Set aside", found.set_aside), ("Used with a warning", found.warnings)):
             if rows:

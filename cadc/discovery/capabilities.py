@@ -168,11 +168,16 @@ def move(capabilities: Capabilities, unit: str | int, to: str | None) -> Capabil
 
 
 def merge(capabilities: Capabilities, merged: str, into: str) -> Capabilities:
-    """Put all units of `merged` into `into`; the id `merged` is retired. Raises DataError for unknown or equal ids."""
+    """Put all units of `merged` into `into`; the id `merged` is retired. A name that somebody typed stays: that of
+    `into`, or where it has none that of `merged`. Raises DataError for unknown or equal ids."""
     a, b = capabilities.position(merged), capabilities.position(into)
     if a == b:
         raise DataError(f"capability {merged!r} cannot be merged into itself.")
-    return _without_empty(replace(capabilities, of_unit=tuple(b if k == a else k for k in capabilities.of_unit)))
+    names = capabilities.names
+    if names[b] == into and names[a] != merged:
+        names = _put(names, b, names[a])
+    return _without_empty(replace(capabilities, names=names,
+                                  of_unit=tuple(b if k == a else k for k in capabilities.of_unit)))
 
 
 def replay(start: Capabilities, events: Iterable[Event]) -> Capabilities:

@@ -1,5 +1,5 @@
-"""Where the target units lie on the map: UMAP with metric 1 − S (METHOD §3), classical scaling for a handful of
-units."""
+"""Where the target units lie on the map, by distances 1 − S (METHOD §3): t-SNE, for many units UMAP, for a handful
+classical scaling."""
 
 import logging
 import warnings
@@ -11,22 +11,30 @@ from cadc.discovery.similarity import distances
 log = logging.getLogger(__name__)
 
 UMAP_UNITS = 8
-"""With fewer units than this UMAP's neighbour graph means nothing (and its start fails): classical MDS instead."""
+"""With fewer units than this neighbours mean nothing (and UMAP's start fails): classical scaling instead."""
+
+MANY = 100
+"""From so many units on the map is drawn by UMAP, below by t-SNE, which keeps neighbours of few units better and does
+not need half a minute to compile (docs/decisions/0035)."""
+
+PERPLEXITY = 15
+"""Neighbours that t-SNE looks at, at most; a third of the units where there are fewer."""
 
 
 def layout_method(units: int) -> str:
-    """What draws the map of this many units: `umap`, or `mds` (exact distances as far as a plane can hold them)."""
-    return "umap" if units >= UMAP_UNITS else "mds"
+    """What draws the map of this many units: `umap`, `tsne`, or `mds` (distances as far as a plane holds them)."""
+    return "umap" if units >= MANY else "tsne" if units >= UMAP_UNITS else "mds"
 
 
 def layout(similar: np.ndarray, seed: int = 0, method: str = "") -> np.ndarray:
-    """Map positions float64 [M, 2], centred. `method`: `umap`, `mds`, or '' for `layout_method(M)`. Same seed, same
-    map."""
+    """Map positions float64 [M, 2], centred. `method`: `umap`, `tsne`, `mds`, or '' for `layout_method(M)`. Same seed,
+    same map."""
     chosen = method or layout_method(len(similar))
-    if chosen == "umap" and len(similar) < UMAP_UNITS:
-        log.warning("map of %d units: classical MDS instead of UMAP", len(similar))
+    if chosen != "mds" and len(similar) < UMAP_UNITS:
+        log.warning("map of %d units: classical scaling instead of %s", len(similar), chosen)
         chosen = "mds"
-    spots = embedding(similar, seed) if chosen == "umap" else classical_mds(distances(similar))
+    spots = (embedding(similar, seed) if chosen == "umap" else
+             neighbours(distances(similar), seed) if chosen == "tsne" else classical_mds(distances(similar)))
     return spots - spots.mean(0)
 
 
@@ -43,6 +51,18 @@ def embedding(similar: np.ndarray, seed: int = 0) -> np.ndarray:
         reducer = umap.UMAP(n_components=2, n_neighbors=min(15, len(similar) - 1), min_dist=0.1, metric="precomputed",
                             init="random", random_state=seed, n_jobs=1)
         return reducer.fit_transform(distances(similar)).astype(np.float64)
+
+
+def neighbours(far: np.ndarray, seed: int = 0) -> np.ndarray:
+    """The t-SNE embedding float64 [M, 2] of distances [M, M], begun from classical scaling: the same map for the same
+    distances."""
+    from sklearn.manifold import TSNE
+
+    start = classical_mds(far)
+    start *= 1e-4 / (start[:, 0].std() or 1.0)
+    found = TSNE(perplexity=min(PERPLEXITY, (len(far) - 1) / 3), metric="precomputed", init=start, method="exact",
+                 learning_rate="auto", random_state=seed).fit_transform(far)
+    return found.astype(np.float64)
 
 
 def classical_mds(far: np.ndarray) -> np.ndarray:

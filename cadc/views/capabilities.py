@@ -18,7 +18,9 @@ from cadc.views.prices import price_of
 
 NEW, NOWHERE = "new", "nowhere"
 """Where a unit can go besides the capabilities that are there."""
-LAYOUTS = {"umap": "UMAP", "mds": "classical scaling (too few units for UMAP)"}
+LAYOUTS = {"umap": "UMAP: near means similar, distances between far groups mean little",
+           "tsne": "t-SNE: near means similar, distances between far groups mean little",
+           "mds": "classical scaling: distances as far as a plane can hold them"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,11 @@ class CapabilitiesView:
         special = {NEW: "a new capability", NOWHERE: f"{mark(None)} {UNASSIGNED_NAME}"}
         return special.get(capability) or f"{mark(capability)} {self.found.name_of(capability)}"
 
+    @property
+    def map_name(self) -> str:
+        """Under what the places of the map are kept: what it is drawn from, and how."""
+        return f"{self.discovery.signal} {layout_method(len(self.units))}"
+
     def moves(self, chosen: Sequence[str], to: str) -> list[dict[str, str | None]]:
         """Payloads of the `move` decisions that bring these units to a capability, `NEW` or `NOWHERE`."""
         # The first unit opens a new capability, the others follow it there.
@@ -85,9 +92,7 @@ class CapabilitiesView:
     def map_note(self) -> str:
         """What the map shows."""
         count = len(self.table)
-        return (f"drawn {count:,} of {count:,} units · {LAYOUTS[layout_method(len(self.units))]}, "
-                f"by {self.drawn_from} · near means similar; distances between far groups "
-                "mean little")
+        return f"drawn {count:,} of {count:,} units by {self.drawn_from} · {LAYOUTS[layout_method(len(self.units))]}"
 
     @property
     def drawn_from(self) -> str:
@@ -123,7 +128,7 @@ def signal_lines(bench: Workbench) -> tuple[SignalLine, ...]:
 
 
 def map_places(similar: np.ndarray) -> np.ndarray:
-    """Places of the units on the map, float64 [M, 2]; the first one after an installation takes half a minute."""
+    """Places of the units on the map, float64 [M, 2]; of 100 units or more, the first one takes half a minute."""
     return layout(similar)
 
 

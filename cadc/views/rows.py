@@ -1,9 +1,14 @@
 """Pool rows as tables: what they say, whom they serve, and whether they were measured. N pool rows, K capabilities."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from cadc.data import Sample, read_samples
+from cadc.data.indices import FileIndex
+from cadc.study import Study
 
 NO_SOURCE = "(no source)"
 
@@ -47,6 +52,26 @@ def row_table(table: pd.DataFrame, capability: Sequence[str], influence: np.ndar
     shown = table.reset_index(drop=True).assign(capability=list(capability))
     columns = {f"→ {name}": influence[:, k].astype(float) for k, name in enumerate(names)}
     return shown.assign(serves=serves["question"].to_numpy(), of_unit=serves["unit"].to_numpy(), **columns)
+
+
+def with_turns(study: Study, role: str, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of a table (with `index`), each with its `turns` (`told_turns`). Raises JobError when they cannot be
+    read."""
+    wanted = [FileIndex(int(row["index"])) for row in rows]
+    found = {sample.index: sample for sample in read_samples(study.samples_file(role), only=wanted)} if wanted else {}
+    return [dict(row) | {"turns": told_turns(found[index])} for row, index in zip(rows, wanted, strict=True)]
+
+
+def told_turns(sample: Sample) -> list[tuple[str, str]]:
+    """(who, words) of every turn in order, as the model reads them: pictures as `[picture n]` where there are several
+    or they stand inside the words; an answer says when it is not trained on."""
+    many = len(sample.images) > 1
+    told = []
+    for turn in sample.turns:
+        pieces = [part if isinstance(part, str) else f"[picture {part + 1}]" if many else "" for part in turn.parts]
+        who = {"assistant": "answer" if turn.learnt else "answer (not trained on)", "user": "question"}
+        told.append((who.get(turn.role, turn.role), "\n".join(piece.strip() for piece in pieces if piece.strip())))
+    return told
 
 
 def measured_note(measured: np.ndarray, correlation: np.ndarray | None, names: Sequence[str]) -> str:

@@ -55,8 +55,8 @@ def budget_text(budget: float) -> str:
 
 
 def parts_shown(parts: int) -> float:
-    """Parts as the % of a slider."""
-    return parts / PARTS * 100
+    """Parts as the % of a slider, to its one digit: what it has then equals what it is told to show."""
+    return round(parts / PARTS * 100, 1)
 
 
 def parts_from(percent: float) -> int:

@@ -1,4 +1,9 @@
-"""Numbers as a person says them."""
+"""Numbers as a person says them, and names that can be told apart."""
+
+from collections.abc import Hashable, Iterable
+from typing import TypeVar
+
+Option = TypeVar("Option", bound=Hashable)
 
 
 def duration(seconds: float | None) -> str:
@@ -13,3 +18,16 @@ def duration(seconds: float | None) -> str:
 def drawn(shown: int, of: int, what: str) -> str:
     """How much of what there is a figure shows."""
     return f"drawn {shown:,} of {of:,} {what}"
+
+
+def told_apart(options: Iterable[tuple[Option, str]]) -> dict[Option, str]:
+    """{option: name} in which no two names are equal: a browser answers with the name. The first keeps its own, another
+    one is put into quotes."""
+    found: dict[Option, str] = {}
+    taken: set[str] = set()
+    for option, name in options:
+        while name in taken:
+            name = f"“{name}”"
+        found[option] = name
+        taken.add(name)
+    return found

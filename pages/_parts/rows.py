@@ -3,7 +3,7 @@
 Dataset text reaches the browser through dataframe cells and `st.text` alone: nothing in it is ever read as markup.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import streamlit as st
 from cadc.data import PictureLimits
 from cadc.study import Study
 from cadc.views.pictures import first_pictures, miniature, opened_pictures, stamp
+from cadc.views.rows import with_turns
 from pages._parts.shell import guarded
 
 PAGE = 20
@@ -80,15 +81,25 @@ def row_card(study: Study, row: Mapping[str, Any], served: pd.DataFrame) -> None
 
 
 def sample_card(study: Study, role: str, row: Mapping[str, Any]) -> None:
-    """One sample as the model sees it: pictures and words. `row` has `images`, `id`, `source`, `question`, `answer`."""
+    """One sample as the model sees it: pictures and every turn. `row` has `images`, `id`, `source`, and either `turns`
+    or what `with_turns` reads them by."""
     if len(row["images"]):
         with guarded():
             loaded = opened_pictures(study, role, row)
             width, height = loaded[0].size
             st.image(loaded, width=min(260, max(128, width), max(40, 320 * width // height)))  # at most 320 high
-    long = len(row["question"]) + len(row["answer"]) > 700
-    with st.container(height=260 if long else "content", border=False):
-        st.text(row["question"], width="stretch")
-        st.text(f"→ {row['answer']}", width="stretch")
+    with guarded():
+        _turns(row["turns"] if "turns" in row else with_turns(study, role, [row])[0]["turns"])
     facts = [f"row {row['index']}", str(row["id"]), *(str(row[k]) for k in ("source", "unit") if row.get(k))]
     st.code(" · ".join(facts), language=None, wrap_lines=True)
+
+
+def _turns(turns: Sequence[tuple[str, str]]) -> None:
+    """A question and its answer stand as they are; longer conversations say who speaks."""
+    plain = [who for who, _ in turns] == ["question", "answer"]
+    long = sum(len(words) for _, words in turns) > 700 or len(turns) > 6
+    with st.container(height=260 if long else "content", border=False):
+        for who, words in turns:
+            if not plain:
+                st.caption(who)
+            st.text(f"→ {words}" if who.startswith("answer") else words, width="stretch")

@@ -3,7 +3,8 @@
 The only module that touches Streamlit's session. Decisions are in the database, selections are what widgets show.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
@@ -21,6 +22,10 @@ class Tab:
     """The curriculum that is being shaped; None: what is saved."""
     draft_of: str = ""
     """What was saved when the draft was begun (`views.curriculum.draft_mark`)."""
+    sliders: dict[str, int] = field(default_factory=dict)
+    """Which one of a slider's widgets is drawn now (`pages._draft.moved_by_hand`)."""
+    touched: set[str] = field(default_factory=set)
+    """Those of them that a person has moved."""
     refused: str = ""
     """Why the last gesture was not taken; said once."""
 
@@ -31,8 +36,19 @@ def tab() -> Tab:
 
 
 def show(key: str, value: Any) -> None:
-    """What the widget `key` shows when it is drawn next; before it is drawn, or in a callback."""
-    st.session_state[key] = value
+    """What the widget `key` shows when it is drawn next; before it is drawn, or in a callback.
+
+    Nothing is sent where it shows that already: what a browser is told to show takes the place of what was pressed
+    meanwhile, so that a slider would swallow keys.
+    """
+    if key not in st.session_state or not _same(st.session_state[key], value):
+        st.session_state[key] = value
+
+
+def _same(now: Any, value: Any) -> bool:
+    """A browser counts 25 + 0.1 its own way."""
+    return math.isclose(now, value, rel_tol=1e-9) if isinstance(now, float) and isinstance(value, float) else (
+        now == value)
 
 
 def shown(key: str, default: Any = None) -> Any:

@@ -61,6 +61,12 @@ def test_merging_keeps_the_id_and_name_it_goes_into():
         merge(now, "c2", "c2")
 
 
+def test_merging_drops_no_name_that_somebody_typed():
+    now = merge(rename(start(), "c1", "One"), "c1", "c2")
+    assert now.ids == ("c2",) and now.names == ("One",)
+    assert merge(start(), "c1", "c2").names == ("c2",), "an id is no name"
+
+
 @pytest.mark.parametrize(
     "name", ["Räumliches Denken", "空间推理", "قراءة", "👁️ seeing", "<b>x</b>", "![p](http://x/p.png)", "x" * 80]
 )

@@ -99,7 +99,7 @@ def test_a_handful_of_units_never_fails(make_scores, units):
     assert automatic(similar).k >= 1  # a first look always has something to curate for
     spots = layout(similar)
     assert spots.shape == (units, 2) and np.isfinite(spots).all()
-    assert layout_method(units) == ("umap" if units >= 8 else "mds")
+    assert layout_method(units) == ("tsne" if units >= 8 else "mds")
 
 
 def test_classical_scaling_keeps_the_distances_of_a_plane():
@@ -107,6 +107,20 @@ def test_classical_scaling_keeps_the_distances_of_a_plane():
     far = np.linalg.norm(points[:, None] - points[None], axis=2)
     spots = classical_mds(far)
     np.testing.assert_allclose(np.linalg.norm(spots[:, None] - spots[None], axis=2), far, atol=1e-9)
+
+
+def test_many_units_are_drawn_by_umap():
+    assert (layout_method(99), layout_method(100)) == ("tsne", "umap")
+    similar, label = planted([8, 8], common=0.0, noise=0.01)
+    spots = layout(similar, method="umap")
+    far = np.linalg.norm(spots[:, None] - spots[None], axis=2)
+    same = label[:, None] == label[None]
+    assert far[same].max() < far[~same].min()
+
+
+def test_units_that_are_all_alike_have_places(caplog):
+    assert np.isfinite(layout(np.ones((9, 9)))).all()
+    assert layout(np.ones((3, 3)), method="umap").shape == (3, 2) and "instead of umap" in caplog.text
 
 
 def test_units_of_one_capability_lie_together_on_the_map():

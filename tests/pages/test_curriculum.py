@@ -15,7 +15,12 @@ from cadc.study.decisions import latest, read_decisions
 
 def shares(page) -> dict[str, float]:
     """What the capability sliders show."""
-    return {s.key.removeprefix("draft-share-"): s.value for s in page.slider if s.key.startswith("draft-share-")}
+    return {s.label.split()[2]: s.value for s in page.slider if s.label.startswith("Share of ")}
+
+
+def labelled(widgets, label: str):
+    """The widget with this label."""
+    return next(w for w in widgets if w.label == label)
 
 
 def press(page, label: str):
@@ -72,15 +77,26 @@ def test_one_moved_share_moves_the_others_and_locked_ones_stay(page):
     before = shares(page)
     first, second, *_ = before
     page.checkbox(key=f"draft-lock-{second}").check().run()
-    page.slider(key=f"draft-share-{first}").set_value(50.0).run()
+    labelled(page.slider, f"Share of {first} in %").set_value(50.0).run()
     after = shares(page)
     assert after[first] == 50.0 and after[second] == before[second]
     assert sum(after.values()) == pytest.approx(100)
     assert page.selectbox(key="draft-rule").value == "manual"
+    for again in (30.2, 50.0, 30.2):  # one that was told to show something is moved back to that, too
+        labelled(page.slider, f"Share of {first} in %").set_value(again).run()
+        assert shares(page)[first] == again and sum(shares(page).values()) == pytest.approx(100)
+
+
+def test_a_share_can_be_typed(page):
+    first = next(iter(shares(page)))
+    labelled(page.number_input, f"Type the share of {first} in %").set_value(41.5).run()
+    assert shares(page)[first] == 41.5 and sum(shares(page).values()) == pytest.approx(100)
+    typed = {n.label.split()[4]: n.value for n in page.number_input if n.label.startswith("Type the share")}
+    assert typed == shares(page)
 
 
 def test_saving_is_one_decision_that_undo_takes_back(study, page):
-    page.number_input(key="draft-rows").set_value(30).run()
+    labelled(page.number_input, "Rows").set_value(30).run()
     assert read_decisions(study) == [], "nothing is decided before Save"
     press(page, "Save")
     saved = latest(read_decisions(study), "curate")
@@ -88,7 +104,7 @@ def test_saving_is_one_decision_that_undo_takes_back(study, page):
     assert len(open_workbench(study).curriculum.rows) == 30
     press(page, "Undo")
     assert latest(read_decisions(study), "curate") is None
-    assert page.number_input(key="draft-rows").value == 15
+    assert labelled(page.number_input, "Rows").value == 15
 
 
 def test_a_preset_brings_its_own_choices(page):
@@ -121,9 +137,9 @@ def test_the_floor_says_how_many_rows_fall_below_it(study, page):
 
 
 def test_a_draft_dies_with_discard(study, page):
-    page.number_input(key="draft-rows").set_value(99).run()
+    labelled(page.number_input, "Rows").set_value(99).run()
     press(page, "Discard")
-    assert page.number_input(key="draft-rows").value == 15 and read_decisions(study) == []
+    assert labelled(page.number_input, "Rows").value == 15 and read_decisions(study) == []
 
 
 def test_every_chosen_row_shows_its_target_question(study, page):

@@ -50,6 +50,23 @@ def test_browsing_filters_on_apply_and_starts_at_the_first_page(study, open_page
     assert "1–1 of 1" in texts(page) and HOSTILE in texts(page)
 
 
+def test_everything_stays_where_no_source_is_chosen_and_some_rows_have_none(study, open_page):
+    page = open_page("1_data", study="trial")
+    box = next(s for s in page.selectbox if s.label == "Source")
+    assert len(set(box.options)) == len(box.options), "the browser answers with them"
+    assert box.options[0] == "all sources"
+    next(b for b in page.button if b.label == "Apply").click()
+    page.run()
+    assert any(text.startswith("1–9 of 300") for text in texts(page))
+
+
+def test_checking_no_file_says_what_to_give(study, open_page):
+    page = open_page("1_data")
+    next(b for b in page.button if b.label == "Check the files").click()
+    page.run()
+    assert not page.exception and any("nothing to check yet" in code.value for code in page.code)
+
+
 def test_dataset_text_is_never_given_to_markdown(study, open_page):
     page = open_page("1_data", study="trial")
     assert HOSTILE in texts(page)

@@ -1,0 +1,14 @@
+"""Names in lists of choices."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cadc.views.words import told_apart
+
+
+@given(st.lists(st.sampled_from(["all", "“all”", "(no source)", "a", "b", ""]), max_size=8))
+def test_no_two_options_have_one_name_and_the_first_keeps_its_own(names):
+    found = told_apart([(None, "all"), *enumerate(names)])
+    assert list(found) == [None, *range(len(names))]
+    assert len(set(found.values())) == len(found) and found[None] == "all"
+    assert all(found[n].strip("“”") == name.strip("“”") for n, name in enumerate(names))
