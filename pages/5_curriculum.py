@@ -10,7 +10,7 @@ from cadc.study import Study
 from cadc.views.curriculum import CurriculumView, curriculum_of, curriculum_view
 from cadc.views.figures import curriculum as figures
 from cadc.views.opened import scores_digest
-from pages import _draft, _export
+from pages import _draft, _export, _left_out
 from pages._parts.bench import open_bench
 from pages._parts.history import decide, decision_buttons, say_refused
 from pages._parts.rows import one_page, row_card, row_table
@@ -81,10 +81,13 @@ def save(view: CurriculumView, study: Study, store: Store) -> None:
 
 
 def details(view: CurriculumView, study: Study, store: Store) -> None:
-    """Rows, composition or export: one of them at a time."""
-    part = st.segmented_control("Show", ("Rows", "Composition", "Export"), default="Rows", required=True, key="details")
+    """Rows, what is left out, composition or export: one of them at a time."""
+    part = st.segmented_control("Show", ("Rows", "Left out", "Composition", "Export"), default="Rows", required=True,
+                                key="details")
     if part == "Rows":
         preview(view, study)
+    elif part == "Left out":
+        _left_out.panel(view, study)
     elif part == "Composition":
         composition(view)
     else:

@@ -56,9 +56,8 @@ def start(view: views.EvaluationView, study: Study) -> None:
                           help="Stops at the next batch; finished runs stay.")
                 st.text("You may close this tab: the job goes on, and this page shows it when you come back.")
             elif st.button("Start the comparison", icon=":material/play_arrow:", type="primary"):
-                with st.spinner("Writing down which rows every arm trains on…"):
-                    request_evaluation(study, settings, bench=view.bench)
-                    control.start(study, "evaluate")
+                request_evaluation(study, settings, bench=view.bench, later=True)
+                control.start(study, "evaluate")
                 st.rerun()
     if running or was_begun(study, "evaluate"):
         job_panel(study, ("evaluate",))

@@ -219,6 +219,13 @@ def filters(view: CurriculumView) -> None:
     bound(view, st.number_input, "seed", "Seed of random draws", min_value=0, step=1)
 
 
+def keep_rows(view: CurriculumView, indices: list[int]) -> None:
+    """Tag pool rows as always taken. For callbacks."""
+    now = view.draft
+    put(view.bench, keep=(*now.keep, *(index for index in indices if index not in now.keep)),
+        drop=tuple(index for index in now.drop if index not in indices))
+
+
 def tag(view: CurriculumView, index: int) -> None:
     """Take a pool row always or never; Filters lists the tagged rows and lets go of them."""
     now = view.draft

@@ -9,8 +9,13 @@ from cadc.curation.settings import CurationSettings
 from cadc.scores.influence import InfluenceColumns
 from cadc.selection.filters import highest_loss, looks_wrong, repeated
 
+UNATTRIBUTED, DROPPED, BELOW, WRONG, HIGH, REPEATED = (
+    "unattributed", "tagged drop", "influence below the minimum", "loss under the judges too high for its unit",
+    "highest loss of its unit", "near-duplicate")
+"""Why a row is left out, in the order in which it is asked."""
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Candidates:
     """What selection may choose from. N scored rows, K capabilities."""
 
@@ -22,6 +27,8 @@ class Candidates:
     """int64: positions that are taken anyway, ascending."""
     left_out: dict[str, int]
     """Rows left out per reason; each row is counted once, under the first reason that holds."""
+    fate: np.ndarray
+    """int8 [N]: position in `left_out` of the reason why a row is left out; -1: it is not."""
     unjudged: int = 0
     """Free rows that stay though the judges could not read them."""
 
@@ -38,27 +45,28 @@ def find_candidates(columns: InfluenceColumns, table: pd.DataFrame, influence: n
     lost = kept[assignment[kept] < 0]
     assignment[lost] = influence[lost].argmax(1) if len(lost) else assignment[lost]
     free, left_out = assignment >= 0, {}
-    left_out["unattributed"] = int(rows - free.sum())
+    left_out[UNATTRIBUTED] = int(rows - free.sum())
+    fate = np.where(free, -1, 0).astype(np.int8)
     always = np.zeros(rows, bool)
     always[kept] = True
 
     def leave_out(reason: str, mask: np.ndarray) -> None:
         mask = mask & free & ~always
+        fate[mask] = len(left_out)
         left_out[reason] = int(mask.sum())
         free[mask] = False
 
     if settings.drop:
-        leave_out("tagged drop", np.isin(index, np.array(settings.drop, np.int64)))
+        leave_out(DROPPED, np.isin(index, np.array(settings.drop, np.int64)))
     if settings.minimum_influence is not None:
         own = influence[np.arange(rows), np.maximum(assignment, 0)] if influence.shape[1] else np.zeros(rows)
-        leave_out("influence below the minimum", own < settings.minimum_influence)
+        leave_out(BELOW, own < settings.minimum_influence)
     unjudged = 0
     if settings.loss_quantile < 1 and columns.scores.has_judge:
-        leave_out("loss under the judges too high for its unit", looks_wrong(columns, settings.loss_quantile))
+        leave_out(WRONG, looks_wrong(columns, settings.loss_quantile))
         unjudged = int((free & np.isnan(columns.scores.judge_loss)).sum())
     elif settings.drop_loss_share > 0:
-        leave_out("highest loss of its unit", highest_loss(columns, settings.drop_loss_share))
+        leave_out(HIGH, highest_loss(columns, settings.drop_loss_share))
     if settings.drop_duplicates:
-        leave_out("near-duplicate", repeated(table["group"].to_numpy(), free, always))
-    return Candidates(assignment=assignment, open=free, kept=kept, left_out=left_out,
-                      unjudged=unjudged)
+        leave_out(REPEATED, repeated(table["group"].to_numpy(), free, always))
+    return Candidates(assignment=assignment, open=free, kept=kept, left_out=left_out, fate=fate, unjudged=unjudged)

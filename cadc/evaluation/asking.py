@@ -11,19 +11,20 @@ from cadc.discovery.capabilities import Capabilities
 from cadc.evaluation.arms import ARMS
 from cadc.evaluation.compose import compose, require_arms
 from cadc.evaluation.material import Material, there
-from cadc.evaluation.request import Request, hash_of, write_request
+from cadc.evaluation.request import Request, hash_of, read_request, write_request
 from cadc.evaluation.settings import EvaluationSettings
 from cadc.study import Study, write_json
 
 
 def request_evaluation(study: Study, settings: EvaluationSettings | None = None, *,
-                       bench: Workbench | None = None) -> Request:
+                       bench: Workbench | None = None, later: bool = False) -> Request:
     """Write down a comparison for the `evaluate` job and make it the one that the job runs.
 
     bench: the `Workbench` whose curriculum is compared; None: the one that the study's decisions make. Where an arm
     needs what is not computed (an embedding), the job computes it and chooses the rows first (`complete`), by the
-    capabilities and settings that are written down here. Raises JobError when the study has no scores yet, DataError
-    for an unknown arm or one that this study cannot have.
+    capabilities and settings that are written down here; `later`: in any case, since choosing takes minutes for some
+    arms and a page should not wait. What was asked before keeps its rows then. Raises JobError when the study has no
+    scores yet, DataError for an unknown arm or one that this study cannot have.
     """
     settings = settings or EvaluationSettings()
     inputs = (bench or open_workbench(study)).inputs
@@ -34,7 +35,10 @@ def request_evaluation(study: Study, settings: EvaluationSettings | None = None,
                       curation=inputs.settings.to_dict(), capabilities=inputs.capabilities.to_dict())
     request = replace(request, id=hash_of([request.identity, settings.to_json(), request.curation,
                                            request.capabilities])[:12])
-    if not waits:
+    if later or waits:
+        asked = read_request(study, request.id)
+        request = replace(asked, created=request.created) if asked and not asked.open else request
+    else:
         request = compose(study, request, inputs)
     write_request(study, request)
     write_json(study.evaluation_folder / "latest.json", {"id": request.id})

@@ -34,6 +34,7 @@ def run_evaluation(study: Study, progress: Progress, settings: EvaluationSetting
     request = None if settings is not None else read_request(study)
     request = request or request_evaluation(study, settings)
     if request.open:
+        progress.note("choosing the rows that every arm trains on")
         for needs in dict.fromkeys(ARMS[arm].needs for arm in request.settings.arms):
             provide(study, needs, progress)
         request = complete(study, request)

@@ -119,7 +119,7 @@ class InfluenceView:
         labels = [self.names[k] if k >= 0 else UNATTRIBUTED for k in own]
         shown = rows.row_table(known, labels, self.influence[positions], self.names,
                                rows.serves_table(reasons, bench.targets, positions))
-        return shown.assign(position=positions)
+        return shown.assign(position=positions, strength=own_influence(self.influence[positions], own))
 
     def served(self, position: int) -> pd.DataFrame:
         """Target questions that a row serves best: question, answer, unit, value."""

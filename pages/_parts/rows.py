@@ -5,7 +5,7 @@ Dataset text reaches the browser through dataframe cells and `st.text` alone: no
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -45,26 +45,41 @@ def one_page(total: int, key: str) -> slice:
 
 def row_table(study: Study, rows: pd.DataFrame, key: str) -> dict[str, Any] | None:
     """One page of `views.rows.row_table`; returns the chosen row (or the first), None without rows."""
+    if rows.empty:
+        _table(study, rows, key, "single-row")
+        return None
+    chosen = _table(study, rows, key, "single-row")
+    return chosen[0] if chosen else rows.iloc[0].to_dict()
+
+
+def several_rows(study: Study, rows: pd.DataFrame, key: str) -> list[dict[str, Any]]:
+    """One page of `views.rows.row_table` in which several rows can be ticked; those."""
+    return _table(study, rows, key, "multi-row")
+
+
+def _table(study: Study, rows: pd.DataFrame, key: str, mode: Literal["single-row", "multi-row"]
+           ) -> list[dict[str, Any]]:
     shown = rows.assign(picture=[_miniature(stamp(*first), *first)
                                  for first in first_pictures(study, "pool", rows["images"])])
-    front = ["picture", "question", "answer", "capability", "serves", "of_unit"]
+    front = ["picture", "question", "answer", *(c for c in ("against", "strength") if c in shown), "capability",
+             "serves", "of_unit"]
     influences = [c for c in shown.columns if c.startswith("→ ")]
     last = ("stage", "self_influence", "loss", "reason", "measured", "source", "id", "index")
     behind = [c for c in last if c in shown.columns]
     small = bool(influences) and np.abs(shown[influences].to_numpy(float)).max(initial=0) < SMALL
     config: dict[str, Any] = {c: st.column_config.NumberColumn(format="%.2g" if small else "%.2f") for c in influences}
+    config |= {"strength": st.column_config.NumberColumn("influence", format="%.2g" if small else "%.2f", help="On its "
+                                                         "own capability: what the rows are sorted by.")}
     config |= {"loss": st.column_config.NumberColumn(format="%.2f")}
     config |= {"picture": st.column_config.ImageColumn(width="small"),
                "question": st.column_config.TextColumn(width="medium"),
                "self_influence": st.column_config.NumberColumn("self-influence", format="%.3g"),
                "serves": st.column_config.TextColumn("serves this target question", width="medium"),
-               "of_unit": st.column_config.TextColumn("of unit")}
+               "of_unit": st.column_config.TextColumn("of unit"),
+               "against": st.column_config.TextColumn("what speaks against it", width="medium")}
     event = st.dataframe(shown[[*front, *influences, *behind]], hide_index=True, row_height=52, key=f"{key}-table",
-                         on_select="rerun", selection_mode="single-row", column_config=config)
-    if shown.empty:
-        return None
-    chosen = [i for i in event["selection"]["rows"] if i < len(shown)]
-    return shown.iloc[chosen[0] if chosen else 0].to_dict()
+                         on_select="rerun", selection_mode=mode, column_config=config)
+    return [shown.iloc[i].to_dict() for i in event["selection"]["rows"] if i < len(shown)]
 
 
 def row_card(study: Study, row: Mapping[str, Any], served: pd.DataFrame) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from cadc.evaluation import EvaluationSettings, read_request, read_results, request_evaluation, run_evaluation
+from cadc.evaluation.asking import complete
 from cadc.evaluation.request import result_file, trained_on
 from cadc.study import Study
 from cadc.study.progress import Cancelled, Silent
@@ -55,6 +56,16 @@ def test_every_trained_arm_sees_the_same_samples_and_steps(evaluated):
     assert set(result.table.loc[result.table["arm"] == "base", "samples_seen"]) == {0}
     for _, own in result.table.groupby(["arm", "seed"]):
         assert own.set_index("unit")["n"].to_dict() == {"name": 4, "is_red": 4, "option": 4}
+
+
+def test_a_page_asks_at_once_and_the_job_chooses_the_rows(study):
+    asked = request_evaluation(study, SMALL, later=True)
+    assert asked.open and not asked.row_lists and read_request(study) == asked
+    chosen = complete(study, asked)
+    direct = request_evaluation(study, SMALL)
+    assert chosen.runs == direct.runs and chosen.row_lists == direct.row_lists and chosen.scored == direct.scored
+    again = request_evaluation(study, SMALL, later=True)
+    assert again.runs == chosen.runs and again.row_lists == chosen.row_lists, "what is chosen already stays"
 
 
 def test_runs_of_other_inputs_have_other_keys(study):

@@ -239,3 +239,21 @@ def test_scores_of_a_job_that_has_not_ended_are_not_shown(study, open_page):
     study.result("scores").finish()
     page.run()
     assert page.slider
+
+
+def test_what_is_left_out_is_shown_by_reason_and_taken_back(study, page):
+    out = open_workbench(study).curriculum.report["left_out"]
+    page.segmented_control(key="details").set_value("Left out").run()
+    box = page.selectbox(key="left-out-reason")
+    assert [option.rpartition(" · ")[2] for option in box.options] == [f"{n:,} rows" for n in out.values() if n]
+    assert labelled(page.button, "Always take the ticked rows").disabled
+    table = next(f.value for f in page.dataframe if "against" in f.value)
+    assert len(table) == min(20, next(n for n in out.values() if n)) and (table["against"] != "").all()
+    first = int(table["index"].iloc[0])
+    page.session_state["left-out-table"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    page.run()
+    labelled(page.button, "Always take the ticked rows").click().run()
+    assert not page.exception and not page.error
+    assert first in page.multiselect(key="draft-keep").value
+    press(page, "Save")
+    assert first in open_workbench(study).curriculum.rows["index"].tolist()
