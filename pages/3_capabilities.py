@@ -2,14 +2,15 @@
 
 import streamlit as st
 
+from cadc.curation.workbench import Workbench
 from cadc.discovery.clusterers import CLUSTERERS
 from cadc.discovery.similarities import SIMILARITIES
 from cadc.store import Store
 from cadc.study import Study
-from cadc.views.capabilities import NEW, NOWHERE, CapabilitiesView, capabilities_view, map_places
+from cadc.views.capabilities import NEW, NOWHERE, CapabilitiesView, capabilities_view, map_places, proposed
 from cadc.views.figures import capabilities as figures
 from cadc.views.palette import UNASSIGNED_NAME, colour, mark
-from pages import _evidence
+from pages import _evidence, _examples
 from pages._parts.bench import open_bench
 from pages._parts.history import decide, decision_buttons
 from pages._parts.shell import open_study
@@ -47,7 +48,7 @@ def find(view: CapabilitiesView, study: Study, store: Store) -> None:
             st.text(line.why)
 
 
-def names(view: CapabilitiesView, study: Study, store: Store) -> None:
+def names(view: CapabilitiesView, bench: Workbench, study: Study, store: Store) -> None:
     """The capabilities, their names to be typed over, and a merge."""
     found = view.found
 
@@ -60,6 +61,12 @@ def names(view: CapabilitiesView, study: Study, store: Store) -> None:
         key = f"name-{capability}-{name}-{view.revision}"
         field.text_input(f"Name of {capability} · {len(found.members(capability)):,} units", value=name, key=key,
                          max_chars=80, on_change=typed, args=(capability, key))
+    if offered := proposed(bench):
+        said = "\n".join(f"{capability} → {name}" for capability, name in offered.items())
+        st.button("Use proposed names", icon=":material/auto_awesome:", on_click=decide,
+                  args=(study, store, "rename", *({"capability": c, "name": name} for c, name in offered.items())),
+                  kwargs={"now": found})
+        st.text(said)
     if found.unassigned:
         st.text(f"○ {UNASSIGNED_NAME}: {len(found.unassigned)} units")
     if found.k > 1:
@@ -130,12 +137,13 @@ wide, narrow = st.columns([5, 2])
 with narrow:
     with st.container(border=True):
         st.markdown(f"**{view.found.k} capabilities** · type to rename")
-        names(view, study, store)
+        names(view, bench, study, store)
     with st.expander("How they are found", icon=":material/tune:"):
         find(view, study, store)
 with wide:
     placed = st.container()
     chosen = move(view, study, store, selected)
+_examples.panel(view, study, store, chosen)
 units(view, selected)
 _evidence.tabs(bench, view, digest, store)
 with placed:

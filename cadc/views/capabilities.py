@@ -11,6 +11,8 @@ import pandas as pd
 
 from cadc.curation.workbench import Workbench
 from cadc.discovery import Capabilities, DiscoverySettings, Partition, layout, layout_method
+from cadc.discovery.capabilities import LONGEST_NAME
+from cadc.discovery.naming import propose
 from cadc.discovery.similarities import SIMILARITIES, lacking
 from cadc.study import JOBS
 from cadc.views.palette import UNASSIGNED_NAME, mark
@@ -103,6 +105,26 @@ class CapabilitiesView:
     def ready(self) -> tuple[str, ...]:
         """Signals that a map can be drawn from now."""
         return tuple(line.name for line in self.signals if line.ready)
+
+
+def proposed(bench: Workbench) -> dict[str, str]:
+    """{id: name} for capabilities that nobody has named, from the words of their target questions; no two alike, and
+    none that another capability has."""
+    found, targets = bench.capabilities, bench.targets
+    of = dict(zip(found.units, found.of_unit, strict=True))
+    place = targets["unit"].map(of).fillna(-1).to_numpy()
+    parts = {name: targets[place == k] for k, name in enumerate(found.ids)}
+    said = bench.influence_columns.remember(("proposed names", found.of_unit, found.ids), lambda: propose(
+        {name: part["question"].tolist() for name, part in parts.items()},
+        {name: part["answer_format"].tolist() for name, part in parts.items()}), most=6)
+    taken = {name.casefold() for name in (*found.ids, *found.names)}
+    free: dict[str, str] = {}
+    for capability, name in zip(found.ids, found.names, strict=True):
+        new = said[capability][:LONGEST_NAME].strip()
+        if name == capability and new and new.casefold() not in taken:
+            free[capability] = new
+            taken.add(new.casefold())
+    return free
 
 
 def capabilities_view(bench: Workbench, units: pd.DataFrame, decisions: int) -> CapabilitiesView:

@@ -206,3 +206,28 @@ def test_a_map_whose_measurement_is_gone_says_what_it_is_drawn_from_instead(stud
     page = open_page("3_capabilities", study="trial")
     assert any("drawn from 'plain' instead" in t.value for t in page.text)
     assert open_workbench(study).similarity.shape == (8, 8)
+
+
+def test_proposed_names_are_one_act_and_leave_typed_ones(study, open_page):
+    page = open_page("3_capabilities", study="trial")
+    next(t for t in page.text_input if t.label.startswith("Name of c1 ")).set_value("my own").run()
+    offered = next(t.value for t in page.text if t.value.startswith("c2 → "))
+    assert "c1 → " not in offered
+    pressed(page, "Use proposed names")
+    now = fields(page)
+    assert now["Name of c1"] == "my own"
+    for line in offered.splitlines():
+        capability, _, name = line.partition(" → ")
+        assert now[f"Name of {capability}"] == name
+    pressed(page, "Undo")
+    assert fields(page)["Name of c2"] == "c2" and fields(page)["Name of c1"] == "my own"
+
+
+def test_every_unit_shows_what_it_asks(study, open_page):
+    page = open_page("3_capabilities", study="trial")
+    members = open_workbench(study).capabilities.members("c1")
+    shown = [t.value for t in page.text]
+    assert all(any(text.startswith(f"{unit} · 1 of ") for text in shown) for unit in members[:9])
+    page.number_input(key="examples-no").set_value(999).run()
+    assert not page.exception and not page.error
+    assert f"{members[0]} · 6 of 6" in [t.value for t in page.text], "a unit of fewer samples shows its last"

@@ -1,0 +1,40 @@
+"""Capabilities page: what the units ask, with pictures. Widgets only."""
+
+import streamlit as st
+
+from cadc.store import Store
+from cadc.study import Study
+from cadc.views.capabilities import CapabilitiesView
+from cadc.views.rows import with_turns
+from cadc.views.words import drawn
+from pages._parts.rows import sample_card
+from pages._parts.shell import guarded
+
+UNITS, ACROSS = 9, 3
+"""Units that are shown at once, and how many beside each other."""
+
+
+def panel(view: CapabilitiesView, study: Study, store: Store, selected: list[str]) -> None:
+    """One sample of each unit of a capability, or of the units that are selected."""
+    st.subheader("Examples")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        ids = list(view.found.ids)
+        of = st.selectbox("Samples of", ids, format_func=view.called, key=f"examples-{view.revision}", width=280,
+                          disabled=bool(selected)) if ids else None
+        number = st.number_input("Sample no.", 1, 1_000, 1, key="examples-no", width=140)
+        units = selected or (list(view.found.members(of)) if of else [])
+        st.text(drawn(min(UNITS, len(units)), len(units), "selected units" if selected else "units of this capability"))
+    shown = units[:UNITS]
+    for start in range(0, len(shown), ACROSS):
+        for column, unit in zip(st.columns(ACROSS), shown[start:start + ACROSS], strict=False):
+            with column.container(border=True), guarded():
+                _sample(study, store, unit, number)
+
+
+def _sample(study: Study, store: Store, unit: str, number: int) -> None:
+    """The sample with this number of a unit; its last one where it has fewer."""
+    total = store.samples(study, "target", where={"unit": unit}, limit=0)[1]
+    found = store.samples(study, "target", where={"unit": unit}, offset=min(number, total) - 1, limit=1)[0]
+    st.text(f"{unit} · {min(number, total)} of {total}")
+    for row in with_turns(study, "target", found.to_dict("records")):
+        sample_card(study, "target", row)
