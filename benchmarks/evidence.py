@@ -25,7 +25,7 @@ from benchmarks.lab.claims import tables
 from benchmarks.lab.faithfulness import lds_part, lds_question
 from benchmarks.lab.larger_base import transfer_part
 from benchmarks.lab.pairs import cells_of, keep_cells
-from benchmarks.lab.plan import CLAIMS, CURVE, QUICK, SHORT, Plan, only
+from benchmarks.lab.plan import CLAIMS, CURVE, QUICK, SHORT, Plan, just, only
 from benchmarks.lab.report import Clock, about, one_line, plain, tell
 from benchmarks.lab.retrainings import run_all
 from benchmarks.lab.studies import MIXES, finish, make_study
@@ -159,6 +159,8 @@ def main(arguments: list[str] | None = None) -> int:
                         help="begin no retraining after so many minutes; the tables are of the finished ones")
     parser.add_argument("--seeds", type=int, nargs="+", metavar="SEED",
                         help="seeds of the arms (fresh ones to confirm)")
+    parser.add_argument("--arms", nargs="+", metavar="ARM", choices=sorted(ARMS),
+                        help="these arms alone, at the budgets and with the seeds of the plan")
     parser.add_argument("--processes", type=int, default=2, help="retrainings at a time, one thread each")
     parser.add_argument("--ablate", action="append", default=[], choices=sorted(ABLATIONS), metavar="NAME",
                         help=f"also vary: {', '.join(sorted(ABLATIONS))}")
@@ -180,6 +182,8 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.seeds:
         plan = replace(plan, seeds=tuple(chosen.seeds), curve_seeds=tuple(chosen.seeds[:len(plan.curve_seeds)]),
                        beside_seeds=tuple(chosen.seeds[:len(plan.beside_seeds)]))
+    if chosen.arms:
+        plan = just(plan, chosen.arms)
     clock = Clock()
     with one_line("evidence"):
         study = (Study.open(chosen.study, root=chosen.cache) if chosen.study else

@@ -1,7 +1,7 @@
 """How much `python -m benchmarks.evidence` runs: arms, budgets, seeds."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 UNFILTERED = ("studio-unfiltered", "quick-unfiltered", "whitened-unfiltered", "gradients-unfiltered",
               "embedding-unfiltered", "words-unfiltered")
@@ -60,6 +60,11 @@ SHORT = Plan(seeds=(20, 21, 22), arms=CONFIRM, second_arms=CONFIRM, curve=(), ep
 CLAIMS = Plan(seeds=tuple(range(30, 40)), arms=CLAIM, second_arms=CLAIM, beside=BESIDE, beside_seeds=(30, 31, 32),
               curve=(), epochs=0.0, lds_retrainings=0)
 """For the claims: ten paired seeds at both budgets, other arms with three of them; seeds that chose nothing."""
+
+
+def just(plan: Plan, arms: Sequence[str]) -> Plan:
+    """The same seeds, steps and budgets for these arms, and nothing beside them."""
+    return replace(plan, arms=tuple(arms), second_arms=tuple(arms), beside=(), curve=(), epochs=0.0, lds_retrainings=0)
 
 
 def only(asked: Sequence[str], known: Collection[str]) -> tuple[str, ...]:

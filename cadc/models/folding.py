@@ -54,7 +54,7 @@ def folded_training(vlm: Vlm) -> Iterator[None]:
     modules = [cast(nn.Module, module) for module in lora_modules(vlm)]
     plain = [module for module in modules if "forward" not in vars(module)]
     for module in plain:
-        module.forward = _one_product(module, vlm.layout.scale)  # type: ignore[method-assign]
+        module.forward = _one_product(module, vlm.layout.scale)
     try:
         yield
     finally:

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.lab.ablations import ABLATIONS
 from benchmarks.lab.arms import arm_rows, comparison, curve_rows
-from benchmarks.lab.plan import ARMS, AT_SECOND, CLAIMS, CURVE, QUICK, SHORT, Plan, only
+from benchmarks.lab.plan import ARMS, AT_SECOND, CLAIMS, CURVE, QUICK, SHORT, Plan, just, only
 from benchmarks.lab.report import plain
 from cadc.curation import PRESETS, CurationSettings
 from cadc.discovery import DiscoverySettings
@@ -63,6 +63,14 @@ def test_a_claim_has_ten_paired_seeds_that_chose_nothing():
     assert len(CLAIMS.seeds) >= 10 and set(CLAIMS.beside_seeds) < set(CLAIMS.seeds)
     assert not set(CLAIMS.seeds) & {*range(6), *Plan().seeds, *SHORT.seeds}
     assert CLAIMS.arms == CLAIMS.second_arms and not set(CLAIMS.arms) & set(CLAIMS.beside)
+
+
+def test_some_arms_of_a_claim_keep_its_seeds_and_budgets():
+    some = just(CLAIMS, ("cadc-mixed", "quick"))
+    assert some.named == ("cadc-mixed", "quick") and some.second_arms == some.arms
+    assert (some.seeds, some.budgets, some.steps, some.products) == (CLAIMS.seeds, CLAIMS.budgets, CLAIMS.steps,
+                                                                     CLAIMS.products)
+    assert not some.beside and not some.curve and not some.lds_retrainings
 
 
 def test_the_gap_is_counted_against_the_better_oracle(table):
