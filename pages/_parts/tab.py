@@ -41,8 +41,9 @@ def show(key: str, value: Any) -> None:
     Nothing is sent where it shows that already: what a browser is told to show takes the place of what was pressed
     meanwhile, so that a slider would swallow keys.
     """
-    if key not in st.session_state or not _same(st.session_state[key], value):
-        st.session_state[key] = value
+    widgets = st.session_state
+    if key not in widgets or not _same(widgets[key], value):
+        widgets[key] = value
 
 
 def _same(now: Any, value: Any) -> bool:
