@@ -29,7 +29,8 @@ def _rows(view: CurriculumView, study: Study, over: PassedOver, reason: str) -> 
     """A page of rows with what speaks against each; the ticked ones can be taken back."""
     worst = over.worst(reason)
     places = worst[one_page(len(worst), f"left-out-{reason}")]
-    chosen = several_rows(study, over.page(reason, places), "left-out")
+    # Ticks are places in a table: another page, or rows that were taken back, make it another table.
+    chosen = several_rows(study, over.page(reason, places), f"left-out-{reason}-{places[0]}-{len(worst)}")
     picked = [int(row["index"]) for row in chosen]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Always take the ticked rows", icon=":material/push_pin:", disabled=not picked,

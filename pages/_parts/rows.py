@@ -45,11 +45,8 @@ def one_page(total: int, key: str) -> slice:
 
 def row_table(study: Study, rows: pd.DataFrame, key: str) -> dict[str, Any] | None:
     """One page of `views.rows.row_table`; returns the chosen row (or the first), None without rows."""
-    if rows.empty:
-        _table(study, rows, key, "single-row")
-        return None
     chosen = _table(study, rows, key, "single-row")
-    return chosen[0] if chosen else rows.iloc[0].to_dict()
+    return next(iter(chosen or rows.head(1).to_dict("records")), None)
 
 
 def several_rows(study: Study, rows: pd.DataFrame, key: str) -> list[dict[str, Any]]:

@@ -250,10 +250,14 @@ def test_what_is_left_out_is_shown_by_reason_and_taken_back(study, page):
     table = next(f.value for f in page.dataframe if "against" in f.value)
     assert len(table) == min(20, next(n for n in out.values() if n)) and (table["against"] != "").all()
     first = int(table["index"].iloc[0])
-    page.session_state["left-out-table"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    reason, count = next((reason, n) for reason, n in out.items() if n)
+    place = int(np.flatnonzero(np.asarray(open_workbench(study).scores.index) == first)[0])
+    ticks = f"left-out-{reason}-{place}-{count}-table"
+    page.session_state[ticks] = {"selection": {"rows": [0], "columns": [], "cells": []}}
     page.run()
     labelled(page.button, "Always take the ticked rows").click().run()
     assert not page.exception and not page.error
     assert first in page.multiselect(key="draft-keep").value
+    assert labelled(page.button, "Always take the ticked rows").disabled, "the next row is not ticked in its place"
     press(page, "Save")
     assert first in open_workbench(study).curriculum.rows["index"].tolist()
