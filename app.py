@@ -16,6 +16,7 @@ page = st.navigation([
     st.Page("pages/2_trajectories.py", title="Trajectories", icon=":material/timeline:"),
     st.Page("pages/3_capabilities.py", title="Capabilities", icon=":material/hub:"),
     st.Page("pages/4_influence.py", title="Influence", icon=":material/waterfall_chart:"),
+    st.Page("pages/7_rows.py", title="Rows", icon=":material/table_rows:"),
     st.Page("pages/5_curriculum.py", title="Curriculum", icon=":material/format_list_numbered:"),
     st.Page("pages/6_evaluation.py", title="Evaluation", icon=":material/balance:"),
 ])

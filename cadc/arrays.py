@@ -1,8 +1,11 @@
 """Small pure functions over numpy arrays that several rooms share."""
 
 import hashlib
+from collections.abc import Iterable
 
 import numpy as np
+
+from cadc.errors import DataError
 
 
 def largest_remainder(ideal: np.ndarray, total: int) -> np.ndarray:
@@ -47,3 +50,24 @@ def digest(values: np.ndarray) -> bytes:
     packed = np.packbits(values) if values.dtype == bool else np.ascontiguousarray(values)
     head = f"{values.dtype.str} {values.shape} ".encode()
     return hashlib.blake2b(head + packed.tobytes(), digest_size=16).digest()
+
+
+def spans(numbers: Iterable[int] | np.ndarray) -> str:
+    """A set of whole numbers ≥ 0 as text, neighbours joined: `0-12,15,18-20`; '' for none."""
+    found = np.unique(np.asarray(numbers if isinstance(numbers, np.ndarray) else list(numbers), np.int64))
+    if not len(found):
+        return ""
+    cuts = np.flatnonzero(np.diff(found) != 1) + 1
+    return ",".join(str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in np.split(found, cuts))
+
+
+def numbers_of(text: str) -> np.ndarray:
+    """int64, ascending: the set that `spans` wrote. Raises DataError for anything else."""
+    try:
+        ends = [tuple(int(end) for end in part.split("-")) for part in text.split(",")] if text else []
+        parts = [np.arange(first, last + 1, dtype=np.int64) for first, last in ((e[0], e[-1]) for e in ends)]
+        if any(len(e) > 2 for e in ends) or any(len(part) == 0 for part in parts):
+            raise ValueError(text)
+    except (ValueError, OverflowError, MemoryError) as error:
+        raise DataError(f"{text[:60]!r} is no set of rows such as 3,5-9.") from error
+    return np.unique(np.concatenate(parts)) if parts else np.empty(0, np.int64)

@@ -328,6 +328,13 @@ class Store:
         return self._frame("SELECT position, unit, samples, pictures, answer_format FROM units WHERE study = ? "
                            "ORDER BY position", [study.identity])
 
+    def matching(self, study: Study, role: str, words: str) -> np.ndarray:
+        """int64, ascending: indices of the samples in whose question, answer or id these words stand."""
+        found = self._frame(f'SELECT "index" FROM samples WHERE {_WHERE} ORDER BY "index"',
+                            {"study": study.identity, "role": role, "source": None, "format": None, "unit": None,
+                             "search": words})
+        return found["index"].to_numpy(np.int64)
+
     def samples(self, study: Study, role: str, *, where: dict[str, str | None] | None = None, offset: int = 0,
                 limit: int = 25) -> tuple[pd.DataFrame, int]:
         """One page of samples and how many there are in all. `where` may name source, format, unit, search (words)."""

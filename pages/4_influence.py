@@ -13,6 +13,7 @@ from cadc.views.rows import source_labels
 from cadc.views.settings import preset_help
 from cadc.views.words import drawn
 from pages._parts.bench import open_bench
+from pages._parts.links import rows_link
 from pages._parts.rows import one_page, row_card, row_table
 from pages._parts.shell import open_study
 from pages._parts.tab import show, shown
@@ -80,7 +81,9 @@ def rows_behind(view: views.InfluenceView, study: Study, pick: views.Pick) -> No
     """The paged table of rows and the card of the chosen one."""
     positions = view.behind(pick)
     st.subheader("Rows behind the choice")
-    st.text(f"{pick.text}: {len(positions):,} of {len(view.assignment):,} rows, strongest influence first")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.text(f"{pick.text}: {len(positions):,} of {len(view.assignment):,} rows, strongest influence first")
+        rows_link(study, view.filter_of(pick), "Look through them on Rows")
     page = positions[one_page(len(positions), f"influence-{pick.text}")]
     chosen = row_table(study, view.row_page(page), "influence")
     if chosen is not None:

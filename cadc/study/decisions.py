@@ -12,8 +12,14 @@ from cadc.errors import JobError
 from cadc.study import Study, write_json
 
 SCOPES = {"discover": "capabilities", "rename": "capabilities", "move": "capabilities", "merge": "capabilities",
-          "curate": "curation"}
+          "curate": "curation", "tag": "rows", "check": "rows", "note": "rows", "view": "rows"}
 """Kind of decision → scope: undo and redo walk through one scope."""
+SHOWN_ROWS = 60
+"""Characters of a set of rows that a history shows."""
+
+
+SHOWN_LIST = 12
+"""Entries of a list that a history shows one by one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +31,9 @@ class Decision:
     at: str
     """Local time, ISO 8601."""
     scope: str
-    """`capabilities` or `curation`."""
+    """`capabilities`, `curation` or `rows`."""
     kind: str
-    """`discover`, `rename`, `move`, `merge` or `curate`."""
+    """A key of `SCOPES`."""
     payload: dict[str, Any]
     """What was decided (docs/architecture.md, "store")."""
     batch: int = 0
@@ -46,8 +52,29 @@ def describe(decision: Decision) -> str:
         return f"“{about.get('unit')}” moved to {to}"
     if decision.kind == "merge":
         return f"{about.get('from')} merged into {about.get('into')}"
+    if decision.scope == "rows":
+        return _of_rows(decision)
     words = "capabilities found with" if decision.kind == "discover" else "curriculum made with"
-    return f"{words} " + ", ".join(f"{key} {value}" for key, value in about.items() if value not in (None, "", [], {}))
+    return f"{words} " + ", ".join(f"{key} {_short(value)}" for key, value in about.items()
+                                   if value not in (None, "", [], {}))
+
+
+def _short(value: object) -> str:
+    """Long lists by their number."""
+    return f"{len(value):,} rows" if isinstance(value, list) and len(value) > SHOWN_LIST else str(value)
+
+
+def _of_rows(decision: Decision) -> str:
+    """What was said of pool rows (`cadc.curation.marks`)."""
+    about, text = decision.payload, str(decision.payload.get("rows", ""))
+    rows = f"pool rows {text if len(text) <= SHOWN_ROWS else text[:SHOWN_ROWS] + '…'}"
+    if decision.kind == "tag":
+        return f"{rows} {'tagged' if about.get('on', True) else 'no longer tagged'} “{about.get('tag')}”"
+    if decision.kind == "check":
+        return f"{rows} {'checked' if about.get('on', True) else 'no longer checked'}"
+    if decision.kind == "note":
+        return f"note on pool row {about.get('row')}: {about.get('text') or 'none any more'}"
+    return f"view “{about.get('name')}” {'kept' if about.get('query') else 'forgotten'}"
 
 
 def latest(decisions: Iterable[Decision], kind: str) -> dict[str, Any] | None:

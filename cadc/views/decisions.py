@@ -15,12 +15,15 @@ LISTED = 200
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """The log of one scope."""
+    """The log of one scope, or of several together."""
 
     undo: str
     """Kind of decision that undo takes back; '' when there is none."""
     redo: str
     """Kind of decision that redo puts back; '' when there is none."""
+    undo_scope: str
+    """Its scope."""
+    redo_scope: str
     acts: int
     """Acts in force."""
     table: pd.DataFrame
@@ -33,6 +36,7 @@ def history(decisions: Sequence[Decision], waiting: Decision | None) -> History:
     table = pd.DataFrame([(d.at.replace("T", " "), describe(d), "taken back" if d.undone else "")
                           for d in decisions[::-1][:LISTED]], columns=["when", "what", ""])
     return History(undo=in_force[-1].kind if in_force else "", redo=waiting.kind if waiting else "",
+                   undo_scope=in_force[-1].scope if in_force else "", redo_scope=waiting.scope if waiting else "",
                    acts=len({d.batch for d in in_force}), table=table)
 
 

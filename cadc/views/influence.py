@@ -17,6 +17,7 @@ from cadc.scores.influence import UNATTRIBUTED, assign, flows, own_influence, se
 from cadc.views import rows
 from cadc.views.adding import adding
 from cadc.views.palette import colours
+from cadc.views.row_filter import NO_CAPABILITY, RowFilter
 from cadc.views.words import drawn
 
 MEASURES = {"rows": "rows", "influence": "summed influence"}
@@ -108,6 +109,11 @@ class InfluenceView:
     def behind(self, pick: Pick) -> np.ndarray:
         """int64: positions of the rows behind a pick, strongest influence first."""
         return behind(pick, self.sources, self.assignment, self.names, own_influence(self.influence, self.assignment))
+
+    def filter_of(self, pick: Pick) -> RowFilter:
+        """A pick as the Rows page has it."""
+        ids = dict(zip(self.names, self.bench.capabilities.ids, strict=True)) | {UNATTRIBUTED: NO_CAPABILITY}
+        return RowFilter(source=pick.source, capability=ids[pick.capability] if pick.capability else None)
 
     def row_page(self, positions: np.ndarray) -> pd.DataFrame:
         """These rows as `rows.row_table` has them, with their position."""

@@ -36,7 +36,8 @@ def open_bench(study: Study, store: Store) -> tuple[Workbench, str]:
                 icon=":material/hourglass_empty:")
         job_panel(study, usual_jobs(study.config))
         st.stop()
-    decisions = [d for d in store.decisions(study) if not d.undone]
+    # What is said of rows changes neither capabilities nor curriculum.
+    decisions = [d for d in store.decisions(study) if not d.undone and d.scope != "rows"]
     # A map may be drawn from measured transfer, which comes and goes while the scores stay.
     decided = json.dumps([study.finished("transfer"), *((d.seq, d.kind, d.payload) for d in decisions)])
     return _bench(digest, decided, study, decisions), digest

@@ -1,6 +1,7 @@
 """Making decisions from a page, and taking them back."""
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -15,17 +16,20 @@ from pages._parts.tab import tab
 log = logging.getLogger(__name__)
 
 
-def decide(study: Study, store: Store, kind: str, *payloads: dict[str, Any], now: Capabilities | None = None) -> bool:
+def decide(study: Study, store: Store, kind: str, *payloads: dict[str, Any] | Callable[[], dict[str, Any]],
+           now: Capabilities | None = None) -> bool:
     """Write the decisions of one act, unless they do not apply; then `say_refused` says why on the next run.
 
-    For callbacks. now: the capabilities in force, for acts on them.
+    For callbacks. payloads: what is decided, or what makes it; now: the capabilities in force, for acts on them.
     """
-    refused = refusal(now, kind, payloads) if now else ""
-    if not refused:
-        try:
-            store.decide_together(study, kind, list(payloads))
-        except CadcError as error:
-            refused = str(error)
+    refused = ""
+    try:
+        made = [payload() if callable(payload) else payload for payload in payloads]
+        refused = refusal(now, kind, made) if now else ""
+        if not refused:
+            store.decide_together(study, kind, made)
+    except CadcError as error:
+        refused = str(error)
     if refused:
         log.warning("%s refused: %s", kind, refused)
         tab().refused = refused
@@ -40,17 +44,26 @@ def say_refused() -> None:
         st.code(refused, language=None, wrap_lines=True)
 
 
-def decision_buttons(study: Study, store: Store, scope: str) -> None:
-    """Undo and redo for one scope, with the history beside them."""
+def decision_buttons(study: Study, store: Store, *scopes: str) -> None:
+    """Undo and redo for one scope, or for several together, with the history beside them."""
     say_refused()
-    found = history(store.decisions(study, scope), store.redoable(study, scope))
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("Undo", icon=":material/undo:", disabled=not found.undo, key=f"undo-{scope}",
-                  on_click=store.undo, args=(study, scope),
-                  help=f"Takes back the last {found.undo}" if found.undo else "Nothing to take back")
-        st.button("Redo", icon=":material/redo:", disabled=not found.redo, key=f"redo-{scope}",
-                  on_click=store.redo, args=(study, scope),
-                  help=f"Puts back the {found.redo}" if found.redo else "Nothing to put back")
-        with st.popover(f"History ({found.acts})", icon=":material/history:"):
-            st.dataframe(found.table, hide_index=True, width=640,
-                         column_config={"what": st.column_config.TextColumn(width="large")})
+        take_back(study, store, *scopes)
+
+
+def take_back(study: Study, store: Store, *scopes: str, brief: bool = False) -> None:
+    """The three buttons alone. brief: without their words."""
+    decided = [d for d in store.decisions(study) if d.scope in scopes]
+    waiting = [d for d in (store.redoable(study, scope) for scope in scopes) if d is not None]
+    found = history(decided, min(waiting, key=lambda d: d.seq, default=None))
+    scope, word = "-".join(scopes), (lambda text: "" if brief else text)
+    st.button(word("Undo"), icon=":material/undo:", disabled=not found.undo, key=f"undo-{scope}",
+              on_click=store.undo, args=(study, found.undo_scope),
+              help=f"Takes back the last {found.undo}" if found.undo else "Nothing to take back")
+    st.button(word("Redo"), icon=":material/redo:", disabled=not found.redo, key=f"redo-{scope}",
+              on_click=store.redo, args=(study, found.redo_scope),
+              help=f"Puts back the {found.redo}" if found.redo else "Nothing to put back")
+    with st.popover(f"{found.acts}" if brief else f"History ({found.acts})", icon=":material/history:",
+                    help="Everything decided so far" if brief else None):
+        st.dataframe(found.table, hide_index=True, width=640,
+                     column_config={"what": st.column_config.TextColumn(width="large")})

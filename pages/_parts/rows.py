@@ -3,9 +3,9 @@
 Dataset text reaches the browser through dataframe cells and `st.text` alone: nothing in it is ever read as markup.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -54,12 +54,21 @@ def several_rows(study: Study, rows: pd.DataFrame, key: str) -> list[dict[str, A
     return _table(study, rows, key, "multi-row")
 
 
-def _table(study: Study, rows: pd.DataFrame, key: str, mode: Literal["single-row", "multi-row"]
-           ) -> list[dict[str, Any]]:
+def ticked_rows(study: Study, rows: pd.DataFrame, key: str, *, current: int, ticked: list[int],
+                take: Callable[[], None]) -> None:
+    """One page of rows in which several can be ticked and one is looked at (`current`, marked). ticked: places that are
+    ticked when the table is new; take: what to do when something was ticked or clicked."""
+    looked = ["▸" if place == current else "" for place in range(len(rows))]
+    _table(study, rows.assign(at=looked), key, ["multi-row", "single-cell"], on_select=take,
+           selection_default={"selection": {"rows": ticked}})
+
+
+def _table(study: Study, rows: pd.DataFrame, key: str, mode: str | list[str], **options: Any) -> list[dict[str, Any]]:
     shown = rows.assign(picture=[_miniature(stamp(*first), *first)
                                  for first in first_pictures(study, "pool", rows["images"])])
-    front = ["picture", "question", "answer", *(c for c in ("against", "strength") if c in shown), "capability",
-             "serves", "of_unit"]
+    first = ("at", "picture", "question", "answer", "status", "marks", "against", "strength", "capability", "serves",
+             "of_unit")
+    front = [c for c in first if c in shown.columns and (c != "marks" or shown[c].any())]
     influences = [c for c in shown.columns if c.startswith("→ ")]
     last = ("stage", "self_influence", "loss", "reason", "measured", "source", "id", "index")
     behind = [c for c in last if c in shown.columns]
@@ -74,8 +83,10 @@ def _table(study: Study, rows: pd.DataFrame, key: str, mode: Literal["single-row
                "serves": st.column_config.TextColumn("serves this target question", width="medium"),
                "of_unit": st.column_config.TextColumn("of unit"),
                "against": st.column_config.TextColumn("what speaks against it", width="medium")}
+    config |= {"at": st.column_config.TextColumn("", width=28), "status": st.column_config.TextColumn(width=96),
+               "marks": st.column_config.TextColumn(width=110)}
     event = st.dataframe(shown[[*front, *influences, *behind]], hide_index=True, row_height=52, key=f"{key}-table",
-                         on_select="rerun", selection_mode=mode, column_config=config)
+                         selection_mode=mode, column_config=config, **({"on_select": "rerun"} | options))
     return [shown.iloc[i].to_dict() for i in event["selection"]["rows"] if i < len(shown)]
 
 

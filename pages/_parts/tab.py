@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from cadc.curation import CurationSettings
+from cadc.views.row_filter import RowFilter
 
 
 @dataclass(kw_only=True)
@@ -26,6 +27,12 @@ class Tab:
     """Which one of a slider's widgets is drawn now (`pages._draft.moved_by_hand`)."""
     touched: set[str] = field(default_factory=set)
     """Those of them that a person has moved."""
+    looked: RowFilter = RowFilter()
+    """Rows that were looked at last: a link of the sidebar drops them from the address."""
+    ticked: frozenset[int] = frozenset()
+    """Pool rows that are ticked, on whatever page of the table."""
+    ticks: int = 0
+    """Changes when ticks are set by anything but the table: it is another table then."""
     refused: str = ""
     """Why the last gesture was not taken; said once."""
 
