@@ -74,15 +74,16 @@ def table(view: PoolRows, order: np.ndarray, at: int, study: Study) -> None:
     def turn() -> None:
         _inspector.go_to(int(view.index[order[(shown("rows-page") - 1) * PAGE]]))
 
+    # Above the table: its own tools float there on hover, and would cover the buttons of acts.
+    with st.container(horizontal=True, vertical_alignment="center"):
+        show("rows-page", number + 1)
+        st.number_input("Page", 1, pages, key="rows-page", width=130, on_change=turn, label_visibility="collapsed")
+        st.text(f"page of {pages:,} · rows {number * PAGE + 1:,}–{min(len(order), (number + 1) * PAGE):,}")
     page: pd.DataFrame = view.page(order[number * PAGE:(number + 1) * PAGE])
     key = f"rows-{number}-{hash(order.tobytes())}-{tab().ticks}"
     ticked_rows(study, page, key, current=at - number * PAGE,
                 ticked=[i for i, index in enumerate(page["index"]) if int(index) in _row_acts.ticked_now()],
                 take=lambda: _inspector.ticks(page, f"{key}-table"))
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        show("rows-page", number + 1)
-        st.number_input(f"Page (of {pages:,})", 1, pages, key="rows-page", width=160, on_change=turn)
-        st.text(f"{number * PAGE + 1:,}–{min(len(order), (number + 1) * PAGE):,} of {len(order):,}")
 
 
 def rows(view: PoolRows, study: Study, store: Store) -> None:
