@@ -2,54 +2,18 @@
 
 import streamlit as st
 
-from cadc.estimate.devices import EFFICIENCY
 from cadc.jobs import control
 from cadc.study import Study
 from cadc.views import trajectories as views
 from cadc.views.figures import trajectories as figures
 from cadc.views.glossary import told
-from cadc.views.jobs import is_read, stand
+from cadc.views.jobs import stand
 from cadc.views.opened import is_scored
 from cadc.views.words import drawn
-from pages import _offers
+from pages import _costs, _offers
 from pages._parts.bench import open_bench
 from pages._parts.jobs import job_rows
 from pages._parts.shell import guarded, open_study
-
-
-def costs(study: Study) -> None:
-    """What the jobs should cost, here or on a named device, beside what they took."""
-    st.subheader("What it costs")
-    names = views.devices()
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.selectbox("Predict for", list(names), index=list(names).index(views.latest_device(study)),
-                              width=320, format_func=names.get, help="This machine is measured. For a device that is "
-                              "not here, operations are counted instead.")
-        named = chosen != views.HERE
-        efficiency = st.number_input("Share of its peak speed", 0.05, 1.0, EFFICIENCY, 0.05, width=200) if named else 0
-        busy = control.is_running(study) or not is_read(study)
-        asked = st.button("Predict the cost", icon=":material/timer:", disabled=busy, help="Possible once pool and "
-                          "target are read, and while no job is at work. On this machine every job runs for a moment "
-                          "on a few rows.")
-    if asked:
-        with st.spinner("Running every job on a few rows…" if not named else "Counting operations…"):
-            predict(study, chosen, efficiency)
-        st.rerun()
-    view = views.cost_view(study, chosen)
-    st.table(view.table)
-    if view.predicted:
-        st.text(view.predicted)
-    st.text(view.taken)
-
-
-def predict(study: Study, device: str, efficiency: float) -> None:
-    """Predict for this machine, or for a named device."""
-    from cadc.estimate.estimate import estimate, estimate_for
-
-    if device == views.HERE:
-        estimate(study)
-    else:
-        estimate_for(study, device, efficiency=efficiency)
 
 
 def settings(view: views.TrajectoriesView) -> None:
@@ -123,6 +87,6 @@ with narrow, guarded():
     _offers.gradients(study)
     _offers.transfer(study)
 with guarded():
-    costs(study)
+    _costs.panel(study)
 if is_scored(study) and study.finished("targets") and study.finished("scores"):
     norms(views.norm_view(open_bench(study, store)[0]))

@@ -45,5 +45,6 @@ def entries(place: st.delta_generator.DeltaGenerator, here: Folder) -> str | Non
         if (name := shown(key)) and name.endswith("/"):
             show(PLACE, str(here.path / Path(names[name])))
 
-    chosen = place.selectbox("In it", list(names), index=None, key=key, placeholder="a folder opens, a file is chosen", on_change=opened)
+    chosen = place.selectbox("In it", list(names), index=None, key=key, on_change=opened,
+                             placeholder="a folder opens, a file is taken")
     return chosen if chosen and not chosen.endswith("/") else None
