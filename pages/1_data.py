@@ -9,6 +9,7 @@ from cadc.store import Store
 from cadc.study import Study
 from cadc.views.data import DataView, FileView, data_view, format_table
 from cadc.views.figures import data as figures
+from cadc.views.glossary import told
 from cadc.views.rows import NO_SOURCE, with_turns
 from cadc.views.words import told_apart
 from pages import _new_study
@@ -35,7 +36,7 @@ def overview(file: FileView) -> None:
         st.warning("Some pool rows are also in the target (same words, same picture). Training on them is training on "
                    "the benchmark: the Set aside tab lists them as warnings.", icon=":material/warning:")
     left, right = st.columns(2)
-    left.subheader("Sources")
+    left.subheader("Sources", help=told("source"))
     left.plotly_chart(figures.sources(file.sources), key=f"sources-{file.role}")
     right.subheader("Length in words")
     right.plotly_chart(figures.lengths(file.lengths), key=f"lengths-{file.role}")
@@ -43,7 +44,7 @@ def overview(file: FileView) -> None:
 
 def target_units(view: DataView) -> None:
     """The units of the target."""
-    st.subheader(f"Target units ({len(view.units):,})")
+    st.subheader(f"Target units ({len(view.units):,})", help=told("unit"))
     st.dataframe(view.units, hide_index=True, column_config={
         "position": "no.", "answer_format": "most frequent answers"})
 
@@ -103,12 +104,10 @@ def contents(view: DataView, study: Study, store: Store) -> None:
         browse(view, study, store)
 
 
-st.title("Data")
-store, study = open_store(), pick_study()
+study, store = pick_study("Data"), open_store()
 with st.expander("Make a study", expanded=study is None, icon=":material/add:"), guarded():
     _new_study.form()
 if study is not None:
-    store.load_study(study)
     report = store.report(study)
     if report is None:
         read(study)

@@ -2,58 +2,23 @@
 
 import streamlit as st
 
-from cadc.estimate.devices import EFFICIENCY
 from cadc.jobs import control
 from cadc.study import Study
 from cadc.views import trajectories as views
 from cadc.views.figures import trajectories as figures
-from cadc.views.jobs import is_read, stand
+from cadc.views.glossary import told
+from cadc.views.jobs import stand
 from cadc.views.opened import is_scored
 from cadc.views.words import drawn
-from pages import _offers
+from pages import _costs, _offers
 from pages._parts.bench import open_bench
 from pages._parts.jobs import job_rows
 from pages._parts.shell import guarded, open_study
 
 
-def costs(study: Study) -> None:
-    """What the jobs should cost, here or on a named device, beside what they took."""
-    st.subheader("What it costs")
-    names = views.devices()
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.selectbox("Predict for", list(names), index=list(names).index(views.latest_device(study)),
-                              width=320, format_func=names.get, help="This machine is measured. For a device that is "
-                              "not here, operations are counted instead.")
-        named = chosen != views.HERE
-        efficiency = st.number_input("Share of its peak speed", 0.05, 1.0, EFFICIENCY, 0.05, width=200) if named else 0
-        busy = control.is_running(study) or not is_read(study)
-        asked = st.button("Predict the cost", icon=":material/timer:", disabled=busy, help="Possible once pool and "
-                          "target are read, and while no job is at work. On this machine every job runs for a moment "
-                          "on a few rows.")
-    if asked:
-        with st.spinner("Running every job on a few rows…" if not named else "Counting operations…"):
-            predict(study, chosen, efficiency)
-        st.rerun()
-    view = views.cost_view(study, chosen)
-    st.table(view.table)
-    if view.predicted:
-        st.text(view.predicted)
-    st.text(view.taken)
-
-
-def predict(study: Study, device: str, efficiency: float) -> None:
-    """Predict for this machine, or for a named device."""
-    from cadc.estimate.estimate import estimate, estimate_for
-
-    if device == views.HERE:
-        estimate(study)
-    else:
-        estimate_for(study, device, efficiency=efficiency)
-
-
 def settings(view: views.TrajectoriesView) -> None:
     """The model and the settings of the study."""
-    st.subheader("What runs")
+    st.subheader("What runs", help=told("preset", "judge", "signal", "near(z, s)"))
     st.code(view.model, language=None, wrap_lines=True)
     st.dataframe(view.settings, hide_index=True, height="content")
     st.text(view.nearness)
@@ -87,7 +52,7 @@ def warnings(view: views.TrajectoriesView) -> None:
 def loss_curve(view: views.LossView) -> None:
     """The warm-up's loss so far."""
     if len(view.log):
-        st.subheader("Warm-up loss")
+        st.subheader("Warm-up loss", help=told("warm-up", "checkpoint"))
         st.plotly_chart(figures.loss(view.log, view.ends), key="loss")
         st.text(drawn(len(view.log), len(view.log), "steps; dotted lines: checkpoints"))
 
@@ -101,7 +66,7 @@ def live(study: Study, was_running: bool) -> None:
 
 def norms(view: views.NormView) -> None:
     """How the mean gradient of each target unit changes over the checkpoints."""
-    st.subheader("Gradient norm of each target unit")
+    st.subheader("Gradient norm of each target unit", help=told("trajectory", "unit"))
     st.text("A falling line: what the unit asks pulls less and less on the model. Colours are capabilities.")
     st.plotly_chart(figures.norms(view.table, view.colours), key="norms")
     st.text(drawn(view.units, view.units, "units"))
@@ -109,12 +74,11 @@ def norms(view: views.NormView) -> None:
         st.dataframe(view.table.pivot(index="unit", columns="checkpoint", values="norm"))
 
 
-st.title("Trajectories")
-study, store = open_study()
+study, store = open_study("Trajectories")
 view, running = views.trajectories_view(study), control.is_running(study)
 wide, narrow = st.columns([3, 2], gap="large")
 with wide, guarded():
-    st.subheader("Jobs")
+    st.subheader("Jobs", help=told("job"))
     controls(study)
     warnings(view)
     st.fragment(live, run_every="1s" if running else None)(study, running)
@@ -123,6 +87,6 @@ with narrow, guarded():
     _offers.gradients(study)
     _offers.transfer(study)
 with guarded():
-    costs(study)
+    _costs.panel(study)
 if is_scored(study) and study.finished("targets") and study.finished("scores"):
     norms(views.norm_view(open_bench(study, store)[0]))

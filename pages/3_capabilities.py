@@ -124,8 +124,7 @@ def units(view: CapabilitiesView, key: str) -> None:
         "other": st.column_config.NumberColumn("to nearest other", format="%.2f")})
 
 
-st.title("Capabilities")
-study, store = open_study()
+study, store = open_study("Capabilities")
 bench, digest = open_bench(study, store)
 view = capabilities_view(bench, store.units(study), len(store.decisions(study)))
 selected = f"selected-{study.identity}"

@@ -9,6 +9,7 @@ from cadc.study import Study
 from cadc.views import influence as views
 from cadc.views.adding import presets_of
 from cadc.views.figures import influence as figures
+from cadc.views.glossary import told
 from cadc.views.rows import source_labels
 from cadc.views.settings import preset_help
 from cadc.views.words import drawn
@@ -80,7 +81,7 @@ def flow(view: views.InfluenceView) -> views.Pick:
 def rows_behind(view: views.InfluenceView, study: Study, pick: views.Pick) -> None:
     """The paged table of rows and the card of the chosen one."""
     positions = view.behind(pick)
-    st.subheader("Rows behind the choice")
+    st.subheader("Rows behind the choice", help=told("influence", "unattributed"))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.text(f"{pick.text}: {len(positions):,} of {len(view.assignment):,} rows, strongest influence first")
         rows_link(study, view.filter_of(pick), "Look through them on Rows")
@@ -105,7 +106,7 @@ def one_row(view: views.InfluenceView, study: Study, row: dict) -> None:
 
 def self_influence(view: views.InfluenceView) -> None:
     """How hard the rows of each capability are over the checkpoints."""
-    st.subheader("Self-influence over the checkpoints")
+    st.subheader("Self-influence over the checkpoints", help=told("self-influence", "checkpoint"))
     if view.without:
         st.text(view.without)
         return
@@ -120,17 +121,14 @@ def self_influence(view: views.InfluenceView) -> None:
 
 def spread(view: views.InfluenceView) -> None:
     """How influence is distributed over the pool."""
-    st.subheader("Distribution of influence")
+    st.subheader("Distribution of influence", help=told("influence", "floor"))
     st.caption("Thin: all rows of the pool. Filled: the rows that the capability claims.")
     table = views.histogram_table(view.influence, view.assignment, view.names)
     st.plotly_chart(figures.influence_histogram(table, view.colours), key="spread")
     st.text(drawn(len(view.assignment), len(view.assignment), "rows"))
 
 
-st.title("Influence")
-st.caption("Which rows of the pool teach which capability. Click a source, a capability or a flow between them to see "
-           "the rows behind it.")
-study, store = open_study()
+study, store = open_study("Influence")
 bench, digest = open_bench(study, store)
 view = views.influence_view(bench, source_names(digest, bench), looks(bench))
 if view.note:

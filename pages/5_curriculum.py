@@ -117,10 +117,7 @@ def composition(view: CurriculumView) -> None:
     st.text(view.composition_note)
 
 
-st.title("Curriculum")
-st.caption("Shape the budget and the order, look at what is chosen and why, save, export. Nothing is computed "
-           "again: every change is a new view of the same scores.")
-study, store = open_study()
+study, store = open_study("Curriculum")
 bench, digest = open_bench(study, store)
 if not bench.capabilities.k:
     st.info("There is no capability yet, so there is nothing to choose for. Find or make one on the **Capabilities** "

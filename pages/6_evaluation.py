@@ -6,6 +6,7 @@ from cadc.evaluation import EvaluationResult, EvaluationSettings, request_evalua
 from cadc.jobs import control
 from cadc.study import Study
 from cadc.views import evaluation as views
+from cadc.views.glossary import told
 from cadc.views.jobs import was_begun
 from pages import _comparison
 from pages._parts.bench import open_bench
@@ -72,7 +73,7 @@ def show(view: views.EvaluationView, result: EvaluationResult) -> None:
     budget = st.segmented_control("Budget", budgets, default=budgets[0], format_func=lambda b: f"{100 * b:g} %",
                                   required=True) if len(budgets) > 1 else budgets[0]
     found = views.comparison_view(view, result, budget)
-    st.subheader("Verdict")
+    st.subheader("Verdict", help=told("gap closed", "arm"))
     st.text(found.headline)
     st.text(found.effort_note)
     for note in result.notes:
@@ -94,10 +95,7 @@ def show(view: views.EvaluationView, result: EvaluationResult) -> None:
     _comparison.download(found)
 
 
-st.title("Evaluation")
-st.caption("The same base model is trained again on the curriculum and on its rivals: random rows, the whole pool, "
-           "other ways to select. Same seeds, scored on the target.")
-study, store = open_study()
+study, store = open_study("Evaluation")
 view = views.evaluation_view(study, open_bench(study, store)[0])
 start(view, study)
 if view.results:

@@ -112,9 +112,7 @@ def rows(view: PoolRows, study: Study, store: Store) -> None:
         _inspector.inspect(view, int(order[at]), wanted, study, store)
 
 
-st.title("Rows")
-st.caption("Filter the pool, click a row to see it whole, tick rows and act on them. The address keeps what you see.")
-study, store = open_study()
+study, store = open_study("Rows")
 bench, digest = open_bench(study, store)
 with guarded():
     rows(view_of(bench, digest, study, store), study, store)

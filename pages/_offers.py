@@ -5,6 +5,7 @@ import streamlit as st
 from cadc.jobs import control
 from cadc.study import Study
 from cadc.views.adding import GAIN, adding
+from cadc.views.glossary import told
 from cadc.views.jobs import is_read, stand
 from cadc.views.prices import price_of
 
@@ -29,6 +30,6 @@ def gradients(study: Study) -> None:
 def transfer(study: Study) -> None:
     """What measured transfer is, what it costs, and where it is asked for."""
     if is_read(study) and not study.finished("transfer"):
-        st.subheader("Measured transfer")
+        st.subheader("Measured transfer", help=told("transfer"))
         st.text("The job transfer tries out which target units help each other; no page needs it. It is started on "
                 f"the Capabilities page, Transfer. Its price: {price_of(study, 'transfer')}.")

@@ -57,7 +57,7 @@ def _show(bars: "Progress", task: "TaskID", s: JobStatus) -> None:
     readings = " ".join(f"{k} {v:.3g}" for k, v in s.readings.items())
     pace = f"{s.rate:.0f} {s.unit}/s, {s.eta_s:.0f} s to go" if s.eta_s is not None else ""
     text = s.state if s.state != "running" else " · ".join(t for t in (pace, readings, s.note) if t)
-    bars.update(task, total=s.total or None, completed=s.done, text=text)
+    bars.update(task, total=s.total if s.done else None, completed=s.done, text=text)  # None: a bar that only moves
     if s.state == "done":
         bars.update(task, total=s.total or 1, completed=s.total or 1)
         bars.stop_task(task)

@@ -46,6 +46,7 @@ def run_ingest(study: Study, progress: Progress) -> None:
 
 def _ingest(study: Study, folder: Path, progress: Progress) -> dict[str, str]:
     """Everything read and written into `folder`; the digest of each role's pictures."""
+    progress.note("counting the rows of pool and target")
     progress.start(sum(count_rows(getattr(study.config, role)) for role in ROLES), unit="rows")
     found = {role: _read(study, role, folder, progress) for role in ROLES}
     progress.note("looking for near-duplicates")

@@ -45,6 +45,17 @@ def _row(sample: Sample, raw: str, group: int) -> dict[str, Any]:
             "kept": sample.kept}
 
 
+def row_count(path: Path) -> int:
+    """Rows of a samples file, from its footer. Raises JobError when it cannot be read."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except (FileNotFoundError, pa.ArrowException, OSError) as error:
+        raise _unreadable(path, error) from error
+
+
 def _table(path: Path, columns: list[str], only: Collection[FileIndex] | None = None) -> "pa.Table":
     import pyarrow as pa
     import pyarrow.parquet as pq

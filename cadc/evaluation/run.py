@@ -44,6 +44,7 @@ def run_evaluation(study: Study, progress: Progress, settings: EvaluationSetting
     if not todo:
         progress.note("every run of this comparison is already finished")
         return
+    progress.note("loading the base and what is scored")
     retrainer = open_retrainer(study, request.scored)
     for number, run in enumerate(todo):
         progress.note(f"run {number + 1} of {len(todo)}: {run.arm}, seed {run.seed}")

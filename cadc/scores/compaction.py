@@ -42,6 +42,7 @@ def run_scores(study: Study, progress: Progress) -> None:
         return
     pool = read_samples(study.samples_file("pool"))
     progress.start(len(pool))
+    progress.note("putting the shards together")
     pieces, features = pool_shards(study, pool), landmarks.feature_shards(study, pool)
     arrays, held_out, about = _together(study, pool, pieces, features)
     write_scores(study, arrays, targets.summary(study)["units"], held_out=held_out)

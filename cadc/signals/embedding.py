@@ -110,6 +110,7 @@ def _compute(study: Study, role: str, progress: Progress) -> None:
 
     # Fresh adapters on the whole language model change nothing (B = 0), and the cut lies before its first layer; they
     # are the same whatever the study adapts, so that its LoRA settings are none of this job's.
+    progress.note("loading the model")
     vlm = open_vlm(study.config.without(LORA))
     feed = Feed(study, role, vlm)
     order = feed.by_length()

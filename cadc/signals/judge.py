@@ -9,6 +9,7 @@ import logging
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from multiprocessing import get_context
+from multiprocessing.queues import SimpleQueue
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from cadc.data.sample import Sample
 
 log = logging.getLogger(__name__)
+
+Word = tuple[int, dict[str, float]]
+"""Samples that a training went through since its last word, and readings."""
 
 
 def run_judge(study: Study, progress: Progress, *, engine: EngineSettings | None = None) -> None:
@@ -85,6 +89,7 @@ def _train(study: Study, target: "Sequence[Sample]", progress: Progress, engine:
         for one in todo:
             progress.note(f"judge {one.number + 1} of {len(asked)}: {len(one.inside)} target samples teach, "
                           f"{len(one.outside)} are left out")
+        progress.note(f"{len(todo)} judges: loading the model, then short trainings on the target")
         if engine and min(engine.processes, len(todo)) > 1 and not _on_gpu():
             _side_by_side(study, todo, min(engine.processes, len(todo)), work, progress)
         else:
@@ -112,16 +117,23 @@ def _one_by_one(study: Study, todo: Sequence[Lesson], progress: Progress) -> Non
 
 
 def _side_by_side(study: Study, todo: Sequence[Lesson], workers: int, work: dict[int, int], progress: Progress) -> None:
-    """In processes of their own, one torch thread each."""
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin)
+    """In processes of their own, one torch thread each; they say how far they are."""
+    context = get_context("spawn")
+    words: SimpleQueue[Word] = context.SimpleQueue()
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(words,))
+    left = sum(work[one.number] for one in todo)
     try:
-        waiting = {pool.submit(_train_alone, study, lesson): lesson for lesson in todo}
+        waiting = {pool.submit(_train_alone, study, lesson) for lesson in todo}
         while waiting:
-            done, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+            done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+            while not words.empty():
+                n, readings = words.get()
+                progress.step(n, **readings)
+                left -= n
             for future in done:
                 future.result()
-                progress.step(work[waiting.pop(future).number])
             progress.step(0)  # a cancel is seen here
+        progress.step(left)  # where a word was still on its way
     except BaseException:
         for process in list((pool._processes or {}).values()):  # kill_workers() only comes with Python 3.14
             process.kill()
@@ -130,11 +142,23 @@ def _side_by_side(study: Study, todo: Sequence[Lesson], workers: int, work: dict
         pool.shutdown(cancel_futures=True)
 
 
-def _begin() -> None:
+class _Saying(Silent):
+    """Passes what is done on to the process that waits."""
+
+    def step(self, n: int = 1, **readings: float) -> None:
+        _words[0].put((n, readings))
+
+
+_words: "list[SimpleQueue[Word]]" = []
+"""Of a process of its own: where it says how far it is."""
+
+
+def _begin(words: "SimpleQueue[Word]") -> None:
     """In a process of its own, once."""
     import torch
     from transformers.utils import logging as transformers_logging
 
+    _words[:] = [words]
     end_with_parent()
     transformers_logging.disable_progress_bar()
     torch.set_num_threads(1)
@@ -142,7 +166,7 @@ def _begin() -> None:
 
 def _train_alone(study: Study, lesson: Lesson) -> None:
     """In a process of its own."""
-    train_judge(study, lesson, open_school(study), Silent())
+    train_judge(study, lesson, open_school(study), _Saying())
 
 
 def _on_gpu() -> bool:

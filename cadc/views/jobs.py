@@ -1,5 +1,6 @@
 """Jobs as a person sees them: one line each, what they are about, and whether they must still run."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -41,6 +42,8 @@ class JobLine:
     """Last lines of its log."""
     repaired: tuple[str, ...] = ()
     """What was found damaged, and made again."""
+    preparing: bool = False
+    """Whether it runs and has nothing to count yet: it loads a model, or does something in one piece."""
 
 
 def job_lines(study: Study, names: Sequence[str] = ()) -> list[JobLine]:
@@ -60,7 +63,9 @@ def shown_state(study: Study, status: JobStatus) -> str:
 
 def _line(study: Study, status: JobStatus) -> JobLine:
     active = status.state == "running"
-    facts = [f"{status.done:,} of {status.total:,} {status.unit}"] if status.total else []
+    preparing = active and not status.done
+    facts = _waited(status) if preparing else (
+        [f"{status.done:,} of {status.total:,} {status.unit}"] if status.total else [])
     moving = active and status.rate > 0  # a job may count nothing for a while: its note says what it does
     facts += [f"{status.rate:,.1f} {status.unit}/s", f"{duration(status.eta_s)} to go"] if moving else []
     facts += [f"{name} {value:.4g}" for name, value in status.readings.items()]
@@ -70,9 +75,15 @@ def _line(study: Study, status: JobStatus) -> JobLine:
         job=status.job, about=JOBS[status.job].about, state=state,
         share=min(1.0, status.done / status.total) if status.total else float(status.state == "done"),
         facts=" · ".join(facts) or (ON_REQUEST if state == NOT_ASKED else "not started"),
-        note=status.note if active else "",
+        note=status.note if active and not preparing else "", preparing=preparing,
         message=status.message if status.state in ("failed", "cancelled") else "", log=log_tail(study, status.job),
         repaired=status.repaired)
+
+
+def _waited(status: JobStatus) -> list[str]:
+    """What a job is at that counts nothing yet, for how long, and how much there will be to count."""
+    return [status.note or "getting ready", *([duration(time.time() - status.started)] if status.started else []),
+            *([f"then {status.total:,} {status.unit}"] if status.total else [])]
 
 
 def stand(study: Study) -> str:

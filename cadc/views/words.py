@@ -15,6 +15,11 @@ def duration(seconds: float | None) -> str:
     return f"{hours} h {left:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
+def counted(number: int, what: str, more: str = "") -> str:
+    """`no exports`, `1 export`, `1,200 exports`; `more` behind it."""
+    return " ".join(filter(None, [f"{number:,}" if number else "no", what if number == 1 else f"{what}s", more]))
+
+
 def drawn(shown: int, of: int, what: str) -> str:
     """How much of what there is a figure shows."""
     return f"drawn {shown:,} of {of:,} {what}"

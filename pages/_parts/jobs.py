@@ -37,8 +37,10 @@ def _row(line: JobLine) -> None:
         return
     with st.container(border=True):
         left, right = st.columns([1, 3])
-        left.markdown(f"{STATES[line.state]} **{line.job}** · {line.state}")
-        right.progress(line.share)
+        said = "getting ready" if line.preparing else line.state
+        left.markdown(f"{STATES['queued' if line.preparing else line.state]} **{line.job}** · {said}")
+        if not line.preparing:  # a bar at 0 for minutes looks stuck
+            right.progress(line.share)
         right.text(line.facts)
         right.caption(line.about)
         if line.note:

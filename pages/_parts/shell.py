@@ -1,29 +1,16 @@
-"""The frame of every page: the database, the study picker, and errors as one message."""
-
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+"""The frame of every page: the database, the study picker, its steps, and errors as one message."""
 
 import streamlit as st
 
-from cadc.errors import CadcError
 from cadc.store import Store
 from cadc.study import Study, cache_root
 from cadc.views.studies import heading, study_names, study_notes
+from cadc.views.way import PLACES
+from pages._parts import way
+from pages._parts.guard import guarded
 from pages._parts.tab import tab
 
-log = logging.getLogger(__name__)
-
-
-@contextmanager
-def guarded() -> Iterator[None]:
-    """Show what cadc says went wrong as one message; the log keeps the traceback. Fragments guard themselves."""
-    try:
-        yield
-    except CadcError as error:
-        log.exception("shown to the person")
-        st.error("This could not be done:", icon=":material/error:")
-        st.code(str(error), language=None, wrap_lines=True)
+__all__ = ["choose_study", "guarded", "open_store", "open_study", "pick_study", "way_on"]
 
 
 @st.cache_resource(show_spinner=False)
@@ -41,28 +28,49 @@ def choose_study(name: str) -> None:
     tab().study = st.query_params["study"] = name
 
 
-def pick_study() -> Study | None:
-    """Study picker in the sidebar; None when there is no study yet."""
-    names = study_names()
-    if not names:
-        return None
+def pick_study(page: str = "") -> Study | None:
+    """The head of a page of this name, and the sidebar with the study picker, all that the jobs of the chosen study
+    have finished loaded; None when there is no study yet."""
+    top = st.container(gap="xxsmall")
+    with top:
+        if page:
+            way.head(page)
+    store, names = open_store(), study_names()
+    study = _picked(names) if names else None
+    if study is not None:
+        store.load_study(study)
+    way.steps(study, store)
+    with top:
+        if page:
+            way.state(study, store)
+    if study is not None:
+        st.sidebar.caption(heading(study))
+        for note in study_notes(study):
+            (st.sidebar.warning if note.serious else st.sidebar.info)(note.text, icon=":material/science:")
+    way.words(page)
+    return study
+
+
+def _picked(names: list[str]) -> Study:
     asked = st.query_params.get("study", tab().study)
     chosen = st.sidebar.selectbox("Study", names, index=names.index(asked) if asked in names else 0,
                                   help="Newest first. A study is one pool, one target, one model, one set of settings.")
     choose_study(chosen)
-    study = Study.open(chosen)
-    st.sidebar.caption(heading(study))
-    for note in study_notes(study):
-        (st.sidebar.warning if note.serious else st.sidebar.info)(note.text, icon=":material/science:")
-    return study
+    return Study.open(chosen)
 
 
-def open_study() -> tuple[Study, Store]:
-    """The chosen study and the database, with all that its jobs have finished; stops the page when there is none."""
-    store, study = open_store(), pick_study()
+def open_study(page: str = "") -> tuple[Study, Store]:
+    """Head, sidebar, the chosen study and the database; stops the page when there is no study."""
+    study = pick_study(page)
     if study is None:
         st.info("There is no study yet. Make one on the **Data** page: the embedded example is one click.",
                 icon=":material/lightbulb:")
+        way.link(PLACES["Data"].file, "Make a study", ":material/add:", None)
         st.stop()
-    store.load_study(study)
-    return study, store
+    return study, open_store()
+
+
+def way_on(page: str) -> None:
+    """What comes after a page, at its end."""
+    if study_names():
+        way.end(page, Study.open(tab().study) if tab().study in study_names() else None, open_store())

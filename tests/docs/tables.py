@@ -22,6 +22,8 @@ from cadc.study import StudyConfig
 from cadc.study.jobs import JOBS, Job
 from cadc.study.meanings import meanings
 from cadc.study.registry import Named
+from cadc.views.glossary import TERMS
+from cadc.views.way import PLACES
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"(?P<open><!-- table: (?P<name>[\w-]+) -->\n).*?(?P<close><!-- end -->)", re.DOTALL)
@@ -80,12 +82,31 @@ def commands() -> str:
                  ((f"`{c.name}`", c.about, f"`cadc {c.example}`") for c in COMMANDS.values()))
 
 
+def glossary() -> str:
+    """Every word of the pages, where the method has it, and on which pages it stands."""
+    def stands(word: str) -> str:
+        return ", ".join(f"[{place.name}](pages/{place.name.lower()}.md)" for place in PLACES.values()
+                         if word in place.terms)
+
+    return table(("word", "what it means", "exactly", "pages"),
+                 ((term.name, term.about, f"[§{term.section}](method.md#{SECTIONS[term.section]})", stands(term.name))
+                  for term in TERMS.values()))
+
+
+def _sections() -> dict[int, str]:
+    """Number of each section of docs/method.md → its anchor, as GitHub makes it."""
+    heads = re.findall(r"^## ((\d+)\. .+)$", (ROOT / "docs" / "method.md").read_text(encoding="utf-8"), re.MULTILINE)
+    return {int(number): re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head, number in heads}
+
+
+SECTIONS = _sections()
 TABLES: dict[str, Callable[[], str]] = {
     "clusterers": lambda: entries(CLUSTERERS, "method"),
     "arms": lambda: entries(ARMS, "arm"),
     "columns": columns,
     "commands": commands,
     "devices": devices,
+    "glossary": glossary,
     "formats": lambda: entries(FORMATS, "format"),
     "jobs": jobs,
     "presets": lambda: entries(PRESETS, "preset"),

@@ -15,7 +15,7 @@ def settle(tab: Page) -> None:
 
 def go(tab: Page, name: str) -> None:
     """Follow a link of the sidebar and wait for that page's title."""
-    tab.get_by_role("link", name=name, exact=True).click()
+    tab.get_by_test_id("stSidebar").get_by_role("link", name=re.compile(rf"(\d )?{name}$")).click()
     expect(tab.get_by_role("heading", name=name, level=1)).to_be_visible()
     settle(tab)
 

@@ -46,6 +46,17 @@ def test_running_job_shows_its_pace_and_a_cancel_request_reaches_its_file(study,
     assert (study.job_folder("attribute") / "cancel").exists()
 
 
+def test_a_job_that_loads_its_model_says_so_and_has_no_bar(study, open_page):
+    study.result("attribute").reopen()
+    write_status(study, JobStatus(job="attribute", state="running", total=36_480, note="loading the model",
+                                  updated=time.time(), started=time.time() - 3601))
+    with worker_lock(study):
+        page = open_page("2_trajectories", study="trial")
+    shown = " ".join(t.value for t in page.text)
+    assert "loading the model · 1 h 00 min · then 36,480 samples" in shown and "0 of 36,480" not in shown
+    assert not page.get("progress") and any("getting ready" in m.value for m in page.markdown)
+
+
 def test_failed_job_shows_its_message(study, open_page):
     study.result("warmup").reopen()
     write_status(study, JobStatus(job="warmup", state="failed", message="model ran out of memory. Lower warmup_batch."))
@@ -88,3 +99,23 @@ def test_warning_of_the_start_up_check_is_shown_as_plain_text(study, open_page):
         batch_plan.write_first(study, job, batch_plan.BatchPlan(warnings=(text,)))
     page = open_page("2_trajectories", study="trial")
     assert len(page.warning) == before + 1 and [c.value for c in page.code].count(text) == 1
+
+
+def test_a_prediction_is_made_beside_the_page_and_can_be_cancelled(study, open_page):
+    from cadc.estimate import background
+
+    page = open_page("2_trajectories", study="trial")
+    next(b for b in page.button if b.label == "Predict the cost").click()
+    page.run()
+    assert not page.exception and background.standing(study).state != "waiting"
+    until = time.monotonic() + 120
+    if background.is_estimating(study):
+        assert next(b for b in page.button if b.label == "Predict the cost").disabled
+        background.cancel(study)
+    while background.is_estimating(study):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    page = open_page("2_trajectories", study="trial")
+    assert not next(b for b in page.button if b.label == "Predict the cost").disabled
+    shown = [t.value for t in page.text] + [e.value for e in page.error]
+    assert any("prediction for" in text for text in shown), "cancelled, or the synthetic study has no model"

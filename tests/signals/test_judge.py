@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 import pytest
 from tiny_study import make_study
-from watching import Counting, times
+from watching import Counting, Watching, times
 
 from cadc.data import read_samples, read_table
 from cadc.gradients.choice import gradient_samples
@@ -347,8 +347,12 @@ def test_side_by_side_gives_the_same_bits_and_can_be_cancelled(study, whole):
     with pytest.raises(Cancelled):
         run_judge(study, Counting(calls=2), engine=two)
     assert not study.finished("judge")
-    run_judge(study, Silent(), engine=two)
+    folder, early = study.result("judge").folder, list[bool]()
+    watching = Watching(lambda progress: early.append(not list(folder.glob("judge-*.json"))))
+    run_judge(study, watching, engine=two)
     assert same(study, whole) and study.finished("embedding")
+    assert early == [True], "trainings are counted while they go on, not when they are over"
+    assert watching.rows == sum(total - done for total, done in watching.starts), "and each sample once"
 
 
 def test_killed_the_worker_goes_on_where_it_was(study, whole):

@@ -25,7 +25,7 @@ def test_a_line_says_counts_pace_and_what_the_job_is_about(study):
     with worker_lock(study):
         line = jobs.job_lines(study, ["attribute"])[0]
     assert line.facts == "10 of 40 samples · 12.5 samples/s · 3 min 20 s to go · loss 1.25"
-    assert (line.share, line.note, line.about) == (0.25, "shard 2", JOBS["attribute"].about)
+    assert (line.share, line.note, line.about) == (0.25, "shard 2", JOBS["attribute"].about) and not line.preparing
 
 
 def test_every_job_has_a_line_about_it(study):
@@ -49,11 +49,17 @@ def test_a_result_of_another_study_is_told_apart_from_one_that_took_no_time(stud
     assert "took 3 s" in jobs.job_lines(study, ["ingest"])[0].facts
 
 
-def test_a_job_that_counts_nothing_yet_shows_no_pace(study):
+def test_a_job_that_counts_nothing_yet_says_what_it_is_at_and_for_how_long(study):
     study.result("attribute").reopen()
-    write_status(study, JobStatus(job="attribute", state="running", total=40, note="reading", updated=time.time()))
+    now = time.time()
     with worker_lock(study):
-        assert jobs.job_lines(study, ["attribute"])[0].facts == "0 of 40 samples"
+        for note, total, said in (("loading the model", 40_000, "loading the model · 2 h 05 min · then 40,000 samples"),
+                                  ("", 0, "getting ready · 2 h 05 min")):
+            write_status(study, JobStatus(job="attribute", state="running", total=total, note=note, updated=now,
+                                          started=now - 7501))
+            line = jobs.job_lines(study, ["attribute"])[0]
+            assert (line.facts, line.preparing, line.note, line.share) == (said, True, "", 0)
+    assert not jobs.job_lines(study, ["attribute"])[0].preparing, "nobody is at work"
 
 
 def test_where_a_study_stands(study):

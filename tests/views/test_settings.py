@@ -2,7 +2,17 @@
 
 from cadc.curation import PRESETS
 from cadc.study import StudyConfig
-from cadc.views.settings import SHOWN, nearness, preset_help, preset_names, setting_table
+from cadc.views.settings import (
+    ASKED,
+    GROUPS,
+    SHOWN,
+    defaults,
+    kept_note,
+    nearness,
+    preset_help,
+    preset_names,
+    setting_table,
+)
 
 
 def test_settings_are_listed_in_words(tmp_path):
@@ -30,3 +40,22 @@ def test_every_preset_has_a_line_for_each_of_its_helps():
     assert text.startswith("How. quick: against single target questions")
     assert "studio: against single target questions" in text and "paper: against the mean" in text
     assert preset_help(lambda one: "x" if one.name == "paper" else "") == "paper: x."
+
+
+def test_every_setting_is_asked_for_or_stands_in_one_group():
+    grouped = [name for group in GROUPS for name in group.settings]
+    assert sorted([*ASKED, *grouped]) == sorted(StudyConfig.__dataclass_fields__)
+    assert all(group.about.endswith(".") for group in GROUPS)
+    assert {group.name.partition(":")[0] for group in GROUPS} >= {"Data", "Model", "Method"}
+
+
+def test_defaults_as_they_are_typed_change_nothing():
+    base = {"pool": "p", "target": "t", "model": "m"}
+    assert StudyConfig.from_settings(base, defaults()) == StudyConfig(**base)
+
+
+def test_what_was_changed_is_said():
+    typed = defaults()
+    assert kept_note(typed) == f"All {len(typed)} other settings keep their defaults."
+    assert kept_note(typed | {"checkpoints": " 2 ", "seed": "0"}) == (
+        f"Changed: checkpoints 2. The other {len(typed) - 1} settings keep their defaults.")
