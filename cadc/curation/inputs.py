@@ -19,7 +19,8 @@ from cadc.scores.scores import Scores
 from cadc.selection.ranking import Ranking
 
 AFTERWARDS: dict[str, Any] = {"budget": 0.05, "rule": "uniform", "shares": (), "order": (), "staging": "mix",
-                              "replay": 0.0, "inside": "random", "source_cap": 0, "random_share": 0.0, "seed": 0}
+                              "replay": 0.0, "inside": "random", "source_cap": 0, "source_caps": (),
+                              "random_share": 0.0, "seed": 0}
 """Settings that act only when it is known which rows may be taken, each at some value: those of one candidate set may
 differ in them."""
 LATELY = 6
