@@ -80,9 +80,21 @@ class CurationInputs:
     @cached_property
     def candidates(self) -> Candidates:
         """Which rows may be taken."""
-        key = ("candidates", *self._pools, replace(self.settings, **AFTERWARDS), self._groups)
-        return self.columns.remember(key, lambda: find_candidates(
-            self.columns, self.table, self.influence, self.assignment, self.settings), most=LATELY)
+        return self.columns.remember(("candidates", *self._filters(self.settings)),
+                                     lambda: self._found(self.settings), most=LATELY)
+
+    def left_out_at(self, loss_quantile: float) -> dict[str, int]:
+        """Rows left out per reason, were the bound of the judges another one. Only the counts are remembered."""
+        other = replace(self.settings, loss_quantile=loss_quantile)
+        return self.columns.remember(("left out", *self._filters(other)), lambda: self._found(other).left_out,
+                                     most=8 * LATELY)
+
+    def _found(self, settings: CurationSettings) -> Candidates:
+        return find_candidates(self.columns, self.table, self.influence, self.assignment, settings)
+
+    def _filters(self, settings: CurationSettings) -> tuple[object, ...]:
+        """What candidates follow from, besides the scores."""
+        return *self._pools, replace(settings, **AFTERWARDS), self._groups
 
     def ranking(self, k: int) -> Ranking:
         """The rows of one capability in the order in which it takes them, by the preset's rule (METHOD §5)."""

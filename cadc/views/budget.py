@@ -40,8 +40,8 @@ def place_text(percent: float) -> str:
 def typed(unit: str, settings: CurationSettings, pool: int, tokens: float | None) -> float:
     """A budget in one of `UNITS`, as its field shows it; tokens: those of the chosen rows."""
     if unit == "share":
-        return round(100 * settings.rows(pool) / max(pool, 1), 3)
-    return float(settings.rows(pool)) if unit == "rows" else float(round(tokens or 0))
+        return max(0.001, round(100 * settings.rows(pool) / max(pool, 1), 3))
+    return float(max(1, settings.rows(pool) if unit == "rows" else round(tokens or 0)))
 
 
 def most(unit: str, bench: Workbench) -> float:

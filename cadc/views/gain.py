@@ -82,11 +82,11 @@ def gain(known: Sequence[Measured], index: np.ndarray) -> Gain:
     """index: positions in the pool file of the draft's rows. The comparison of the most similar rows speaks, the latest
     of equal ones, where at least `SAME` of them are the same."""
     if not known:
-        return Gain(words=("Expected gain: not measured here.",), known=False)
+        return Gain(words=("Not measured here.",), known=False)
     alike = [shared(one.index, index) for one in known]
     best = int(np.argmax(alike))
     if alike[best] < SAME:
-        return Gain(words=("Expected gain: not measured here. The nearest comparison trained on rows of which "
+        return Gain(words=("Not measured here. The nearest comparison trained on rows of which "
                            f"{alike[best]:.0%} are the same.",), known=False)
     one = known[best]
     which = "these rows" if alike[best] == 1 else f"rows of which {alike[best]:.0%} are the same"

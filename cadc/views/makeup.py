@@ -5,6 +5,7 @@ random: few rows cannot hold as many different answers as all of them.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -71,8 +72,8 @@ class Variety:
     @property
     def words(self) -> str:
         """For a person."""
-        against = f", {self.bits / self.random_bits:.0%} of as many random rows'" if self.random_bits else ""
-        return f"{self.what}: {self.kinds:,} of {self.of:,}, {self.bits:.2f} bits{against}"
+        return (f"{self.kinds:,} of {self.of:,} {self.what}, entropy {self.bits:.2f} bits; as many random rows of the "
+                f"pool {self.random_bits:.2f}")
 
 
 def variety(bench: Workbench, positions: np.ndarray) -> list[Variety]:
@@ -118,7 +119,8 @@ def lengths(bench: Workbench, positions: np.ndarray) -> pd.DataFrame | None:
     if len(edges) < 2:
         edges = np.array([edges[0], edges[0] + 1])
     numbers = np.clip(np.searchsorted(edges, tokens.each, side="right") - 1, 0, len(edges) - 2)
-    names = [f"{low:,.0f} to {high:,.0f}" for low, high in zip(edges, edges[1:], strict=False)]
+    last = len(edges) - 2
+    names = [f"{low:,.0f} to {high - (place < last):,.0f}" for place, (low, high) in enumerate(pairwise(edges))]
     return _shares(names, np.bincount(numbers, minlength=len(names)),
                    np.bincount(numbers[positions], minlength=len(names)))
 

@@ -26,6 +26,8 @@ class Tab:
     """Which one of a slider's widgets is drawn now (`pages._draft.moved_by_hand`)."""
     touched: set[str] = field(default_factory=set)
     """Those of them that a person has moved."""
+    scroll: bool = False
+    """Whether the part below a page's controls is to be brought into view; once."""
     refused: str = ""
     """Why the last gesture was not taken; said once."""
 
