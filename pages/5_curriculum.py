@@ -7,13 +7,14 @@ from cadc.curation.workbench import Workbench
 from cadc.discovery import Capabilities
 from cadc.store import Store
 from cadc.study import Study
+from cadc.views import gain
 from cadc.views.curriculum import CurriculumView, curriculum_of, curriculum_view
-from cadc.views.figures import curriculum as figures
 from cadc.views.opened import scores_digest
-from pages import _draft, _export, _left_out
+from pages import _budget, _composition, _draft, _export, _left_out, _outcome, _saved
 from pages._parts.bench import open_bench
-from pages._parts.history import decide, decision_buttons, say_refused
+from pages._parts.history import decision_buttons, say_refused
 from pages._parts.rows import one_page, row_card, row_table
+from pages._parts.scroll import bring_into_view
 from pages._parts.shell import guarded, open_study
 
 
@@ -30,6 +31,17 @@ def view_of(bench: Workbench, digest: str) -> CurriculumView:
     return curriculum_view(bench, draft, now, saved)
 
 
+@st.cache_resource(max_entries=3, show_spinner=False)
+def known_gains(digest: str, stamp: str, _study: Study) -> list[gain.Measured]:
+    """What comparisons of this study have measured so far."""
+    return gain.measured(_study)
+
+
+def gain_of(study: Study, digest: str, view: CurriculumView) -> gain.Gain:
+    """What is known of the draft's gain."""
+    return gain.gain(known_gains(digest, gain.stamp(study), study), view.now.rows["index"].to_numpy())
+
+
 def shape(bench: Workbench, digest: str, study: Study, store: Store) -> None:
     """Everything that changes the draft, and what the draft gives; runs alone, without the rest of the page."""
     if scores_digest(study) != digest:
@@ -40,7 +52,7 @@ def shape(bench: Workbench, digest: str, study: Study, store: Store) -> None:
         left, right = st.columns([5, 3], gap="large")
         with left:
             _draft.preset(view)
-            _draft.budget(view)
+            _budget.budget(view)
             _draft.shares(view)
             first, second = st.columns(2, gap="medium")
             with first:
@@ -50,48 +62,29 @@ def shape(bench: Workbench, digest: str, study: Study, store: Store) -> None:
                 with st.popover("Filters", icon=":material/filter_alt:"):
                     _draft.filters(view)
         with right:
-            outcome(view)
-            save(view, study, store)
-        details(view, study, store)
+            _outcome.save(view, study, store)
+            _outcome.outcome(view)
+        _outcome.facts(view, gain_of(study, digest, view))
+        details(view, study, store, digest)
 
 
-def outcome(view: CurriculumView) -> None:
-    """What the draft gives, and what is different from the last saved one."""
-    st.plotly_chart(figures.stage_mixture(view.mixture(), view.colours, view.names), key="stages")
-    for sentence in view.sentences:
-        st.text(sentence)
-    if view.judges_note:
-        st.caption(view.judges_note)
-    st.markdown("**Against the last saved curriculum**")
-    st.text(view.overlap_note)
-    st.dataframe(view.budgets(), hide_index=True)
-
-
-def save(view: CurriculumView, study: Study, store: Store) -> None:
-    """One decision for everything on this page."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Save", icon=":material/save:", type="primary", disabled=not view.changed):
-            if decide(study, store, "curate", view.draft.to_dict()):
-                _draft.forget()
-            st.rerun()
-        if st.button("Discard", icon=":material/undo:", disabled=not view.changed, help="Back to what is saved"):
-            _draft.forget()
-            st.rerun()
-        st.text("Not saved yet." if view.changed else "Saved.")
-
-
-def details(view: CurriculumView, study: Study, store: Store) -> None:
-    """Rows, what is left out, composition or export: one of them at a time."""
-    part = st.segmented_control("Show", ("Rows", "Left out", "Composition", "Export"), default="Rows", required=True,
-                                key="details")
-    if part == "Rows":
-        preview(view, study)
-    elif part == "Left out":
-        _left_out.panel(view, study)
-    elif part == "Composition":
-        composition(view)
-    else:
-        _export.panel(study, store, view.bench, saved=not view.changed)
+def details(view: CurriculumView, study: Study, store: Store, digest: str) -> None:
+    """Rows, what is left out, composition, saved curricula or export: one of them at a time."""
+    with st.container(key="curriculum-details"):
+        part = st.segmented_control("Show", ("Rows", "Left out", "Composition", "Saved", "Export"), default="Rows",
+                                    required=True, key="details")
+        if part == "Rows":
+            preview(view, study)
+        elif part == "Left out":
+            _left_out.panel(view, study)
+        elif part == "Composition":
+            _composition.panel(view)
+        elif part == "Saved":
+            bench = view.bench
+            _saved.panel(view, study, store, lambda settings: made(digest, bench.capabilities, settings, bench))
+        else:
+            _export.panel(study, store, view.bench, saved=not view.changed)
+    bring_into_view("curriculum-details")
 
 
 def preview(view: CurriculumView, study: Study) -> None:
@@ -105,16 +98,6 @@ def preview(view: CurriculumView, study: Study) -> None:
     if chosen is not None:
         _draft.tag(view, int(chosen["index"]))
         row_card(study, chosen, view.served(int(chosen["position"])))
-
-
-def composition(view: CurriculumView) -> None:
-    """Sources, capabilities and answer formats of the chosen rows beside the pool's."""
-    left, right = st.columns(2)
-    left.markdown("**Sources and capabilities**")
-    left.plotly_chart(figures.composition(view.composition(), view.colours, view.names), key="composition")
-    right.markdown("**Answer formats: pool and curriculum**")
-    right.plotly_chart(figures.formats(view.formats()), key="formats")
-    st.text(view.composition_note)
 
 
 study, store = open_study("Curriculum")

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from cadc.evaluation import EvaluationResult, EvaluationSettings, request_evaluation
+from cadc.evaluation import EvaluationSettings, request_evaluation
 from cadc.jobs import control
 from cadc.study import Study
 from cadc.views import evaluation as views
@@ -45,49 +45,53 @@ def cost(view: views.EvaluationView, settings: EvaluationSettings) -> None:
         st.text(note)
 
 
+def watch(study: Study) -> None:
+    """A comparison at work: watch it, cancel it."""
+    with guarded(), st.container(horizontal=True, vertical_alignment="center"):
+        st.button("Cancel", icon=":material/stop:", on_click=control.cancel, args=(study,),
+                  help="Stops at the next batch; finished runs stay.")
+        st.text("You may close this tab: the job goes on, and this page shows it when you come back.")
+
+
 def start(view: views.EvaluationView, study: Study) -> None:
-    """Ask, see the cost, start; or watch and cancel."""
-    running = control.is_running(study)
+    """Ask, see the cost, start."""
     with guarded():
         settings = ask(view)
         cost(view, settings)
-        with st.container(horizontal=True, vertical_alignment="center"):
-            if running:
-                st.button("Cancel", icon=":material/stop:", on_click=control.cancel, args=(study,),
-                          help="Stops at the next batch; finished runs stay.")
-                st.text("You may close this tab: the job goes on, and this page shows it when you come back.")
-            elif st.button("Start the comparison", icon=":material/play_arrow:", type="primary"):
-                request_evaluation(study, settings, bench=view.bench, later=True)
-                control.start(study, "evaluate")
-                st.rerun()
-    if running or was_begun(study, "evaluate"):
-        job_panel(study, ("evaluate",))
+        if st.button("Start the comparison", icon=":material/play_arrow:", type="primary"):
+            request_evaluation(study, settings, bench=view.bench, later=True)
+            control.start(study, "evaluate")
+            st.rerun()
 
 
-def show(view: views.EvaluationView, result: EvaluationResult) -> None:
-    """One comparison: the verdict, the bars, every number."""
+def verdict(view: views.EvaluationView) -> views.ComparisonView | None:
+    """Choose a comparison; its answer in a sentence, and how far it can be trusted. None: no run of it is finished."""
+    place = st.selectbox("Comparison", range(len(view.results)), format_func=view.labels().__getitem__)
+    result = view.results[place]
     if result.table.empty:
         st.info("No run of this comparison is finished yet.", icon=":material/hourglass_empty:")
-        return
+        return None
     budgets = views.budgets_of(result)
     budget = st.segmented_control("Budget", budgets, default=budgets[0], format_func=lambda b: f"{100 * b:g} %",
                                   required=True) if len(budgets) > 1 else budgets[0]
     found = views.comparison_view(view, result, budget)
-    st.subheader("Verdict", help=told("gap closed", "arm"))
-    st.text(found.headline)
-    st.text(found.effort_note)
-    for note in result.notes:
-        st.text(note)
+    with st.container(border=True):
+        st.subheader("Verdict", help=told("gap closed", "arm"))
+        st.text(found.headline)
     if found.open_note:
         st.warning(found.open_note, icon=":material/hourglass_empty:")
+    return found
+
+
+def numbers(found: views.ComparisonView) -> None:
+    """What the verdict rests on: the differences, the dots, every number."""
+    st.text(found.effort_note)
+    for note in found.result.notes:
+        st.text(note)
     with st.expander("Every comparison in words"):
         st.text(found.verdict)
+    _comparison.differences(found)
     _comparison.charts(found)
-    st.subheader("Against random rows")
-    if found.chance.empty:
-        st.text("The arm random has no run at this budget, or is the only one that has.")
-    else:
-        st.dataframe(found.chance, hide_index=True)
     st.subheader("What each arm was trained on")
     st.dataframe(found.effort, hide_index=True)
     st.subheader("Every seed")
@@ -97,9 +101,17 @@ def show(view: views.EvaluationView, result: EvaluationResult) -> None:
 
 study, store = open_study("Evaluation")
 view = views.evaluation_view(study, open_bench(study, store)[0])
-start(view, study)
-if view.results:
-    chosen = st.selectbox("Comparison", range(len(view.results)), format_func=view.labels().__getitem__)
-    show(view, view.results[chosen])
-else:
+running = control.is_running(study)
+if running:
+    watch(study)
+if running or was_begun(study, "evaluate"):
+    job_panel(study, ("evaluate",))
+if not view.results:
     st.info("Nothing was compared yet. A curriculum that was never trained on is a guess.", icon=":material/balance:")
+compared = verdict(view) if view.results else None
+if not running:
+    with st.expander("A new comparison: what to compare, and what it costs", expanded=not view.results,
+                     icon=":material/balance:"):
+        start(view, study)
+if compared:
+    numbers(compared)

@@ -8,26 +8,34 @@ from cadc.views.figures import evaluation as figures
 from cadc.views.report import zipped
 
 
+def differences(view: ComparisonView) -> None:
+    """Every arm minus one of them, most ahead first."""
+    st.subheader("Differences between arms")
+    if len(view.arms) < 2:
+        st.text("There is one arm only, and nothing to compare it with.")
+        return
+    reference = st.selectbox("Every arm minus", view.references, key="reference", width=300)
+    table = view.differences(reference)
+    st.plotly_chart(figures.difference_dots(table, reference), key="differences")
+    st.dataframe(table, hide_index=True, key="difference-table")
+    st.caption("Paired over units and seeds, with 95 % intervals, in points of accuracy; hollow: not distinguishable "
+               "from chance, counting all comparisons (Holm).")
+
+
 def charts(view: ComparisonView) -> None:
-    """Bars, curve, outline, units."""
+    """Dots by capability, curve, units."""
     st.subheader("Accuracy by capability")
-    st.plotly_chart(figures.arm_bars(view.by_capability, view.arms, view.groups), key="bars")
-    st.caption("Bars: mean over units, then over seeds. Whiskers: standard deviation over seeds.")
+    st.plotly_chart(figures.arm_dots(view.dots(), view.arms, view.groups), key="dots")
+    st.caption("Mean over units, then over seeds, with its 95 % interval over seeds; none where there is one seed. "
+               "Whether two arms differ is said by their paired differences above.")
     st.text(view.drawn_note)
     points = curve_points(view.result.table)
     if points["budget"].nunique() > 1:
         st.subheader("Accuracy over the budget")
         st.plotly_chart(figures.budget_curve(points, levels(view.result.table)), key="curve")
-    shown = st.multiselect("Arms in the two figures below", view.arms, default=view.arms[:6])
-    left, right = st.columns([2, 3], gap="large")
-    left.subheader("Outline by capability")
-    around = [group for group in view.groups if group != "overall"]
-    if len(around) > 2:
-        left.plotly_chart(figures.radar(view.by_capability, shown, around), key="radar")
-    else:
-        left.caption("An outline needs three capabilities; the bars above show all there is.")
-    right.subheader("Accuracy by target unit")
-    right.plotly_chart(figures.unit_dots(view.by_unit(), shown), key="units")
+    st.subheader("Accuracy by target unit")
+    shown = st.multiselect("Arms in this figure", view.arms, default=view.arms[:4])
+    st.plotly_chart(figures.unit_dots(view.by_unit(), shown), key="units")
 
 
 def download(view: ComparisonView) -> None:

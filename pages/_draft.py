@@ -7,6 +7,7 @@ drawn and writes back to it, so that presets, rules and undo move all of them.
 import dataclasses
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -51,9 +52,10 @@ def forget() -> None:
 
 
 def bound(view: CurriculumView, widget: Callable[..., Any], field: str, label: str, *,
-          write: Callable[[Any], Any] = lambda v: v, read: Callable[[Any], Any] = lambda v: v, **options: Any) -> None:
-    """A widget tied to one field of the draft."""
-    key = f"draft-{field}"
+          write: Callable[[Any], Any] = lambda v: v, read: Callable[[Any], Any] = lambda v: v, at: str = "draft",
+          **options: Any) -> None:
+    """A widget tied to one field of the draft; `at`: tells widgets of one field in several places apart."""
+    key = f"{at}-{field}"
     show(key, write(getattr(view.draft, field)))
     widget(label, key=key, on_change=lambda: put(view.bench, **{field: read(shown(key))}), **options)
 
@@ -89,11 +91,11 @@ def typed_into(place: Any, label: str, value: float, least: float, most: float, 
     place.number_input(label, least, most, value, key=key, on_change=changed, **options)
 
 
-def moved_by_hand(place: Any, label: str, value: float, least: float, most: float, *, key: str,
-                  take: Callable[[str], None], **options: Any) -> None:
-    """A slider among others that move with it. It stays the same one while a person moves it, so that no key is lost;
-    told to show something else it is another one, which is deaf to that value until somebody has moved it: a browser
-    says a moment later what it was told."""
+def moved_by_hand(draw: Callable[[str, float, Callable[[], None]], None], value: float, *, key: str,
+                  take: Callable[[str], None]) -> None:
+    """A slider that moves with others, drawn under a key with a value. It stays the same one while a person moves it,
+    so that no key is lost; told to show something else it is another one, which is deaf to that value until somebody
+    has moved it: a browser says a moment later what it was told."""
     sliders = tab().sliders
     number = sliders.setdefault(key, 0)
     if not math.isclose(shown(f"{key}-{number}", value), value, abs_tol=1e-6):
@@ -105,22 +107,7 @@ def moved_by_hand(place: Any, label: str, value: float, least: float, most: floa
             tab().touched.add(own)
             take(own)
 
-    place.slider(label, least, most, value, key=own, on_change=changed, **options)
-
-
-def budget(view: CurriculumView) -> None:
-    """Total budget as a share of the pool and as rows: two views of one number."""
-    total = len(view.bench.scores.index)
-
-    def take(key: str, read: Callable[[Any], float]) -> None:
-        put(view.bench, budget=read(shown(key)))
-
-    show("draft-percent", parts.percent(view.draft.budget, total))
-    left, right = st.columns([3, 1], vertical_alignment="bottom")
-    left.slider(f"Total budget, % of {total:,} scored rows", 0.1, 100.0, step=0.1, format="%.1f %%", on_change=take,
-                key="draft-percent", args=("draft-percent", parts.share_of))
-    typed_into(right, "Rows", view.draft.rows(total), 1, max(total, 1), key="draft-rows",
-               take=lambda key: take(key, parts.rows_budget))
+    draw(own, value, changed)
 
 
 def shares(view: CurriculumView) -> None:
@@ -143,15 +130,19 @@ def shares(view: CurriculumView) -> None:
         mark, name, slider, typed, lock, rows = st.columns(places, vertical_alignment="center", gap="small")
         mark.html(f'<div style="width:12px;height:32px;border-radius:3px;background:{colour(row.capability)}"></div>')
         name.text(row.name if row.name == row.capability else f"{row.capability} · {row.name}")
-        options: dict[str, Any] = {"step": 0.1, "label_visibility": "collapsed",
-                                   "take": lambda key, capability=row.capability: take(capability, key)}
-        moved_by_hand(slider, f"Share of {row.capability} in %", share, 0.0, 100.0, format="%.1f %%",
-                      key=f"draft-share-{row.capability}", **options)
-        typed_into(typed, f"Type the share of {row.capability} in %", share, 0.0, 100.0, format="%.1f",
-                   key=f"draft-typed-{row.capability}", **options)
+        moved_by_hand(partial(_share_slider, slider, row.capability), share, key=f"draft-share-{row.capability}",
+                      take=partial(take, row.capability))
+        typed_into(typed, f"Type the share of {row.capability} in %", share, 0.0, 100.0, format="%.1f", step=0.1,
+                   label_visibility="collapsed", key=f"draft-typed-{row.capability}",
+                   take=partial(take, row.capability))
         lock.checkbox(f"lock {row.capability}", key=f"draft-lock-{row.capability}", label_visibility="collapsed")
         rows.text(f"{row.rows:,}/{row.available:,}")
     st.caption("A locked share stays when others are moved. Rows: chosen / left in its pool after the filters.")
+
+
+def _share_slider(place: Any, capability: str, key: str, value: float, changed: Callable[[], None]) -> None:
+    place.slider(f"Share of {capability} in %", 0.0, 100.0, value, step=0.1, format="%.1f %%", key=key,
+                 on_change=changed, label_visibility="collapsed")
 
 
 def order(view: CurriculumView) -> None:

@@ -1,6 +1,7 @@
 """Writing the saved curriculum to files from the page: trainer, pictures, folder, files, the same command."""
 
 from functools import partial
+from pathlib import Path
 
 import streamlit as st
 
@@ -12,9 +13,11 @@ from cadc.views.export import (
     command,
     default_folder,
     export_view,
+    exports_of,
     folder_of,
     packed,
     picture_lines,
+    told_of,
     trainer_lines,
     write,
 )
@@ -46,11 +49,26 @@ def panel(study: Study, store: Store, bench: Workbench, *, saved: bool) -> None:
         st.code(command(bench, form, folder, how), language=None, wrap_lines=True)
         st.caption("The folder runs as it lies, here or on another machine: rows in order, the trainer's own "
                    "configuration, and the recipe by which this study retrains. Its README.md says what is in it.")
-    if manifest := store.exported(study, folder, form):
-        written(export_view(study, form, folder, manifest))
-    if len(earlier := store.exports(study)):
-        st.markdown("**Earlier exports**")
-        st.dataframe(earlier, hide_index=True, column_config={"made_at": "made"})
+    if manifest := told_of(folder) or store.exported(study, folder, form):
+        written(export_view(study, str(manifest.get("format", form)), folder, manifest))
+    earlier(study, store, folder)
+
+
+def earlier(study: Study, store: Store, shown: Path) -> None:
+    """Every export that there was, of this page and of the command line; a chosen one says what it wrote."""
+    table = exports_of(study, store.exports(study))
+    if table.empty:
+        return
+    st.markdown("**Earlier exports, of this page and of the command line**")
+    event = st.dataframe(table, hide_index=True, on_select="rerun", selection_mode="single-row", key="exports",
+                         column_config={"there": st.column_config.CheckboxColumn("still there")})
+    for place in event["selection"]["rows"]:
+        folder = Path(table["folder"].iloc[place])
+        manifest = told_of(folder)
+        if manifest is None:
+            st.text("It is not there any more.")
+        elif folder != shown.resolve():
+            written(export_view(study, str(manifest["format"]), folder, manifest))
 
 
 def written(view: ExportView) -> None:
@@ -69,7 +87,7 @@ def written(view: ExportView) -> None:
         if view.sendable:
             st.download_button(f"{view.folder.name}.zip, the whole folder ({view.weight})",
                                partial(packed, view.folder), file_name=f"{view.folder.name}.zip",
-                               mime="application/zip", icon=":material/folder_zip:", key=f"zip-{view.form}",
+                               mime="application/zip", icon=":material/folder_zip:", key=f"zip-{view.folder}",
                                on_click="ignore")
         else:
             st.text(f"Too large to send through the browser ({view.weight}): it is in the folder above."

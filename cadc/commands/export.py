@@ -38,7 +38,7 @@ def export(chosen: argparse.Namespace) -> int:
     study = Study.open(chosen.name)
     bench = open_workbench(study).with_settings(
         budget=chosen.budget or None, preset=chosen.preset, staging=chosen.staging, floor=chosen.floor)
-    done = write(bench, chosen.out, format=trainer, pictures=chosen.pictures)
+    done = write(bench, chosen.out, format=trainer, pictures=chosen.pictures, by="command line")
     for note in notes(done.manifest):
         print(note, file=sys.stderr)
     print(json.dumps({"study": study.name, "for": trainer, "rows": done.rows,

@@ -43,8 +43,7 @@ def choose(inputs: CurationInputs, share: np.ndarray, total: int) -> Chosen:
     kept = candidates.kept[:total]
     available = np.bincount(candidates.assignment[candidates.open], minlength=k)[:k]
     asked = allocate(total, share, np.full(k, total))
-    source = pd.factorize(inputs.table["source"])[0] if settings.source_cap else np.zeros(0, np.int64)
-    taken = Taken(candidates.open, source, settings.source_cap)
+    taken = Taken(candidates.open, *_caps(inputs))
     for position in kept.tolist():
         taken.take(position)
     got = np.bincount(candidates.assignment[kept], minlength=k)[:k].astype(np.int64)
@@ -53,7 +52,7 @@ def choose(inputs: CurationInputs, share: np.ndarray, total: int) -> Chosen:
     drawn = np.floor(settings.random_share * (wanted - got) + 0.5).astype(int)
     readers = [_Draw(inputs, c, taken, int(drawn[c])) for c in range(k)]
     while (wanted > got).any():
-        for c, count in _turns(wanted - got, bool(settings.source_cap)):
+        for c, count in _turns(wanted - got, settings.capped):
             found = readers[c].take(count)
             got[c] += found
             if found < count:
@@ -61,6 +60,15 @@ def choose(inputs: CurationInputs, share: np.ndarray, total: int) -> Chosen:
         wanted = allocate(total, share, capacity, got)
     return Chosen(rows=_named(inputs, kept, readers), asked=asked, available=available, got=got,
                   kept_left=len(candidates.kept) - len(kept))
+
+
+def _caps(inputs: CurationInputs) -> tuple[np.ndarray, np.ndarray]:
+    """Number of each row's source, int64 [N], and the cap of each source, int64 [sources], 0 for none; both empty where
+    no source has one."""
+    if not inputs.settings.capped:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    source, names = pd.factorize(inputs.table["source"].fillna(""))
+    return source, np.array([inputs.settings.cap_of(str(name)) for name in names], np.int64)
 
 
 def _turns(missing: np.ndarray, one_by_one: bool) -> list[tuple[int, int]]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.extensions import ExtensionArray
 
 from cadc.curation.budgets import shares
 from cadc.curation.choose import Chosen, choose
@@ -66,37 +67,43 @@ def _rows(inputs: CurationInputs, chosen: Chosen, order: list[int]) -> pd.DataFr
     positions, stage = sequence(by_capability, order, settings)
     place = picked.set_index("position").loc[positions]
     k, target = place["k"].to_numpy(np.int64), place["target"].to_numpy(np.int64)
-    ids, names = np.array([*inputs.capabilities.ids, ""], object), np.array([*inputs.capabilities.names, ""], object)
-    table = inputs.table.iloc[positions]
+    ids, names, units = (_texts([*some, ""]) for some in (inputs.capabilities.ids, inputs.capabilities.names,
+                                                          scores.units))
+    table = inputs.table[["id", "source"]].iloc[positions]  # not its words: they are long
     unit, target_index = (np.where(target < 0, -1, np.asarray(of)[target])
                           for of in (scores.sample_unit, scores.sample_index))
     return pd.DataFrame(
         {
             "position": positions,
             "index": np.asarray(scores.index)[positions],
-            "id": table["id"].to_numpy(),
-            "source": table["source"].to_numpy(),
+            "id": table["id"].array,
+            "source": table["source"].array,
             "stage": stage,
-            "capability": ids[k],
-            "name": names[k],
+            "capability": ids.take(k),
+            "name": names.take(k),
             "influence": inputs.influence[positions, k] if len(positions) else np.empty(0, np.float32),
             "self_influence": inputs.self_total[positions],
             "loss": np.asarray(scores.last_loss)[positions],
             "target": target,
             "target_index": target_index,
             "target_id": _target_ids(inputs, target_index),
-            "target_unit": np.array([*scores.units, ""], object)[unit],
+            "target_unit": units.take(unit),
             "target_value": place["target_value"].to_numpy(),
-            "reason": place["reason"].to_numpy(),
+            "reason": place["reason"].array,
             "measured": np.asarray(scores.measured)[positions] & scores.has_gradients,
         }
     )
 
 
-def _target_ids(inputs: CurationInputs, target_index: np.ndarray) -> np.ndarray:
+def _texts(some: list[str]) -> ExtensionArray:
+    """Texts as a column keeps them: to take from them costs nothing, to make a column of Python's does."""
+    return pd.array(some, dtype="str")
+
+
+def _target_ids(inputs: CurationInputs, target_index: np.ndarray) -> np.ndarray | ExtensionArray:
     if inputs.targets is None:
         return np.full(len(target_index), "", object)
-    return inputs.targets.set_index("index")["id"].reindex(target_index).fillna("").to_numpy(object)
+    return inputs.targets.set_index("index")["id"].reindex(target_index).fillna("").array
 
 
 def _stages(inputs: CurationInputs, rows: pd.DataFrame, order: list[int]) -> pd.DataFrame:
@@ -141,7 +148,7 @@ def _sentences(inputs: CurationInputs, chosen: Chosen, order: list[int], total: 
     for c in range(len(ids)):
         if chosen.got[c] < chosen.asked[c]:
             limit = f"{chosen.available[c]:,} rows pass the filters" + (
-                " and source caps bind" if settings.source_cap else ""
+                " and source caps bind" if settings.capped else ""
             )
             out.append(
                 f"{ids[c]} asked for {chosen.asked[c]:,} rows and got {chosen.got[c]:,} ({limit}); the rest went "

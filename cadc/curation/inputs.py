@@ -19,7 +19,8 @@ from cadc.scores.scores import Scores
 from cadc.selection.ranking import Ranking
 
 AFTERWARDS: dict[str, Any] = {"budget": 0.05, "rule": "uniform", "shares": (), "order": (), "staging": "mix",
-                              "replay": 0.0, "inside": "random", "source_cap": 0, "random_share": 0.0, "seed": 0}
+                              "replay": 0.0, "inside": "random", "source_cap": 0, "source_caps": (),
+                              "random_share": 0.0, "seed": 0}
 """Settings that act only when it is known which rows may be taken, each at some value: those of one candidate set may
 differ in them."""
 LATELY = 6
@@ -79,9 +80,21 @@ class CurationInputs:
     @cached_property
     def candidates(self) -> Candidates:
         """Which rows may be taken."""
-        key = ("candidates", *self._pools, replace(self.settings, **AFTERWARDS), self._groups)
-        return self.columns.remember(key, lambda: find_candidates(
-            self.columns, self.table, self.influence, self.assignment, self.settings), most=LATELY)
+        return self.columns.remember(("candidates", *self._filters(self.settings)),
+                                     lambda: self._found(self.settings), most=LATELY)
+
+    def left_out_at(self, loss_quantile: float) -> dict[str, int]:
+        """Rows left out per reason, were the bound of the judges another one. Only the counts are remembered."""
+        other = replace(self.settings, loss_quantile=loss_quantile)
+        return self.columns.remember(("left out", *self._filters(other)), lambda: self._found(other).left_out,
+                                     most=8 * LATELY)
+
+    def _found(self, settings: CurationSettings) -> Candidates:
+        return find_candidates(self.columns, self.table, self.influence, self.assignment, settings)
+
+    def _filters(self, settings: CurationSettings) -> tuple[object, ...]:
+        """What candidates follow from, besides the scores."""
+        return *self._pools, replace(settings, **AFTERWARDS), self._groups
 
     def ranking(self, k: int) -> Ranking:
         """The rows of one capability in the order in which it takes them, by the preset's rule (METHOD §5)."""

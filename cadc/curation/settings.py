@@ -59,6 +59,8 @@ class CurationSettings:
     the study has judges."""
     source_cap: int = 0
     """At most this many rows of one source in the whole curriculum; 0: no cap."""
+    source_caps: tuple[tuple[str, int], ...] = ()
+    """(source, rows) pairs: caps of single sources, in place of `source_cap`; 0: none. A dict is accepted."""
     minimum_influence: float | None = None
     """Leave out rows with less influence on their own capability; None: no minimum."""
     keep: tuple[int, ...] = ()
@@ -71,11 +73,13 @@ class CurationSettings:
     """Seeds random draws and shuffles."""
 
     def __post_init__(self) -> None:
-        if isinstance(self.shares, Mapping):
-            object.__setattr__(self, "shares", tuple(self.shares.items()))
+        for name in ("shares", "source_caps"):
+            if isinstance(getattr(self, name), Mapping):
+                object.__setattr__(self, name, tuple(getattr(self, name).items()))
         for name, kind in (("keep", int), ("drop", int), ("order", str)):
             object.__setattr__(self, name, tuple(kind(value) for value in getattr(self, name)))
         object.__setattr__(self, "shares", tuple((str(i), float(w)) for i, w in self.shares))
+        object.__setattr__(self, "source_caps", tuple(sorted((str(i), int(n)) for i, n in self.source_caps)))
         one_of = {
             "preset": PRESETS,
             "rule": RULES,
@@ -96,6 +100,7 @@ class CurationSettings:
             "loss_quantile": (0 < self.loss_quantile <= 1, "above 0, at most 1"),
             "random_share": (0 <= self.random_share <= 1, "0 to 1"),
             "source_cap": (self.source_cap >= 0, "rows, or 0 for no cap"),
+            "source_caps": (all(rows >= 0 for _, rows in self.source_caps), "rows, or 0 for no cap"),
             "shares": (all(0 <= w < inf for _, w in self.shares), "weights of 0 or more"),
             "floor": (-inf < self.floor < inf, "a number"),
         }
@@ -127,12 +132,25 @@ class CurationSettings:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON value; `from_dict` reads it back."""
-        return dataclasses.asdict(self) | {
+        values = dataclasses.asdict(self) | {
             "shares": dict(self.shares),
             "order": list(self.order),
             "keep": list(self.keep),
             "drop": list(self.drop),
+            "source_caps": dict(self.source_caps),
         }
+        if not self.source_caps:  # what was written before there were such caps stays the same to the byte
+            del values["source_caps"]
+        return values
+
+    @property
+    def capped(self) -> bool:
+        """Whether any source has a cap."""
+        return bool(self.source_cap) or any(rows for _, rows in self.source_caps)
+
+    def cap_of(self, source: str) -> int:
+        """Most rows of a source; 0: no cap."""
+        return dict(self.source_caps).get(source, self.source_cap)
 
     def rows(self, pool: int) -> int:
         """N of METHOD §5: budget in rows for a pool of this many scored rows, at least 1 and at most the pool."""

@@ -152,7 +152,8 @@ class Workbench:
 
     def _columns_of(self, preset: str) -> InfluenceColumns:
         """Influence columns with the near(z, s) that a preset reads; scores made of another signal stay as they are."""
-        wanted = choice_of(self.study, PRESETS[preset].near)
+        near = PRESETS[preset].near
+        wanted = self.influence_columns.remember(("choice", near), lambda: choice_of(self.study, near))
         if self.scores.choice == wanted or self.scores.choice not in NEAR:
             return self.influence_columns
         return self.influence_columns.remember(

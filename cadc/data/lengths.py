@@ -84,6 +84,22 @@ def read_lengths(study: Study, role: str) -> Lengths | None:
     return Lengths(tokens=tokens, refused={int(row): why for row, why in about["refused"].items()}, how=about["how"])
 
 
+def tokens_of(study: Study, role: str, index: NDArray[np.int64]) -> NDArray[np.int32] | None:
+    """Estimated tokens of the rows with these positions in the file of 'pool' or 'target', `UNKNOWN` where nobody can
+    say: [n], in their order; None where the job `lengths` has not run. Raises JobError when the estimates are damaged.
+    """
+    import pyarrow.parquet as pq
+
+    found = read_lengths(study, role)
+    if found is None:
+        return None
+    have = pq.read_table(study.samples_file(role), columns=["index"])["index"].to_numpy()
+    place = np.searchsorted(have, index).clip(max=max(len(have) - 1, 0))  # rows are kept in the order of the file
+    known = have[place] == index if len(have) else np.zeros(len(index), bool)
+    return np.where(known, found.tokens[place], UNKNOWN).astype(np.int32) if len(have) else np.full(
+        len(index), UNKNOWN, np.int32)
+
+
 def expected(study: Study, role: str) -> Expected | None:
     """What will probably be left out of a role under the study's `max_tokens`; None where nobody has estimated it.
     Raises JobError when the estimates are damaged."""

@@ -57,7 +57,7 @@ def run_demo(follow: Callable[[Study], bool], *, workers: int | None = None, pre
     seconds |= {s.job: round(s.seconds, 1) for s in jobs.statuses(study) if JOBS[s.job].core and s.state == "done"}
     began = time.perf_counter()
     bench = open_workbench(study).with_settings(budget=BUDGET)
-    done = export(bench, cache_root() / "exports" / study.name, format="trl")
+    done = export(bench, cache_root() / "exports" / study.name, format="trl", by="demo")
     seconds["export"] = round(time.perf_counter() - began, 1)
     report = json.loads(study.ingest_report.read_text())
     return {"study": study.name, "preset": bench.settings.preset, "pool": report["pool"]["accepted"],

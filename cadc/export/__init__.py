@@ -9,11 +9,12 @@ import numpy as np
 
 from cadc.data import PictureLimits, read_samples
 from cadc.data.job import pictures_read
-from cadc.data.lengths import UNKNOWN, read_lengths
+from cadc.data.lengths import UNKNOWN, tokens_of
 from cadc.export.format import Format, How, Outline, StageFile
 from cadc.export.formats import FORMATS, RENAMED
 from cadc.export.pictures import WAYS, Pictures
 from cadc.export.recipe import Recipe
+from cadc.export.record import note
 from cadc.export.writing import Exported, write_curriculum
 
 if TYPE_CHECKING:
@@ -25,10 +26,12 @@ __all__ = ["FORMATS", "RENAMED", "WAYS", "Exported", "Format", "How", "Outline",
            "export", "write_curriculum"]
 
 
-def export(workbench: "Workbench", folder: Path | str, *, format: str = "trl", pictures: How | None = None) -> Exported:
+def export(workbench: "Workbench", folder: Path | str, *, format: str = "trl", pictures: How | None = None,
+           by: str = "") -> Exported:
     """Write the workbench's curriculum into `folder` for a trainer (`format`: one of FORMATS), with its manifest.
 
-    `pictures`: one of WAYS that the trainer can read; None: its best. Raises JobError for a study that is not finished,
+    `pictures`: one of WAYS that the trainer can read; None: its best. `by`: what the study's list of exports says wrote
+    it (`cadc.export.record`). Raises JobError for a study that is not finished,
     DataError (empty curriculum, unknown format, folder that cannot be written).
     """
     from cadc.curation.workbench import require_finished
@@ -48,15 +51,17 @@ def export(workbench: "Workbench", folder: Path | str, *, format: str = "trl", p
         "system_turns": sum(sample.turns[0].role == "system" for sample in samples),
         "pool_rows": {"rows": report["rows"], "set_aside": report["set_aside_count"],
                       "kinds": report["set_aside_kinds"]}}
-    return write_curriculum(rows, workbench.table, samples, manifest, folder, format=format, pictures=found,
+    done = write_curriculum(rows, workbench.table, samples, manifest, folder, format=format, pictures=found,
                             recipe=Recipe.of_study(study))
+    note(study, Path(folder).expanduser(), format=format, rows=done.rows, by=by, budget=workbench.settings.budget,
+         preset=workbench.settings.preset)
+    return done
 
 
 def _with_tokens(workbench: "Workbench") -> "pd.DataFrame":
     """The curriculum's rows, with `tokens` (null where nobody can say) where the study has estimated them."""
-    rows, lengths = workbench.curriculum.rows, read_lengths(workbench.study, "pool")
-    if lengths is None:
+    rows = workbench.curriculum.rows
+    tokens = tokens_of(workbench.study, "pool", rows["index"].to_numpy())
+    if tokens is None:
         return rows
-    known = {index: tokens for index, tokens in zip(workbench.table["index"].tolist(), lengths.tokens.tolist(),
-                                                    strict=True) if tokens != UNKNOWN}
-    return rows.assign(tokens=np.array([known.get(index) for index in rows["index"].tolist()], dtype=object))
+    return rows.assign(tokens=np.array([None if one == UNKNOWN else one for one in tokens.tolist()], dtype=object))

@@ -50,26 +50,41 @@ class Ranking:
 class Taken:
     """Rows already chosen, by anyone, and how often each source was."""
 
-    def __init__(self, open_: np.ndarray, source: np.ndarray, source_cap: int) -> None:
-        """open_: bool [N], rows that may be taken at all; source: int [N], source of each row (read only under a cap);
-        source_cap: most rows of one source, 0 for no cap."""
-        # A bytearray, because single reads of it are fast.
+    def __init__(self, open_: np.ndarray, source: np.ndarray, caps: np.ndarray) -> None:
+        """open_: bool [N], rows that may be taken at all; source: int [N], number of each row's source; caps: int
+        [sources], most rows of each, 0 for no cap; both empty: no source has one."""
+        # A bytearray, because single reads of it are fast; `_all` is the same memory for many at once.
         self._rows = bytearray(np.asarray(open_).astype(np.uint8).tobytes())
-        self._source, self._cap = source, source_cap
-        self._counts: dict[int, int] = {}
+        self._all = np.frombuffer(self._rows, np.uint8)
+        self._source, self._caps = source, np.asarray(caps).tolist()
+        self._counts = [0] * len(self._caps)
+
+    @property
+    def capped(self) -> bool:
+        """Whether what is free depends on how often a source was taken."""
+        return any(self._caps)
 
     def free(self, position: int) -> bool:
         """Whether the row may be taken now."""
         if not self._rows[position]:
             return False
-        return not self._cap or self._counts.get(int(self._source[position]), 0) < self._cap
+        if not self._caps:
+            return True
+        source = int(self._source[position])
+        return not self._caps[source] or self._counts[source] < self._caps[source]
 
     def take(self, position: int) -> None:
         """Nobody can take the row any more; its source has one more."""
         self._rows[position] = 0
-        if self._cap:
-            source = int(self._source[position])
-            self._counts[source] = self._counts.get(source, 0) + 1
+        if self._caps:
+            self._counts[int(self._source[position])] += 1
+
+    def take_first(self, positions: np.ndarray, count: int) -> np.ndarray:
+        """Take the first `count` free rows among these, all different, where no source has a cap; their places, int64,
+        fewer where no more are free."""
+        places = np.flatnonzero(self._all[positions])[:count]
+        self._all[positions[places]] = 0
+        return places
 
 
 PIECE = 512
@@ -88,6 +103,23 @@ class Reader:
 
     def take(self, count: int) -> int:
         """Take so many more rows; how many there were."""
+        return self._one_by_one(count) if self._taken.capped else self._at_once(count)
+
+    def _at_once(self, count: int) -> int:
+        missing = count
+        while missing > 0:
+            self._reached = self.ranking.reach(self._next + max(missing, PIECE))
+            if self._next == self._reached:
+                break
+            # A slice is a copy: others may go on with the ranking.
+            rows = np.array(self.ranking.position[self._next:self._reached], np.int64)
+            found = self._taken.take_first(rows, missing)
+            self.places.frombytes((found + self._next).astype(np.int64).tobytes())
+            missing -= len(found)
+            self._next = self._reached if missing else self._next + int(found[-1]) + 1
+        return count - missing
+
+    def _one_by_one(self, count: int) -> int:
         position, taken, before = self.ranking.position, self._taken, len(self.places)
         while len(self.places) - before < count:
             if self._next == self._reached:

@@ -289,6 +289,11 @@ class Study:
         """Curricula written from the Curriculum page, one folder each; any other folder may be typed."""
         return self.folder / "exports"
 
+    @property
+    def exports_file(self) -> Path:
+        """Every export there was, wherever its folder lies (`cadc.export.record`)."""
+        return self.folder / "exports.json"
+
     def job_folder(self, job: str) -> Path:
         """status.json, log.txt, cancel, lock of one job."""
         return self.folder / "jobs" / job

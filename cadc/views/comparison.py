@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cadc.evaluation import EvaluationSettings
+from cadc.evaluation.verdict import OURS
 
 
 def work(settings: EvaluationSettings, units: int, pool: int = 0, budget: float = 0.05) -> dict[str, int]:
@@ -85,18 +86,37 @@ def seed_table(table: pd.DataFrame, summary: pd.DataFrame, group_of: Mapping[str
     return shown.drop(columns=[name for name in ("s.d.", "% of full") if shown[name].isna().all()])
 
 
-def chance_table(against: pd.DataFrame) -> pd.DataFrame:
-    """arm, difference to random and its 95 % interval in points, p after Holm, in words: most ahead first.
+def with_intervals(summary: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
+    """`cadc.evaluation.summary` with `reach`: half of the interval of an arm's mean over its seeds (Student's t; units
+    are taken as they are), NaN for one seed."""
+    from scipy import stats
+
+    seeds = summary["seeds"].to_numpy(float)
+    reach = np.full(len(summary), np.nan)
+    several = seeds > 1
+    factor = stats.t.ppf(0.5 + confidence / 2, seeds[several] - 1) / np.sqrt(seeds[several])
+    reach[several] = factor * summary["accuracy_sd"].to_numpy(float)[several]
+    return summary.assign(reach=reach)
+
+
+def references(arms: Sequence[str]) -> list[str]:
+    """Arms that the others can be compared with: random rows first, where they are there, then the curriculum."""
+    first = [arm for arm in ("random", *OURS) if arm in arms]
+    return [*first, *(arm for arm in arms if arm not in first)]
+
+
+def chance_table(against: pd.DataFrame, control: str = "random") -> pd.DataFrame:
+    """arm, difference to a control and its 95 % interval in points, p after Holm, in words: most ahead first.
 
     against: `cadc.evaluation.against`.
     """
-    found = pd.DataFrame({"arm": against["arm"], "minus random": (100 * against["mean"].astype(float)).round(1),
+    found = pd.DataFrame({"arm": against["arm"], f"minus {control}": (100 * against["mean"].astype(float)).round(1),
                           "from": (100 * against["low"].astype(float)).round(1),
                           "to": (100 * against["high"].astype(float)).round(1),
                           "p (Holm)": against["holm"].astype(float).round(3)})
     found.insert(2, "reading", ["not distinguishable" if not sure else "better" if mean > 0 else "worse"
                                 for sure, mean in zip(against["sure"], against["mean"], strict=True)])
-    return found.sort_values("minus random", ascending=False)
+    return found.sort_values(f"minus {control}", ascending=False, kind="stable", ignore_index=True)
 
 
 def effort_table(table: pd.DataFrame) -> pd.DataFrame:

@@ -6,6 +6,7 @@ K capabilities. A capability is named by its label.
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,10 @@ import pandas as pd
 from cadc.curation import PRESETS, CurationSettings, Curriculum
 from cadc.curation.workbench import Workbench
 from cadc.study import JOBS
-from cadc.views import rows
+from cadc.views import makeup, rows
 from cadc.views.adding import adding
 from cadc.views.palette import colours
+from cadc.views.training import Training, training
 from cadc.views.words import drawn
 
 JUDGES = ("Judges are copies of the base that trained a short while on the target alone. A row looks wrong when its "
@@ -115,10 +117,56 @@ class CurriculumView:
         chosen = self.bench.table.iloc[self.now.rows["position"]]
         return composition_table(rows.source_labels(chosen["source"]), self.now.rows["name"])
 
-    def formats(self) -> pd.DataFrame:
-        """answer_format, pool, curriculum (shares), rows."""
-        chosen = self.bench.table.iloc[self.now.rows["position"]]
-        return format_table(self.bench.table["answer_format"], chosen["answer_format"])
+    @cached_property
+    def _positions(self) -> np.ndarray:
+        return self.now.rows["position"].to_numpy()
+
+    @cached_property
+    def training(self) -> Training:
+        """What one pass over the draft's rows takes."""
+        return training(self.bench, self._positions)
+
+    @property
+    def budget_note(self) -> str:
+        """The budget in every unit that is known."""
+        chosen, pool = len(self.now.rows), len(self.bench.table)
+        tokens = "" if self.training.tokens is None else f" · {self.training.tokens:,.0f} tokens"
+        return f"{100 * chosen / max(pool, 1):.3g} % · {chosen:,} rows{tokens}"
+
+    @cached_property
+    def _variety(self) -> list[makeup.Variety]:
+        return makeup.variety(self.bench, self._positions)
+
+    @property
+    def variety_lines(self) -> list[str]:
+        """How varied the chosen rows are, a line for each list."""
+        return [f"{one.words}." for one in self._variety]
+
+    @property
+    def variety_warning(self) -> str:
+        """Which list has collapsed; '' where none has."""
+        return makeup.warning(self._variety)
+
+    def beside(self, column: str) -> pd.DataFrame:
+        """value, pool, curriculum (shares), rows: of a column of the pool."""
+        return makeup.beside(self.bench, column, self._positions)
+
+    def lengths(self) -> pd.DataFrame | None:
+        """The same by tokens of a row; None where they are not known."""
+        return makeup.lengths(self.bench, self._positions)
+
+    def source_table(self) -> pd.DataFrame:
+        """source, pool, chosen (rows), cap (of this source; empty: as for all)."""
+        return makeup.sources(self.bench, self.draft, self._positions)
+
+    @property
+    def cap_note(self) -> str:
+        """Which sources have as many rows as they may; '' where none has. Names of a dataset are in it."""
+        table, draft = self.source_table(), self.draft
+        caps = [draft.cap_of(source) for source in table["source"]]
+        full = [source or rows.NO_SOURCE for source, chosen, cap in zip(table["source"], table["chosen"], caps,
+                                                                        strict=True) if cap and chosen >= cap]
+        return f"At their cap: {', '.join(full)}." if full else ""
 
     @property
     def composition_note(self) -> str:
@@ -181,11 +229,3 @@ def composition_table(source: Iterable[str], capability: Iterable[str]) -> pd.Da
     size = counts.groupby("source")["rows"].transform("sum")
     order = counts.assign(size=size).sort_values(["size", "source", "rows"], ascending=[False, True, False])
     return order.drop(columns="size").reset_index(drop=True)
-
-
-def format_table(pool: pd.Series, chosen: pd.Series) -> pd.DataFrame:
-    """answer_format, pool, curriculum (shares 0…1), rows: answer formats of the whole pool beside the chosen rows."""
-    counts = chosen.value_counts()
-    shares = pd.DataFrame({"pool": pool.value_counts(normalize=True), "curriculum": counts / max(len(chosen), 1)})
-    table = shares.fillna(0.0).sort_values("pool", ascending=False).rename_axis("answer_format").reset_index()
-    return table.assign(rows=table["answer_format"].map(counts).fillna(0).astype(int))

@@ -148,13 +148,27 @@ class ComparisonView:
 
     @property
     def drawn_note(self) -> str:
-        """How much the bars show."""
+        """How much the figure shows."""
         return (f"drawn {self.table['unit'].nunique()} of {self.units} target units, "
                 f"{self.result.done} of {self.result.total} runs")
 
     def by_unit(self) -> pd.DataFrame:
         """`summary` with one group per unit."""
         return summary(self.table, comparison.by_unit(self.table))
+
+    def dots(self) -> pd.DataFrame:
+        """`by_capability` with intervals over seeds."""
+        return comparison.with_intervals(self.by_capability)
+
+    @property
+    def references(self) -> list[str]:
+        """Arms that the others can be compared with, the most telling one first."""
+        return comparison.references(self.arms)
+
+    def differences(self, reference: str) -> pd.DataFrame:
+        """arm, minus `reference`, reading, from, to, p (Holm): every other arm, most ahead first, paired over units and
+        seeds."""
+        return comparison.chance_table(against(self.table, reference), reference)
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Heading → table, as the report has them."""

@@ -1,6 +1,7 @@
 """Export part of the Curriculum page: trainers, pictures, folder, the same command, and what was written."""
 
 import io
+import json
 import shlex
 import tempfile
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ import pandas as pd
 from cadc.curation.workbench import Workbench
 from cadc.export import FORMATS, WAYS, How, export
 from cadc.export.packing import pack
+from cadc.export.reading import MANIFEST
+from cadc.export.record import noted
 from cadc.export.told import notes
 from cadc.study import Study
 from cadc.views.shares import budget_text
@@ -51,11 +54,16 @@ def command(bench: Workbench, form: str, folder: Path, how: How | None) -> str:
 def write(bench: Workbench, form: str, folder: Path, how: How | None = None) -> dict[str, Any]:
     """Write the saved curriculum; its manifest without rows, pictures and what was left out one by one. Raises
     DataError."""
-    done = export(bench, folder, format=form, pictures=how)
-    told = {key: value for key, value in done.manifest.items() if key not in ("rows", "picture_files")}
+    done = export(bench, folder, format=form, pictures=how, by="page")
+    return _told(done.manifest) | {"rows_written": done.rows}
+
+
+def _told(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """A manifest without what is listed row by row and picture by picture."""
+    told = {key: value for key, value in manifest.items() if key not in ("rows", "picture_files")}
     told["not_written"] = {key: value for key, value in told["not_written"].items() if key != "list"}
-    size = sum(entry["bytes"] for key in ("files", "beside", "picture_files") for entry in done.manifest[key])
-    return told | {"rows_written": done.rows, "size": size}
+    size = sum(entry["bytes"] for key in ("files", "beside", "picture_files") for entry in manifest[key])
+    return told | {"size": size}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +108,38 @@ def export_view(study: Study, form: str, folder: Path, manifest: Mapping[str, An
                       run=_run(study, form, folder, files),
                       check=f"python -m cadc verify {shlex.quote(str(folder))}",
                       size=int(manifest.get("size", sum(entry["bytes"] for entry in files))),
-                      there=(folder / "manifest.json").is_file())
+                      there=(folder / MANIFEST).is_file())
+
+
+def exports_of(study: Study, in_database: pd.DataFrame) -> pd.DataFrame:
+    """made, by, rows, for, budget, folder, there (whether it still lies there): every export of a study, newest first,
+    whatever wrote it.
+
+    in_database: made_at, folder, format, rows. The list beside the study has all since it is kept; the database has
+    what the page wrote before.
+    """
+    listed = noted(study)
+    lines = [(one["made"], one["by"] or "other code", one["rows"], one["format"], budget_text(one["budget"]),
+              one["folder"]) for one in listed]
+    first = listed[0]["made"] if listed else ""
+    for made_at, folder, form, rows in in_database.itertuples(index=False, name=None):
+        made = pd.Timestamp(made_at).isoformat(timespec="microseconds")
+        if not first or made < first:
+            lines.append((made, "page", rows, form, "", str(folder)))
+    table = pd.DataFrame(lines, columns=["made", "by", "rows", "for", "budget", "folder"])
+    there = {folder: (Path(folder) / MANIFEST).is_file() for folder in table["folder"].unique()}
+    table = table.sort_values("made", ascending=False, ignore_index=True)
+    return table.assign(made=[made[:19].replace("T", " ") for made in table["made"]],
+                        there=[there[folder] for folder in table["folder"]])
+
+
+def told_of(folder: Path) -> dict[str, Any] | None:
+    """What the export in a folder says of itself, as `write` returns it; None where none lies there any more."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return _told(manifest)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _run(study: Study, form: str, folder: Path, files: list[dict[str, Any]]) -> str:

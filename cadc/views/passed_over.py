@@ -14,7 +14,7 @@ from cadc.curation.candidates import BELOW, HIGH, REPEATED, UNATTRIBUTED, WRONG
 from cadc.curation.inputs import CurationInputs
 from cadc.curation.workbench import Workbench
 from cadc.scores.influence import own_influence, served
-from cadc.selection.filters import looks_wrong, wrong_bounds
+from cadc.selection.filters import wrong_bounds
 from cadc.views import rows
 
 WHY: Mapping[str, str] = {
@@ -25,7 +25,7 @@ WHY: Mapping[str, str] = {
     HIGH: "their loss is among the highest of their nearest unit",
     REPEATED: "another row has nearly the same words and picture, and one of a group is enough"}
 """What speaks against the rows of each reason."""
-QUANTILES = (0.8, 0.9, 0.95, 0.99)
+QUANTILES = (0.5, 0.8, 0.9, 0.95, 0.99, 1.0)
 """At which the price of the judges' bound is told."""
 
 
@@ -107,14 +107,25 @@ class PassedOver:
         return rows.served_words(self.bench.served(np.array([position]), top=5), self.bench.targets)
 
     @property
-    def price(self) -> str:
-        """How many rows other bounds of the judges would find; '' where judges leave nothing out."""
-        if WRONG not in self.inputs.candidates.left_out:
-            return ""
-        at = [f"{quantile:g}: {int(looks_wrong(self.inputs.columns, quantile).sum()):,}" for quantile in QUANTILES]
-        return (f"Rows that look wrong, by the quantile of right answers at which the bound is drawn (now "
-                f"{self.inputs.settings.loss_quantile:g}, set in Filters): {', '.join(at)}. A lower one finds more "
-                "wrong answers and takes more right ones with them.")
+    def judged(self) -> bool:
+        """Whether judges are there, so that the bound of what looks wrong can be moved."""
+        return self.bench.scores.has_judge
+
+    @property
+    def bounds(self) -> list[float]:
+        """Quantiles at which the bound may be drawn, the one in force among them; 1 keeps all."""
+        return sorted({*QUANTILES, self.inputs.settings.loss_quantile})
+
+    def prices(self) -> pd.DataFrame:
+        """bound (quantile of right answers' losses), wrong (rows left out for it), change (against now, in words), left
+        (rows that may be chosen): a line for each of `bounds`."""
+        rows, now = len(self.bench.table), self.inputs.settings.loss_quantile
+        found = {bound: self.inputs.left_out_at(bound) for bound in self.bounds}
+        wrong = [out.get(WRONG, 0) for out in found.values()]
+        free = [rows - sum(out.values()) for out in found.values()]
+        change = ["in force" if bound == now else f"{count - found[now].get(WRONG, 0):+,}"
+                  for bound, count in zip(found, wrong, strict=True)]
+        return pd.DataFrame({"bound": list(found), "wrong": wrong, "change": change, "left": free})
 
 
 def passed_over(bench: Workbench, draft: CurationSettings) -> PassedOver:

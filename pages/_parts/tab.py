@@ -33,6 +33,8 @@ class Tab:
     """Pool rows that are ticked, on whatever page of the table."""
     ticks: int = 0
     """Changes when ticks are set by anything but the table: it is another table then."""
+    scroll: bool = False
+    """Whether the part below a page's controls is to be brought into view; once."""
     refused: str = ""
     """Why the last gesture was not taken; said once."""
 

@@ -166,7 +166,7 @@ def test_composition_opens(page):
 
 
 def test_the_page_exports_what_it_saved(study, page, tmp_path):
-    page.slider(key="draft-percent").set_value(10.0).run()
+    labelled(page.select_slider, "Total budget, share of 300 scored rows").set_value(10.0).run()
     page.segmented_control(key="details").set_value("Export").run()
     assert next(b for b in page.button if b.label == "Export").disabled, "unsaved changes are not exported"
     press(page, "Save")

@@ -19,7 +19,9 @@ def picks():
 
 
 def taken_of(rows=ROWS, source=None, cap=0):
-    return Taken(np.ones(rows, bool), np.zeros(rows, np.int64) if source is None else source, cap)
+    if source is None:
+        return Taken(np.ones(rows, bool), np.zeros(0, np.int64), np.zeros(0, np.int64))
+    return Taken(np.ones(rows, bool), source, np.asarray(cap))
 
 
 @given(steps=st.lists(st.integers(0, ROWS), max_size=5))
@@ -45,11 +47,17 @@ def test_a_reader_takes_the_first_free_rows_whatever_the_steps(counts, gone):
 
 
 def test_a_source_cap_counts_every_taken_row():
-    taken = taken_of(6, np.array([0, 0, 0, 1, 1, 1]), 2)
+    taken = taken_of(6, np.array([0, 0, 0, 1, 1, 1]), [2, 2])
     for row in (0, 1, 3):
         assert taken.free(row)
         taken.take(row)
     assert [taken.free(row) for row in range(6)] == [False, False, False, False, True, True]
+
+
+def test_each_source_has_its_own_cap_and_0_is_none():
+    reader = Reader(Ranking(picks), taken_of(ROWS, np.arange(ROWS) % 3, [0, 2, 5]))
+    assert reader.take(ROWS) == ROWS // 3 + 2 + 5
+    assert np.bincount(reader.picks()[0] % 3).tolist() == [ROWS // 3, 2, 5]
 
 
 def test_an_interruption_loses_no_row_and_repeats_none():

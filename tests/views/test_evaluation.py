@@ -1,8 +1,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from cadc.evaluation import EvaluationSettings
+from cadc.evaluation import EvaluationSettings, against
 from cadc.evaluation.results import summary
 from cadc.views import comparison, palette
 from cadc.views.figures import evaluation as figures
@@ -33,21 +34,47 @@ def test_seed_table_shows_every_seed_and_its_mean(table):
     assert np.isnan(shown.loc[("overall", "base"), "s.d."])
 
 
-def test_bars_have_one_bar_per_arm_and_capability_with_its_spread(table):
-    found = summary(table, GROUPS)
+def test_dots_have_one_dot_per_arm_and_capability_each_on_a_line_of_its_own(table):
+    found = comparison.with_intervals(summary(table, GROUPS))
     groups = comparison.capability_order(found, ["counting", "reading"])
     assert groups == ["overall", "counting", "reading"]
-    figure = figures.arm_bars(found, ["base", "cadc", "full"], groups)
-    assert [bar.name for bar in figure.data] == ["base", "cadc", "full"]
+    figure = figures.arm_dots(found, ["base", "cadc", "full"], groups)
+    assert [trace.name for trace in figure.data] == ["base", "cadc", "full"]
     curated = found[(found["arm"] == "cadc")].set_index("capability").loc[groups]
-    assert list(figure.data[1].y) == list(curated["accuracy"])
-    assert list(figure.data[1].error_y.array) == list(curated["accuracy_sd"])
+    assert list(figure.data[1].x) == list(curated["accuracy"])
+    assert list(figure.data[1].error_x.array) == list(curated["reach"])
+    lines = [y for trace in figure.data for y in trace.y]
+    assert len(set(lines)) == len(lines) == 9
+    assert list(figure.data[0].error_x.array) == [0, 0, 0], "one seed has no interval"
+
+
+def test_the_interval_of_a_mean_over_seeds_is_students(table):
+    found = comparison.with_intervals(summary(table)).set_index("arm")
+    means = table[table["arm"] == "cadc"].groupby("seed")["accuracy"].mean()
+    low, high = stats.t.interval(0.95, 2, means.mean(), stats.sem(means))
+    assert found.loc["cadc", "reach"] == pytest.approx((high - low) / 2)
+    assert np.isnan(found.loc["base", "reach"])
+
+
+def test_differences_are_sorted_by_size_and_hollow_where_chance_may_be_behind_them(table):
+    for control in ("full", "cadc"):
+        found = comparison.chance_table(against(table, control), control)
+        assert set(found["arm"]) == {"base", "cadc", "full"} - {control}
+        assert found[f"minus {control}"].is_monotonic_decreasing
+        figure = figures.difference_dots(found, control)
+        assert list(figure.data[0].x) == list(found[f"minus {control}"])
+        hollow = [symbol == "circle-open" for symbol in figure.data[0].marker.symbol]
+        assert hollow == [reading == "not distinguishable" for reading in found["reading"]]
+    assert comparison.references(["base", "cadc", "random"]) == ["random", "cadc", "base"]
 
 
 def test_units_are_all_drawn(table):
     found = summary(table, comparison.by_unit(table))
     figure = figures.unit_dots(found, ["base", "cadc", "full"])
-    assert list(figure.data[0].y) == list(GROUPS)
+    assert list(figure.layout.yaxis.ticktext) == list(GROUPS) and len(figure.data) == 3
+    assert [round(y) for y in figure.data[0].y] == [0, 1, 2]
+    drawn = [y for trace in figure.data for y in trace.y]
+    assert len(set(drawn)) == len(drawn), "arms of equal accuracy do not hide each other"
 
 
 def test_equal_effort_is_stated_and_unequal_effort_too(table):

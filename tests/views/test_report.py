@@ -78,12 +78,6 @@ def test_curve_points_keep_every_budget_apart(table):
     assert [line.name for line in figure.data] == ["cadc", "random"] and len(figure.layout.shapes) == 2
 
 
-def test_an_outline_closes(table):
-    found = summary(at_budget(table), {"count": "a", "<script>alert(1)</script>": "b"})
-    figure = figures.radar(found, ["cadc"], ["a", "b"])
-    assert list(figure.data[0].r)[0] == list(figure.data[0].r)[-1] and len(figure.data[0].r) == 3
-
-
 def test_small_and_large_accuracies_get_an_axis():
     for level in (0.004, 0.3, 1.0):
         frame = pd.DataFrame([("overall", "cadc", level, float("nan"))],

@@ -13,53 +13,74 @@ from cadc.views.figures.frame import framed
 from cadc.views.palette import arm_colours, plain
 
 
-def arm_bars(summary: pd.DataFrame, arms: Sequence[str], groups: Sequence[str]) -> go.Figure:
-    """One group of bars per capability (and overall), one bar per arm, whiskers = s.d. over seeds."""
+def arm_dots(summary: pd.DataFrame, arms: Sequence[str], groups: Sequence[str]) -> go.Figure:
+    """One band per capability (and overall), in it one dot per arm with its interval, each on a line of its own.
+
+    summary: with `reach`, half of the interval (`cadc.views.comparison.with_intervals`).
+    """
     figure, colours = go.Figure(), arm_colours(arms)
-    for arm in arms:
+    band = len(arms) + 1  # a line for each arm and one between two bands
+    for number, arm in enumerate(arms):
         part = summary[summary["arm"] == arm].set_index("capability").reindex(list(groups))
-        figure.add_bar(x=[plain(g) for g in groups], y=part["accuracy"], name=plain(arm), marker_color=colours[arm],
-                       error_y={"type": "data", "array": part["accuracy_sd"].fillna(0), "thickness": 1.2,
-                                "color": "#8a9099"},
-                       customdata=part[["accuracy_sd", "seeds", "relative"]].to_numpy(float),
-                       hovertemplate="%{x}<br>accuracy %{y:.1%}, s.d. %{customdata[0]:.1%} over %{customdata[1]:.0f} "
-                                     "seeds<br>%{customdata[2]:.0%} of full")
-    figure.update_layout(barmode="group", bargap=0.25)
-    figure.update_xaxes(type="category")
-    figure.update_yaxes(title="accuracy", tickformat=".0%", rangemode="tozero")
-    return framed(figure, 380)
+        figure.add_scatter(
+            x=part["accuracy"], y=[place * band + number for place in range(len(groups))], name=plain(arm),
+            mode="markers", marker={"color": colours[arm], "size": 10},
+            error_x={"type": "data", "array": part["reach"].fillna(0), "thickness": 1.5, "width": 4},
+            customdata=[(plain(group), "" if row.reach != row.reach else f" ± {row.reach:.1%}", row.seeds, row.relative)
+                        for group, row in zip(groups, part.itertuples(), strict=True)],
+            hovertemplate="%{customdata[0]}: %{x:.1%}%{customdata[1]}, seeds: %{customdata[2]:.0f}<br>"
+                          "%{customdata[3]:.0%} of full")
+    for place in range(1, len(groups)):
+        figure.add_hline(y=place * band - 1, line={"color": "#8a9099", "width": 0.5})
+    middle = [place * band + (len(arms) - 1) / 2 for place in range(len(groups))]
+    figure.update_yaxes(tickvals=middle, ticktext=[plain(g, 28) for g in groups], showgrid=False, zeroline=False,
+                        range=[len(groups) * band - 1, -1], automargin=True)
+    figure.update_xaxes(title="accuracy", tickformat=".0%")
+    return framed(figure, 110 + 15 * band * len(groups))
+
+
+def difference_dots(table: pd.DataFrame, reference: str) -> go.Figure:
+    """Paired differences to one arm with their intervals, most ahead on top; hollow where chance alone may be behind it
+    (`cadc.views.comparison.chance_table`)."""
+    figure, colours = go.Figure(), arm_colours([*table["arm"]])
+    places = list(range(len(table)))
+    sure = [reading in ("better", "worse") for reading in table["reading"]]
+    own = [colours[arm] for arm in table["arm"]]
+    middle = table[f"minus {reference}"]
+    figure.add_scatter(
+        x=middle, y=places, mode="markers", customdata=[plain(arm) for arm in table["arm"]], showlegend=False,
+        marker={"size": 11, "color": own, "symbol": ["circle" if one else "circle-open" for one in sure],
+                "line": {"width": 2}},
+        error_x={"type": "data", "symmetric": False, "array": (table["to"] - middle).fillna(0),
+                 "arrayminus": (middle - table["from"]).fillna(0), "thickness": 1.5, "width": 5, "color": "#8a9099"},
+        hovertemplate="%{customdata}: %{x:+.1f} points<extra></extra>")
+    figure.add_vline(x=0, line={"color": "#8a9099", "width": 1.5, "dash": "dash"})
+    figure.update_yaxes(tickvals=places, ticktext=[plain(arm, 28) for arm in table["arm"]], showgrid=False,
+                        zeroline=False, range=[len(table) - 0.5, -0.5], automargin=True)
+    figure.update_xaxes(title=f"points of accuracy more than {plain(reference)}", zeroline=False)
+    return framed(figure, 90 + 34 * max(len(table), 1))
 
 
 def unit_dots(summary: pd.DataFrame, arms: Sequence[str]) -> go.Figure:
-    """One line per target unit, one dot per arm with its s.d.: where an arm wins and where it loses.
+    """One line per target unit, one dot per arm with its s.d., a little apart: where an arm wins and where it loses.
 
     summary: made with `cadc.views.evaluation.by_unit`.
     """
     units = [u for u in dict.fromkeys(summary["capability"]) if u != "overall"]
     figure, colours = go.Figure(), arm_colours(arms)
-    for arm in arms:
+    apart = 0.7 / max(len(arms), 1)  # arms of equal accuracy would hide each other
+    for number, arm in enumerate(arms):
         part = summary[summary["arm"] == arm].set_index("capability").reindex(units)
-        figure.add_scatter(x=part["accuracy"], y=[plain(u, 40) for u in units], name=plain(arm), mode="markers",
-                           marker={"color": colours[arm], "size": 9},
+        own = (number - (len(arms) - 1) / 2) * apart
+        figure.add_scatter(x=part["accuracy"], y=[place + own for place in range(len(units))], name=plain(arm),
+                           mode="markers", marker={"color": colours[arm], "size": 8},
+                           customdata=[plain(u, 40) for u in units],
                            error_x={"type": "data", "array": part["accuracy_sd"].fillna(0), "thickness": 1},
-                           hovertemplate="%{y}: %{x:.1%}")
-    figure.update_yaxes(type="category", autorange="reversed", automargin=True)
+                           hovertemplate="%{customdata}: %{x:.1%}")
+    figure.update_yaxes(tickvals=list(range(len(units))), ticktext=[plain(u, 40) for u in units], automargin=True,
+                        zeroline=False, range=[len(units) - 0.5, -0.5])
     figure.update_xaxes(title="accuracy", tickformat=".0%", rangemode="tozero")
-    return framed(figure, 120 + 24 * len(units))
-
-
-def radar(summary: pd.DataFrame, arms: Sequence[str], groups: Sequence[str]) -> go.Figure:
-    """One outline per arm over the capabilities: accuracy, 0 in the middle. Fewer than three: use the bars."""
-    figure, colours = go.Figure(), arm_colours(arms)
-    around = [*groups, groups[0]] if len(groups) else []
-    for arm in arms:
-        part = summary[summary["arm"] == arm].set_index("capability").reindex(around)
-        figure.add_scatterpolar(r=part["accuracy"], theta=[plain(g, 28) for g in around], name=plain(arm),
-                                line={"color": colours[arm], "width": 2}, hovertemplate="%{theta}: %{r:.1%}")
-    figure.update_polars(radialaxis={"tickformat": ".0%", "rangemode": "tozero", "angle": 90, "tickangle": 90},
-                         bgcolor="rgba(0,0,0,0)", angularaxis={"direction": "clockwise"})
-    # names stand around the circle, and the legend above them
-    return framed(figure, 420).update_layout(margin={"l": 36, "r": 36}, legend={"y": 1.08})
+    return framed(figure, 120 + (12 + 6 * max(len(arms), 2)) * len(units))
 
 
 def budget_curve(points: pd.DataFrame, lines: Mapping[str, float]) -> go.Figure:
