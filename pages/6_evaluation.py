@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from cadc.evaluation import EvaluationResult, EvaluationSettings, request_evaluation
+from cadc.evaluation import EvaluationResult, EvaluationSettings
 from cadc.jobs import control
 from cadc.study import Study
 from cadc.views import evaluation as views
@@ -32,9 +32,8 @@ def ask(view: views.EvaluationView) -> EvaluationSettings:
     epochs = middle.number_input("Passes over its rows", 0.1, 1000.0, 2.0, disabled=equal == "steps")
     budgets = right.text_input("Budgets", placeholder="as on Curriculum", help="Several give a budget curve: "
                                "1%, 2%, 5%, 10%, 20%. Every arm is trained once for each.")
-    return EvaluationSettings(arms=tuple(arms), seeds=tuple(range(seeds)), steps=steps, batch=batch, equal=equal,
-                              epochs=epochs if equal == "epochs" else 0.0, samples_per_unit=scored,
-                              budgets=views.budgets_from(budgets))
+    return views.asked(arms=arms, seeds=range(seeds), steps=steps, batch=batch, equal=equal, epochs=epochs,
+                       samples_per_unit=scored, budgets=budgets)
 
 
 def cost(view: views.EvaluationView, settings: EvaluationSettings) -> None:
@@ -56,8 +55,7 @@ def start(view: views.EvaluationView, study: Study) -> None:
                           help="Stops at the next batch; finished runs stay.")
                 st.text("You may close this tab: the job goes on, and this page shows it when you come back.")
             elif st.button("Start the comparison", icon=":material/play_arrow:", type="primary"):
-                request_evaluation(study, settings, bench=view.bench, later=True)
-                control.start(study, "evaluate")
+                views.begin(study, settings, view.bench)
                 st.rerun()
     if running or was_begun(study, "evaluate"):
         job_panel(study, ("evaluate",))

@@ -90,8 +90,8 @@ def decide(study: Study, make: Callable[[list[Decision]], Sequence[Part]]) -> li
     """Add what `make` makes of the log to it, as one act that is undone as a whole; the whole log.
 
     `make` may take its time and may refuse (raise): nobody waits for it, and it is asked again when somebody else
-    decided meanwhile. The act that was made last is not made twice in a row. Raises DataError as `checked` does,
-    JobError when the log cannot be read.
+    decided meanwhile. [] decides nothing, and the act that was made last is not made twice in a row. Raises DataError
+    as `checked` does, JobError when the log cannot be read.
     """
     while True:
         seen = read_decisions(study)
@@ -100,7 +100,7 @@ def decide(study: Study, make: Callable[[list[Decision]], Sequence[Part]]) -> li
             log = read_decisions(study)
             if log != seen:
                 continue
-            if not standing(log, act):
+            if act and not standing(log, act):
                 log = appended(log, act, datetime.now().isoformat(timespec="seconds"))
                 _write(study, log)
             return log

@@ -1,6 +1,7 @@
 """Making decisions from a page, and taking them back."""
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -9,7 +10,7 @@ from cadc.discovery import Capabilities
 from cadc.errors import CadcError
 from cadc.store import Store
 from cadc.study import Study
-from cadc.views.decisions import history, refusal
+from cadc.views.decisions import history, overtaken, refusal
 from pages._parts.tab import tab
 
 log = logging.getLogger(__name__)
@@ -20,7 +21,7 @@ def decide(study: Study, store: Store, kind: str, *payloads: dict[str, Any], now
 
     For callbacks. now: the capabilities in force, for acts on them.
     """
-    refused = refusal(now, kind, payloads) if now else ""
+    refused = overtaken(study, store.decisions(study)) or (refusal(now, kind, payloads) if now else "")
     if not refused:
         try:
             store.decide_together(study, kind, list(payloads))
@@ -30,6 +31,13 @@ def decide(study: Study, store: Store, kind: str, *payloads: dict[str, Any], now
         log.warning("%s refused: %s", kind, refused)
         tab().refused = refused
     return not refused
+
+
+def turn(study: Study, store: Store, scope: str, act: Callable[[Study, str], object]) -> None:
+    """Undo or redo of what the page shows; for callbacks."""
+    tab().refused = overtaken(study, store.decisions(study))
+    if not tab().refused:
+        act(study, scope)
 
 
 def say_refused() -> None:
@@ -46,10 +54,10 @@ def decision_buttons(study: Study, store: Store, scope: str) -> None:
     found = history(store.decisions(study, scope), store.redoable(study, scope))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Undo", icon=":material/undo:", disabled=not found.undo, key=f"undo-{scope}",
-                  on_click=store.undo, args=(study, scope),
+                  on_click=turn, args=(study, store, scope, store.undo),
                   help=f"Takes back the last {found.undo}" if found.undo else "Nothing to take back")
         st.button("Redo", icon=":material/redo:", disabled=not found.redo, key=f"redo-{scope}",
-                  on_click=store.redo, args=(study, scope),
+                  on_click=turn, args=(study, store, scope, store.redo),
                   help=f"Puts back the {found.redo}" if found.redo else "Nothing to put back")
         with st.popover(f"History ({found.acts})", icon=":material/history:"):
             st.dataframe(found.table, hide_index=True, width=640,

@@ -72,7 +72,8 @@ def test_an_act_is_added_undone_and_redone_as_a_whole_and_once(study):
 
 
 def test_what_cannot_be_kept_is_refused_and_nothing_is_written(study):
-    for act, words in (([("drop", {})], "unknown decision"), ([], "nothing decided"),
+    assert decide(study, lambda log: []) == []
+    for act, words in (([("drop", {})], "unknown decision"),
                        ([*named("x"), ("curate", {"budget": 0.1})], "one scope"),
                        ([("curate", {"budget": float("nan")})], "cannot be kept")):
         with pytest.raises(DataError, match=words):
