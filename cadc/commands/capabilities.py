@@ -38,7 +38,7 @@ def _print(bench: "Workbench", as_line: bool, more: dict[str, Any], note: str = 
     print(f"{count} {'capability' if count == 1 else 'capabilities'} of {units} units, found by {found['method']} "
           f"({settings}) on {found['signal']}")
     for one in told["capabilities"]:
-        name = "" if one["name"] == one["id"] else f" {one['name']}"
+        name = "" if one["name"] == one["id"] else f" “{one['name']}”"
         print(shown(f"  {one['id']}{name}, {len(one['units'])} units: {', '.join(one['units'])}"))
     if told["unassigned"]:
         print(shown(f"  unassigned, {len(told['unassigned'])} units: {', '.join(told['unassigned'])}"))
@@ -94,20 +94,26 @@ CAPABILITY = "its id or its name (`capabilities` shows both)"
 
 def _rename_arguments(parser: argparse.ArgumentParser) -> None:
     of_study(parser)
-    parser.add_argument("capability", help=CAPABILITY)
-    parser.add_argument("called", metavar="NAME", help="1 to 80 characters of any script")
+    parser.add_argument("capability", nargs="?", default="", help=CAPABILITY)
+    parser.add_argument("called", nargs="?", metavar="NAME", help="1 to 80 characters of any script")
+    parser.add_argument("--proposed", action="store_true", help="instead: every capability that nobody has named gets "
+                        "a name from the words of its questions")
     as_json(parser)
 
 
 def rename(chosen: argparse.Namespace) -> int:
-    """Give a capability a name."""
-    from cadc.views.acts import renamed
+    """Give a capability a name, or all that have none the proposed ones: one act."""
+    from cadc.views.acts import proposed_names, renamed
 
+    if chosen.proposed == bool(chosen.capability) or (chosen.capability and chosen.called is None):
+        raise DataError("expected a capability and its new name, or --proposed without them.")
+    if chosen.proposed:
+        return _decide(chosen, proposed_names)
     return _decide(chosen, lambda bench: renamed(bench.capabilities, chosen.capability, chosen.called))
 
 
-RENAME = Command(name="rename", about="Give a capability a name.", example='rename mine c2 "reading text"',
-                 arguments=_rename_arguments, run=rename)
+RENAME = Command(name="rename", about="Give a capability a name, or those without one the names that are proposed.",
+                 example='rename mine c2 "reading text"', arguments=_rename_arguments, run=rename)
 
 
 def _move_arguments(parser: argparse.ArgumentParser) -> None:

@@ -80,7 +80,7 @@ def _print(bench: "Workbench", settings: "CurationSettings", changed: bool, *, a
         print(shown(f"{one['setting']}: {json.dumps(one['before'])} → {json.dumps(one['now'])}"))
     print("in force" if changed else "nothing was changed; in force is")
     for row in now.budgets.to_dict("records"):
-        name = "" if row["name"] == row["capability"] else f" {row['name']}"
+        name = "" if row["name"] == row["capability"] else f" “{row['name']}”"
         print(shown(f"  {row['capability']}{name}: {100 * row['share']:.1f} %, {row['rows']:,} of {row['available']:,} "
                     "rows"))
     print("\n".join(shown(line) for line in view.sentences))

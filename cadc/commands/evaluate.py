@@ -85,8 +85,8 @@ def _print(view: "EvaluationView", result: "EvaluationResult", done: bool, *, as
                     "table": result.table.to_dict("records")})
         return int(not done)
     for one in found:
-        print("\n".join(filter(None, [f"at {100 * one.budget:g} % of the pool: {one.headline}", one.effort_note,
-                                      one.open_note])))
+        print(f"budget {100 * one.budget:g} %")
+        print("\n".join(filter(None, [one.headline, one.effort_note, one.open_note])))
         print(_table(one.by_capability[one.by_capability["capability"] == "overall"].to_dict("records")))
         print(one.verdict)
     for note in result.notes:

@@ -5,14 +5,12 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from cadc.curation.workbench import Workbench
-from cadc.discovery import Capabilities
-from cadc.discovery.clusterers import CLUSTERERS
-from cadc.discovery.similarities import SIMILARITIES
+from cadc.discovery import Capabilities, DiscoverySettings
 from cadc.errors import DataError
 from cadc.study import Study
 from cadc.study.deciding import Part, decide
 from cadc.study.decisions import Decision
-from cadc.views.capabilities import signal_lines
+from cadc.views.capabilities import proposed, signal_lines
 from cadc.views.decisions import NEW, NOWHERE, moves, refused
 from cadc.views.opened import open_study, workbench
 
@@ -33,7 +31,7 @@ def decided(study: Study, make: Callable[[Workbench], Sequence[Part]]) -> tuple[
         bench = workbench(study, opened, log)
         made = make(bench)
         if why := refused(bench.capabilities, made):
-            raise DataError(why)
+            raise DataError(f"{why} `python -m cadc capabilities {study.name}` shows what there is.")
         return made
 
     log = decide(study, act)
@@ -58,11 +56,10 @@ def found_by(bench: Workbench, *, signal: str | None = None, method: str | None 
 
     Raises DataError for a signal that the study cannot have or has not computed, and for a value out of its range.
     """
-    named = {"signal": signal, "method": method, "gamma": gamma, "min_size": min_size,
-             "tau": None if tau == AUTOMATIC else tau}
-    settings = replace(bench.discovery, **{key: value for key, value in named.items() if value is not None})
-    settings = replace(settings, tau=None) if tau == AUTOMATIC else settings
-    SIMILARITIES[settings.signal], CLUSTERERS[settings.method]
+    named = {"signal": signal, "method": method, "tau": tau, "gamma": gamma, "min_size": min_size}
+    changed = {key: value for key, value in named.items() if value is not None}
+    settings = DiscoverySettings.from_dict(asdict(bench.discovery) | changed | (
+        {"tau": None} if tau == AUTOMATIC else {}))
     not_ready = {line.name: line.why for line in signal_lines(bench) if not line.ready}
     if settings.signal in not_ready:
         raise DataError(f"the signal {settings.signal!r} is not ready: {not_ready[settings.signal]}")
@@ -84,6 +81,12 @@ def moved(now: Capabilities, units: Sequence[str], to: str) -> list[Part]:
 def renamed(now: Capabilities, capability: str, name: str) -> list[Part]:
     """A capability gets a name: a `rename` decision. Raises DataError."""
     return [("rename", {"capability": capability_named(now, capability), "name": name})]
+
+
+def proposed_names(bench: Workbench) -> list[Part]:
+    """`rename` decisions for capabilities that nobody has named, from the words of their questions; [] where none can
+    be proposed."""
+    return [("rename", {"capability": capability, "name": name}) for capability, name in proposed(bench).items()]
 
 
 def merged(now: Capabilities, gone: str, into: str) -> list[Part]:

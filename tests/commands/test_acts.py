@@ -67,7 +67,10 @@ def test_what_does_not_apply_is_refused_in_one_line(trial, first, refused):
             ("there is no capability 'c99'. There are: c1, c2", "rename", "trial", "c99", "x"),
             ("already called 'c2'", "rename", "trial", "c1", "c2"),
             ("1 to 80 characters", "rename", "trial", "c1", " "), ("one line of text", "rename", "trial", "c1", "a\nb"),
-            ("no target unit 'nobody'", "move", "trial", "nobody", "--to", "new"),
+            ("expected a capability and its new name", "rename", "trial"),
+            ("expected a capability and its new name", "rename", "trial", "c1"),
+            ("or --proposed without them", "rename", "trial", "c1", "x", "--proposed"),
+            ("'nobody'. `python -m cadc capabilities trial` shows", "move", "trial", "nobody", "--to", "new"),
             ("no target unit 'nobody'", "move", "trial", unit, "nobody", "--to", "c2"),
             ("there is no capability 'c99'", "move", "trial", unit, "--to", "c99"),
             ("merged into itself", "merge", "trial", "c1", "--into", "c1"),
@@ -81,6 +84,15 @@ def test_the_same_act_twice_is_one(trial, told):
     assert told("rename", "trial", "c1", "x")["decided"] is True
     assert told("rename", "trial", "c1", "x")["decided"] is False
     assert len(read_decisions(trial)) == 1
+
+
+def test_proposed_names_are_one_act_and_leave_typed_ones(trial, told):
+    told("rename", "trial", "c1", "typed")
+    found = told("rename", "trial", "--proposed")
+    assert found["capabilities"][0]["name"] == "typed"
+    new = [one for one in found["capabilities"][1:] if one["name"] != one["id"]]
+    assert new and len({d.batch for d in read_decisions(trial)}) == 2
+    assert told("rename", "trial", "--proposed")["decided"] is False
 
 
 def test_capabilities_go_out_and_come_in_as_one_act(trial, first, told, said, tmp_path):
@@ -157,6 +169,23 @@ def test_settings_that_do_not_apply_are_refused_and_not_written_down(trial, refu
             ("source_cap=-1", "--set", "source_cap=-1"), ("cannot be read", "--set", "source_cap=many")):
         assert words in refused("curate", "trial", *arguments)
     assert read_decisions(trial) == []
+
+
+def test_a_comparison_is_not_asked_for_while_a_worker_is_at_it(trial, refused):
+    from cadc.jobs import control
+
+    with control.worker_lock(trial):
+        assert "is already being worked on" in refused("evaluate", "trial", "--seeds", "1")
+    assert "steps=0 is not allowed" in refused("evaluate", "trial", "--steps", "0")
+    assert "unknown arm 'nobody'" in refused("evaluate", "trial", "--arms", "nobody")
+    assert not trial.evaluation_folder.exists()
+
+
+def test_the_price_of_a_comparison_is_told_before_anything_starts(trial, told):
+    found = told("evaluate", "trial", "--cost", "--arms", "base", "random", "--seeds", "5", "7", "--steps", "10")
+    assert found["settings"]["seeds"] == [5, 7]
+    assert (found["cost"]["runs"], found["cost"]["trained"]) == (3, 2 * 10 * 32)
+    assert not trial.evaluation_folder.exists()
 
 
 # ---- what was decided ------------------------------------------------------------------------------------------------

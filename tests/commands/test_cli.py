@@ -59,6 +59,7 @@ LINES = {
     "capabilities mine --from labels.json --json": {"source": Path("labels.json"), "json": True},
     "capabilities mine --out labels.json": {"out": Path("labels.json")},
     'rename mine c2 "reading text"': {"capability": "c2", "called": "reading text"},
+    "rename mine --proposed": {"capability": "", "called": None, "proposed": True},
     "move mine a b --to new": {"unit": ["a", "b"], "to": "new"},
     "move mine a --to nowhere": {"unit": ["a"], "to": "nowhere"},
     "merge mine c2 --into c1": {"capability": "c2", "into": "c1"},
@@ -128,6 +129,24 @@ def test_the_help_has_room_for_every_command_in_groups(capsys, monkeypatch):
     said = capsys.readouterr().out.splitlines()
     assert all(len(line) <= 80 for line in said)
     assert [line[:-1] for line in said if line.endswith(":") and line[:-1] in GROUPS] == list(GROUPS)
+
+
+def test_a_command_of_a_plugin_is_listed_and_runs(tmp_path):
+    (tmp_path / "toy_command.py").write_text("""
+from cadc.cli import COMMANDS
+from cadc.commands.command import Command, as_json, print_json
+
+def hello(chosen):
+    print_json({"hello": chosen.json})
+    return 0
+
+COMMANDS.add(Command(name="hello", about="Say hello.", example="hello", arguments=as_json, run=hello))
+""")
+    environment = os.environ | {"CADC_PLUGINS": "toy_command", "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    said = [subprocess.run([sys.executable, "-m", "cadc", *line], env=environment, capture_output=True, text=True,
+                           check=True).stdout for line in (["--help"], ["hello", "--json"])]
+    assert said[0].rstrip().endswith("of plugins:\n    hello         Say hello.")
+    assert json.loads(said[1]) == {"hello": True}
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "app"])

@@ -31,7 +31,8 @@ def test_the_script_of_the_page_runs_beside_an_open_database(quick_study, own_co
     try:
         store.load_study(study)
         head = f'set -eu\ncadc() {{ "{sys.executable}" -m cadc "$@"; }}\npython3() {{ "{sys.executable}" "$@"; }}\n'
-        done = subprocess.run(["bash", "-c", head + script()], cwd=tmp_path, capture_output=True, text=True, check=False)
+        done = subprocess.run(["bash", "-c", head + script()], cwd=tmp_path, capture_output=True, text=True,
+                              check=False)
         assert done.returncode == 0, done.stderr
         store.load_study(study)
         kinds = [d.kind for d in store.decisions(study) if not d.undone]
