@@ -2,31 +2,70 @@
 
 import argparse
 import os
+import shutil
 import sys
+from textwrap import wrap
 
-from cadc.commands import app, data, estimate, export, maps, run, studies, tables, verify
+from cadc.commands import (
+    app,
+    capabilities,
+    curate,
+    data,
+    decisions,
+    estimate,
+    evaluate,
+    export,
+    maps,
+    run,
+    studies,
+    tables,
+    verify,
+)
 from cadc.commands.command import PROGRAM, Command
 from cadc.errors import CadcError
 from cadc.study.registry import Registry
 
-COMMANDS: Registry[Command] = Registry("command", (
-    data.CHECK,
-    studies.NEW,
-    run.RUN,
-    run.SHARDS,
-    studies.STATUS,
-    run.CANCEL,
-    verify.VERIFY,
-    studies.REMOVE,
-    estimate.ESTIMATE,
-    maps.MAPS,
-    export.EXPORT,
-    studies.LIST,
-    tables.TABLES,
-    app.DEMO,
-    app.APP,
-))
+GROUPS: dict[str, tuple[Command, ...]] = {
+    "a study and its jobs": (
+        data.CHECK,
+        studies.NEW,
+        studies.LIST,
+        estimate.ESTIMATE,
+        run.RUN,
+        run.SHARDS,
+        studies.STATUS,
+        run.CANCEL,
+        verify.VERIFY,
+        studies.REMOVE,
+    ),
+    "capabilities": (
+        maps.MAPS,
+        capabilities.FIND,
+        capabilities.CAPABILITIES,
+        capabilities.RENAME,
+        capabilities.MOVE,
+        capabilities.MERGE,
+    ),
+    "curriculum and evidence": (
+        curate.CURATE,
+        export.EXPORT,
+        evaluate.EVALUATE,
+    ),
+    "what was decided": (
+        decisions.HISTORY,
+        decisions.UNDO,
+        decisions.REDO,
+    ),
+    "more": (
+        tables.TABLES,
+        app.DEMO,
+        app.APP,
+    ),
+}
 """In the order of the help. A new command is one function in `cadc/commands/` and one line here."""
+
+COMMANDS: Registry[Command] = Registry("command", (command for group in GROUPS.values() for command in group))
+"""All of them by name, with those of plugins."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -57,8 +96,24 @@ def _said(text: str) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    made = argparse.ArgumentParser(prog=PROGRAM, description="Capability-attributed data curation.")
-    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    made = argparse.ArgumentParser(prog=PROGRAM, description="Capability-attributed data curation.", epilog=listing(),
+                                   formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND",
+                                   help="one of those below; `COMMAND --help` lists its options")
     for command in COMMANDS.values():
         command.add_to(commands)
     return made
+
+
+def listing() -> str:
+    """Every command with what it does, in groups: argparse knows no groups of commands."""
+    width = max(60, min(shutil.get_terminal_size().columns, 120) - 2)
+    grouped = {command.name for group in GROUPS.values() for command in group}
+    plugins = tuple(command for name, command in COMMANDS.items() if name not in grouped)
+    lines = []
+    for heading, group in (GROUPS | {"of plugins": plugins}).items():
+        lines += [f"{heading}:"] if group else []
+        for command in group:
+            first, *more = wrap(command.about, width - 18)
+            lines += [f"    {command.name:<13} {first}", *(" " * 18 + line for line in more)]
+    return "\n".join(lines)

@@ -1,15 +1,15 @@
 """The one owner of DuckDB: what the app loaded from finished jobs, and everything a person decided (docs/schema.md).
 
 Every decision is one committed transaction in an append-only log, then an atomic JSON copy beside the study. Where the
-two differ (a database from a backup, a copy that is behind) they are merged and nothing is dropped. Values reach SQL as
-parameters only; no name or text is ever put into a statement.
+two differ (a command decided in the copy, a database from a backup, a copy that is behind) they are merged and nothing
+is dropped. Values reach SQL as parameters only; no name or text is ever put into a statement.
 """
 
 import json
 import logging
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -21,9 +21,10 @@ import pandas as pd
 import pyarrow as pa
 
 from cadc.data.job import is_ingested
-from cadc.errors import BusyError, DataError, JobError
+from cadc.errors import BusyError, JobError
 from cadc.study import Study, cache_root
-from cadc.study.decisions import SCOPES, Decision, changed_at, merge, read_decisions, write_decisions
+from cadc.study.deciding import Part, act_of, checked, newest, one_writer, standing, waiting
+from cadc.study.decisions import Decision, changed_at, merge, read_decisions, write_decisions
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +43,13 @@ CREATE TABLE IF NOT EXISTS units (study VARCHAR, position INTEGER, unit VARCHAR,
 CREATE TABLE IF NOT EXISTS exports (study VARCHAR, made_at TIMESTAMP, folder VARCHAR, format VARCHAR, rows BIGINT,
     manifest JSON);
 CREATE TABLE IF NOT EXISTS decisions (seq BIGINT PRIMARY KEY, batch BIGINT, study VARCHAR, made_at TIMESTAMP,
-    scope VARCHAR, kind VARCHAR, payload JSON, undone_at TIMESTAMP);
+    scope VARCHAR, kind VARCHAR, payload JSON, undone_at TIMESTAMP, turns INTEGER DEFAULT 0);
 CREATE TABLE IF NOT EXISTS logs (study VARCHAR PRIMARY KEY, changed_at VARCHAR);
 CREATE TABLE IF NOT EXISTS maps (study VARCHAR, signal VARCHAR, position INTEGER, x DOUBLE, y DOUBLE,
     content VARCHAR);
 ALTER TABLE studies ADD COLUMN IF NOT EXISTS content VARCHAR;
 ALTER TABLE maps ADD COLUMN IF NOT EXISTS content VARCHAR;
+ALTER TABLE decisions ADD COLUMN IF NOT EXISTS turns INTEGER DEFAULT 0;
 """
 """`content`: key of the job that a row was read from; empty in rows of earlier versions, which count as others."""
 
@@ -125,50 +127,53 @@ class Store:
 
     def decide_together(self, study: Study, kind: str, payloads: list[dict[str, Any]]) -> list[Decision]:
         """Append the decisions of one act in one transaction; they are undone together. Raises DataError."""
-        if kind not in SCOPES or not payloads:
-            raise DataError(f"unknown decision {kind!r}, or nothing decided. Known: {', '.join(SCOPES)}")
-        try:
-            texts = [json.dumps(payload, sort_keys=True, allow_nan=False) for payload in payloads]
-        except (TypeError, ValueError) as error:
-            raise DataError(f"decision {kind!r} cannot be kept: {error}") from error
-        with self._lock:
-            last = [d for d in self.decisions(study, SCOPES[kind]) if not d.undone][-len(texts):]
-            if texts == [json.dumps(d.payload, sort_keys=True) for d in last if d.kind == kind]:
+        return self.decide_act(study, [(kind, payload) for payload in payloads])
+
+    def decide_act(self, study: Study, act: Sequence[Part]) -> list[Decision]:
+        """The same for an act of several kinds of decisions of one scope."""
+        scope, texts = checked(act)
+        with self._writing(study):
+            if last := standing(self.decisions(study), act):
                 return last
             with self._transaction() as db:
                 batch = None
-                for text in texts:
+                for (kind, _), text in zip(act, texts, strict=True):
                     seq = _next_seq(db)
                     batch = batch or seq
-                    db.execute("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
-                               [seq, batch, study.identity, datetime.now(), SCOPES[kind], kind, text])
+                    db.execute("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, NULL, 0)",
+                               [seq, batch, study.identity, datetime.now(), scope, kind, text])
                 _touch(db, study)
             return self._copy(study)[-len(texts):]
 
     def undo(self, study: Study, scope: str) -> list[Decision]:
         """Mark the newest act in force of a scope as undone; [] when there is none left."""
-        with self._lock:
-            in_force = [d for d in self.decisions(study, scope) if not d.undone]
-            return self._mark(study, in_force[-1].batch, datetime.now()) if in_force else []
+        with self._writing(study):
+            return self._mark(study, newest(self.decisions(study), scope), datetime.now())
 
     def redo(self, study: Study, scope: str) -> list[Decision]:
         """Put the last undone act of a scope back in force; [] when nothing was undone since the newest decision."""
-        with self._lock:
-            waiting = self.redoable(study, scope)
-            return self._mark(study, waiting.batch, None) if waiting else []
+        with self._writing(study):
+            return self._mark(study, self.redoable(study, scope), None)
 
     def redoable(self, study: Study, scope: str) -> Decision | None:
         """What `redo` would put back (the first decision of the act)."""
-        log_of_scope = self.decisions(study, scope)
-        newest = max((d.seq for d in log_of_scope if not d.undone), default=0)
-        return next((d for d in log_of_scope if d.undone and d.seq > newest), None)
+        return waiting(self.decisions(study), scope)
 
-    def _mark(self, study: Study, batch: int, undone_at: datetime | None) -> list[Decision]:
+    def _mark(self, study: Study, found: Decision | None, undone_at: datetime | None) -> list[Decision]:
+        if found is None:
+            return []
         with self._transaction() as db:
-            db.execute("UPDATE decisions SET undone_at = ? WHERE study = ? AND batch = ?",
-                       [undone_at, study.identity, batch])
+            db.execute("UPDATE decisions SET undone_at = ?, turns = turns + 1 WHERE study = ? AND batch = ?",
+                       [undone_at, study.identity, act_of(found)])
             _touch(db, study)
-        return [d for d in self._copy(study) if d.batch == batch]
+        return [d for d in self._copy(study) if d.batch == act_of(found)]
+
+    @contextmanager
+    def _writing(self, study: Study) -> Iterator[None]:
+        """Alone with log and copy, which agree: a command may have decided in the copy since the study was loaded."""
+        with self._lock, one_writer(study):
+            self._agree_with_copy(study)
+            yield
 
     def _copy(self, study: Study) -> list[Decision]:
         """Write the JSON copy and return the log."""
@@ -183,10 +188,11 @@ class Store:
 
     def decisions(self, study: Study, scope: str | None = None) -> list[Decision]:
         """The log of a study, oldest first, undone ones included."""
-        rows = self._rows("SELECT seq, batch, made_at, scope, kind, payload, undone_at FROM decisions WHERE study = ? "
-                          "AND (?::VARCHAR IS NULL OR scope = ?) ORDER BY seq", [study.identity, scope, scope])
+        rows = self._rows("SELECT seq, batch, made_at, scope, kind, payload, undone_at, turns FROM decisions "
+                          "WHERE study = ? AND (?::VARCHAR IS NULL OR scope = ?) ORDER BY seq",
+                          [study.identity, scope, scope])
         return [Decision(seq=n, batch=b, at=at.isoformat(timespec="seconds"), scope=sc, kind=k, payload=json.loads(p),
-                         undone=u is not None) for n, b, at, sc, k, p, u in rows]
+                         undone=u is not None, turns=t) for n, b, at, sc, k, p, u, t in rows]
 
     def _rows(self, query: str, parameters: list[object]) -> list[tuple]:
         with self._lock:
@@ -199,16 +205,26 @@ class Store:
         What is loaded of the same content is not loaded again; pool, target or pictures that changed are.
         """
         with self._lock:
-            self._agree_with_copy(study)
+            if not self._agrees(study):
+                with one_writer(study):
+                    self._agree_with_copy(study)
             if not is_ingested(study):
                 return
             loaded = self._rows("SELECT content FROM studies WHERE study = ?", [study.identity])
             if loaded != [(study.key("ingest"),)]:
                 self._load_samples(study)
 
+    def _agrees(self, study: Study) -> bool:
+        """Whether log and JSON copy are the same; this look needs no lock."""
+        try:
+            return read_decisions(study) == self.decisions(study)
+        except JobError:
+            return False
+
     def _agree_with_copy(self, study: Study) -> None:
-        """Merge the log with the JSON copy where they differ: a new or restored database lacks decisions, a copy lags
-        behind a process that was killed between the two. A copy that cannot be read is kept under another name."""
+        """Merge the log with the JSON copy where they differ: a command decided in the copy, a new or restored database
+        lacks decisions, a copy lags behind a process that was killed between the two. A copy that cannot be read is
+        kept under another name. Needs `one_writer`."""
         known, changed = self.decisions(study), self._changed(study)
         try:
             kept, kept_changed = read_decisions(study), changed_at(study)
@@ -221,8 +237,8 @@ class Store:
             return
         found = merge(known, kept, copy_is_newer=kept_changed > changed if changed and kept_changed else None)
         if found != known:
-            log.warning("study %s: its log holds %d decisions and its JSON copy %d, merged into %d", study.identity,
-                        len(known), len(kept), len(found))
+            log.info("study %s: its log holds %d decisions and its JSON copy %d, merged into %d", study.identity,
+                     len(known), len(kept), len(found))
             self._replace_log(study, found, max(changed, kept_changed))
         self._copy(study)
 
@@ -233,9 +249,9 @@ class Store:
             for d in log_:
                 seq = _next_seq(db)
                 at = datetime.fromisoformat(d.at)
-                db.execute("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                           [seq, fresh.setdefault(d.batch or d.seq, seq), study.identity, at, d.scope, d.kind,
-                            json.dumps(d.payload, sort_keys=True), at if d.undone else None])
+                db.execute("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                           [seq, fresh.setdefault(act_of(d), seq), study.identity, at, d.scope, d.kind,
+                            json.dumps(d.payload, sort_keys=True), at if d.undone else None, d.turns])
             if changed:
                 _touch(db, study, changed)
 

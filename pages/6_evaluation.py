@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from cadc.evaluation import EvaluationSettings, request_evaluation
+from cadc.evaluation import EvaluationSettings
 from cadc.jobs import control
 from cadc.study import Study
 from cadc.views import evaluation as views
@@ -33,9 +33,8 @@ def ask(view: views.EvaluationView) -> EvaluationSettings:
     epochs = middle.number_input("Passes over its rows", 0.1, 1000.0, 2.0, disabled=equal == "steps")
     budgets = right.text_input("Budgets", placeholder="as on Curriculum", help="Several give a budget curve: "
                                "1%, 2%, 5%, 10%, 20%. Every arm is trained once for each.")
-    return EvaluationSettings(arms=tuple(arms), seeds=tuple(range(seeds)), steps=steps, batch=batch, equal=equal,
-                              epochs=epochs if equal == "epochs" else 0.0, samples_per_unit=scored,
-                              budgets=views.budgets_from(budgets))
+    return views.asked(arms=arms, seeds=range(seeds), steps=steps, batch=batch, equal=equal, epochs=epochs,
+                       samples_per_unit=scored, budgets=budgets)
 
 
 def cost(view: views.EvaluationView, settings: EvaluationSettings) -> None:
@@ -59,8 +58,7 @@ def start(view: views.EvaluationView, study: Study) -> None:
         settings = ask(view)
         cost(view, settings)
         if st.button("Start the comparison", icon=":material/play_arrow:", type="primary"):
-            request_evaluation(study, settings, bench=view.bench, later=True)
-            control.start(study, "evaluate")
+            views.begin(study, settings, view.bench)
             st.rerun()
 
 

@@ -6,7 +6,7 @@ import sys
 from typing import NoReturn
 
 from cadc.commands import choices
-from cadc.commands.command import Command
+from cadc.commands.command import Command, as_json
 
 PORT = 8501
 
@@ -38,6 +38,7 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, metavar="N", help="processes for attribution; default: as in `run`")
     parser.add_argument("--preset", default=choices.preset(), choices=choices.presets(),
                         help=f"default: {choices.preset()}; another one is a study of its own that shares what it can")
+    as_json(parser, "as it does anyway")
 
 
 def demo(chosen: argparse.Namespace) -> int:

@@ -19,11 +19,48 @@ def preset() -> str:
     from cadc.study import StudyConfig
 
     return StudyConfig.preset
+
+
 def stagings() -> tuple[str, ...]:
     """Ways in which stages follow each other."""
     from cadc.curation import STAGINGS
 
     return STAGINGS
+
+
+def rules() -> tuple[str, ...]:
+    """What can decide the shares of the capabilities."""
+    from cadc.curation import RULES
+
+    return RULES
+
+
+def insides() -> tuple[str, ...]:
+    """Orders inside a stage."""
+    from cadc.curation import INSIDE
+
+    return INSIDE
+
+
+def curation_keys(named: tuple[str, ...]) -> list[str]:
+    """Settings of a curriculum besides those that have a switch of their own."""
+    from cadc.curation import CurationSettings
+
+    return [key for key in CurationSettings.__dataclass_fields__ if key not in (*named, "shares", "keep", "drop")]
+
+
+def similarities() -> tuple[str, ...]:
+    """What units can be compared by."""
+    from cadc.discovery.similarities import SIMILARITIES
+
+    return tuple(SIMILARITIES)
+
+
+def methods() -> tuple[str, ...]:
+    """Ways to group units."""
+    from cadc.discovery.clusterers import CLUSTERERS
+
+    return tuple(CLUSTERERS)
 
 
 def order_known() -> str:

@@ -5,13 +5,14 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cadc.commands.command import Command
+from cadc.commands.command import Command, print_json
 
 if TYPE_CHECKING:
     from cadc.data import Ingest
 
 SHOWN = 20
 """Rows set aside that are printed; the report file has all."""
+STDOUT = Path("-")
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +27,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="", metavar="PATH_OR_ID",
                         help="also estimate tokens with this model's processor, and warn of rows that are too long")
     parser.add_argument("--max-tokens", type=int, default=2048, metavar="N", help="the most a row may have (2048)")
-    parser.add_argument("--json", type=Path, metavar="OUT", help="write the report there")
+    parser.add_argument("--json", type=Path, nargs="?", const=STDOUT, metavar="OUT",
+                        help="write the report there; without OUT: print it as one line of JSON")
 
 
 def check(chosen: argparse.Namespace) -> int:
@@ -40,6 +42,9 @@ def check(chosen: argparse.Namespace) -> int:
     found = ingest(chosen.pool, chosen.images, reading=Reading(neutralise=chosen.neutralise), limits=limits)
     report = checked(found)
     said = _too_long(found, report, chosen) if chosen.model else ""
+    if chosen.json == STDOUT:
+        print_json(report)
+        return 0
     if chosen.json:
         from cadc.study import write_json
 

@@ -5,7 +5,7 @@ import json
 from typing import TYPE_CHECKING
 
 from cadc.commands import choices
-from cadc.commands.command import Command, of_study
+from cadc.commands.command import Command, as_json, of_study
 
 if TYPE_CHECKING:
     from cadc.estimate.ledger import Beside
@@ -21,7 +21,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
                         help=f"share of the named device's peak that is reached; default {EFFICIENCY:g}")
     parser.add_argument("--workers", type=int, metavar="N",
                         help="processes for attribution, or number of named devices; default: one per core, or 1")
-    parser.add_argument("--json", action="store_true", help="one line of JSON")
+    as_json(parser)
 
 
 def estimate(chosen: argparse.Namespace) -> int:

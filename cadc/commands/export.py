@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from cadc.commands import choices
-from cadc.commands.command import Command, of_study
+from cadc.commands.command import Command, as_json, of_study
 from cadc.errors import DataError
 
 
@@ -25,6 +25,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pictures", choices=tuple(ways), help="; ".join(f"{way}: {what}" for way, what in
                                                                        ways.items()) + "; default: the trainer's best")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR")
+    as_json(parser, "as it does anyway")
 
 
 def export(chosen: argparse.Namespace) -> int:

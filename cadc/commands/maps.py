@@ -4,14 +4,14 @@ import argparse
 import json
 import math
 
-from cadc.commands.command import Command, of_study
+from cadc.commands.command import Command, as_json, of_study
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     of_study(parser)
     parser.add_argument("--rounds", type=int, default=10, metavar="N",
                         help="draw the target samples again N times for the stability of each map; default 10, 0: not")
-    parser.add_argument("--json", action="store_true", help="one line of JSON, with the group of every unit")
+    as_json(parser, "with the group of every unit")
 
 
 def maps(chosen: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from cadc.commands import choices
-from cadc.commands.command import Command, of_study
+from cadc.commands.command import Command, as_json, of_study, print_json
 from cadc.errors import DataError
 
 
@@ -29,6 +29,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--address", default="", metavar="auto|local|HOST:PORT",
                         help="engine ray: the cluster this machine belongs to (default), one started here, or its head")
     parser.add_argument("--detach", action="store_true", help="start and return at once")
+    as_json(parser, "where the jobs stand then")
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -44,9 +45,11 @@ def run(chosen: argparse.Namespace) -> int:
     else:
         jobs.start(study, until, again=chosen.again, engine=EngineSettings(
             engine=chosen.engine, workers=chosen.workers, address=chosen.address))
-    if chosen.detach:
-        return 0
-    return 0 if follow(study, until) else 1
+    done = True if chosen.detach else follow(study, until)
+    if chosen.json:
+        print_json({"study": study.name, "identity": study.identity, "done": None if chosen.detach else done,
+                    "jobs": {s.job: s.state for s in jobs.statuses(study)}})
+    return int(not done)
 
 
 def _until(chosen: argparse.Namespace) -> str:
@@ -70,6 +73,7 @@ def _shards_arguments(parser: argparse.ArgumentParser) -> None:
     of_study(parser)
     parser.add_argument("--part", default="1/1", metavar="I/N", help="part I of N, from 1 (docs/cluster.md)")
     parser.add_argument("--workers", type=int, metavar="N", help="processes; default: as in `run`")
+    as_json(parser)
 
 
 def shards(chosen: argparse.Namespace) -> int:
@@ -80,12 +84,20 @@ def shards(chosen: argparse.Namespace) -> int:
     from cadc.study.progress import Cancelled
 
     try:
-        done = run_part(Study.open(chosen.name), chosen.part, LineProgress(print), chosen.workers)
+        done = run_part(Study.open(chosen.name), chosen.part, LineProgress(_to_stderr if chosen.json else print),
+                        chosen.workers)
     except (Cancelled, KeyboardInterrupt):
         print("stopped; finished shards are kept", file=sys.stderr)
         return 1
+    if chosen.json:
+        print_json({"study": chosen.name, "part": chosen.part, "computed": done})
+        return 0
     print(f"part {chosen.part}: {done} shards computed. When all parts are there: python -m cadc run {chosen.name}")
     return 0
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 SHARDS = Command(name="shards", about="Compute a share of the open shards and stop: for a SLURM array, or by hand.",
@@ -93,14 +105,23 @@ SHARDS = Command(name="shards", about="Compute a share of the open shards and st
 
 
 # ---- cancel ----------------------------------------------------------------------------------------------------------
+def _cancel_arguments(parser: argparse.ArgumentParser) -> None:
+    of_study(parser)
+    as_json(parser)
+
+
 def cancel(chosen: argparse.Namespace) -> int:
     """Ask whatever runs to stop at its next batch."""
     from cadc.jobs import control as jobs
     from cadc.study import Study
 
-    jobs.cancel(Study.open(chosen.name))
+    study = Study.open(chosen.name)
+    running = jobs.is_running(study)
+    jobs.cancel(study)
+    if chosen.json:
+        print_json({"study": study.name, "asked_to_stop": running})
     return 0
 
 
 CANCEL = Command(name="cancel", about="Ask the running job of a study to stop; what is finished stays.",
-                 example="cancel mine", arguments=of_study, run=cancel)
+                 example="cancel mine", arguments=_cancel_arguments, run=cancel)

@@ -3,10 +3,10 @@
 import argparse
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from cadc.commands import choices
-from cadc.commands.command import Command, of_study
+from cadc.commands.command import Command, as_json, of_study, print_json
 from cadc.errors import BusyError, DataError
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def _new_arguments(parser: argparse.ArgumentParser) -> None:
                         help=f"default: {choices.preset()}")
     parser.add_argument("--set", nargs="*", action="extend", default=[], metavar="KEY=VALUE",
                         help="docs/settings.md lists the keys")
+    as_json(parser)
 
 
 def new(chosen: argparse.Namespace) -> int:
@@ -45,6 +46,9 @@ def new(chosen: argparse.Namespace) -> int:
             "model": model, "preset": chosen.preset}
     config = StudyConfig.from_settings(base, _settings(chosen.set))
     study = Study.create(chosen.name, checked(config), created=datetime.now().isoformat(timespec="seconds"))
+    if chosen.json:
+        print_json({"study": study.name, "identity": study.identity, "created": study.created})
+        return 0
     print(f"study {study.name} ({study.identity}). Next: python -m cadc run {study.name}")
     return 0
 
@@ -67,31 +71,33 @@ NEW = Command(name="new", about="Register a study: one pool, one target, one mod
 
 
 # ---- list ------------------------------------------------------------------------------------------------------------
-def _no_arguments(parser: argparse.ArgumentParser) -> None:
-    return None
-
-
 def list_all(chosen: argparse.Namespace) -> int:
     """Print one line per study."""
     from cadc.jobs import control as jobs
     from cadc.study import Study
     from cadc.study.jobs import core_jobs
 
+    found = []
     for name in Study.names():
         study = Study.open(name)
         stand = next((f"{s.job} {s.state}" for s in jobs.statuses(study)
                       if s.job in core_jobs(study.config) and s.state != "done"), "ready")
-        print(f"{name:<24} {study.identity}  {study.config.preset:<7} {stand}")
+        found.append({"study": name, "identity": study.identity, "preset": study.config.preset, "stands": stand,
+                      "created": study.created})
+        if not chosen.json:
+            print(f"{name:<24} {study.identity}  {study.config.preset:<7} {stand}")
+    if chosen.json:
+        print_json(found)
     return 0
 
 
-LIST = Command(name="list", about="List all studies.", example="list", arguments=_no_arguments, run=list_all)
+LIST = Command(name="list", about="List all studies.", example="list --json", arguments=as_json, run=list_all)
 
 
 # ---- status ----------------------------------------------------------------------------------------------------------
 def _status_arguments(parser: argparse.ArgumentParser) -> None:
     of_study(parser)
-    parser.add_argument("--json", action="store_true", help="one line of JSON, with what each job took")
+    as_json(parser, "with what each job took")
 
 
 def status(chosen: argparse.Namespace) -> int:
@@ -153,6 +159,7 @@ STATUS = Command(name="status", about="Show where the jobs of a study stand.", e
 def _remove_arguments(parser: argparse.ArgumentParser) -> None:
     of_study(parser)
     parser.add_argument("--yes", action="store_true", help="remove without asking")
+    as_json(parser)
 
 
 def remove(chosen: argparse.Namespace) -> int:
@@ -168,14 +175,17 @@ def remove(chosen: argparse.Namespace) -> int:
     if jobs.is_running(study):
         raise BusyError(f"study {study.name!r} is being worked on. `python -m cadc cancel {study.name}` stops that; "
                         "remove it then.")
-    print("\n".join(_contents(study)), flush=True)
-    if not (chosen.yes or _agreed(study.name)):
-        print("nothing was removed")
-        return 1
-    for place in take_away(study):
+    told = sys.stderr if chosen.json else sys.stdout
+    print("\n".join(_contents(study)), flush=True, file=told)
+    agreed = chosen.yes or _agreed(study.name, told)
+    gone = take_away(study) if agreed else []
+    if chosen.json:
+        print_json({"study": study.name, "identity": study.identity, "removed": [str(place) for place in gone]})
+        return int(not agreed)
+    for place in gone:
         print(f"removed {place}")
-    print(f"removed the name {study.name}")
-    return 0
+    print(f"removed the name {study.name}" if agreed else "nothing was removed")
+    return int(not agreed)
 
 
 def _contents(study: "Study") -> list[str]:
@@ -189,11 +199,12 @@ def _contents(study: "Study") -> list[str]:
             *(f"  {place.relative_to(study.root)!s:<44} {size / MB:10,.1f} MB" for size, place in sorted(sizes)[::-1])]
 
 
-def _agreed(name: str) -> bool:
+def _agreed(name: str, told: TextIO) -> bool:
     """Whether the person at the terminal says yes. Raises DataError where there is none."""
     if not sys.stdin.isatty():
         raise DataError(f"nobody can be asked whether study {name!r} shall go. Add --yes to remove it.")
-    return input("Remove all of it, for good? [y/N] ").strip().lower() in ("y", "yes")
+    print("Remove all of it, for good? [y/N] ", end="", file=told, flush=True)
+    return input().strip().lower() in ("y", "yes")
 
 
 REMOVE = Command(name="remove", about="Remove a study with everything computed for it; says what goes, and asks.",

@@ -4,18 +4,23 @@ import argparse
 from textwrap import indent, wrap
 
 from cadc.commands import choices
-from cadc.commands.command import Command
+from cadc.commands.command import Command, as_json, print_json
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("table", nargs="?", default="", choices=["", *choices.tables()], metavar="TABLE",
                         help=f"one of {', '.join(choices.tables())}; default: all of them")
+    as_json(parser)
 
 
 def tables(chosen: argparse.Namespace) -> int:
     """Print name and meaning of every entry."""
     found = choices.tables()
-    for name in [chosen.table] if chosen.table else found:
+    wanted = [chosen.table] if chosen.table else list(found)
+    if chosen.json:
+        print_json({name: {entry.name: entry.about for entry in found[name].values()} for name in wanted})
+        return 0
+    for name in wanted:
         print(f"{name}:")
         for entry in found[name].values():
             first, *more = wrap(entry.about, 90) or [""]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cadc.commands.command import Command
+from cadc.commands.command import Command, as_json, print_json
 from cadc.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
                         "need not be here")
     parser.add_argument("--model", default="", metavar="PATH_OR_ID",
                         help="measure every row of an export by this model's processor")
-    parser.add_argument("--json", action="store_true", help="one line of JSON about an export")
+    as_json(parser)
 
 
 def verify(chosen: argparse.Namespace) -> int:
@@ -38,16 +38,20 @@ def verify(chosen: argparse.Namespace) -> int:
         raise DataError(f"{folder} is a file, and an export is a folder. " + (
             "Unpack it (`unzip`), and name the folder in it." if folder.suffix == ".zip" else
             f"Name the folder that it lies in: {folder.absolute().parent}"))
-    if chosen.model or chosen.json:
-        raise DataError(f"--model and --json are for the folder of an export, and {chosen.name!r} is none.")
-    return _study(Study.open(chosen.name))
+    if chosen.model:
+        raise DataError(f"--model is for the folder of an export, and {chosen.name!r} is none.")
+    return _study(Study.open(chosen.name), as_json=chosen.json)
 
 
-def _study(study: "Study") -> int:
+def _study(study: "Study", *, as_json: bool) -> int:
     """Print every damaged file of a study."""
     from cadc.jobs.integrity import damaged
 
     found = damaged(study)
+    if as_json:
+        print_json({"study": study.name, "identity": study.identity,
+                    "damaged": [{"job": d.job, "file": str(d.file), "what": d.what} for d in found]})
+        return int(bool(found))
     for damage in found:
         print(f"  {damage.job:<10} {damage.file}: {damage.what}")
     if not found:

@@ -40,6 +40,8 @@ class Decision:
     """`seq` of the first of the decisions made by one act (a move of ten units): undone and redone together."""
     undone: bool = False
     """Undone decisions stay in the log and can be redone until a newer one is made."""
+    turns: int = 0
+    """How often it was undone or redone: of two logs the one that counted more knows whether it is in force."""
 
 
 def describe(decision: Decision) -> str:
@@ -120,7 +122,8 @@ def merge(log: Sequence[Decision], copy: Sequence[Decision], *, copy_is_newer: b
     """Every decision of two logs of one study once, in the order in which they were made; nothing is dropped.
 
     A decision is the same in both when time, scope, kind and payload are, and it is the n-th such one. What is undone
-    is as the newer log says; None: the newer one is that whose newest decision the other lacks, else `log`. Numbers
+    is as the log says that saw more undo and redo of it; where both saw as much (earlier versions did not count)
+    as the newer log says; None: the newer one is that whose newest decision the other lacks, else `log`. Numbers
     (`seq`, `batch`) of decisions that only `copy` has are negative; acts stay together.
     """
     ours, theirs = _counted(log), _counted(copy)
@@ -135,8 +138,9 @@ def merge(log: Sequence[Decision], copy: Sequence[Decision], *, copy_is_newer: b
             d = theirs[key]
             merged.append(replace(d, seq=-d.seq, batch=acts.get(d.batch, -d.batch)))
         else:
-            undone = theirs[key].undone if copy_is_newer and key in theirs else ours[key].undone
-            merged.append(replace(ours[key], undone=undone))
+            mine, other = ours[key], theirs.get(key, ours[key])
+            knows = other if (other.turns, copy_is_newer) > (mine.turns, False) else mine
+            merged.append(replace(mine, undone=knows.undone, turns=knows.turns))
     return merged
 
 

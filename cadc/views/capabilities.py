@@ -15,11 +15,10 @@ from cadc.discovery.capabilities import LONGEST_NAME
 from cadc.discovery.naming import propose
 from cadc.discovery.similarities import SIMILARITIES, lacking
 from cadc.study import JOBS
+from cadc.views.decisions import NEW, NOWHERE, moves
 from cadc.views.palette import UNASSIGNED_NAME, mark
 from cadc.views.prices import price_of
 
-NEW, NOWHERE = "new", "nowhere"
-"""Where a unit can go besides the capabilities that are there."""
 LAYOUTS = {"umap": "UMAP: near means similar, distances between far groups mean little",
            "tsne": "t-SNE: near means similar, distances between far groups mean little",
            "mds": "classical scaling: distances as far as a plane can hold them"}
@@ -70,10 +69,7 @@ class CapabilitiesView:
 
     def moves(self, chosen: Sequence[str], to: str) -> list[dict[str, str | None]]:
         """Payloads of the `move` decisions that bring these units to a capability, `NEW` or `NOWHERE`."""
-        # The first unit opens a new capability, the others follow it there.
-        goals = [{NEW: f"c{self.found.issued + 1}" if i else NEW, NOWHERE: None}.get(to, to)
-                 for i in range(len(chosen))]
-        return [{"unit": unit, "to": goal} for unit, goal in zip(chosen, goals, strict=True)]
+        return moves(self.found, chosen, to)
 
     def selected_note(self, chosen: Sequence[str]) -> str:
         """How many units are chosen, and where they are now."""

@@ -3,25 +3,31 @@
 The tables it shows are made in `cadc.views.comparison`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from cadc.curation import PRESETS, read_budget
 from cadc.curation.workbench import Workbench
+from cadc.errors import BusyError
 from cadc.evaluation import (
     ARMS,
     EvaluationResult,
     EvaluationSettings,
+    Request,
     against,
     at_budget,
     headline,
     read_results,
+    request_evaluation,
     summary,
     verdict,
 )
 from cadc.evaluation.arms.signals import UNFILTERED
 from cadc.evaluation.context import needs_gradients
+from cadc.jobs import control
 from cadc.signals import SIGNALS
 from cadc.study import Study
 from cadc.views import comparison, report
@@ -55,6 +61,26 @@ def budgets_from(text: str) -> tuple[float, ...]:
     return tuple(read_budget(part) for part in text.split(",") if part.strip())
 
 
+def asked(*, arms: Sequence[str], seeds: Sequence[int], steps: int, batch: int, equal: str, epochs: float,
+          samples_per_unit: int, budgets: str) -> EvaluationSettings:
+    """A comparison as a page or a command asks for it: the same choices are the same request. budgets: as
+    `budgets_from` reads them; epochs: passes over its rows of each arm, where `equal` is that. Raises DataError."""
+    return EvaluationSettings(arms=tuple(arms), seeds=tuple(seeds), steps=steps, batch=batch, equal=equal,
+                              epochs=float(epochs) if equal == "epochs" else 0.0, samples_per_unit=samples_per_unit,
+                              budgets=budgets_from(budgets))
+
+
+def begin(study: Study, settings: EvaluationSettings, bench: Workbench) -> Request:
+    """Write a comparison down and start the worker that runs it. Raises BusyError while one is at work, DataError for
+    an arm that the study cannot have."""
+    if control.is_running(study):
+        raise BusyError(f"study {study.name!r} is already being worked on. Wait for it or cancel it first "
+                        f"(`python -m cadc cancel {study.name}`).")
+    request = request_evaluation(study, settings, bench=bench, later=True)
+    control.start(study, "evaluate")
+    return request
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class EvaluationView:
     """Comparisons of one study."""
@@ -73,11 +99,15 @@ class EvaluationView:
         """Target units of the study."""
         return len(self.bench.capabilities.units)
 
+    def cost(self, settings: EvaluationSettings) -> dict[str, Any]:
+        """runs, trained, scored (samples), seconds (None: not known) and where the pace comes from (`basis`)."""
+        todo = comparison.work(settings, self.units, len(self.bench.table), self.bench.settings.budget)
+        return {**todo, "seconds": comparison.cost(todo, self.rate), "basis": self.rate_from}
+
     def cost_note(self, settings: EvaluationSettings) -> str:
         """What a comparison will take, before it starts."""
-        todo = comparison.work(settings, self.units, len(self.bench.table), self.bench.settings.budget)
-        seconds = comparison.cost(todo, self.rate)
-        takes = f"About {duration(seconds)} ({self.rate_from})." if seconds is not None else (
+        todo = self.cost(settings)
+        takes = f"About {duration(todo['seconds'])} ({self.rate_from})." if todo["seconds"] is not None else (
             "How long that takes is not known before the first run here.")
         return (f"{todo['runs']} runs: {todo['trained']:,} samples to train on and up to {todo['scored']:,} to score. "
                 f"{takes} Runs already there are not run again.")

@@ -10,7 +10,7 @@ from cadc.discovery import Capabilities
 from cadc.errors import CadcError
 from cadc.store import Store
 from cadc.study import Study
-from cadc.views.decisions import history, refusal
+from cadc.views.decisions import history, overtaken, refusal
 from pages._parts.tab import tab
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ def decide(study: Study, store: Store, kind: str, *payloads: dict[str, Any] | Ca
     refused = ""
     try:
         made = [payload() if callable(payload) else payload for payload in payloads]
-        refused = refusal(now, kind, made) if now else ""
+        refused = overtaken(study, store.decisions(study)) or (refusal(now, kind, made) if now else "")
         if not refused:
             store.decide_together(study, kind, made)
     except CadcError as error:
@@ -34,6 +34,13 @@ def decide(study: Study, store: Store, kind: str, *payloads: dict[str, Any] | Ca
         log.warning("%s refused: %s", kind, refused)
         tab().refused = refused
     return not refused
+
+
+def turn(study: Study, store: Store, scope: str, act: Callable[[Study, str], object]) -> None:
+    """Undo or redo of what the page shows; for callbacks."""
+    tab().refused = overtaken(study, store.decisions(study))
+    if not tab().refused:
+        act(study, scope)
 
 
 def say_refused() -> None:
@@ -58,10 +65,10 @@ def take_back(study: Study, store: Store, *scopes: str, brief: bool = False) -> 
     found = history(decided, min(waiting, key=lambda d: d.seq, default=None))
     scope, word = "-".join(scopes), (lambda text: "" if brief else text)
     st.button(word("Undo"), icon=":material/undo:", disabled=not found.undo, key=f"undo-{scope}",
-              on_click=store.undo, args=(study, found.undo_scope),
+              on_click=turn, args=(study, store, found.undo_scope, store.undo),
               help=f"Takes back the last {found.undo}" if found.undo else "Nothing to take back")
     st.button(word("Redo"), icon=":material/redo:", disabled=not found.redo, key=f"redo-{scope}",
-              on_click=store.redo, args=(study, found.redo_scope),
+              on_click=turn, args=(study, store, found.redo_scope, store.redo),
               help=f"Puts back the {found.redo}" if found.redo else "Nothing to put back")
     with st.popover(f"{found.acts}" if brief else f"History ({found.acts})", icon=":material/history:",
                     help="Everything decided so far" if brief else None):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cadc.cli import COMMANDS, main, parser
+from cadc.cli import COMMANDS, GROUPS, main, parser
 from cadc.commands import choices
 from cadc.jobs import control as jobs
 from cadc.study import JOBS, Study, StudyConfig
@@ -52,6 +52,30 @@ LINES = {
     "tables signals": {},
     "maps mine": {"rounds": 10, "json": False},
     "maps mine --rounds 0 --json": {"rounds": 0, "json": True},
+    "find mine": {"signal": None, "method": None, "tau": None, "gamma": None, "min_size": None, "json": False},
+    "find mine --signal words --method leiden --tau auto --gamma 1.5": {"tau": "auto", "gamma": 1.5},
+    "find mine --method hdbscan --min-size 3 --tau 0.25": {"tau": 0.25, "min_size": 3},
+    "capabilities mine": {"out": None, "source": None},
+    "capabilities mine --from labels.json --json": {"source": Path("labels.json"), "json": True},
+    "capabilities mine --out labels.json": {"out": Path("labels.json")},
+    'rename mine c2 "reading text"': {"capability": "c2", "called": "reading text"},
+    "rename mine --proposed": {"capability": "", "called": None, "proposed": True},
+    "move mine a b --to new": {"unit": ["a", "b"], "to": "new"},
+    "move mine a --to nowhere": {"unit": ["a"], "to": "nowhere"},
+    "merge mine c2 --into c1": {"capability": "c2", "into": "c1"},
+    "curate mine": {"preset": None, "budget": None, "share": [], "order": None, "always": [], "set": []},
+    "curate mine --share c1=30% c2=10% --share c3=0.1": {"share": ["c1=30%", "c2=10%", "c3=0.1"]},
+    "curate mine --order c2 c1 --staging soft --always 3 7 --never 9": {"order": ["c2", "c1"], "always": [3, 7],
+                                                                        "never": [9]},
+    "curate mine --order --free 3 --set seed=2": {"order": [], "free": [3], "set": ["seed=2"]},
+    "evaluate mine": {"seeds": [3], "steps": 150, "budgets": [], "cost": False, "equal": "steps"},
+    "evaluate mine --arms base cadc --seeds 0 1 --budgets 2% 5% --cost": {"arms": ["base", "cadc"], "seeds": [0, 1],
+                                                                         "budgets": ["2%", "5%"], "cost": True},
+    "history mine --json": {"json": True},
+    "undo mine capabilities": {"scope": "capabilities"},
+    "redo mine curation --json": {"scope": "curation"},
+    "list --json": {"json": True},
+    "check --pool pool.json --json": {"json": Path("-")},
     "demo": {"no_app": False, "workers": None, "preset": "studio"},
     "demo --preset quick": {"preset": "quick"},
     "demo --no-app --workers 2": {"no_app": True, "workers": 2},
@@ -96,6 +120,40 @@ def test_the_help_of_a_command_ends_with_an_example_that_parses(name, capsys):
     last = capsys.readouterr().out.rstrip().splitlines()[-1].strip()
     assert last == f"python -m cadc {COMMANDS[name].example}"
     assert parser().parse_args(shlex.split(COMMANDS[name].example)).command == name
+
+
+def test_the_help_has_room_for_every_command_in_groups(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    said = capsys.readouterr().out.splitlines()
+    assert all(len(line) <= 80 for line in said)
+    assert [line[:-1] for line in said if line.endswith(":") and line[:-1] in GROUPS] == list(GROUPS)
+
+
+def test_a_command_of_a_plugin_is_listed_and_runs(tmp_path):
+    (tmp_path / "toy_command.py").write_text("""
+from cadc.cli import COMMANDS
+from cadc.commands.command import Command, as_json, print_json
+
+def hello(chosen):
+    print_json({"hello": chosen.json})
+    return 0
+
+COMMANDS.add(Command(name="hello", about="Say hello.", example="hello", arguments=as_json, run=hello))
+""")
+    environment = os.environ | {"CADC_PLUGINS": "toy_command", "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    said = [subprocess.run([sys.executable, "-m", "cadc", *line], env=environment, capture_output=True, text=True,
+                           check=True).stdout for line in (["--help"], ["hello", "--json"])]
+    assert said[0].rstrip().endswith("of plugins:\n    hello         Say hello.")
+    assert json.loads(said[1]) == {"hello": True}
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "app"])
+def test_every_command_that_prints_takes_json(name):
+    """`app` becomes the server."""
+    example = shlex.split(COMMANDS[name].example)
+    assert parser().parse_args([*example, *(["--json"] if "--json" not in example else [])]).json
 
 
 def test_every_command_is_tried_and_listed(capsys):
@@ -154,18 +212,6 @@ def test_a_run_asks_for_what_was_said(arguments, asked, study, monkeypatch):
     monkeypatch.setattr(jobs, "start", lambda study, until, *, again, engine: found.append((until, again)))
     assert main(["run", "mine", "--detach", *arguments]) == 0
     assert found == [asked]
-
-
-@pytest.fixture
-def refused(capsys):
-    """Runs a command that must fail; the line it says."""
-    def refuse(*arguments: str) -> str:
-        assert main(list(arguments)) == 2
-        said = capsys.readouterr().err
-        assert said.startswith("cadc: ") and said.count("\n") == 1
-        return said
-
-    return refuse
 
 
 def test_errors_are_one_line_and_code_2(refused, study, tmp_path):
