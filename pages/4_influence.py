@@ -12,6 +12,7 @@ from cadc.views.figures import influence as figures
 from cadc.views.rows import source_labels
 from cadc.views.settings import preset_help
 from cadc.views.words import drawn
+from pages._parts import point_map
 from pages._parts.bench import open_bench
 from pages._parts.rows import one_page, row_card, row_table
 from pages._parts.shell import open_study
@@ -124,6 +125,14 @@ def spread(view: views.InfluenceView) -> None:
     st.text(drawn(len(view.assignment), len(view.assignment), "rows"))
 
 
+def map_of_the_pool(view: views.InfluenceView, study: Study, digest: str) -> None:
+    """All rows as points; a page of those that are selected."""
+    st.subheader("Map of the pool")
+    positions = point_map.show(study, view.bench, digest)
+    if positions is not None and len(positions):
+        row_table(study, view.row_page(positions[one_page(len(positions), "map")]), "map")
+
+
 st.title("Influence")
 st.caption("Which rows of the pool teach which capability. Click a source, a capability or a flow between them to see "
            "the rows behind it.")
@@ -135,3 +144,4 @@ if view.note:
 rows_behind(view, study, flow(view))
 self_influence(view)
 spread(view)
+map_of_the_pool(view, study, digest)
