@@ -88,7 +88,9 @@ class PoolMap:
             if first < last:  # never of a level edge
                 part = slice(int(first), int(last))
                 odd[part] ^= xs[part] < x0 + (ys[part] - y0) * ((x1 - x0) / (y1 - y0))
-        return np.sort(self.positions[order[odd]])
+        found = np.zeros(len(order), bool)
+        found[order] = odd
+        return self.positions[found]
 
     def chosen(self, polygon: object, among: np.ndarray | None = None) -> np.ndarray | None:
         """The same of what a browser sent, of the rows in force (bool [N]; None: all); None where it sent no area."""

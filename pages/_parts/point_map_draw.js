@@ -1,5 +1,5 @@
 // Two ways to draw many points on a canvas, with one interface: `load` places and inks, `colour` every point, `draw`.
-// A view is { centre: [x, y], zoom, width, height, size, opacity }: pixels per number of the map, pixels, pixels, share.
+// A view is { centre: [x, y], zoom (pixels per number of the map), width, height, size (pixels), opacity (0 … 1) }.
 const VERTEX = `#version 300 es
 in vec2 place; in float tone;
 uniform vec2 centre, scale; uniform float size, grey, opacity; uniform bool behind; uniform sampler2D inks;
@@ -32,7 +32,7 @@ class WebGl {
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
-    for (const filter of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(gl.TEXTURE_2D, filter, gl.NEAREST);
+    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.NEAREST); // no smaller pictures of it
   }
 
   load(places, inks) {
@@ -67,13 +67,14 @@ class WebGl {
       gl.uniform1i(this.at("behind"), behind);
       gl.drawArrays(gl.POINTS, 0, Math.floor(this.count / every));
     }
-    gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4)); // waits: else the time of a frame is not known
+    gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4)); // waits, so that the time is known
   }
 }
 
 class Painted { // without WebGL2: where points lie on each other their inks mix, a picture of density
   constructor(canvas, why) {
-    Object.assign(this, { canvas, name: `painted point by point, since this browser offers no WebGL2${why && ` (${why})`}` });
+    const reason = why ? ` (${why})` : "";
+    Object.assign(this, { canvas, name: `painted without WebGL2, which this browser does not offer${reason}` });
   }
 
   load(places, inks) { Object.assign(this, { places, inks }); }
@@ -81,8 +82,9 @@ class Painted { // without WebGL2: where points lie on each other their inks mix
   colour(tones, grey) { Object.assign(this, { tones, grey, layers: tones.includes(grey) ? [true, false] : [false] }); }
 
   draw({ centre, zoom, width, height, size, opacity }, every) {
-    const { width: W, height: H } = this.canvas, context = this.canvas.getContext("2d"), image = context.createImageData(W, H);
-    const pixels = image.data, ratio = W / width, side = Math.max(1, Math.round(size));
+    const { width: W, height: H } = this.canvas, context = this.canvas.getContext("2d");
+    const image = context.createImageData(W, H), pixels = image.data;
+    const ratio = W / width, side = Math.max(1, Math.round(size));
     for (const behind of this.layers) {
       const share = behind ? opacity * 0.35 : opacity;
       for (let i = 0; i < this.tones.length; i += every) {
