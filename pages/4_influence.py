@@ -15,7 +15,7 @@ from cadc.views.words import drawn
 from pages._parts import point_map
 from pages._parts.bench import open_bench
 from pages._parts.rows import one_page, row_card, row_table
-from pages._parts.shell import open_study
+from pages._parts.shell import guarded, open_study
 from pages._parts.tab import show, shown
 
 
@@ -125,12 +125,14 @@ def spread(view: views.InfluenceView) -> None:
     st.text(drawn(len(view.assignment), len(view.assignment), "rows"))
 
 
+@st.fragment  # nothing above follows what is selected here
 def map_of_the_pool(view: views.InfluenceView, study: Study, digest: str) -> None:
     """All rows as points; a page of those that are selected."""
     st.subheader("Map of the pool")
-    positions = point_map.show(study, view.bench, digest)
-    if positions is not None and len(positions):
-        row_table(study, view.row_page(positions[one_page(len(positions), "map")]), "map")
+    with guarded():
+        positions = point_map.show(study, view.bench, digest)
+        if positions is not None and len(positions):
+            row_table(study, view.row_page(positions[one_page(len(positions), "map")]), "map")
 
 
 st.title("Influence")
