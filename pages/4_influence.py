@@ -13,10 +13,11 @@ from cadc.views.glossary import told
 from cadc.views.rows import source_labels
 from cadc.views.settings import preset_help
 from cadc.views.words import drawn
+from pages._parts import point_map
 from pages._parts.bench import open_bench
 from pages._parts.links import rows_link
 from pages._parts.rows import one_page, row_card, row_table
-from pages._parts.shell import open_study
+from pages._parts.shell import guarded, open_study
 from pages._parts.tab import show, shown
 
 
@@ -128,6 +129,16 @@ def spread(view: views.InfluenceView) -> None:
     st.text(drawn(len(view.assignment), len(view.assignment), "rows"))
 
 
+@st.fragment  # nothing above follows what is selected here
+def map_of_the_pool(view: views.InfluenceView, study: Study, digest: str) -> None:
+    """All rows as points; a page of those that are selected."""
+    st.subheader("Map of the pool")
+    with guarded():
+        positions = point_map.show(study, view.bench, digest)
+        if positions is not None and len(positions):
+            row_table(study, view.row_page(positions[one_page(len(positions), "map")]), "map")
+
+
 study, store = open_study("Influence")
 bench, digest = open_bench(study, store)
 view = views.influence_view(bench, source_names(digest, bench), looks(bench))
@@ -136,3 +147,4 @@ if view.note:
 rows_behind(view, study, flow(view))
 self_influence(view)
 spread(view)
+map_of_the_pool(view, study, digest)

@@ -80,6 +80,9 @@ _ADAPTED = (*_MODEL, *_LORA)
 _CHOICE = ("samples_per_unit", "near_samples")
 
 
+_PLANE = (("*.npy", "the layout of the pool"), ("layout.json", "how the pool was laid out"))
+
+
 def _compares(config: StudyConfig) -> bool:
     return bool(joined_signals(config))
 
@@ -123,6 +126,9 @@ JOBS: Registry[Job] = Registry("job", (
         settings=("near_q", "nearness", "best_rows", "whitened", "features", "landmarks", "seed", "answer_states",
                   *_CHOICE),
         names=(("*.npy", "a column of the nearness without gradients"), ("quick.json", "its units and signals"))),
+    Job(name="layout", about="lays the pool out in the plane, by its embedding", after=("ingest", "embedding"),
+        run="cadc.discovery.pool_layout:run_layout", settings=("seed",), optional=_always, wanted=_embeds,
+        names=_PLANE),
     Job(name="warmup", about="trains a short while, keeps checkpoints", run="cadc.training.warmup:run_warmup",
         after=("ingest",), files=("model",), cost="cadc.estimate.costs:warmup",
         settings=(*_ADAPTED, "warmup_share", "warmup_min_rows", "warmup_epochs", "warmup_batch", "learning_rate",
@@ -168,6 +174,9 @@ JOBS: Registry[Job] = Registry("job", (
         after=("targets", "scores", "embedding"), version=2, cost="cadc.estimate.costs:near",
         settings=("near_q", "nearness", "whitened", "ridge", "features", "landmarks", "answer_states"),
         optional=_without_gradients, names=(("*.npy", "a column of the joined nearness"),)),
+    Job(name="profile_layout", about="lays the pool out by near(z, s), in a study without an embedding",
+        run="cadc.discovery.pool_layout:run_layout", after=("ingest", "scores", "near"), settings=("seed",),
+        optional=_always, wanted=lambda config: not _embeds(config), names=_PLANE),
     Job(name="evaluate", about="retrains and compares", run="cadc.evaluation.run:run_evaluation",
         after=("ingest",), files=("model",), core=False,
         settings=_ADAPTED),

@@ -39,7 +39,7 @@ def runs(study) -> dict[str, int]:
 
 
 def test_it_is_offered_and_nothing_waits_for_it(study):
-    assert offered_jobs(study.config) == ("transfer",)
+    assert "transfer" in offered_jobs(study.config)
     assert "transfer" not in usual_jobs(study.config) + core_jobs(study.config)
     assert up_to("transfer", study.config) == ("ingest", "lengths", "transfer")
     assert study.complete and not study.finished("transfer")

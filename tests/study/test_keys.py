@@ -22,9 +22,9 @@ from cadc.study.jobs import offered_jobs, usual_jobs
 from cadc.study.progress import Silent
 
 EVERY = {"ingest", "lengths", "judge", "embedding", "quick", "warmup", "targets", "attribute", "scores", "transfer",
-         "near", "evaluate"}
-JOINED = {"near"}
-EMBEDDED = {"embedding", "quick"} | JOINED
+         "near", "layout", "profile_layout", "evaluate"}
+JOINED = {"near", "profile_layout"}
+EMBEDDED = {"embedding", "quick", "layout"} | JOINED
 SCORED = {"scores"} | JOINED
 SHARDS = {"attribute"} | SCORED
 GRADIENTS = {"targets"} | SHARDS
@@ -38,7 +38,7 @@ CHANGES: dict[str, tuple[object, set[str]]] = {
     "max_pixels": (1_000_000, EVERY),
     "follow_links": (True, EVERY),
     "preset": ("paper", set()),
-    "seed": (1, ADAPTED | {"quick"}),
+    "seed": (1, ADAPTED | {"quick", "layout"}),
     "lora_rank": (3, ADAPTED),
     "lora_alpha": (5.0, ADAPTED),
     "lora_layers": ("last:1", ADAPTED),
@@ -68,7 +68,7 @@ CHANGES: dict[str, tuple[object, set[str]]] = {
     "best_rows": (9, SHARDS | {"quick"}),
     "shard_rows": (4, SHARDS | {"judge"}),
     "answer_states": (False, EMBEDDED),
-    "nearness": ("gradients", JOINED | {"quick"}),
+    "nearness": ("gradients", JOINED | {"quick", "layout"}),
     "judges": (3, {"judge"}),
     "judge_steps": (7, {"judge"}),
 }
