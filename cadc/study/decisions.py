@@ -12,7 +12,7 @@ from cadc.errors import JobError
 from cadc.study import Study, write_json
 
 SCOPES = {"discover": "capabilities", "rename": "capabilities", "move": "capabilities", "merge": "capabilities",
-          "curate": "curation"}
+          "lock": "capabilities", "label": "capabilities", "curate": "curation"}
 """Kind of decision → scope: undo and redo walk through one scope."""
 
 
@@ -27,7 +27,7 @@ class Decision:
     scope: str
     """`capabilities` or `curation`."""
     kind: str
-    """`discover`, `rename`, `move`, `merge` or `curate`."""
+    """One of `SCOPES`."""
     payload: dict[str, Any]
     """What was decided (docs/architecture.md, "store")."""
     batch: int = 0
@@ -46,6 +46,10 @@ def describe(decision: Decision) -> str:
         return f"“{about.get('unit')}” moved to {to}"
     if decision.kind == "merge":
         return f"{about.get('from')} merged into {about.get('into')}"
+    if decision.kind == "lock":
+        return f"{about.get('capability')} {'locked' if about.get('on') else 'unlocked'}"
+    if decision.kind == "label":
+        return f"{len(about.get('capabilities') or ())} capabilities read from a file"
     words = "capabilities found with" if decision.kind == "discover" else "curriculum made with"
     return f"{words} " + ", ".join(f"{key} {value}" for key, value in about.items() if value not in (None, "", [], {}))
 
