@@ -4,7 +4,7 @@ M target units. Everything here is computed when asked for; pages remember it by
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -89,6 +89,14 @@ def stability_view(found: Stability, signal: str) -> StabilityView:
         note=STABILITY_NOTES.get(signal, ""))
 
 
+def quick_rivals(bench: Workbench) -> dict[str, np.ndarray]:
+    """Those of `rival_labels` that take no time."""
+    units = bench.scores.units
+    targets = bench.targets[bench.targets["unit"].isin(units)]
+    unit = pd.Categorical(targets["unit"], categories=units).codes
+    return {"answer format": rivals.by_format(targets["answer_format"].tolist(), unit, len(units)).labels}
+
+
 def rival_labels(bench: Workbench) -> dict[str, np.ndarray]:
     """Group of each unit, int [M], by each of `RIVALS`."""
     units, targets = bench.scores.units, bench.targets[bench.targets["unit"].isin(bench.scores.units)]
@@ -108,6 +116,12 @@ def _look(bench: Workbench, row: dict) -> np.ndarray:
         log.warning("target row %d: picture gone, counted as a row without one", row["index"])
         loaded = []
     return rivals.picture_features(loaded[0]) if loaded else np.full(rivals.FEATURES, np.nan)
+
+
+def rival_agreement(bench: Workbench, labels: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Adjusted Rand index of the map in force with each of these groupings."""
+    table = rivals.agreement(np.array(bench.capabilities.of_unit), labels)
+    return dict(zip(table["rival"], table["ari"], strict=True))
 
 
 def rival_table(of_unit: tuple[int, ...], labels: dict[str, np.ndarray]) -> pd.DataFrame:
