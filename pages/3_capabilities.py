@@ -97,7 +97,7 @@ with wide:
     draw_map(view, bench, study, store, selected)
 chosen = _shaping.acts(view, study, store, selected)
 with narrow, st.container(height=HEIGHT, border=False, gap="xxsmall"):
-    with st.container(height=HEIGHT // 2 if chosen else HEIGHT - 40, border=False, gap="xxsmall"):
+    with st.container(height=HEIGHT // 2 if chosen else HEIGHT - 60, border=False, gap="xxsmall"):
         _shaping.names(view, study, store, selected)
     _examples.beside(view, study, store, chosen)
 with st.expander("How they are found", icon=":material/tune:"):

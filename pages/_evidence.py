@@ -1,7 +1,6 @@
 """Capabilities page, second half: what speaks for and against the map. Widgets and calls; results are remembered."""
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from cadc.curation.workbench import Workbench
@@ -13,14 +12,11 @@ from cadc.views.capabilities import CapabilitiesView
 from cadc.views.figures import capabilities as figures
 from cadc.views.jobs import was_begun
 from cadc.views.words import drawn
+from pages._choice import choice_of_k
+from pages._compared import one_checkpoint, proportions, two_labellings
 from pages._parts.history import decide
 from pages._parts.jobs import job_panel
 from pages._parts.shell import guarded
-
-
-@st.cache_data(max_entries=8, show_spinner="Clustering over the grid…")
-def _grid(digest: str, signal: str, _similar: np.ndarray) -> pd.DataFrame:
-    return evidence.grid_table(_similar)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -73,23 +69,6 @@ def similarity(view: CapabilitiesView) -> None:
             "outside them are units that could also belong elsewhere.")
     st.plotly_chart(figures.similarity_map(view.table, view.similarity), key="similarity")
     st.text(drawn(len(view.table), len(view.table), "units"))
-
-
-def choice_of_k(view: CapabilitiesView, digest: str) -> None:
-    """K and modularity over τ and γ: the choice is seen, not assumed."""
-    if len(view.units) > evidence.MANY and not st.toggle("Compute the grid (some seconds for this many units)"):
-        return
-    found = _grid(digest, view.discovery.signal, view.similarity)
-    part = view.partition
-    st.text("A wide area of one K means that the number of capabilities does not hang on the threshold. The ring is "
-            "nearest to the setting in force.")
-    left, right = st.columns(2)
-    left.markdown("**K**, the number of capabilities")
-    left.plotly_chart(figures.grid(found, "k", part.tau, part.gamma), key="grid-k")
-    right.markdown("**Modularity**, how clear-cut they are")
-    right.plotly_chart(figures.grid(found, "modularity", part.tau, part.gamma), key="grid-modularity")
-    with st.expander("Numbers"):
-        st.dataframe(found, hide_index=True)
 
 
 def bootstrap(bench: Workbench, digest: str) -> None:
@@ -156,7 +135,10 @@ def transfer(bench: Workbench, digest: str, store: Store) -> None:
 def sections(bench: Workbench, view: CapabilitiesView, digest: str, store: Store) -> None:
     """Pictures one at a time, drawn when opened; then what the lights on top point at."""
     st.subheader("Evidence")
-    names = {"Similarity": lambda: similarity(view), "Choice of K": lambda: choice_of_k(view, digest)}
+    names = {"Similarity": lambda: similarity(view), "Choice of K": lambda: choice_of_k(bench, view, digest, store),
+             "Checkpoints": lambda: one_checkpoint(bench, view, digest),
+             "Proportions": lambda: proportions(bench),
+             "Two labellings": lambda: two_labellings(bench, view, digest, store)}
     shown = st.segmented_control("Evidence", list(names), default="Similarity", required=True,
                                  label_visibility="collapsed", key="evidence")
     with guarded():

@@ -2,6 +2,7 @@
 [{"id", "name", "units": […]}], "unassigned": […]}`."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -67,9 +68,9 @@ def two_parts(similar: np.ndarray) -> np.ndarray:
     return away if away.sum() <= (~away).sum() else ~away
 
 
-def contingency(first: tuple[int, ...], second: tuple[int, ...]) -> np.ndarray:
-    """int [K + 1, L + 1]: units by their group in two labellings; the last line and column are the unassigned ones."""
-    a, b = np.asarray(first), np.asarray(second)
-    counts = np.zeros((int(a.max(initial=-1)) + 2, int(b.max(initial=-1)) + 2), int)
-    np.add.at(counts, (a, b), 1)
+def contingency(first: Sequence[int], second: Sequence[int], groups: tuple[int, int]) -> np.ndarray:
+    """int [K + 1, L + 1]: units by their group in two labellings of (K, L) groups; the last line and column are those
+    that are unassigned (−1)."""
+    counts = np.zeros((groups[0] + 1, groups[1] + 1), int)
+    np.add.at(counts, (np.asarray(first), np.asarray(second)), 1)
     return counts

@@ -12,27 +12,18 @@ import numpy as np
 import pandas as pd
 
 from cadc.curation.workbench import Workbench
-from cadc.discovery import Stability, hdbscan_umap, leiden, rivals, sweep
+from cadc.discovery import Stability, hdbscan_umap, leiden, rivals
 from cadc.discovery.partition import Partition
 from cadc.discovery.similarities import Units
 from cadc.discovery.stability import drawn_again
 from cadc.errors import DataError
-from cadc.views.capabilities import taus
 from cadc.views.pictures import opened_pictures
 
 log = logging.getLogger(__name__)
 
-GAMMAS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 ROUNDS = 20
-MANY = 60
-"""With more units than this the grid takes seconds and is only computed when asked for."""
 RIVALS = {"answer format": "units whose answers have one form", "question words": "units that use the same words",
           "pictures": "units whose pictures look alike"}
-
-
-def grid_table(similar: np.ndarray) -> pd.DataFrame:
-    """tau, gamma, k, modularity over a grid of both settings; similar: S, float64 [M, M]."""
-    return sweep(similar, taus(similar), np.array(GAMMAS))
 
 
 StabilityKey = tuple[str, float | None, float | None, int | None, str]

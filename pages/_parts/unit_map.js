@@ -1,7 +1,7 @@
 // The map of target units as SVG: click, lasso or keys choose units; names stand where they cover nothing.
 // Texts reach the page through textContent alone. `data` is views.unit_map.map_data; `picked` sends positions of units.
 const NS = 'http://www.w3.org/2000/svg';
-const R = 6.5, STILL = 5, NEAR = 16, PAD = 2;
+const STILL = 5, NEAR = 16, PAD = 2;
 const SHAPES = {  // around the origin, radius 1
   circle: 'M1,0A1,1,0,1,1,-1,0A1,1,0,1,1,1,0Z', square: 'M-.9,-.9H.9V.9H-.9Z', diamond: 'M0,-1.25L1.05,0L0,1.25L-1.05,0Z',
   'triangle-up': 'M0,-1.15L1.1,.9H-1.1Z', cross: 'M-.4,-1.1H.4V-.4H1.1V.4H.4V1.1H-.4V.4H-1.1V-.4H-.4Z',
@@ -24,7 +24,7 @@ export default function (component) {
   const { data, parentElement: root, setTriggerValue } = component;
   const box = root.querySelector('.unit-map'), svg = box.querySelector('svg'), tip = box.querySelector('.tip');
   const kept = box.kept || (box.kept = { zoom: 1, x: 0, y: 0, focus: 0 });
-  const chosen = new Set(data.chosen);
+  const chosen = new Set(data.chosen), R = data.points.length > 60 ? 4.5 : 6.5;
   let path = null, pan = null, now = null;
 
   // ---- where everything lies: the same data and size give the same picture

@@ -107,5 +107,5 @@ def test_two_clear_groups_are_divided_and_the_smaller_one_leaves():
 
 
 def test_every_unit_is_counted_once_by_both_its_groups():
-    counts = contingency((0, 0, 1, 1, -1), (0, 1, 1, -1, -1))
+    counts = contingency((0, 0, 1, 1, -1), (0, 1, 1, -1, -1), (2, 2))
     assert counts.tolist() == [[1, 1, 0], [0, 1, 1], [0, 0, 1]]

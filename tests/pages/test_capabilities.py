@@ -161,6 +161,16 @@ def test_lights_say_what_was_asked_with_its_number(study, open_page):
     assert {"stability", "rivals", "transfer"} <= {s.anchor for s in page.subheader}
 
 
+def test_stability_of_every_cell_is_one_more_measure_of_the_grid(study, open_page):
+    page = open_page("3_capabilities", study="trial")
+    page.session_state["evidence"] = "Choice of K"
+    page.run()
+    assert "stability" not in next(s for s in page.selectbox if s.key == "grid-measure").options
+    pressed(page, "Test the stability of every cell")
+    table = next(d.value for d in page.dataframe if "tau" in d.value)
+    assert table["stability"].between(-1, 1).all() and table["agreement"].max() == 1
+
+
 def test_a_selected_unit_shows_what_it_asks_beside_the_map(study, open_page):
     page = open_page("3_capabilities", study="trial")
     unit = open_workbench(study).capabilities.members("c1")[0]
@@ -185,10 +195,15 @@ def test_found_with_other_settings_is_one_decision(study, open_page):
 
 def test_every_kind_of_evidence_opens(study, open_page):
     page = open_page("3_capabilities", study="trial")
-    for name in ("Choice of K",):
+    for name in ("Choice of K", "Checkpoints", "Proportions", "Two labellings"):
         page.session_state["evidence"] = name
         page.run()
         assert not page.exception and not page.error, (page.exception, page.error)
+    assert any(t.value.startswith("Adjusted Rand index") for t in page.text)
+    page.session_state["evidence"] = "Checkpoints"
+    page.run()
+    page.slider(key="checkpoint").set_value(1).run()
+    assert any(t.value.startswith("Checkpoint 1 of 3") for t in page.text)
     pressed(page, "Compare with words and pictures")
     assert set(page.dataframe[-1].value["rival"]) == {"answer format", "question words", "pictures"}
 
