@@ -1,7 +1,6 @@
 """Capabilities page, second half: what speaks for and against the map. Widgets and calls; results are remembered."""
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from cadc.curation.workbench import Workbench
@@ -13,25 +12,55 @@ from cadc.views.capabilities import CapabilitiesView
 from cadc.views.figures import capabilities as figures
 from cadc.views.jobs import was_begun
 from cadc.views.words import drawn
+from pages._choice import choice_of_k
+from pages._compared import one_checkpoint, proportions, two_labellings
 from pages._parts.history import decide
 from pages._parts.jobs import job_panel
 from pages._parts.shell import guarded
 
 
-@st.cache_data(max_entries=8, show_spinner="Clustering over the grid…")
-def _grid(digest: str, signal: str, _similar: np.ndarray) -> pd.DataFrame:
-    return evidence.grid_table(_similar)
-
-
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _stability(digest: str, key: evidence.StabilityKey) -> list[Stability]:
+def asked_stability(digest: str, key: evidence.StabilityKey) -> list[Stability]:
     """Empty until somebody asks for it; then its one entry is shown wherever the same map is."""
     return []
 
 
-@st.cache_data(max_entries=4, show_spinner="Grouping units by words and pictures…")
-def _rivals(digest: str, _bench: Workbench) -> dict[str, np.ndarray]:
-    return evidence.rival_labels(_bench)
+@st.cache_resource(max_entries=4, show_spinner=False)
+def asked_rivals(digest: str) -> list[dict[str, np.ndarray]]:
+    """Empty until somebody asks for them; then one entry."""
+    return []
+
+
+@st.cache_data(max_entries=16, show_spinner="Comparing the map with measured transfer…")
+def _measured(digest: str, of_unit: tuple[int, ...], discovery: str, stamp: str, _bench: Workbench
+              ) -> measured.TransferView:
+    return measured.transfer_view(_bench)
+
+
+def transfer_found(bench: Workbench, digest: str) -> measured.TransferView:
+    """Measured transfer beside the map; thousands of permutations, so remembered."""
+    record = bench.study.result("transfer").record if bench.study.finished("transfer") else None
+    if record is None:
+        return measured.transfer_view(bench)
+    return _measured(digest, bench.capabilities.of_unit, str(bench.discovery), record.digest, bench)
+
+
+def ask_stability(bench: Workbench, digest: str, label: str, key: str) -> None:
+    """The button that tests the stability of the map in force."""
+    if st.button(label, help="Draws target samples again and clusters", key=key,
+                 type="tertiary" if label == "Ask" else "secondary"):
+        with st.spinner("Drawing target samples again and clustering…"), guarded():
+            asked_stability(digest, evidence.stability_key(bench)).append(evidence.stability_of(bench))
+            st.rerun()
+
+
+def ask_rivals(bench: Workbench, digest: str, label: str, key: str) -> None:
+    """The button that groups units by words and pictures."""
+    if st.button(label, help="Groups units by words and pictures", key=key,
+                 type="tertiary" if label == "Ask" else "secondary"):
+        with st.spinner("Grouping units by words and pictures…"), guarded():
+            asked_rivals(digest).append(evidence.rival_labels(bench))
+            st.rerun()
 
 
 def similarity(view: CapabilitiesView) -> None:
@@ -42,59 +71,46 @@ def similarity(view: CapabilitiesView) -> None:
     st.text(drawn(len(view.table), len(view.table), "units"))
 
 
-def choice_of_k(view: CapabilitiesView, digest: str) -> None:
-    """K and modularity over τ and γ: the choice is seen, not assumed."""
-    if len(view.units) > evidence.MANY and not st.toggle("Compute the grid (some seconds for this many units)"):
-        return
-    found = _grid(digest, view.discovery.signal, view.similarity)
-    part = view.partition
-    st.text("A wide area of one K means that the number of capabilities does not hang on the threshold. The ring is "
-            "nearest to the setting in force.")
-    left, right = st.columns(2)
-    left.markdown("**K**, the number of capabilities")
-    left.plotly_chart(figures.grid(found, "k", part.tau, part.gamma), key="grid-k")
-    right.markdown("**Modularity**, how clear-cut they are")
-    right.plotly_chart(figures.grid(found, "modularity", part.tau, part.gamma), key="grid-modularity")
-    with st.expander("Numbers"):
-        st.dataframe(found, hide_index=True)
-
-
 def bootstrap(bench: Workbench, digest: str) -> None:
     """Would other target samples have given the same capabilities?"""
+    st.subheader("Stability", anchor="stability")
     st.text(f"Draws the target samples of every unit again ({evidence.ROUNDS} times, with replacement), clusters with "
             "the same settings and compares. 1: always the same grouping; 0: no more alike than chance. A stable map "
             "is not yet a true one: look at the rival explanations too.")
-    found = _stability(digest, evidence.stability_key(bench))
-    if not found and st.button("Test the stability", icon=":material/shuffle:"):
-        with st.spinner("Drawing target samples again and clustering…"):
-            found.append(evidence.stability_of(bench))
-        st.rerun()
-    if found:
-        view = evidence.stability_view(found[0], bench.discovery.signal)
-        with st.container(horizontal=True):
-            for name, value in view.facts.items():
-                st.metric(name, value)
-        if view.note:
-            st.text(view.note)
+    found = asked_stability(digest, evidence.stability_key(bench))
+    if not found:
+        ask_stability(bench, digest, "Test the stability", "ask-stability")
+        return
+    view = evidence.stability_view(found[0], bench.discovery.signal)
+    with st.container(horizontal=True):
+        for name, value in view.facts.items():
+            st.metric(name, value)
+    if view.note:
+        st.text(view.note)
 
 
 def rival_explanations(bench: Workbench, digest: str) -> None:
     """What else would have given this map."""
+    st.subheader("Rival explanations", anchor="rivals")
     st.text("How far groupings by something plainer than a skill agree with the capabilities above (adjusted Rand "
             "index; 1 is the same grouping, 0 is chance). If one of them explains the map, it may show that and not a "
             "skill.")
-    table = evidence.rival_table(bench.capabilities.of_unit, _rivals(digest, bench))
+    found = asked_rivals(digest)
+    table = evidence.rival_table(bench.capabilities.of_unit, found[0] if found else evidence.quick_rivals(bench))
     st.dataframe(table, hide_index=True, column_config={
         "rival": "rival explanation", "k": "groups",
         "ari": st.column_config.ProgressColumn("agreement with the map", min_value=0, max_value=1, format="%.2f")})
+    if not found:
+        ask_rivals(bench, digest, "Compare with words and pictures", "ask-rivals")
 
 
-def transfer(bench: Workbench, store: Store) -> None:
+def transfer(bench: Workbench, digest: str, store: Store) -> None:
     """What training on one unit does for the others: measured, or offered with its price."""
     study = bench.study
+    st.subheader("Transfer", anchor="transfer")
     st.text("The one test that real data allows: a few steps on one unit alone, then the held-out loss of every other "
             "unit. A capability is a group whose units help each other more than they help the rest.")
-    found, running = measured.transfer_view(bench), control.is_running(study)
+    found, running = transfer_found(bench, digest), control.is_running(study)
     st.text(found.sentence)
     if running:
         st.button("Cancel", icon=":material/stop:", on_click=control.cancel, args=(study,),
@@ -116,13 +132,19 @@ def transfer(bench: Workbench, store: Store) -> None:
         st.text(", ".join(found.silent))
 
 
-def tabs(bench: Workbench, view: CapabilitiesView, digest: str, store: Store) -> None:
-    """All evidence, one tab each; a tab computes when it is opened."""
-    names = {"Similarity": lambda: similarity(view), "Choice of K": lambda: choice_of_k(view, digest),
-             "Stability": lambda: bootstrap(bench, digest),
-             "Rival explanations": lambda: rival_explanations(bench, digest),
-             "Transfer": lambda: transfer(bench, store)}
+def sections(bench: Workbench, view: CapabilitiesView, digest: str, store: Store) -> None:
+    """Pictures one at a time, drawn when opened; then what the lights on top point at."""
+    st.subheader("Evidence")
+    names = {"Similarity": lambda: similarity(view), "Choice of K": lambda: choice_of_k(bench, view, digest, store),
+             "Checkpoints": lambda: one_checkpoint(bench, view, digest),
+             "Proportions": lambda: proportions(bench),
+             "Two labellings": lambda: two_labellings(bench, view, digest, store)}
     shown = st.segmented_control("Evidence", list(names), default="Similarity", required=True,
                                  label_visibility="collapsed", key="evidence")
     with guarded():
         names[shown]()
+    for section in (bootstrap, rival_explanations):
+        with guarded():
+            section(bench, digest)
+    with guarded():
+        transfer(bench, digest, store)

@@ -18,7 +18,7 @@ from cadc.curation.lacking import lacking, require_gradients
 from cadc.curation.plain import plain_records
 from cadc.curation.presets import PRESETS
 from cadc.curation.settings import CurationSettings, read_budget
-from cadc.discovery.capabilities import Capabilities, Event, found, inherit_names, replay
+from cadc.discovery.capabilities import Capabilities, Event, found, inherit_names, keep_locked, replay
 from cadc.discovery.clusterers import CLUSTERERS, DiscoverySettings
 from cadc.discovery.partition import Partition
 from cadc.discovery.similarities import SIMILARITIES, Units, default_signal, open_units
@@ -119,14 +119,15 @@ class Workbench:
         """Capabilities as the person shaped them.
 
         A `discover` decision starts a new map: moves and merges on older maps end there, typed names go on where a new
-        capability is mostly the old one (`inherit_names`). What no longer applies is in `.skipped`.
+        capability is mostly the old one (`inherit_names`), locked ones stay (`keep_locked`). What no longer applies is
+        in `.skipped`.
         """
         cuts = [i for i, d in enumerate(self.events) if d.kind == "discover"]
         older = Workbench(self.study, self.scores, self.table, self.targets, self.events[:cuts[-1]],
                           self.influence_columns) if cuts else None
         start = found(self.partition, self.scores.units)
-        if older is not None and any(d.kind == "rename" for d in older.events):
-            start = inherit_names(older.capabilities, start)
+        if older is not None and any(d.kind in ("rename", "label", "lock") for d in older.events):
+            start = inherit_names(older.capabilities, keep_locked(older.capabilities, start))
         if self.substituted:
             start = replace(start, skipped=(*start.skipped, self.substituted))
         return replay(start, self.events[cuts[-1] + 1:] if cuts else self.events)

@@ -1,8 +1,9 @@
 """Capabilities as a person shapes them: found by clustering, then named, moved and merged. Values, never changed in
 place."""
 
+import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol, TypeVar
 
@@ -31,6 +32,8 @@ class Capabilities:
     """How many ids were ever given out."""
     skipped: tuple[str, ...] = ()
     """Sentences about acts that no longer applied when they were replayed."""
+    locked: tuple[str, ...] = ()
+    """Ids whose units stay together, and alone, until they are unlocked: also on a map that is found anew."""
 
     @property
     def k(self) -> int:
@@ -59,7 +62,8 @@ class Capabilities:
 
     def as_one(self) -> "Capabilities":
         """All assigned units as one capability."""
-        return replace(self, ids=("c1",), names=("all",), of_unit=tuple(min(k, 0) for k in self.of_unit))
+        return replace(self, ids=("c1",), names=("all",), of_unit=tuple(min(k, 0) for k in self.of_unit),
+                       locked=())
 
     def describe(self) -> list[dict[str, Any]]:
         """JSON value: [{"id", "name", "units"}], in order."""
@@ -78,7 +82,7 @@ class Capabilities:
 
 
 class Event(Protocol):
-    """What `replay` needs of a decision: `rename`, `move` or `merge` with its payload (docs/architecture.md, store)."""
+    """What `replay` needs of a decision: one of `ACTS` with its payload (docs/architecture.md, store)."""
 
     @property
     def kind(self) -> str: ...
@@ -155,9 +159,11 @@ def _without_empty(capabilities: Capabilities) -> Capabilities:
 def move(capabilities: Capabilities, unit: str | int, to: str | None) -> Capabilities:
     """Move a unit (by name) to the capability `to`, to a new one (`"new"`), or to none (`None`: unassigned).
 
-    Raises DataError for an unknown unit or capability.
+    Raises DataError for an unknown unit or capability, or a locked one.
     """
     position = _unit(capabilities, unit)
+    now = capabilities.of_unit[position]
+    _unlocked(capabilities, *([capabilities.ids[now]] if now >= 0 else []), *([to] if to else []))
     if to == "new":
         fresh = f"c{capabilities.issued + 1}"
         capabilities = replace(capabilities, ids=(*capabilities.ids, fresh), names=(*capabilities.names, fresh),
@@ -169,10 +175,11 @@ def move(capabilities: Capabilities, unit: str | int, to: str | None) -> Capabil
 
 def merge(capabilities: Capabilities, merged: str, into: str) -> Capabilities:
     """Put all units of `merged` into `into`; the id `merged` is retired. A name that somebody typed stays: that of
-    `into`, or where it has none that of `merged`. Raises DataError for unknown or equal ids."""
+    `into`, or where it has none that of `merged`. Raises DataError for unknown, equal or locked ids."""
     a, b = capabilities.position(merged), capabilities.position(into)
     if a == b:
         raise DataError(f"capability {merged!r} cannot be merged into itself.")
+    _unlocked(capabilities, merged, into)
     names = capabilities.names
     if names[b] == into and names[a] != merged:
         names = _put(names, b, names[a])
@@ -180,27 +187,93 @@ def merge(capabilities: Capabilities, merged: str, into: str) -> Capabilities:
                                   of_unit=tuple(b if k == a else k for k in capabilities.of_unit)))
 
 
+def lock(capabilities: Capabilities, capability: str, on: bool) -> Capabilities:
+    """Keep the units of a capability as they are, or let go of them. Raises DataError for an unknown id."""
+    capabilities.position(capability)
+    held = {*capabilities.locked, capability} if on else {*capabilities.locked} - {capability}
+    return replace(capabilities, locked=tuple(i for i in capabilities.ids if i in held))
+
+
+def _unlocked(capabilities: Capabilities, *ids: str) -> None:
+    """Raises DataError where one of these is locked."""
+    for capability in ids:
+        if capability in capabilities.locked:
+            raise DataError(f"capability {capability!r} is locked. Unlock it first.")
+
+
+def label(capabilities: Capabilities, groups: Sequence[Mapping[str, Any]], unassigned: Sequence[str] = ()
+          ) -> Capabilities:
+    """All units in other capabilities at once: groups of {id, name, units}, ids as they stand there.
+
+    Raises DataError for an id that is none or comes twice, a name that `rename` refuses, a capability without units, a
+    unit that is unknown, missing or named twice, and for a locked capability that would change.
+    """
+    ids = tuple(str(group["id"]) for group in groups)
+    if wrong := [i for i in ids if not re.fullmatch(r"c[1-9]\d{0,8}", i) or ids.count(i) > 1]:
+        raise DataError(f"{wrong[0]!r} is no id of its own. Ids are c1, c2, …, each once.")
+    place: dict[str, int] = {}
+    for k, units in [*((n, group["units"]) for n, group in enumerate(groups)), (-1, unassigned)]:
+        if k >= 0 and not units:
+            raise DataError(f"capability {ids[k]!r} has no units. Leave it out.")
+        for unit in units:
+            if capabilities.units[_unit(capabilities, str(unit))] in place:
+                raise DataError(f"target unit {unit!r} is named twice.")
+            place[unit] = k
+    if missing := [unit for unit in capabilities.units if unit not in place]:
+        raise DataError(f"nothing is said of target unit {missing[0]!r}. Put it into a capability or under unassigned.")
+    made = replace(capabilities, ids=ids, names=ids, of_unit=tuple(place[unit] for unit in capabilities.units),
+                   issued=max([capabilities.issued, *(int(i[1:]) for i in ids)]))
+    for held in capabilities.locked:
+        if held not in ids or made.members(held) != capabilities.members(held):
+            raise DataError(f"capability {held!r} is locked. Unlock it first.")
+    for capability, group in zip(ids, groups, strict=True):
+        made = rename(made, capability, group.get("name") or capability)
+    return made
+
+
+ACTS: dict[str, Callable[[Capabilities, Any], Capabilities]] = {
+    "rename": lambda now, about: rename(now, about["capability"], about["name"]),
+    "move": lambda now, about: move(now, about["unit"], about["to"]),
+    "merge": lambda now, about: merge(now, about["from"], about["into"]),
+    "lock": lambda now, about: lock(now, about["capability"], bool(about["on"])),
+    "label": lambda now, about: label(now, about["capabilities"], about.get("unassigned", ())),
+}
+"""What each kind of decision does to the capabilities, given its payload."""
+
+
 def replay(start: Capabilities, events: Iterable[Event]) -> Capabilities:
-    """Apply `rename`, `move` and `merge` decisions in order; other kinds are none of its business.
+    """Apply decisions of the kinds in `ACTS` in order; other kinds are none of its business.
 
     Total: an act that no longer applies (its unit or capability is gone, its payload is incomplete) is skipped and
     reported in `Capabilities.skipped`, never raised: a decision typed yesterday must not lock a study today.
     """
     now, skipped = start, list(start.skipped)
     for event in events:
-        payload = event.payload if isinstance(event.payload, dict) else {}
+        if event.kind not in ACTS:
+            continue
         try:
-            if event.kind == "rename":
-                now = rename(now, payload["capability"], payload["name"])
-            elif event.kind == "move":
-                now = move(now, payload["unit"], payload["to"])
-            elif event.kind == "merge":
-                now = merge(now, payload["from"], payload["into"])
+            now = ACTS[event.kind](now, event.payload if isinstance(event.payload, dict) else {})
         except DataError as error:
             skipped.append(f"{event.kind} no longer applies: {error}")
         except KeyError as error:
             skipped.append(f"{event.kind} is incomplete: {error} is missing")
+        except (TypeError, AttributeError) as error:
+            skipped.append(f"{event.kind} cannot be read: {error}")
     return replace(now, skipped=tuple(skipped))
+
+
+def keep_locked(before: Capabilities, after: Capabilities) -> Capabilities:
+    """Put the units of every locked capability together again on a new clustering, locked; `inherit_names` names it."""
+    for capability in before.locked:
+        own = set(before.members(capability))
+        heir = next((i for i in after.ids if set(after.members(i)) == own), "")
+        if not heir:
+            heir = f"c{after.issued + 1}"
+            of_unit = tuple(after.k if unit in own else k for unit, k in zip(after.units, after.of_unit, strict=True))
+            after = _without_empty(replace(after, ids=(*after.ids, heir), names=(*after.names, heir), of_unit=of_unit,
+                                           issued=after.issued + 1))
+        after = lock(after, heir, True)
+    return after
 
 
 def inherit_names(before: Capabilities, after: Capabilities) -> Capabilities:

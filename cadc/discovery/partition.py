@@ -163,11 +163,13 @@ def automatic(similar: np.ndarray, gamma: float = 1.0, seed: int = 0) -> Partiti
                      note="no threshold divides the target units into two or more communities: all form one capability")
 
 
-def sweep(similar: np.ndarray, taus: np.ndarray, gammas: np.ndarray, seed: int = 0) -> pd.DataFrame:
-    """K over a grid, so that it is seen and not assumed: DataFrame(tau, gamma, k, modularity, unassigned)."""
-    rows = []
-    for tau in taus:
-        for gamma in gammas:
-            part = leiden(similar, float(tau), float(gamma), seed)
-            rows.append((float(tau), float(gamma), part.k, part.modularity, int((part.labels < 0).sum())))
-    return pd.DataFrame(rows, columns=["tau", "gamma", "k", "modularity", "unassigned"])
+def sweep(similar: np.ndarray, taus: np.ndarray, gammas: np.ndarray, seed: int = 0
+          ) -> tuple[pd.DataFrame, np.ndarray]:
+    """K over a grid of C settings, so that it is seen and not assumed: DataFrame(tau, gamma, k, modularity,
+    unassigned), and the labels of each line, int64 [C, M]."""
+    cells = [(float(tau), float(gamma)) for tau in taus for gamma in gammas]
+    found = [leiden(similar, tau, gamma, seed) for tau, gamma in cells]
+    rows = [(*cell, part.k, part.modularity, int((part.labels < 0).sum()))
+            for cell, part in zip(cells, found, strict=True)]
+    table = pd.DataFrame(rows, columns=["tau", "gamma", "k", "modularity", "unassigned"])
+    return table, np.array([part.labels for part in found])

@@ -1,6 +1,6 @@
 """How far the capabilities are a matter of which target samples happened to be drawn (METHOD §3)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,18 +49,41 @@ def drawn_again(unit: np.ndarray, again: Callable[[np.ndarray], np.ndarray], met
     The reference is the partition of all samples without resampling. An unassigned unit counts as a community of its
     own. Raises DataError when there is no sample or fewer than one round.
     """
-    from sklearn.metrics import adjusted_rand_score
-
     unit = np.asarray(unit)
+    found = [_labels(method, again, drawn) for drawn in _draws(unit, rounds, seed)]
+    aris = _aris(_labels(method, again, np.arange(len(unit))), found)
+    return Stability(mean_ari=float(np.mean(aris)), aris=tuple(aris),
+                     ks=tuple(int((np.bincount(labels) > 1).sum()) for labels in found))
+
+
+def over_methods(unit: np.ndarray, again: Callable[[np.ndarray], np.ndarray],
+                 methods: Sequence[Callable[[np.ndarray], Partition]], *, rounds: int, seed: int = 0) -> np.ndarray:
+    """Mean adjusted Rand index of `drawn_again` for several methods, float [len(methods)]; each draw is made once."""
+    unit = np.asarray(unit)
+    similar = [again(np.arange(len(unit))), *(again(drawn) for drawn in _draws(unit, rounds, seed))]
+    found = []
+    for method in methods:
+        reference, *others = [apart(method(one).labels) for one in similar]
+        found.append(float(np.mean(_aris(reference, others))))
+    return np.array(found)
+
+
+def _draws(unit: np.ndarray, rounds: int, seed: int) -> Iterator[np.ndarray]:
+    """Positions of samples drawn again inside each unit, `rounds` times. Raises DataError."""
     if len(unit) == 0 or rounds < 1:
         raise DataError("stability needs target samples and at least one round.")
-    reference = apart(method(again(np.arange(len(unit)))).labels)
     rng = np.random.default_rng(seed)
     members = [np.flatnonzero(unit == one) for one in range(int(unit.max()) + 1)]
-    aris, ks = [], []
     for _ in range(rounds):
-        drawn = np.concatenate([rng.choice(m, len(m)) for m in members if len(m)])
-        labels = apart(method(again(drawn)).labels)
-        aris.append(float(adjusted_rand_score(reference, labels)))
-        ks.append(int((np.bincount(labels) > 1).sum()))
-    return Stability(mean_ari=float(np.mean(aris)), aris=tuple(aris), ks=tuple(ks))
+        yield np.concatenate([rng.choice(m, len(m)) for m in members if len(m)])
+
+
+def _labels(method: Callable[[np.ndarray], Partition], again: Callable[[np.ndarray], np.ndarray], drawn: np.ndarray
+            ) -> np.ndarray:
+    return apart(method(again(drawn)).labels)
+
+
+def _aris(reference: np.ndarray, others: Sequence[np.ndarray]) -> list[float]:
+    from sklearn.metrics import adjusted_rand_score
+
+    return [float(adjusted_rand_score(reference, labels)) for labels in others]

@@ -12,7 +12,8 @@ from cadc.errors import JobError
 from cadc.study import Study, write_json
 
 SCOPES = {"discover": "capabilities", "rename": "capabilities", "move": "capabilities", "merge": "capabilities",
-          "curate": "curation", "tag": "rows", "check": "rows", "note": "rows", "view": "rows"}
+          "lock": "capabilities", "label": "capabilities", "curate": "curation", "tag": "rows", "check": "rows",
+          "note": "rows", "view": "rows"}
 """Kind of decision → scope: undo and redo walk through one scope."""
 SHOWN_ROWS = 60
 """Characters of a set of rows that a history shows."""
@@ -56,6 +57,10 @@ def describe(decision: Decision) -> str:
         return f"{about.get('from')} merged into {about.get('into')}"
     if decision.scope == "rows":
         return _of_rows(decision)
+    if decision.kind == "lock":
+        return f"{about.get('capability')} {'locked' if about.get('on') else 'unlocked'}"
+    if decision.kind == "label":
+        return f"{len(about.get('capabilities') or ())} capabilities read from a file"
     words = "capabilities found with" if decision.kind == "discover" else "curriculum made with"
     return f"{words} " + ", ".join(f"{key} {_short(value)}" for key, value in about.items()
                                    if value not in (None, "", [], {}))

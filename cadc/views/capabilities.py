@@ -123,6 +123,12 @@ def proposed(bench: Workbench) -> dict[str, str]:
     return free
 
 
+def first_questions(bench: Workbench) -> dict[str, str]:
+    """{unit: the question of its first sample}."""
+    first = bench.targets.drop_duplicates("unit")
+    return dict(zip(first["unit"], first["question"], strict=True))
+
+
 def capabilities_view(bench: Workbench, units: pd.DataFrame, decisions: int) -> CapabilitiesView:
     """units: target units (`Store.units`); decisions: how many the log holds, undone ones included."""
     found, scores = bench.capabilities, bench.scores

@@ -4,7 +4,7 @@ M target units. Everything here is computed when asked for; pages remember it by
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,27 +12,18 @@ import numpy as np
 import pandas as pd
 
 from cadc.curation.workbench import Workbench
-from cadc.discovery import Stability, hdbscan_umap, leiden, rivals, sweep
+from cadc.discovery import Stability, hdbscan_umap, leiden, rivals
 from cadc.discovery.partition import Partition
 from cadc.discovery.similarities import Units
 from cadc.discovery.stability import drawn_again
 from cadc.errors import DataError
-from cadc.views.capabilities import taus
 from cadc.views.pictures import opened_pictures
 
 log = logging.getLogger(__name__)
 
-GAMMAS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 ROUNDS = 20
-MANY = 60
-"""With more units than this the grid takes seconds and is only computed when asked for."""
 RIVALS = {"answer format": "units whose answers have one form", "question words": "units that use the same words",
           "pictures": "units whose pictures look alike"}
-
-
-def grid_table(similar: np.ndarray) -> pd.DataFrame:
-    """tau, gamma, k, modularity over a grid of both settings; similar: S, float64 [M, M]."""
-    return sweep(similar, taus(similar), np.array(GAMMAS))
 
 
 StabilityKey = tuple[str, float | None, float | None, int | None, str]
@@ -89,6 +80,14 @@ def stability_view(found: Stability, signal: str) -> StabilityView:
         note=STABILITY_NOTES.get(signal, ""))
 
 
+def quick_rivals(bench: Workbench) -> dict[str, np.ndarray]:
+    """Those of `rival_labels` that take no time."""
+    units = bench.scores.units
+    targets = bench.targets[bench.targets["unit"].isin(units)]
+    unit = pd.Categorical(targets["unit"], categories=units).codes
+    return {"answer format": rivals.by_format(targets["answer_format"].tolist(), unit, len(units)).labels}
+
+
 def rival_labels(bench: Workbench) -> dict[str, np.ndarray]:
     """Group of each unit, int [M], by each of `RIVALS`."""
     units, targets = bench.scores.units, bench.targets[bench.targets["unit"].isin(bench.scores.units)]
@@ -108,6 +107,12 @@ def _look(bench: Workbench, row: dict) -> np.ndarray:
         log.warning("target row %d: picture gone, counted as a row without one", row["index"])
         loaded = []
     return rivals.picture_features(loaded[0]) if loaded else np.full(rivals.FEATURES, np.nan)
+
+
+def rival_agreement(bench: Workbench, labels: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Adjusted Rand index of the map in force with each of these groupings."""
+    table = rivals.agreement(np.array(bench.capabilities.of_unit), labels)
+    return dict(zip(table["rival"], table["ari"], strict=True))
 
 
 def rival_table(of_unit: tuple[int, ...], labels: dict[str, np.ndarray]) -> pd.DataFrame:

@@ -31,6 +31,10 @@ class TransferView:
     """Units whose own samples do not lower their own loss."""
     drawable: bool = False
     """Whether the map is drawn from something else."""
+    area: float = float("nan")
+    """Chance that a pair inside a capability transfers more than one between two; nan where there is none of either."""
+    p: float = float("nan")
+    """Of it by chance, one-sided."""
     payload: dict[str, Any] = field(default_factory=dict)
     """The `discover` decision that draws it from this."""
 
@@ -42,15 +46,15 @@ def transfer_view(bench: Workbench) -> TransferView:
         return TransferView(ready=False, sentence=f"Not measured yet: {price_of(study, 'transfer')}.")
     tr = unit_transfer(bench)
     quiet = tuple(np.array(bench.scores.units)[silent(tr)].tolist())
-    now = bench.discovery
+    now, labels = bench.discovery, np.array(bench.capabilities.of_unit)
+    gap = within_between(np.clip(tr, -1, 1), labels, rounds=ROUNDS)
     return TransferView(
-        ready=True, silent=quiet, drawable=now.signal != "transfer",
+        ready=True, silent=quiet, p=gap[2], area=gap[3], drawable=now.signal != "transfer",
         payload=asdict(replace(now, signal="transfer", tau=None)),
         sentence=(f"Measured from the untrained base between {len(tr)} units. A transfer of 1: it helps as much as the "
                   "unit's own samples; 0: not at all; below 0: it harms." + (
                       f" Of {len(quiet)} units it is not known; they are named below." if quiet else "")),
-        agreement=agreement_table(bench.similarity, np.array(bench.capabilities.of_unit), tr,
-                                  itself=now.signal == "transfer"))
+        agreement=agreement_table(bench.similarity, tr, gap, itself=now.signal == "transfer"))
 
 
 def unit_transfer(bench: Workbench) -> np.ndarray:
@@ -59,9 +63,10 @@ def unit_transfer(bench: Workbench) -> np.ndarray:
     return aligned(found.matrix, found.units, bench.scores.units)
 
 
-def agreement_table(similar: np.ndarray, labels: np.ndarray, tr: np.ndarray, *, itself: bool) -> pd.DataFrame:
-    """question, value. similar: S [M, M]; labels: int [M], -1 unassigned; itself: S is made of Tr."""
-    inside, outside, p, area = within_between(np.clip(tr, -1, 1), labels, rounds=ROUNDS)
+def agreement_table(similar: np.ndarray, tr: np.ndarray, gap: tuple[float, float, float, float], *, itself: bool
+                    ) -> pd.DataFrame:
+    """question, value. similar: S [M, M]; gap: `within_between` of the labelling; itself: S is made of Tr."""
+    inside, outside, p, area = gap
     lines = [("transfer inside a capability / between two", f"{inside:.2f} / {outside:.2f}"),
              ("chance that a pair inside transfers more, permutation p", f"{area:.2f}, p {p:.3f}")]
     if not itself:

@@ -134,7 +134,7 @@ def test_units_of_one_capability_lie_together_on_the_map():
 
 def test_sweep_shows_k_for_every_pair_of_threshold_and_resolution():
     similar, _ = planted([5, 4])
-    table = sweep(similar, np.array([0.0, 0.55, 0.95]), np.array([1.0, 2.0]))
+    table, _ = sweep(similar, np.array([0.0, 0.55, 0.95]), np.array([1.0, 2.0]))
     assert table[["tau", "gamma"]].to_numpy().tolist() == [[a, b] for a in (0, .55, .95) for b in (1, 2)]
     assert table.loc[2, "k"] == 2 and table.loc[4, "k"] == 0 and table.loc[4, "unassigned"] == 9
 

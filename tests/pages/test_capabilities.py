@@ -5,6 +5,7 @@ import json
 import numpy as np
 
 from cadc.curation.workbench import open_workbench
+from cadc.discovery.labelling import to_json
 from cadc.discovery.similarities import SIMILARITIES
 from cadc.study import Study, write_array, write_json
 from cadc.study.decisions import latest, read_decisions
@@ -73,11 +74,111 @@ def test_number_of_selected_units_is_said(study, open_page):
     assert any(t.value.startswith("2 of 8 units selected") for t in page.text)
 
 
-def test_merge_leaves_one_capability_less(study, open_page):
+def select(page, study, units) -> None:
+    page.multiselect(key=f"selected-{study.identity}").set_value(list(units))
+    page.run()
+
+
+def test_capabilities_of_the_selected_units_are_merged_into_the_largest(study, open_page):
     page = open_page("3_capabilities", study="trial")
-    count = len([label for label in fields(page) if label.startswith("Name of")])
+    found = open_workbench(study).capabilities
+    assert next(b for b in page.button if b.label == "Merge").disabled
+    select(page, study, [found.members("c1")[0], found.members("c2")[0]])
     pressed(page, "Merge")
-    assert len([label for label in fields(page) if label.startswith("Name of")]) == count - 1
+    assert {label for label in fields(page)} == {f"Name of {i}" for i in found.ids if i != "c2"}
+    assert set(open_workbench(study).capabilities.members("c1")) == {*found.members("c1"), *found.members("c2")}
+
+
+def test_a_whole_capability_is_split_in_two_and_a_part_of_one_split_off(study, open_page):
+    page = open_page("3_capabilities", study="trial")
+    found = open_workbench(study).capabilities
+    pressed(page, f"{len(found.members('c1'))}")  # the button that selects its units
+    pressed(page, "Split")
+    after = open_workbench(study).capabilities
+    new = f"c{found.issued + 1}"
+    assert set(after.members(new)) | set(after.members("c1")) == set(found.members("c1"))
+    assert 0 < len(after.members(new)) <= len(after.members("c1"))
+    pressed(page, "Undo")
+    select(page, study, found.members("c1")[:1])
+    pressed(page, "Split")
+    assert open_workbench(study).capabilities.members(new) == found.members("c1")[:1]
+
+
+def test_a_locked_capability_stays_as_it_is_when_capabilities_are_found_anew(study, open_page):
+    page = open_page("3_capabilities", study="trial")
+    units = open_workbench(study).capabilities.members("c2")
+    select(page, study, units)
+    pressed(page, "Lock")
+    select(page, study, units[:1])
+    next(s for s in page.selectbox if s.label == "Move them to").set_value("c1")
+    page.run()
+    pressed(page, "Move")
+    assert any("locked" in c.value for c in page.code)
+    next(s for s in page.selectbox if s.label == "Similarity").set_value("grounded")
+    pressed(page, "Find capabilities")
+    now = open_workbench(study).capabilities
+    assert now.members(now.locked[0]) == units
+    select(page, study, units)
+    pressed(page, "Unlock")
+    assert open_workbench(study).capabilities.locked == ()
+
+
+def test_capabilities_go_out_as_a_file_and_come_back_in_one_act(study, open_page):
+    found = open_workbench(study).capabilities
+    other = {"format": "cadc-capabilities-1", "unassigned": [],
+             "capabilities": [{"id": "c1", "name": "everything", "units": list(found.units)}]}
+    page = open_page("3_capabilities", study="trial")
+    next(u for u in page.file_uploader if u.label == "Capabilities from JSON").set_value(
+        ("capabilities.json", json.dumps(other).encode(), "application/json"))
+    page.run()
+    pressed(page, "Use these capabilities")
+    assert fields(page) == {"Name of c1": "everything"}
+    assert json.loads(to_json(open_workbench(study).capabilities)) == other
+    pressed(page, "Undo")
+    assert open_workbench(study).capabilities == found
+
+
+def test_a_file_that_does_not_fit_is_refused_with_its_reason(study, open_page):
+    page = open_page("3_capabilities", study="trial")
+    next(u for u in page.file_uploader if u.label == "Capabilities from JSON").set_value(
+        ("capabilities.json", b"[]", "application/json"))
+    page.run()
+    assert any("cadc-capabilities-1" in c.value for c in page.code) and not page.exception
+
+
+def test_lights_say_what_was_asked_with_its_number(study, open_page):
+    page = open_page("3_capabilities", study="trial")
+    words = [m.value for m in page.markdown if "badge" in m.value]
+    assert len(words) == 3 and "not asked" in words[0] and "not measured" in words[2]
+    next(b for b in page.button if b.key == "ask-stability-above").click()
+    page.run()
+    next(b for b in page.button if b.key == "ask-rivals-above").click()
+    page.run()
+    assert not page.exception
+    said = [c.value for c in page.caption if "[Evidence](#" in c.value]
+    assert "adjusted Rand index" in said[0] and "agreement" in said[1]
+    assert not any("not asked" in m.value for m in page.markdown)
+    assert {"stability", "rivals", "transfer"} <= {s.anchor for s in page.subheader}
+
+
+def test_stability_of_every_cell_is_one_more_measure_of_the_grid(study, open_page):
+    page = open_page("3_capabilities", study="trial")
+    page.session_state["evidence"] = "Choice of K"
+    page.run()
+    assert "stability" not in next(s for s in page.selectbox if s.key == "grid-measure").options
+    pressed(page, "Test the stability of every cell")
+    table = next(d.value for d in page.dataframe if "tau" in d.value)
+    assert table["stability"].between(-1, 1).all() and table["agreement"].max() == 1
+
+
+def test_a_selected_unit_shows_what_it_asks_beside_the_map(study, open_page):
+    page = open_page("3_capabilities", study="trial")
+    unit = open_workbench(study).capabilities.members("c1")[0]
+    select(page, study, [unit])
+    assert next(s for s in page.selectbox if s.label == "Unit shown").value == unit
+    page.number_input(key="beside-no").set_value(2).run()
+    asked = open_workbench(study).targets.query("unit == @unit")["question"].tolist()
+    assert asked[1].strip() in [t.value.strip() for t in page.text]
 
 
 def test_found_with_other_settings_is_one_decision(study, open_page):
@@ -94,10 +195,16 @@ def test_found_with_other_settings_is_one_decision(study, open_page):
 
 def test_every_kind_of_evidence_opens(study, open_page):
     page = open_page("3_capabilities", study="trial")
-    for name in ("Choice of K", "Stability", "Rival explanations"):
+    for name in ("Choice of K", "Checkpoints", "Proportions", "Two labellings"):
         page.session_state["evidence"] = name
         page.run()
         assert not page.exception and not page.error, (page.exception, page.error)
+    assert any(t.value.startswith("Adjusted Rand index") for t in page.text)
+    page.session_state["evidence"] = "Checkpoints"
+    page.run()
+    page.slider(key="checkpoint").set_value(1).run()
+    assert any(t.value.startswith("Checkpoint 1 of 3") for t in page.text)
+    pressed(page, "Compare with words and pictures")
     assert set(page.dataframe[-1].value["rival"]) == {"answer format", "question words", "pictures"}
 
 
@@ -121,14 +228,9 @@ def test_name_that_only_blanks_tell_apart_is_typed_twice_without_harm(study, ope
 
 def test_stability_is_computed_when_asked_for_and_then_shown(study, open_page):
     page = open_page("3_capabilities", study="trial")
-    page.session_state["evidence"] = "Stability"
-    page.run()
     assert not page.metric
     pressed(page, "Test the stability")
     assert [m.label for m in page.metric][0] == "mean adjusted Rand index"
-    page.session_state["evidence"] = "Similarity"
-    page.run()
-    page.session_state["evidence"] = "Stability"
     page.run()
     assert page.metric, "what was computed stays"
 
@@ -171,8 +273,6 @@ def test_transfer_is_offered_with_its_price_and_everything_not_ready_says_why(st
     assert all(f"**{name}**: {SIMILARITIES[name].about}" in similarity.help for name in ready)
     assert any(option.startswith("plain") for option in ready) and not any(o.startswith("transfer") for o in ready)
     assert any(c.value == "transfer, not ready" for c in page.caption)
-    page.session_state["evidence"] = "Transfer"
-    page.run()
     assert any(b.label == "Measure transfer" for b in page.button)
     assert any("Not measured yet" in t.value and "16 short trainings" in t.value for t in page.text)
 
@@ -180,8 +280,6 @@ def test_transfer_is_offered_with_its_price_and_everything_not_ready_says_why(st
 def test_measured_transfer_speaks_of_the_map_marks_units_and_draws_one(study, open_page):
     keep_transfer(study)
     page = open_page("3_capabilities", study="trial")
-    page.session_state["evidence"] = "Transfer"
-    page.run()
     assert not page.exception and not page.error
     units = open_workbench(study).scores.units
     assert any(t.value == units[2] for t in page.text), "the unit that learns nothing is marked"
@@ -190,8 +288,6 @@ def test_measured_transfer_speaks_of_the_map_marks_units_and_draws_one(study, op
     assert latest(read_decisions(study), "discover")["signal"] == "transfer"
     found = open_workbench(study).capabilities.of_unit
     assert found == tuple(m % 2 for m in range(len(units))), "the planted groups, the silent unit in its own"
-    page.session_state["evidence"] = "Stability"
-    page.run()
     pressed(page, "Test the stability")
     assert any("trainings are not" in t.value for t in page.text)
 
@@ -199,8 +295,6 @@ def test_measured_transfer_speaks_of_the_map_marks_units_and_draws_one(study, op
 def test_a_map_whose_measurement_is_gone_says_what_it_is_drawn_from_instead(study, open_page):
     keep_transfer(study)
     page = open_page("3_capabilities", study="trial")
-    page.session_state["evidence"] = "Transfer"
-    page.run()
     pressed(page, "Draw the map from it")
     study.result("transfer").reopen()
     page = open_page("3_capabilities", study="trial")

@@ -54,17 +54,18 @@ def test_map_draws_every_unit_once_with_its_position(made):
     assert sorted(a.text for a in figure.layout.annotations) == ["<b>c5</b>", "<b>read</b>"]
 
 
-def test_selected_units_stand_out(made):
-    _, table, _ = made
-    figure = figures.unit_map(table, np.zeros((5, 2)), ["<u0>"])
-    strong = [p for t in figure.data for p, o in zip(t.customdata, t.marker.opacity, strict=True) if o > 0.5]
-    assert strong == [0]
+def test_every_capability_has_its_share_of_the_units():
+    shares = pd.DataFrame({"capability": ["c1", ""], "name": ["read", "unassigned"], "units": [3, 1],
+                           "share": [0.75, 0.25]})
+    bar = figures.proportions(shares).data[0]
+    assert list(bar.x) == [3, 1] and list(bar.customdata) == [0.75, 0.25]
+    assert list(bar.marker.color) == [colour("c1"), UNASSIGNED]
 
 
 def test_unit_names_cannot_bring_markup_into_a_plot(made):
     similar, table, _ = made
     figure = figures.unit_map(table, np.zeros((5, 2)))
-    assert all("<u" not in text for trace in figure.data for text in (*trace.text, *trace.hovertext))
+    assert all("<u" not in text for trace in figure.data for text in trace.hovertext)
     assert "<u" not in str(figures.similarity_map(table, similar).data[0].x)
 
 
@@ -74,14 +75,6 @@ def test_similarity_map_shows_the_same_numbers_ordered_by_capability(made):
     assert np.sort(np.ravel(figure.data[0].z)) == pytest.approx(np.sort(similar.ravel()))
     rows = [text.split("(")[1] for text in figure.data[0].y]
     assert rows == ["read)", "read)", "c5)", "c5)", "unassigned)"]
-
-
-def test_grid_marks_the_cell_nearest_to_the_setting_in_force():
-    sweep = pd.DataFrame([(t, g, 3, 0.5) for t in (0.1, 0.4) for g in (0.5, 1.0)],
-                         columns=["tau", "gamma", "k", "modularity"])
-    ring = figures.grid(sweep, "k", 0.35, 0.9).data[1]
-    assert (ring.x[0], ring.y[0]) == ("0.400", "1")
-    assert len(figures.grid(sweep, "k", None, None).data) == 1
 
 
 def test_thresholds_of_the_sweep_lie_inside_the_similarities(made):

@@ -9,45 +9,45 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from cadc.views.palette import UNASSIGNED, colour, place, plain, symbol
-
-LABELLED = 26
-"""Up to this many units carry their name on the map; more would overlap."""
+from cadc.views.palette import colour, place, plain, symbol
 
 
-def unit_map(table: pd.DataFrame, spots: np.ndarray, selected: Sequence[str] = ()) -> go.Figure:
+def unit_map(table: pd.DataFrame, spots: np.ndarray) -> go.Figure:
     """Scatter of the units at spots [M, 2], a colour and mark per capability, its name at its centroid.
 
-    table: as in `cadc.views.capabilities.unit_table`; selected: units drawn at full strength, the others faint. A
-    point's customdata is its position.
+    table: as in `cadc.views.capabilities.unit_table`. A point's customdata is its position; its name shows when it is
+    pointed at.
     """
     figure = go.Figure()
-    chosen = set(selected)
     for capability, part in table.groupby("capability", sort=True):
         rows = part["position"].to_numpy()
         figure.add_scatter(
             x=spots[rows, 0], y=spots[rows, 1], name=plain(part["name"].iloc[0], 30), customdata=rows.tolist(),
-            mode="markers+text" if len(table) <= LABELLED else "markers",
-            text=[plain(u, 22) for u in part["unit"]], textposition="bottom center",
-            textfont={"size": 9.5, "color": UNASSIGNED},
+            mode="markers", hoverinfo="text",
             hovertext=[f"{plain(u)}<br>{plain(n)} · answers: {plain(f)} · {s} samples" for u, n, f, s in zip(
                 part["unit"], part["name"], part["answer_format"], part["samples"], strict=True)],
-            hoverinfo="text",
-            marker={"size": 13, "color": colour(capability), "symbol": symbol(capability),
-                    "opacity": [0.95 if not chosen or u in chosen else 0.25 for u in part["unit"]]})
+            marker={"size": 11, "color": colour(capability), "symbol": symbol(capability), "opacity": 0.9})
         if capability:
-            # Above the topmost unit: at the very centre it would cover units and their names.
-            figure.add_annotation(x=float(spots[rows, 0].mean()), y=float(spots[rows, 1].max()), showarrow=False,
-                                  text=f"<b>{plain(part['name'].iloc[0], 30)}</b>", yshift=20,
-                                  font={"color": colour(capability), "size": 14})
+            figure.add_annotation(x=float(spots[rows, 0].mean()), y=float(spots[rows, 1].mean()), showarrow=False,
+                                  text=f"<b>{plain(part['name'].iloc[0], 24)}</b>", yshift=12,
+                                  font={"color": colour(capability), "size": 13})
     axis = {"showticklabels": False, "showgrid": False, "zeroline": False, "title": ""}
-    figure.update_layout(height=520, dragmode="lasso", margin={"l": 10, "r": 10, "t": 10, "b": 10}, xaxis=axis,
-                         yaxis=axis, showlegend=False, uirevision="map")
-    if len(spots):
-        low, high = spots.min(0), spots.max(0)
-        room = np.maximum(high - low, 1e-3) * (0.16, 0.1)  # names of units at the rim stay inside
-        figure.update_xaxes(range=[low[0] - room[0], high[0] + room[0]])
-        figure.update_yaxes(range=[low[1] - room[1], high[1] + room[1]])
+    figure.update_layout(height=360, margin={"l": 10, "r": 10, "t": 10, "b": 10}, xaxis=axis, yaxis=axis,
+                         showlegend=False)
+    return figure
+
+
+def proportions(shares: pd.DataFrame) -> go.Figure:
+    """Bars: how many of the target's units each capability has, and their share (`views.checkpoints.share_table`)."""
+    # A place on the axis each: two names that are cut to the same text must not become one bar.
+    figure = go.Figure(go.Bar(
+        x=shares["units"], y=list(range(len(shares))), orientation="h", customdata=shares["share"],
+        marker={"color": [colour(one) for one in shares["capability"]]}, texttemplate="%{x} · %{customdata:.0%}",
+        textposition="auto", hovertemplate="%{x} units, %{customdata:.1%}<extra></extra>"))
+    figure.update_layout(height=90 + 30 * len(shares), margin={"l": 10, "r": 10, "t": 10, "b": 10},
+                         xaxis={"title": "units of the target"},
+                         yaxis={"autorange": "reversed", "tickvals": list(range(len(shares))),
+                                "ticktext": [plain(name, 30) for name in shares["name"]]})
     return figure
 
 
@@ -76,22 +76,42 @@ def similarity_map(table: pd.DataFrame, similar: np.ndarray) -> go.Figure:
     return figure
 
 
-def grid(sweep: pd.DataFrame, value: str, tau: float | None, gamma: float | None) -> go.Figure:
-    """Heat map of `k` or `modularity` over τ and γ, a ring nearest to what is in force.
+def grid(table: pd.DataFrame, value: str, now: int | None, wide: Sequence[bool] = ()) -> go.Figure:
+    """Heat map of a column over τ and γ; a ring on line `now`, what is in force, a frame around the cells `wide`.
 
-    sweep: columns tau, gamma, k, modularity.
+    table: columns tau, gamma, k and the value, ordered by tau and gamma. A cell can be clicked: its customdata is its
+    line.
     """
-    wide = sweep.pivot(index="gamma", columns="tau", values=value)
+    across, up = sorted(table["tau"].unique()), sorted(table["gamma"].unique())
+    x, y = [across.index(t) for t in table["tau"]], [up.index(g) for g in table["gamma"]]
+    values = table.pivot(index="gamma", columns="tau", values=value).to_numpy()
+    said = [[f"{v:.0f}" if value == "k" else f"{v:.2f}".replace("0.", ".") for v in line] for line in values]
     figure = go.Figure(go.Heatmap(
-        z=wide.to_numpy(), x=[f"{t:.3f}" for t in wide.columns], y=[f"{g:g}" for g in wide.index], colorscale="Viridis",
-        texttemplate="%{z:d}" if value == "k" else "%{z:.2f}", textfont={"size": 10}, colorbar={"title": ""},
-        hovertemplate="τ %{x}, γ %{y}: %{z:.3f}<extra></extra>"))
-    if tau is not None and gamma is not None and len(wide):
-        row = min(wide.index, key=lambda g: abs(g - gamma))
-        column = min(wide.columns, key=lambda t: abs(t - tau))
-        figure.add_scatter(x=[f"{column:.3f}"], y=[f"{row:g}"], mode="markers", showlegend=False, hoverinfo="skip",
-                           marker={"size": 18, "symbol": "circle-open", "color": "#D55E00", "line": {"width": 3}})
-    figure.update_layout(height=320, margin={"l": 10, "r": 10, "t": 10, "b": 10},
-                         xaxis={"title": "similarity threshold τ", "type": "category"},
-                         yaxis={"title": "resolution γ", "type": "category"})
+        z=values, x=list(range(len(across))), y=list(range(len(up))), colorscale="Viridis", hoverinfo="skip",
+        text=said, texttemplate="%{text}", textfont={"size": 9}, colorbar={"title": ""}))
+    inside = {(a, b) for a, b, on in zip(x, y, wide, strict=False) if on}
+    edges = [(a + dx, b + dy, a + ex, b + ey) for a, b in inside for (sx, sy), (dx, dy, ex, ey) in _SIDES.items()
+             if (a + sx, b + sy) not in inside]
+    for x0, y0, x1, y1 in sorted(edges):
+        figure.add_shape(type="line", x0=x0, y0=y0, x1=x1, y1=y1, line={"color": "#D55E00", "width": 3})
+    # A heat map cannot be chosen from in Streamlit, points that nobody sees can.
+    figure.add_scatter(x=x, y=y, mode="markers", showlegend=False, customdata=list(range(len(table))),
+                       marker={"size": 22, "symbol": "square", "opacity": 0}, selected={"marker": {"opacity": 0}},
+                       unselected={"marker": {"opacity": 0}}, hoverinfo="text",
+                       hovertext=[f"τ {t:.3f}, γ {g:g}: {v:.3g}, K {k}" for t, g, v, k in zip(
+                           table["tau"], table["gamma"], table[value], table["k"], strict=True)])
+    if now is not None:
+        figure.add_scatter(x=[x[now]], y=[y[now]], mode="markers", showlegend=False, hoverinfo="skip",
+                           marker={"size": 20, "symbol": "circle-open", "color": "#D55E00", "line": {"width": 3}},
+                           unselected={"marker": {"opacity": 1}})
+    figure.update_layout(height=320, margin={"l": 10, "r": 10, "t": 10, "b": 10}, dragmode="pan",
+                         xaxis={"title": "similarity threshold τ", "tickvals": list(range(len(across))),
+                                "ticktext": [f"{t:.3f}" for t in across], "fixedrange": True, "zeroline": False},
+                         yaxis={"title": "resolution γ", "tickvals": list(range(len(up))), "fixedrange": True,
+                                "ticktext": [f"{g:g}" for g in up], "zeroline": False})
     return figure
+
+
+_SIDES = {(-1, 0): (-.5, -.5, -.5, .5), (1, 0): (.5, -.5, .5, .5), (0, -1): (-.5, -.5, .5, -.5),
+          (0, 1): (-.5, .5, .5, .5)}
+"""Neighbour of a cell → the edge that lies between them."""
