@@ -53,7 +53,7 @@ def test_finding_moving_and_naming_are_the_same_decisions(study, open_page, comm
 
 def test_saving_a_curriculum_is_the_same_decision(study, open_page, command):
     page = open_page("5_curriculum", study="trial")
-    page.slider(key="draft-percent").set_value(10.0).run()
+    next(s for s in page.select_slider if s.label.startswith("Total budget")).set_value(10.0).run()
     page.segmented_control(key="draft-staging").set_value("soft").run()
     share = next(s for s in page.slider if s.label == "Share of c1 in %")
     share.set_value(50.0).run()

@@ -19,8 +19,9 @@ def test_empty_cache_points_to_the_data_page(empty_cache, open_page):
 def test_finished_study_shows_settings_and_what_jobs_took(study, open_page):
     page = open_page("2_trajectories", study="trial")
     settings = page.dataframe[0].value.set_index("setting")["value"]
-    assert page.table[0].value["time, taken"].tolist() == ["3 s", "4 s", "5 s", "6 s", "7 s", "8 s", "–"], (
-        "of the last nobody has asked")
+    taken = page.table[0].value["time, taken"].tolist()
+    assert taken[:6] == ["3 s", "4 s", "5 s", "6 s", "7 s", "8 s"]
+    assert set(taken[6:]) == {"–"}, "for the others nobody has asked"
     assert settings["checkpoints T"] == "3"
     assert "Start" not in labels(page) and "Resume" not in labels(page)
 
