@@ -112,5 +112,5 @@ def test_an_act_on_what_a_command_has_just_changed_waits_for_a_look(study, open_
 def test_a_curriculum_of_a_command_is_the_one_that_the_page_shows(study, open_page, command):
     found = command("curate", "--budget", "20%", "--always", "3")
     page = open_page("5_curriculum", study="trial")
-    assert page.slider(key="draft-percent").value == 20.0
+    assert next(s for s in page.select_slider if s.label.startswith("Total budget")).value == 20.0
     assert len(open_workbench(study).curriculum.rows) == found["rows"] == 60
