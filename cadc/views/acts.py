@@ -6,6 +6,7 @@ from typing import Any
 
 from cadc.curation.workbench import Workbench
 from cadc.discovery import Capabilities, DiscoverySettings
+from cadc.discovery.regroup import written
 from cadc.errors import DataError
 from cadc.study import Study
 from cadc.study.deciding import Part, decide
@@ -100,4 +101,4 @@ def map_in_force(bench: Workbench) -> dict[str, Any]:
     return {"study": bench.study.name, "identity": bench.study.identity,
             "found": {"signal": bench.discovery.signal, "method": part.method, "tau": part.tau, "gamma": part.gamma,
                       "min_size": part.min_size, "seed": part.seed, "modularity": part.modularity, "note": part.note},
-            "capabilities": now.describe(), "unassigned": list(now.unassigned), "skipped": list(now.skipped)}
+            **written(now), "skipped": list(now.skipped)}
