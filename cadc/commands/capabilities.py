@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 def _decide(chosen: argparse.Namespace, make: "Callable[[Workbench], Sequence[Part]]") -> int:
     """Write an act down and print the map that is in force then."""
     from cadc.study import Study
-    from cadc.views.acts import decided
+    from cadc.views.acts import decided, map_only
 
-    bench, changed = decided(Study.open(chosen.name), make)
+    study = Study.open(chosen.name)
+    bench, changed = decided(study, map_only(study), make)
     return _print(bench, chosen.json, {"decided": changed}, "" if changed else "nothing to do: so it is already")
 
 
@@ -164,10 +165,11 @@ def _capabilities_arguments(parser: argparse.ArgumentParser) -> None:
 
 def capabilities(chosen: argparse.Namespace) -> int:
     """Print the map in force; write it to a file, or take it from one."""
-    from cadc.curation.workbench import open_workbench
     from cadc.discovery.regroup import read_grouping, regroup
     from cadc.study import Study, write_json
-    from cadc.views.acts import map_in_force
+    from cadc.study.decisions import read_decisions
+    from cadc.views.acts import map_in_force, map_only
+    from cadc.views.opened import workbench
 
     if chosen.source and chosen.out:
         raise DataError("--from takes capabilities from a file and --out writes them to one: give one of the two.")
@@ -175,7 +177,8 @@ def capabilities(chosen: argparse.Namespace) -> int:
         values = _read(chosen.source)
         return _decide(chosen, lambda bench: regroup(
             bench.capabilities, read_grouping(values, bench.capabilities.units)))
-    bench = open_workbench(Study.open(chosen.name))
+    study = Study.open(chosen.name)
+    bench = workbench(study, map_only(study), read_decisions(study))
     if chosen.out:
         write_json(chosen.out.resolve(), map_in_force(bench))
     return _print(bench, chosen.json, {})

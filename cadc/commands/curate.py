@@ -47,6 +47,7 @@ def curate(chosen: argparse.Namespace) -> int:
     from cadc.study import Study
     from cadc.views.acts import decided
     from cadc.views.curating import curated, saved
+    from cadc.views.opened import open_study
 
     named = {key: getattr(chosen, key) for key in NAMED if getattr(chosen, key) is not None} | _pairs(chosen.set)
     shares = {key: _share(text) for key, text in _split("--share", chosen.share)}
@@ -57,7 +58,8 @@ def curate(chosen: argparse.Namespace) -> int:
         return saved(bench, curated(bench, named=named, shares=shares, always=chosen.always, never=chosen.never,
                                     free=chosen.free))
 
-    bench, changed = decided(Study.open(chosen.name), act)
+    study = Study.open(chosen.name)
+    bench, changed = decided(study, open_study(study), act)
     return _print(before[0], bench.settings, changed, as_line=chosen.json)
 
 

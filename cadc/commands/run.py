@@ -19,7 +19,8 @@ def _job(text: str) -> str:
 def _arguments(parser: argparse.ArgumentParser) -> None:
     of_study(parser)
     parser.add_argument("--until", metavar="JOB", default="", type=_job,
-                        help=f"{' | '.join(choices.jobs())}; default: {choices.until()}")
+                        help=f"{' | '.join(choices.jobs())}; default: {choices.until()}. What a study has only on "
+                        "request, such as transfer, runs when it is named here")
     parser.add_argument("--again", metavar="JOB", default="", type=_job,
                         help="make the result of this job anew, and what was made from it if it comes out otherwise")
     parser.add_argument("--workers", type=int, metavar="N",

@@ -10,6 +10,8 @@ from cadc.errors import DataError
 
 Part = tuple[str, dict[str, Any]]
 """Kind and payload of one decision."""
+FORMAT = "cadc-capabilities-1"
+"""What a file of capabilities says it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,9 +26,11 @@ class Grouping:
 
 
 def read_grouping(values: object, units: tuple[str, ...]) -> Grouping:
-    """`{"capabilities": [{"name", "units"}], "unassigned": […]}`, as `cadc capabilities --out` writes it, for a study
-    with these M units. A name equal to the `id` beside it is none. Raises DataError for another shape, a unit that the
-    study has not, one that stands twice or nowhere."""
+    """`{"capabilities": [{"name", "units"}], "unassigned": […]}`, as `written` has it, for a study with these M units.
+
+    A name equal to the `id` beside it is none. Raises DataError for another shape, a unit that the study has not, one
+    that stands twice or nowhere.
+    """
     try:
         listed = values["capabilities"]  # type: ignore[index]
         groups = [(str(one.get("name", "")), str(one.get("id", "")), _texts(one["units"])) for one in listed]
@@ -94,4 +98,4 @@ def _heirs(now: Capabilities, wanted: Grouping) -> dict[int, str]:
 
 def written(now: Capabilities) -> Mapping[str, Any]:
     """JSON value of the capabilities in force: `read_grouping` reads it."""
-    return {"capabilities": now.describe(), "unassigned": list(now.unassigned)}
+    return {"format": FORMAT, "capabilities": now.describe(), "unassigned": list(now.unassigned)}

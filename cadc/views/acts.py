@@ -4,27 +4,38 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from cadc.curation.workbench import Workbench
+from cadc.data import read_table
 from cadc.discovery import Capabilities, DiscoverySettings
+from cadc.discovery.regroup import written
 from cadc.errors import DataError
+from cadc.scores.influence import InfluenceColumns
 from cadc.study import Study
 from cadc.study.deciding import Part, decide
 from cadc.study.decisions import Decision
 from cadc.views.capabilities import proposed, signal_lines
 from cadc.views.decisions import NEW, NOWHERE, moves, refused
-from cadc.views.opened import open_study, workbench
+from cadc.views.opened import Opened, open_scores, workbench
 
 AUTOMATIC = "auto"
 """What stands for a τ that is chosen automatically."""
 
 
-def decided(study: Study, make: Callable[[Workbench], Sequence[Part]]) -> tuple[Workbench, bool]:
-    """Make an act of what a study's decisions in force are made into, and write it down; the workbench afterwards, and
-    whether anything was decided ([]: nothing to do).
+def map_only(study: Study) -> Opened:
+    """What acts on capabilities need of a study: nothing of the pool's rows but where they stand. Raises JobError."""
+    scores = open_scores(study)
+    return Opened(InfluenceColumns(scores), pd.DataFrame({"index": np.asarray(scores.index)}),
+                  read_table(study.samples_file("target")))
 
-    Raises DataError with the reason for an act that does not apply, JobError without scores.
+
+def decided(study: Study, opened: Opened, make: Callable[[Workbench], Sequence[Part]]) -> tuple[Workbench, bool]:
+    """Make an act of what a study's decisions in force are made into, and write it down; the workbench afterwards, and
+    whether anything was decided ([]: nothing to do). Raises DataError with the reason for an act that does not apply.
     """
-    opened, before = open_study(study), list[Decision]()
+    before: list[Decision] = []
 
     def act(log: list[Decision]) -> Sequence[Part]:
         before[:] = log
@@ -100,4 +111,4 @@ def map_in_force(bench: Workbench) -> dict[str, Any]:
     return {"study": bench.study.name, "identity": bench.study.identity,
             "found": {"signal": bench.discovery.signal, "method": part.method, "tau": part.tau, "gamma": part.gamma,
                       "min_size": part.min_size, "seed": part.seed, "modularity": part.modularity, "note": part.note},
-            "capabilities": now.describe(), "unassigned": list(now.unassigned), "skipped": list(now.skipped)}
+            **written(now), "skipped": list(now.skipped)}
