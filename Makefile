@@ -52,10 +52,12 @@ $(VENV)/.ready: requirements.txt constraints.txt pyproject.toml
 	@$(INSTALL) --no-deps -e .
 	@touch $@
 
-$(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt requirements-ray.txt requirements-peers.txt
+$(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt requirements-ray.txt requirements-peers.txt \
+		tests/e2e/package-lock.json
 	@$(INSTALL) -r requirements-dev.txt -r requirements-ray.txt
 	@$(INSTALL) --no-deps -r requirements-peers.txt
-	@command -v chromium >/dev/null || sh tests/e2e/install_chromium.sh
+	@sh tests/e2e/install_chromium.sh
+	@cd tests/e2e && npm ci --no-audit --no-fund --silent
 	@touch $@
 
 clean:   ## remove the environment (never the cache: what was computed and typed stays)

@@ -21,7 +21,7 @@ from cadc.study.jobs import offered_jobs
 from cadc.views.jobs import start_warnings
 from cadc.views.palette import colour
 from cadc.views.settings import nearness, setting_table
-from cadc.views.words import duration
+from cadc.views.words import duration, unbroken
 
 HERE = ledger.HERE
 """Key of this machine among the devices that costs are predicted for."""
@@ -138,7 +138,7 @@ def taken(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _words(value: float | None, say: Callable[[float], str]) -> str | None:
-    return None if value is None else say(value)
+    return None if value is None else unbroken(say(value))
 
 
 def checkpoint_ends(steps: int, checkpoints: int) -> list[int]:

@@ -20,6 +20,11 @@ def counted(number: int, what: str, more: str = "") -> str:
     return " ".join(filter(None, [f"{number:,}" if number else "no", what if number == 1 else f"{what}s", more]))
 
 
+def unbroken(text: str) -> str:
+    """The same with spaces at which no line ends: a number stays with its unit in a narrow cell."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
 def drawn(shown: int, of: int, what: str) -> str:
     """How much of what there is a figure shows."""
     return f"drawn {shown:,} of {of:,} {what}"

@@ -110,7 +110,8 @@ def sample_card(study: Study, role: str, row: Mapping[str, Any]) -> None:
         with guarded():
             loaded = opened_pictures(study, role, row)
             width, height = loaded[0].size
-            st.image(loaded, width=min(260, max(128, width), max(40, 320 * width // height)))  # at most 320 high
+            st.image(loaded, alt=[f"Picture {n} of {role} row {row['index']}" for n in range(1, len(loaded) + 1)],
+                     width=min(260, max(128, width), max(40, 320 * width // height)))  # at most 320 high
     with guarded():
         _turns(row["turns"] if "turns" in row else with_turns(study, role, [row])[0]["turns"])
     facts = [f"row {row['index']}", str(row["id"]), *(str(row[k]) for k in ("source", "unit") if row.get(k))]

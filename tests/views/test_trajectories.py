@@ -6,6 +6,7 @@ import pytest
 
 from cadc.views import trajectories as views
 from cadc.views.figures import trajectories as figures
+from cadc.views.words import unbroken
 
 
 def test_running_mean_ends_at_the_mean_of_the_last_steps():
@@ -33,8 +34,8 @@ def test_cost_table_puts_what_it_took_beside_the_estimate():
             row("targets", {"seconds": 8, "memory_mb": 4, "disk_mb": 2}, {"seconds": 4, "device": None},
                 {"seconds": 2.0})]
     table = views.cost_table(rows, lambda s: f"{s} s")
-    assert table.loc["ingest", "time, taken"] == "1.5 s" and table.loc["ingest", "time, predicted"] == "–"
-    assert table.loc["warmup", "time, predicted"] == "10 s" and table.loc["warmup", "memory, taken"] == "–"
+    assert table.loc["ingest", "time, taken"] == unbroken("1.5 s") and table.loc["ingest", "time, predicted"] == "–"
+    assert table.loc["warmup", "time, predicted"] == unbroken("10 s") and table.loc["warmup", "memory, taken"] == "–"
     assert table.loc["targets", "predicted ÷ taken"] == "2.00"
     assert views.taken(rows).startswith("Taken: on x.")
 
