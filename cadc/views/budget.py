@@ -40,7 +40,8 @@ def place_text(percent: float) -> str:
 def typed(unit: str, settings: CurationSettings, pool: int, tokens: float | None) -> float:
     """A budget in one of `UNITS`, as its field shows it; tokens: those of the chosen rows."""
     if unit == "share":
-        return max(0.001, round(100 * settings.rows(pool) / max(pool, 1), 3))
+        own = settings.budget if settings.budget <= 1 else settings.rows(pool) / max(pool, 1)
+        return max(0.001, round(100 * own, 3))
     return float(max(1, settings.rows(pool) if unit == "rows" else round(tokens or 0)))
 
 

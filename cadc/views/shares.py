@@ -33,12 +33,6 @@ def rebalance(parts: Mapping[str, int], changed: str, value: int, locked: Collec
     return {name: moved[name] for name in parts}
 
 
-def percent(budget: float, pool: int) -> float:
-    """A budget (share up to 1, else rows) in % of the pool, to one digit, between 0.1 and 100."""
-    share = budget if budget <= 1 else budget / max(pool, 1)
-    return min(100.0, max(0.1, round(100 * share, 1)))
-
-
 def share_of(percent: float) -> float:
     """A slider's % as a budget."""
     return round(percent / 100, 6)

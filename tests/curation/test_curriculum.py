@@ -222,6 +222,25 @@ def test_a_capability_that_gets_more_rows_keeps_those_it_had(remembered, small, 
         assert less <= more
 
 
+def test_single_sources_have_caps_of_their_own(made):
+    free = make(made, budget=120).rows["source"].value_counts()
+    largest, second = free.index[:2]
+    assert free[second] > 5
+    found = make(made, budget=120, source_cap=9, source_caps={largest: 0, second: 5}).rows["source"].value_counts()
+    assert found[second] == 5 and found[largest] > 9 and (found.drop([largest, second]) <= 9).all()
+    same = make(made, budget=120, source_caps={"nowhere": 3}).rows["source"].value_counts()
+    assert same.sum() == 120
+
+
+def test_caps_of_single_sources_are_not_written_where_there_are_none():
+    assert "source_caps" not in CurationSettings().to_dict() and not CurationSettings().capped
+    capped = CurationSettings(source_caps={"b": 3, "a": 0}, source_cap=7)
+    assert CurationSettings.from_dict(capped.to_dict()) == capped and hash(capped)
+    assert [capped.cap_of(name) for name in "abc"] == [0, 3, 7]
+    with pytest.raises(DataError, match="source_caps"):
+        CurationSettings(source_caps={"a": -1})
+
+
 def test_a_slider_ranks_nothing_again(made):
     columns, table = InfluenceColumns(made.scores), aligned(made.pool, made.scores.index, "pool")
 
@@ -233,6 +252,7 @@ def test_a_slider_ranks_nothing_again(made):
 
     first, candidates = rankings(budget=40)
     for chosen in ({"budget": 200}, {"rule": "manual", "shares": {"c1": 2, "c4": 1}, "budget": 20}, {"source_cap": 20},
+                   {"source_caps": {"a": 3}},
                    {"staging": "soft", "random_share": 0.1, "seed": 3, "inside": "easy-first", "order": ["c9"]}):
         assert rankings(**chosen) == (first, candidates), "these only say how far a ranking is read"
     for chosen in ({"drop_duplicates": False}, {"drop_loss_share": 0.3}, {"floor": 0.5}, {"keep": [1, 3]}):

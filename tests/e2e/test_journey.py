@@ -126,10 +126,46 @@ def see_the_flow(tab: Page) -> None:
     expect(tab.get_by_text(re.compile(r" of \d+ rows, strongest influence first"))).to_be_visible()
 
 
+def budget_on_the_scale_and_in_tokens(tab: Page) -> None:
+    """Keys move the logarithmic scale, none is lost; a budget typed in tokens moves it too and stays as it is."""
+    scale = tab.get_by_role("slider", name="Total budget")
+    before = int(scale.input_value())
+    scale.focus()
+    for _ in range(6):  # faster than the page answers
+        scale.press("ArrowRight")
+    settle(tab)
+    expect(scale).to_have_value(str(before + 6))
+    tab.get_by_role("radio", name="tokens", exact=True).click()
+    settle(tab)
+    tokens = tab.get_by_label("Tokens", exact=True)
+    wanted = int(tokens.input_value()) // 2
+    fill(tab, "Tokens", str(wanted))
+    expect(tokens).not_to_have_value(str(2 * wanted))
+    got = int(tokens.input_value())
+    assert 0.5 * wanted < got <= wanted
+    expect(tab.get_by_text(f" rows · {got:,} tokens")).to_be_visible()
+    expect(scale).not_to_have_value(str(before + 6))
+    tab.get_by_role("radio", name="rows", exact=True).click()
+    settle(tab)
+
+
+def save_another_and_go_back(tab: Page) -> None:
+    """A second curriculum is saved, compared with the first, and given up for it in one act."""
+    fill(tab, "Rows", "30")
+    press(tab, "Save")
+    expect(tab.get_by_text("Saved.", exact=True)).to_be_visible()
+    settle(tab)
+    tab.get_by_role("radio", name="Saved", exact=True).click()
+    expect(tab.get_by_text(re.compile(r"^24 rows in common"))).to_be_visible()
+    press(tab, "Go back to the second")
+    expect(tab.get_by_label("Rows", exact=True).first).to_have_value("24")
+
+
 def budget_and_export(tab: Page, folder) -> tuple[dict[str, float], list[str]]:
     """Move a share with the keyboard, save, export; returns the shares on screen and the command that is shown."""
     go(tab, "Curriculum")
     expect(tab.get_by_text(NAME).first).to_be_visible()
+    budget_on_the_scale_and_in_tokens(tab)
     fill(tab, "Rows", "24")
     slider = tab.get_by_role("slider", name="Share of c1 in %")
     before = float(slider.input_value())
@@ -146,8 +182,9 @@ def budget_and_export(tab: Page, folder) -> tuple[dict[str, float], list[str]]:
     settle(tab)
     shown = shares(tab)
     assert sum(shown.values()) == pytest.approx(100)
-    tab.get_by_role("radio", name="Export").click()
-    settle(tab)
+    save_another_and_go_back(tab)
+    assert shares(tab) == shown
+    press(tab, "Next: export")
     fill(tab, "Folder", str(folder))
     press(tab, "Export")
     expect(tab.get_by_text("rows written to")).to_be_visible()

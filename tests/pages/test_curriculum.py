@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from cadc.curation.workbench import open_workbench
+from cadc.data.lengths import Lengths, write_lengths
 from cadc.jobs.control import JobStatus, write_status
 from cadc.scores import columns
 from cadc.study import Study, write_array
@@ -105,6 +106,75 @@ def test_saving_is_one_decision_that_undo_takes_back(study, page):
     press(page, "Undo")
     assert latest(read_decisions(study), "curate") is None
     assert labelled(page.number_input, "Rows").value == 15
+
+
+def test_a_budget_is_moved_on_a_logarithmic_scale_or_typed_as_a_share(study, page):
+    def scale():
+        return labelled(page.select_slider, "Total budget, share of 300 scored rows")
+
+    assert scale().value == 5.0
+    scale().set_value(10.0).run()
+    assert labelled(page.number_input, "Rows").value == 30
+    page.segmented_control(key="budget-unit").set_value("share").run()
+    labelled(page.number_input, "Share in %").set_value(3.5).run()
+    assert scale().value == 3.5 == labelled(page.number_input, "Share in %").value
+    assert any(t.value.startswith("3.67 % · 11 rows") for t in page.text)
+    assert "tokens" not in page.segmented_control(key="budget-unit").options, "nobody has counted them"
+    assert any("--until lengths counts them" in t.value for t in page.text)
+
+
+def test_a_budget_is_typed_in_tokens(study, open_page):
+    tokens = np.random.default_rng(0).integers(5, 90, 300, dtype=np.int32)
+    result = study.result("lengths")
+    write_lengths(result, {role: Lengths(tokens=values, refused={}, how="by hand") for role, values in (
+        ("pool", tokens), ("target", np.full(48, 9, np.int32)))})
+    result.finish()
+    page = open_page("5_curriculum", study="trial")
+    page.segmented_control(key="budget-unit").set_value("tokens").run()
+    labelled(page.number_input, "Tokens").set_value(1000.0).run()
+    typed = labelled(page.number_input, "Tokens").value
+    assert 900 < typed <= 1000 and any(t.value.endswith(f" · {typed:,.0f} tokens") for t in page.text)
+    press(page, "Save")
+    rows = open_workbench(study).curriculum.rows["index"].to_numpy()
+    place = np.searchsorted(open_workbench(study).table["index"].to_numpy(), rows)
+    assert tokens[place].sum() == typed
+
+
+def test_one_goes_back_to_an_earlier_curriculum_in_one_act_that_undo_takes_back(study, page):
+    page.segmented_control(key="details").set_value("Saved").run()
+    assert any("Nothing was saved yet" in t.value for t in page.text)
+    for rows in (30, 40):
+        labelled(page.number_input, "Rows").set_value(rows).run()
+        press(page, "Save")
+    page.segmented_control(key="details").set_value("Saved").run()
+    assert any(t.value.startswith("30 rows in common, 75% of all") for t in page.text)
+    assert labelled(page.button, "Go back to the first").disabled, "it is in force"
+    press(page, "Go back to the second")
+    assert len(open_workbench(study).curriculum.rows) == 30
+    assert labelled(page.number_input, "Rows").value == 30
+    press(page, "Undo")
+    assert len(open_workbench(study).curriculum.rows) == 40
+
+
+def test_the_next_step_after_saving_is_the_export(study, page):
+    labelled(page.number_input, "Rows").set_value(30).run()
+    assert labelled(page.button, "Next: export").disabled
+    press(page, "Save")
+    press(page, "Next: export")
+    assert page.segmented_control(key="details").value == "Export"
+    assert any(b.label == "Export" for b in page.button)
+
+
+def test_the_gain_is_said_to_be_unknown_where_nothing_was_measured(page):
+    assert any(t.value == "Not measured here." for t in page.text)
+    assert any(b.label == "Measure it on Evaluation" for b in page.button)
+
+
+def test_a_source_gets_a_cap_of_its_own(study, page):
+    page.segmented_control(key="details").set_value("Composition").run()
+    assert not page.exception
+    table = next(f.value for f in page.dataframe if "cap" in f.value)
+    assert table["chosen"].sum() == 15 and table["cap"].isna().all()
 
 
 def test_a_preset_brings_its_own_choices(page):

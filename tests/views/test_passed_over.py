@@ -69,8 +69,12 @@ def test_a_row_that_is_taken_back_is_left_out_no_more(judged):
 
 
 def test_the_price_of_another_bound_is_the_rows_that_it_leaves_out(judged):
-    _, over = opened(judged[0], loss_quantile=0.95, drop_duplicates=False, floor=-1e9)
-    at = dict(pair.split(": ") for pair in over.price.split("Filters): ")[1].split(". A lower")[0].split(", "))
-    assert int(at["0.95"]) == over.reasons[WRONG]
-    counts = [int(at[quantile]) for quantile in ("0.8", "0.9", "0.95", "0.99")]
-    assert counts == sorted(counts, reverse=True) and counts[0] > counts[-1]
+    bench, over = opened(judged[0], loss_quantile=0.85, floor=0.1)
+    table = over.prices().set_index("bound")
+    assert list(table.index) == [0.5, 0.8, 0.85, 0.9, 0.95, 0.99, 1.0] and table.loc[0.85, "change"] == "in force"
+    for bound, row in table.iterrows():
+        there = bench.with_settings(loss_quantile=bound).inputs.candidates
+        assert row["wrong"] == there.left_out.get(WRONG, 0) and row["left"] == int(there.open.sum())
+        if bound != 0.85:
+            assert int(row["change"].replace(",", "")) == row["wrong"] - over.reasons[WRONG]
+    assert table["wrong"].is_monotonic_decreasing and table.loc[1.0, "wrong"] == 0
