@@ -42,10 +42,9 @@ def stability_light(found: Stability | None) -> Light:
         return Light(question="Stable?", level=OPEN, word="not asked", anchor="stability",
                      sentence="Would other target samples give the same groups?")
     level = _level(found.mean_ari, *STABLE)
-    said = {GOOD: ("stable", "give nearly the same groups"), FAIR: ("partly stable", "give partly other groups"),
-            POOR: ("not stable", "give other groups")}[level]
-    return Light(question="Stable?", level=level, word=said[0], anchor="stability",
-                 sentence=f"Samples drawn again {said[1]}: adjusted Rand index {_signed(found.mean_ari)}, "
+    return Light(question="Stable?", level=level, anchor="stability",
+                 word={GOOD: "stable", FAIR: "partly", POOR: "not stable"}[level],
+                 sentence=f"Samples drawn again: adjusted Rand index {_signed(found.mean_ari)}, "
                           f"K {min(found.ks)} … {max(found.ks)}.")
 
 
@@ -57,14 +56,12 @@ def rival_light(agreement: Mapping[str, float], *, asked: bool) -> Light:
     name = max(agreement, key=lambda rival: agreement[rival])
     most = agreement[name]
     level = {GOOD: POOR, FAIR: FAIR, POOR: GOOD}[_level(most, EXPLAINED[1], EXPLAINED[0])]
-    said = {GOOD: "not explained", FAIR: "partly explained", POOR: f"explained by {name}"}[level]
     if not asked and level == GOOD:  # what is not known yet may still explain it
         return Light(level=OPEN, word="not asked", sentence=f"By {name}: {_signed(most)} of 1. By words or pictures?",
                      **about)
     closest = f"{name[0].upper()}{name[1:]} come closest" if name.endswith("s") else f"The {name} comes closest"
-    return Light(level=level, word=said, sentence=f"{closest}: agreement {_signed(most)} of 1"
-                 + {GOOD: ", too little to explain the map.", FAIR: ", so it is a part of the map.",
-                    POOR: ", so the map may show that and no skill."}[level], **about)
+    return Light(level=level, sentence=f"{closest}: agreement {_signed(most)} of 1.",
+                 word={GOOD: "no", FAIR: "in part", POOR: f"yes, by {name.split()[-1]}"}[level], **about)
 
 
 def transfer_light(found: TransferView) -> Light:
@@ -74,15 +71,14 @@ def transfer_light(found: TransferView) -> Light:
         return Light(level=OPEN, word="not measured", sentence="Does training on one unit help the others of its "
                      "capability?", **about)
     if not found.drawable:
-        return Light(level=OPEN, word="drawn from it", sentence="The map is drawn from measured transfer: that it "
-                     "agrees says nothing new.", **about)
+        return Light(level=OPEN, word="drawn from it", sentence="A map drawn from measured transfer cannot be "
+                     "confirmed by it.", **about)
     if isnan(found.area):
-        return Light(level=OPEN, word="cannot say", sentence="There is no pair inside a capability, or none between "
-                     "two.", **about)
+        return Light(level=OPEN, word="cannot say", sentence="No pair lies inside a capability, or none between two.",
+                     **about)
     level = POOR if found.p > CHANCE else GOOD if found.area >= HELPS else FAIR
-    said = {GOOD: "agrees", FAIR: "agrees weakly", POOR: "does not agree"}[level]
-    return Light(level=level, word=said, sentence=f"A pair inside transfers more than one between with chance "
-                 f"{found.area:.2f} (0.5: no more), p {found.p:.3f}.", **about)
+    return Light(level=level, word={GOOD: "agrees", FAIR: "weakly", POOR: "no"}[level], sentence="A pair inside "
+                 f"transfers more with chance {found.area:.2f}, p {found.p:.3f}.", **about)
 
 
 def _signed(value: float) -> str:

@@ -51,7 +51,7 @@ def test_map_draws_every_unit_once_with_its_position(made):
     points = {p: (x, y) for trace in figure.data for p, x, y in zip(trace.customdata, trace.x, trace.y, strict=True)}
     assert points == {m: (2.0 * m, 2.0 * m + 1) for m in range(5)}
     assert {t.marker.color for t in figure.data} == {colour("c1"), colour("c5"), UNASSIGNED}
-    assert sorted(a.text for a in figure.layout.annotations) == ["<b>c5</b>", "<b>read</b>"]
+    assert sorted(t.name for t in figure.data) == ["c5", "read", "unassigned"]
 
 
 def test_every_capability_has_its_share_of_the_units():

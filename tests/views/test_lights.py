@@ -21,8 +21,8 @@ def test_stability_stands_with_its_number(ari, level):
     assert light.level == level and f"{abs(ari):.2f}, K 3 … 5" in light.sentence and light.anchor == "stability"
 
 
-@pytest.mark.parametrize(("ari", "level", "word"), [(0.2, GOOD, "not explained"), (0.5, FAIR, "partly explained"),
-                                                    (0.7, POOR, "explained by question words")])
+@pytest.mark.parametrize(("ari", "level", "word"), [(0.2, GOOD, "no"), (0.5, FAIR, "in part"),
+                                                    (0.7, POOR, "yes, by words")])
 def test_the_closest_rival_speaks(ari, level, word):
     light = rival_light({"answer format": 0.1, "question words": ari, "pictures": -0.2}, asked=True)
     assert (light.level, light.word) == (level, word)

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from cadc.views.figures.frame import framed
 from cadc.views.palette import colour, place, plain, symbol
 
 
 def unit_map(table: pd.DataFrame, spots: np.ndarray) -> go.Figure:
-    """Scatter of the units at spots [M, 2], a colour and mark per capability, its name at its centroid.
+    """Scatter of the units at spots [M, 2], a colour and mark per capability, named in the legend.
 
     table: as in `cadc.views.capabilities.unit_table`. A point's customdata is its position; its name shows when it is
     pointed at.
@@ -27,14 +28,9 @@ def unit_map(table: pd.DataFrame, spots: np.ndarray) -> go.Figure:
             hovertext=[f"{plain(u)}<br>{plain(n)} · answers: {plain(f)} · {s} samples" for u, n, f, s in zip(
                 part["unit"], part["name"], part["answer_format"], part["samples"], strict=True)],
             marker={"size": 11, "color": colour(capability), "symbol": symbol(capability), "opacity": 0.9})
-        if capability:
-            figure.add_annotation(x=float(spots[rows, 0].mean()), y=float(spots[rows, 1].mean()), showarrow=False,
-                                  text=f"<b>{plain(part['name'].iloc[0], 24)}</b>", yshift=12,
-                                  font={"color": colour(capability), "size": 13})
     axis = {"showticklabels": False, "showgrid": False, "zeroline": False, "title": ""}
-    figure.update_layout(height=360, margin={"l": 10, "r": 10, "t": 10, "b": 10}, xaxis=axis, yaxis=axis,
-                         showlegend=False)
-    return figure
+    figure.update_layout(xaxis=axis, yaxis=axis, showlegend=True)
+    return framed(figure, 400)
 
 
 def proportions(shares: pd.DataFrame) -> go.Figure:
