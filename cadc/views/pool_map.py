@@ -23,7 +23,7 @@ from cadc.views.jobs import was_begun
 from cadc.views.palette import CHOSEN, POOL_GREY, UNASSIGNED, colours
 from cadc.views.words import duration
 
-Polygon = Sequence[Sequence[float]]
+Polygon = Sequence[Sequence[float]] | np.ndarray
 """Corners (x, y) in the map's own numbers, 0 … `SIDE`; the last is joined with the first."""
 
 GREY = 255
@@ -179,7 +179,8 @@ def offer(study: Study, rows: int) -> Offer | None:
     by = "hidden states of the untrained base" if job == "layout" else "nearness to each target unit, near(z, s)"
     return Offer(job=job, begun=was_begun(study, job), running=control.is_running(study), text=(
         f"The job {job} lays all pool rows out in the plane, by {by}: like rows lie together. It takes "
-        f"about {duration(LAYOUT_SECONDS + LAYOUT_ROW_SECONDS * rows)} on one core."))
+        f"about {duration(LAYOUT_SECONDS + LAYOUT_ROW_SECONDS * rows)} on one core. From a command line: python -m cadc run "
+        f"{study.name} --until {job}"))
 
 
 # ---- colours ---------------------------------------------------------------------------------------------------------
