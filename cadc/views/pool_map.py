@@ -7,7 +7,7 @@ import colorsys
 import json
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -23,7 +23,7 @@ from cadc.views.jobs import was_begun
 from cadc.views.palette import CHOSEN, POOL_GREY, UNASSIGNED, colours
 from cadc.views.words import duration
 
-Polygon = Sequence[Sequence[float]]
+Polygon = Sequence[Sequence[float]] | np.ndarray
 """Corners (x, y) in the map's own numbers, 0 … `SIDE`; the last is joined with the first."""
 
 GREY = 255
@@ -32,7 +32,9 @@ STEPS = ("#3B5BA9", "#3F7FB5", "#3E9FB0", "#57B894", "#94C973", "#CDBF4A", "#E39
 """Of a score, from its lowest eighth of the rows to its highest; each is seen on light and on dark ground."""
 REASONS = ("#D55E00", "#CC79A7", "#8C6BB1", "#A6761D", "#B2A800", "#56B4E9")
 """Of rows that are left out, by the order of the reasons."""
+FREE = "#6cc5bf"
 SCORE = "influence on "
+"""Begins the name of a colouring by a capability's influence."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,8 @@ class Colouring:
     classes: np.ndarray
     """uint8 [N]: place in `kinds`."""
     kinds: tuple[Kind, ...]
+    first_on_top: bool = False
+    """Whether points of earlier classes are drawn over those of later ones; else by their place in the pool."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -106,17 +110,24 @@ class PoolMap:
         classes = colouring.classes[self.positions]
         if among is not None:
             classes = np.where(among[self.positions], classes, np.uint8(GREY))
+        content, placed = self.key + digest(classes).hex(), self._placed
+        if colouring.first_on_top:
+            order = np.argsort(GREY - classes, kind="stable")
+            classes, placed = classes[order], _bytes_of(self.spots[order])
         head = {"points": len(classes), "total": self.total, "grey": GREY, "side": SIDE,
-                "content": self.key + digest(classes).hex(),
+                "content": content,
                 "kinds": [{"name": kind.name, "colour": kind.colour, "rows": kind.rows} for kind in colouring.kinds]}
         text = json.dumps(head).encode()
         text += b" " * (-len(text) % 4)  # numbers of two bytes begin at an even place
-        return b"".join((struct.pack("<I", len(text)), text, self._placed,
-                         np.ascontiguousarray(classes, np.uint8).tobytes()))
+        return b"".join((struct.pack("<I", len(text)), text, placed, np.ascontiguousarray(classes, np.uint8).tobytes()))
 
     @cached_property
     def _placed(self) -> bytes:
-        return np.ascontiguousarray(self.spots, "<u2").tobytes()
+        return _bytes_of(self.spots)
+
+
+def _bytes_of(spots: np.ndarray) -> bytes:
+    return np.ascontiguousarray(spots, "<u2").tobytes()
 
 
 def corners_of(sent: object) -> np.ndarray | None:
@@ -168,7 +179,8 @@ def offer(study: Study, rows: int) -> Offer | None:
     by = "hidden states of the untrained base" if job == "layout" else "nearness to each target unit, near(z, s)"
     return Offer(job=job, begun=was_begun(study, job), running=control.is_running(study), text=(
         f"The job {job} lays all pool rows out in the plane, by {by}: like rows lie together. It takes "
-        f"about {duration(LAYOUT_SECONDS + LAYOUT_ROW_SECONDS * rows)} on one core."))
+        f"about {duration(LAYOUT_SECONDS + LAYOUT_ROW_SECONDS * rows)} on one core. From a command line: python -m cadc run "
+        f"{study.name} --until {job}"))
 
 
 # ---- colours ---------------------------------------------------------------------------------------------------------
@@ -222,16 +234,17 @@ def _by_source(sources: np.ndarray) -> Colouring:
 
 def _by_fate(bench: Workbench) -> Colouring:
     """Chosen by the saved curriculum, free and not chosen, or left out, each reason by itself."""
-    found = bench.inputs.candidates
-    reasons = [(place, reason) for place, (reason, rows) in enumerate(found.left_out.items()) if rows]
-    classes = np.ones(len(found.fate), np.int64)
+    candidates = bench.inputs.candidates
+    reasons = [(place, reason) for place, (reason, rows) in enumerate(candidates.left_out.items()) if rows]
+    classes = np.ones(len(candidates.fate), np.int64)
     for k, (place, _) in enumerate(reasons):
-        classes[found.fate == place] = 2 + k
+        classes[candidates.fate == place] = 2 + k
     classes[chosen_rows(bench)] = 0
     tints = [UNASSIGNED if reason == UNATTRIBUTED else REASONS[k % len(REASONS)] for k, (_, reason) in
              enumerate(reasons)]
-    return _named(classes, ["chosen", "free, not chosen", *(f"left out: {reason}" for _, reason in reasons)],
-                  [CHOSEN, "#6cc5bf", *tints])
+    found = _named(classes, ["chosen", "free, not chosen", *(f"left out: {reason}" for _, reason in reasons)],
+                   [CHOSEN, FREE, *tints])
+    return replace(found, first_on_top=True)  # a few hundred chosen ones would be lost among all
 
 
 def chosen_rows(bench: Workbench) -> np.ndarray:

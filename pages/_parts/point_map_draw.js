@@ -2,7 +2,8 @@
 // A view is { centre: [x, y], zoom (pixels per number of the map), width, height, size (pixels), opacity (0 … 1) }.
 const VERTEX = `#version 300 es
 in vec2 place; in float tone;
-uniform vec2 centre, scale; uniform float size, grey, opacity; uniform bool behind; uniform sampler2D inks;
+uniform vec2 centre, scale; uniform highp float size; uniform float grey, opacity; uniform bool behind;
+uniform sampler2D inks;
 out vec4 ink;
 void main() {
   gl_Position = (tone == grey) == behind ? vec4((place - centre) * scale, 0, 1) : vec4(2, 2, 2, 1);
@@ -11,8 +12,11 @@ void main() {
 }`;
 const FRAGMENT = `#version 300 es
 precision mediump float;
-in vec4 ink; out vec4 pixel;
-void main() { pixel = ink; }`;
+in vec4 ink; out vec4 pixel; uniform highp float size;
+void main() {
+  if (size > 3.0 && distance(gl_PointCoord, vec2(0.5)) > 0.5) discard; // round, where that can be seen
+  pixel = ink;
+}`;
 
 class WebGl {
   constructor(canvas, gl) {

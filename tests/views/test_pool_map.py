@@ -2,6 +2,7 @@
 
 import json
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -79,8 +80,19 @@ def told(message: bytes) -> tuple[dict, np.ndarray, np.ndarray]:
 
 def test_a_message_says_when_its_content_changed():
     found, values = scattered(100), np.arange(100.0)
-    content = lambda made, colours: told(made.message(colours))[0]["content"]  # noqa: E731
-    assert content(found, by_score(values)) == content(found, by_score(values + 1)) != content(found, by_score(-values))
+    for top in (False, True):  # the same number of each class, at other points
+        one, same, other = (told(found.message(replace(by_score(v), first_on_top=top)))[0]["content"]
+                            for v in (values, values + 1, -values))
+        assert one == same != other
+
+
+def test_chosen_rows_are_drawn_over_the_others(bench):
+    found = PoolMap(key="k", positions=np.arange(len(bench.scores.index)), total=len(bench.scores.index), landmarks=1,
+                    spots=np.stack([np.arange(len(bench.scores.index))] * 2, 1).astype(np.uint16))
+    colours = colouring(bench, source_labels(bench.table["source"]), "chosen or left out")
+    _, places, classes = told(found.message(colours))
+    assert (np.diff(classes.astype(int)) <= 0).all() and classes[-1] == 0
+    assert np.array_equal(colours.classes[places[:, 0]], classes), "places and classes go together"
 
 
 def test_eighths_of_a_score_keep_equal_values_together():
