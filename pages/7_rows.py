@@ -13,10 +13,12 @@ from cadc.discovery import Capabilities
 from cadc.store import Store
 from cadc.study import Study
 from cadc.views.curriculum import curriculum_of
+from cadc.views.pool_map import layout_digest
 from cadc.views.pool_rows import PoolRows
 from cadc.views.row_filter import RowFilter
 from cadc.views.rows import source_labels
 from pages import _filter_bar, _inspector, _row_acts
+from pages._parts import point_map
 from pages._parts.bench import open_bench
 from pages._parts.history import say_refused
 from pages._parts.rows import PAGE, ticked_rows
@@ -39,15 +41,17 @@ def made(digest: str, capabilities: Capabilities, settings: CurationSettings, _b
 @st.cache_resource(max_entries=4, show_spinner="Looking through the rows…")
 def opened(digest: str, decided: str, _bench: Workbench, _study: Study, _store: Store) -> PoolRows:
     """All rows under all decisions."""
+    found = point_map.opened(_study, _bench, digest)
     marks = marks_of(d for d in _store.decisions(_study, "rows") if not d.undone)
     return PoolRows(bench=_bench, curriculum=made(digest, _bench.capabilities, _bench.settings, _bench),
                     sources=source_names(digest, _bench), marks=marks,
-                    matching=lambda words: _store.matching(_study, "pool", words))
+                    matching=lambda words: _store.matching(_study, "pool", words),
+                    inside=found.within if found else None)
 
 
 def view_of(bench: Workbench, digest: str, study: Study, store: Store) -> PoolRows:
     """The rows as they stand now."""
-    decided = json.dumps([d.seq for d in store.decisions(study) if not d.undone])
+    decided = json.dumps([layout_digest(study), *(d.seq for d in store.decisions(study) if not d.undone)])
     return opened(digest, decided, bench, study, store)
 
 
@@ -86,8 +90,8 @@ def table(view: PoolRows, order: np.ndarray, at: int, study: Study) -> None:
                 take=lambda: _inspector.ticks(page, f"{key}-table"))
 
 
-def rows(view: PoolRows, study: Study, store: Store) -> None:
-    """Filter, table, acts, inspector."""
+def rows(view: PoolRows, study: Study, store: Store, digest: str) -> None:
+    """Filter, acts, map, table, inspector."""
     wanted, odd = _filter_bar.wanted()
     _filter_bar.bar(view, wanted)
     for sentence in (*odd, *view.odd(wanted), *view.marks.skipped):
@@ -95,11 +99,13 @@ def rows(view: PoolRows, study: Study, store: Store) -> None:
         st.code(sentence, language=None, wrap_lines=True)
     order = view.order(wanted)
     say_refused()
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.text(view.note(order))
         _filter_bar.more(view, wanted, study, store)
         about = _row_acts.choice(view, order)
-    _row_acts.bar(view, about, study, store)
+    if _row_acts.bar(view, about, study, store):
+        with guarded():
+            _filter_bar.area(view, wanted, study, digest)
     if not len(order):
         st.info("No row is like this. Clear the filter, or loosen it.", icon=":material/filter_alt_off:")
         return
@@ -115,4 +121,4 @@ def rows(view: PoolRows, study: Study, store: Store) -> None:
 study, store = open_study("Rows")
 bench, digest = open_bench(study, store)
 with guarded():
-    rows(view_of(bench, digest, study, store), study, store)
+    rows(view_of(bench, digest, study, store), study, store, digest)

@@ -11,9 +11,11 @@ import streamlit as st
 from cadc.curation.marks import view_payload
 from cadc.store import Store
 from cadc.study import Study
+from cadc.views.pool_map import area_text
 from cadc.views.pool_rows import PoolRows
 from cadc.views.row_filter import KEYS, SORTS, RowFilter, from_query
 from cadc.views.words import told_apart
+from pages._parts import point_map
 from pages._parts.history import decide
 from pages._parts.tab import show, shown, tab
 
@@ -37,7 +39,9 @@ def put(now: RowFilter) -> None:
     for key in KEYS & set(st.query_params):
         del st.query_params[key]
     st.query_params.update(now.to_query())
-    tab().looked = now
+    held = tab()
+    held.areas += bool(held.looked.area and not now.area)
+    held.looked = now
 
 
 def bar(view: PoolRows, now: RowFilter) -> None:
@@ -51,6 +55,32 @@ def bar(view: PoolRows, now: RowFilter) -> None:
         _words(now)
     with below[3]:
         _sort(now)
+
+
+def map_button() -> bool:
+    """Show the map or not; in the address. Returns whether it is shown."""
+    on = st.query_params.get("map") == "1"
+
+    def turn() -> None:
+        if on:
+            del st.query_params["map"]
+        else:
+            st.query_params["map"] = "1"
+
+    st.button("", icon=":material/scatter_plot:", key="rows-map", type="primary" if on else "secondary", on_click=turn,
+              help="All rows as points: draw round some to see them alone" if not on else "Without the map")
+    return on
+
+
+def area(view: PoolRows, now: RowFilter, study: Study, digest: str) -> None:
+    """All rows as points, those of the filter in colour; an area that is drawn on it becomes a part of the filter."""
+    def take(polygon: object) -> None:
+        tab().drawn = area_text(polygon)
+        put(replace(now, area=tab().drawn))
+
+    # Rows outside an area that was drawn here stay as they are: the map greys them itself.
+    among = view.mask(now, without="area" if now.area == tab().drawn else "")
+    point_map.show(study, view.bench, digest, among=among, key=f"rows-map-{tab().areas}", take=take)
 
 
 def more(view: PoolRows, now: RowFilter, study: Study, store: Store) -> None:

@@ -18,6 +18,7 @@ from cadc.study import Study
 from cadc.views.curriculum import draft_mark
 from cadc.views.pool_rows import PoolRows, acted_on
 from cadc.views.row_marks import taken_or_not
+from pages._filter_bar import map_button
 from pages._parts.history import decide, take_back
 from pages._parts.tab import shown, tab
 
@@ -38,8 +39,8 @@ def choice(view: PoolRows, order: np.ndarray) -> np.ndarray:
     return acted_on(order, ticked, way)
 
 
-def bar(view: PoolRows, about: np.ndarray, study: Study, store: Store) -> None:
-    """Acts on these rows, and the way back."""
+def bar(view: PoolRows, about: np.ndarray, study: Study, store: Store) -> bool:
+    """Acts on these rows, the way back, and whether the map is shown."""
     rows, none = view.index[about], not len(about)
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         for word, icon, label in (("keep", "push_pin", "Always take"), ("drop", "block", "Never take"),
@@ -55,6 +56,7 @@ def bar(view: PoolRows, about: np.ndarray, study: Study, store: Store) -> None:
                            icon=":material/download:", disabled=none, on_click="ignore", key="rows-download",
                            help="Download these rows as they came, one JSON line each, in the order shown.")
         take_back(study, store, "rows", "curation", brief=True)
+        return map_button()
 
 
 HELP = {"keep": "In every curriculum of this study, whatever speaks against them.",

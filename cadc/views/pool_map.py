@@ -96,6 +96,13 @@ class PoolMap:
         found[order] = odd
         return self.positions[found]
 
+    def within(self, area: str) -> np.ndarray:
+        """bool [N]: rows inside an area of an address; none where it is no area."""
+        found, corners = np.zeros(self.total, bool), area_of(area)
+        if corners is not None:
+            found[self.inside(corners)] = True
+        return found
+
     def chosen(self, polygon: object, among: np.ndarray | None = None) -> np.ndarray | None:
         """The same of what a browser sent, of the rows in force (bool [N]; None: all); None where it sent no area."""
         corners = corners_of(polygon)
@@ -140,6 +147,27 @@ def corners_of(sent: object) -> np.ndarray | None:
     return corners if fits else None
 
 
+CORNERS = 100
+"""Of an area, at most, as text: of a longer line every so many-th corner stays, some pixels off at a curve."""
+
+
+def area_text(sent: object) -> str:
+    """An area as an address has it: `x,y x,y …` in the map's whole numbers; '' where it is none."""
+    corners = corners_of(sent)
+    if corners is None:
+        return ""
+    few = corners[np.unique(np.linspace(0, len(corners) - 1, min(len(corners), CORNERS)).round().astype(int))]
+    return " ".join(f"{round(x)},{round(y)}" for x, y in few.tolist())
+
+
+def area_of(text: str) -> np.ndarray | None:
+    """float64 [c, 2]: what `area_text` wrote; None for anything else."""
+    try:
+        return corners_of([[float(end) for end in corner.split(",")] for corner in text.split()])
+    except ValueError:
+        return None
+
+
 def pool_map(study: Study, index: np.ndarray) -> PoolMap:
     """The finished layout for the scored rows; index: int64 [N], their positions in the pool file. Raises JobError."""
     found = pool_layout(study)
@@ -179,8 +207,8 @@ def offer(study: Study, rows: int) -> Offer | None:
     by = "hidden states of the untrained base" if job == "layout" else "nearness to each target unit, near(z, s)"
     return Offer(job=job, begun=was_begun(study, job), running=control.is_running(study), text=(
         f"The job {job} lays all pool rows out in the plane, by {by}: like rows lie together. It takes "
-        f"about {duration(LAYOUT_SECONDS + LAYOUT_ROW_SECONDS * rows)} on one core. From a command line: python -m cadc run "
-        f"{study.name} --until {job}"))
+        f"about {duration(LAYOUT_SECONDS + LAYOUT_ROW_SECONDS * rows)} on one core. From a command line: "
+        f"python -m cadc run {study.name} --until {job}"))
 
 
 # ---- colours ---------------------------------------------------------------------------------------------------------

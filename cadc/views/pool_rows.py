@@ -40,7 +40,7 @@ KEPT = 8
 Matching = Callable[[str], np.ndarray]
 """Words → indices of the pool rows in which they stand."""
 Inside = Callable[[str], np.ndarray]
-"""An outline on the map of the pool → which rows lie in it, bool [N]."""
+"""An area on the map of the pool → which rows lie in it, bool [N] (`pool_map.PoolMap.within`)."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -177,7 +177,7 @@ class PoolRows:
             near = np.zeros(len(keep), bool)
             near[self._near(wanted.target)] = True
             keep &= near
-        if wanted.area and self.inside:
+        if wanted.area and self.inside and without != "area":
             keep &= self.inside(wanted.area)
         return keep
 
@@ -231,7 +231,7 @@ class PoolRows:
         said = [f"No {field} is called {getattr(wanted, field)!r} here." for field, facet in self.facets.items()
                 if getattr(wanted, field) is not None and getattr(wanted, field) not in facet.options]
         if wanted.area and self.inside is None:
-            said.append("The outline on the map is left aside: this study has no map of its pool.")
+            said.append("The area on the map is left aside: this study has no map of its pool yet.")
         if wanted.target is not None and not len(self._near(wanted.target)):
             said.append(f"Nothing is known of target row {wanted.target}.")
         return said

@@ -43,7 +43,7 @@ class RowFilter:
     group: int | None = None
     """Pool row whose near-duplicates are meant."""
     area: str = ""
-    """Corners `x,y x,y …` of an outline on the map of the pool, 0 … 1."""
+    """An area on the map of the pool (`pool_map.area_text`)."""
     target: int | None = None
     """Row of the target file whose nearest pool rows are meant."""
     sort: str = "influence"

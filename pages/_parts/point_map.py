@@ -4,6 +4,7 @@ One line in a page, `point_map.show(study, bench, digest)`, gives the positions 
 5 bytes a point when the colours change, and nothing on other reruns; it sends back the corners of an area alone.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from cadc.study import Study
 from cadc.views import pool_map as views
 from cadc.views.rows import source_labels
 from pages._parts.jobs import job_panel
+from pages._parts.tab import shown
 
 _FILES = Path(__file__).parent
 _MAP = st.components.v2.component(
@@ -28,17 +30,25 @@ def _opened(layout: str, digest: str, _study: Study, _index: np.ndarray) -> view
     return views.pool_map(_study, _index)
 
 
+def opened(study: Study, bench: Workbench, digest: str) -> views.PoolMap | None:
+    """Where the rows lie; None before somebody asked for it. Raises JobError where a file of the layout is damaged."""
+    if not study.finished(views.layout_job(study.config)):
+        return None
+    return _opened(views.layout_digest(study), digest, study, bench.scores.index)
+
+
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _sources(digest: str, _bench: Workbench) -> np.ndarray:
     return source_labels(_bench.table["source"])
 
 
-def show(study: Study, bench: Workbench, digest: str, *, among: np.ndarray | None = None, key: str = "pool-map"
-         ) -> np.ndarray | None:
+def show(study: Study, bench: Workbench, digest: str, *, among: np.ndarray | None = None, key: str = "pool-map",
+         take: Callable[[object], None] = lambda polygon: None) -> np.ndarray | None:
     """The map, with what its points are coloured by and how many are selected; where it was never asked for, the offer
     to make it. Returns int64 positions (0 … N-1, ascending) of the rows selected, None where nothing is.
 
-    digest: of the scores (`open_bench`); among: bool [N], the rows in force, all others are grey and never selected.
+    digest: of the scores (`open_bench`); among: bool [N], the rows in force, all others are grey and never selected;
+    take: what to do with the corners of a new area (None: it was taken away), before the page is drawn again.
     Raises JobError where a file of the layout is damaged, DataError where the preset needs gradients that are not
     there.
     """
@@ -49,7 +59,8 @@ def show(study: Study, bench: Workbench, digest: str, *, among: np.ndarray | Non
     found = _opened(views.layout_digest(study), digest, study, bench.scores.index)
     name = st.selectbox("Colour by", views.colourings(bench), key=f"{key}-colour", width=320)
     message = found.message(views.colouring(bench, _sources(digest, bench), name), among)
-    sent = _MAP(key=f"{key}-{found.key}", data=message, on_polygon_change=lambda: None)
+    own = f"{key}-{found.key}"
+    sent = _MAP(key=own, data=message, on_polygon_change=lambda: take((shown(own) or {}).get("polygon")))
     selected = found.chosen(sent.get("polygon"), among)
     st.text(views.selection_note(selected, views.chosen_rows(bench), among))
     st.caption("Like rows lie together; how far apart groups lie means little. A click on a line of the legend shows "

@@ -33,6 +33,10 @@ class Tab:
     """Pool rows that are ticked, on whatever page of the table."""
     ticks: int = 0
     """Changes when ticks are set by anything but the table: it is another table then."""
+    drawn: str = ""
+    """The area that was drawn last on the map of rows."""
+    areas: int = 0
+    """Changes when an area is taken away by anything but the map: it is another map then."""
     scroll: bool = False
     """Whether the part below a page's controls is to be brought into view; once."""
     refused: str = ""
