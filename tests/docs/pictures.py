@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from cadc.study import Study, cache_root
-from cadc.views.way import PLACES, Place
+from cadc.views.way import EVERY, Place
 from tests.e2e.conftest import PATIENCE_MS, App, chromium
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,7 +62,7 @@ def pictures(browser: Browser, url: str) -> None:
     """All of them, written."""
     tab = browser.new_page(viewport=SIZE, color_scheme="light")
     tab.set_default_timeout(PATIENCE_MS)
-    for place in PLACES.values():
+    for place in EVERY.values():
         data, path = picture(tab, url, place), picture_of(place)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)

@@ -23,7 +23,7 @@ from cadc.study.jobs import JOBS, Job
 from cadc.study.meanings import meanings
 from cadc.study.registry import Named
 from cadc.views.glossary import TERMS
-from cadc.views.way import PLACES
+from cadc.views.way import EVERY
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"(?P<open><!-- table: (?P<name>[\w-]+) -->\n).*?(?P<close><!-- end -->)", re.DOTALL)
@@ -85,7 +85,7 @@ def commands() -> str:
 def glossary() -> str:
     """Every word of the pages, where the method has it, and on which pages it stands."""
     def stands(word: str) -> str:
-        return ", ".join(f"[{place.name}](pages/{place.name.lower()}.md)" for place in PLACES.values()
+        return ", ".join(f"[{place.name}](pages/{place.name.lower()}.md)" for place in EVERY.values()
                          if word in place.terms)
 
     return table(("word", "what it means", "exactly", "pages"),

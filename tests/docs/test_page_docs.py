@@ -5,13 +5,13 @@ import re
 import pytest
 from PIL import Image
 
-from cadc.views.way import PLACES
+from cadc.views.way import EVERY
 from tests.docs.pictures import LARGEST, ROOT, SIZE, picture_of
 
 HEADINGS = ("**What it is for.**", "**What to do", "**What to look at", "**What to distrust**")
 
 
-@pytest.mark.parametrize("place", PLACES.values(), ids=lambda place: place.name)
+@pytest.mark.parametrize("place", EVERY.values(), ids=lambda place: place.name)
 def test_every_page_is_described_and_pictured(place):
     page = ROOT / place.doc
     text = page.read_text(encoding="utf-8")
@@ -26,4 +26,4 @@ def test_every_page_is_described_and_pictured(place):
 def test_no_picture_or_page_is_of_a_page_that_is_gone():
     docs, pictures = ROOT / "docs" / "pages", ROOT / "docs" / "images" / "pages"
     assert {p.stem for p in docs.glob("*")} == {p.stem for p in pictures.glob("*")} == {
-        place.name.lower() for place in PLACES.values()}
+        place.name.lower() for place in EVERY.values()}
