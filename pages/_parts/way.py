@@ -15,8 +15,6 @@ from pages._parts.guard import guarded
 ICONS = {"done": ":material/check_circle:", "running": ":material/pending:", "next": ":material/arrow_circle_right:",
          "stopped": ":material/error:", "ready": ":material/radio_button_unchecked:", "look": ":material/visibility:",
          "waiting": ":material/hourglass_empty:"}
-INDENT = "&emsp;&emsp;&ensp;"
-"""What is said of a step stands below its name, not below its icon."""
 OTHERS = [path for path in sorted(Path(__file__).parents[1].glob("[0-9]_*.py"))
           if path.stem not in {place.file for place in PLACES.values()}]
 """Pages of `app.py` that are no step of the way."""
@@ -67,7 +65,9 @@ def _steps(study: Study | None, store: Store, was_running: bool) -> None:
     with guarded(), st.container(gap=None, key="steps"):
         for step in way_of(study, store).steps:
             link(step.place.file, f"{step.number} {step.place.name}", ICONS[step.state], study)
-            st.caption(INDENT + step.line)
+            with st.container(horizontal=True, gap=None):  # below the name of the step, not below its icon
+                st.space(35)
+                st.caption(step.line)
         for path in OTHERS:
             link(path.stem, path.stem.partition("_")[2].capitalize(), ":material/table_rows:", study)
     if was_running and study is not None and not control.is_running(study):
