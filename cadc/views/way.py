@@ -251,7 +251,7 @@ def _curriculum(facts: Facts) -> tuple[str, str]:
     if not facts.scored:
         return "waiting", "when the jobs are done"
     if facts.exports:
-        return "done", f"exported into {counted(facts.exports, 'folder')}" + ("" if facts.saved else ", nothing saved")
+        return "done", counted(facts.exports, "export") + ("" if facts.saved else ", nothing saved")
     return "ready", "saved; export it" if facts.saved else "shape it, save it, export it"
 
 

@@ -14,8 +14,6 @@ from pages._parts.guard import guarded
 ICONS = {"done": ":material/check_circle:", "running": ":material/pending:", "next": ":material/arrow_circle_right:",
          "stopped": ":material/error:", "ready": ":material/radio_button_unchecked:", "look": ":material/visibility:",
          "waiting": ":material/hourglass_empty:"}
-INDENT = "&emsp;&emsp;&ensp;"
-"""What is said of a step stands below its name, not below its icon."""
 
 
 def way_of(study: Study | None, store: Store) -> Way:
@@ -63,9 +61,10 @@ def _steps(study: Study | None, store: Store, was_running: bool) -> None:
     with guarded(), st.container(gap=None, key="steps"):
         for step in way_of(study, store).steps:
             link(step.place.file, f"{step.number} {step.place.name}", ICONS[step.state], study)
-            st.caption(INDENT + step.line)
+            with st.container(horizontal=True, gap=None):  # below the name of the step, not below its icon
+                st.space(35)
+                st.caption(step.line)
         link(ROWS.file, ROWS.name, ":material/table_rows:", study)
-        st.caption(INDENT + "every row of the pool")
     if was_running and study is not None and not control.is_running(study):
         st.rerun()
 

@@ -62,7 +62,7 @@ def test_capabilities_are_accepted_by_what_rests_on_them():
     assert way(acted).steps[2].said == "3 acts in force" and following(acted) == "Curriculum"
     assert way(saved).steps[2].said == "taken as they were found" and way(saved).steps[4].said == "saved; export it"
     exported = replace(saved, exports=1)
-    assert following(exported) == "Evaluation" and way(exported).steps[4].said == "exported into 1 folder"
+    assert following(exported) == "Evaluation" and way(exported).steps[4].said == "1 export"
     compared = replace(exported, comparisons=2)
     assert following(compared) == "" and way(compared).steps[5].said == "2 comparisons"
     assert states(replace(compared, compared="cancelled"))[5] == "stopped"
