@@ -179,8 +179,8 @@ def offer(study: Study, rows: int) -> Offer | None:
     by = "hidden states of the untrained base" if job == "layout" else "nearness to each target unit, near(z, s)"
     return Offer(job=job, begun=was_begun(study, job), running=control.is_running(study), text=(
         f"The job {job} lays all pool rows out in the plane, by {by}: like rows lie together. It takes "
-        f"about {duration(LAYOUT_SECONDS + LAYOUT_ROW_SECONDS * rows)} on one core. From a command line: python -m cadc run "
-        f"{study.name} --until {job}"))
+        f"about {duration(LAYOUT_SECONDS + LAYOUT_ROW_SECONDS * rows)} on one core. From a command line: "
+        f"python -m cadc run {study.name} --until {job}"))
 
 
 # ---- colours ---------------------------------------------------------------------------------------------------------
