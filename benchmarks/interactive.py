@@ -1,12 +1,12 @@
-"""How long a person waits at the size of a real pool: the interactive half on synthesised scores.
+"""How long a person waits at the size of a real pool, on synthesised scores.
 
-python -m benchmarks.interactive --rows 665000 --units 162 --json FILE
+python -m benchmarks.interactive --rows 665000 --json FILE
 
-Random numbers of the right shapes, memory-mapped from float32 files as in a study; nothing about quality can be
-learnt from them. One interaction is what a page computes after one gesture: a unit moved, a budget or an option
-changed. The goal is 1 s each (665 000 rows × 162 units × 4 checkpoints). `first` includes what is computed once per
-study; `median` and `worst` are of the repetitions after it; `cpu` is the median processor time, which says more on a
-shared machine.
+Random numbers of the right shapes, memory-mapped as in a study; nothing about quality can be learnt from them. Three
+parts: what the server computes for one gesture (`relabel_s`, `budget_s`, `rows_s`, `export_s`: medians of 5); what a
+person sees in a real browser, from the gesture to the changed picture (`seen`), and from an address to a page's first
+content (`pages`), with what the server holds and sends; and, with `--arrays` or for more rows than a study on disk is
+made of here, the interactions one by one on arrays alone. `first` includes what is computed once per study.
 """
 
 import argparse
@@ -25,14 +25,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.lab.large import large_study, server_half
 from benchmarks.lab.report import commit, tell
+from benchmarks.lab.seen import browser_half
 from cadc.curation import CurationSettings
 from cadc.curation.workbench import Workbench
 from cadc.scores.influence import InfluenceColumns
 from cadc.scores.scores import Scores
+from cadc.store import Store
 
 CAPABILITIES = 8
 REPEATS = 5
+MOST = 2_000_000
+"""Rows of a study that is made on disk: texts of more fill the memory of a small machine."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,39 +150,69 @@ def _timed(act: Callable[[int], object]) -> dict[str, float]:
             "worst": round(max(seconds[1:]), 3), "cpu": round(median(busy[1:]), 3)}
 
 
+def on_arrays(size: Size, folder: Path | None) -> dict[str, Any]:
+    """Every interaction one by one, without a study on disk."""
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        began = time.perf_counter()
+        scores, pool, targets = synthesise(Path(scratch), size)
+        print(f"synthesised in {time.perf_counter() - began:.0f} s")
+        table = measure(scores, pool, targets)
+    print(f"{'seconds':<38}{'first':>8}{'median':>8}{'worst':>8}{'cpu':>8}")
+    for row in table:
+        print(f"{row['what']:<38}{row['first']:>8.3f}{row['median']:>8.3f}{row['worst']:>8.3f}{row['cpu']:>8.3f}")
+    by = {row["what"]: row["median"] for row in table}
+    return {"seconds": table, "relabel_s": by["pools, Sankey, self-influence"],
+            "budget_s": by["budget slider → curriculum, studio"]}
+
+
+def on_a_study(size: Size, cache: Path, *, browser: bool) -> dict[str, Any]:
+    """The server's half and the browser's, on a study on disk."""
+    study = large_study(cache, rows=size.rows, units=size.units, checkpoints=size.checkpoints, per_unit=size.per_unit,
+                        seed=size.seed)
+    store = Store(cache)
+    store.load_study(study)
+    try:
+        server = server_half(study, store)
+    finally:
+        store.close()  # the app is to have it
+    found: dict[str, Any] = {f"{name}_s": seconds["median"] for name, seconds in server.items()}
+    found |= {"server": server}
+    if browser:
+        found |= browser_half(cache, study.name)
+    for part in ("server", "seen", "pages"):
+        print(f"{part:<16}{'first':>8}{'median':>8}{'p95':>8}")
+        for name, seconds in found.get(part, {}).items():
+            print(f"  {name:<14}{seconds['first']:>8.3f}{seconds['median']:>8.3f}{seconds['p95']:>8.3f}")
+    return found
+
+
 def main() -> None:
-    """Synthesise, measure, print a table and one line of JSON."""
+    """Synthesise, measure, print tables and one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    for option, value in (
-        ("rows", 665_000),
-        ("units", 162),
-        ("checkpoints", 4),
-        ("per-unit", 20),
-        ("best", 256),
-        ("seed", 0),
-    ):
+    for option, value in (("rows", 665_000), ("units", 162), ("checkpoints", 4), ("per-unit", 20), ("best", 256),
+                          ("seed", 0)):
         parser.add_argument(f"--{option}", type=int, default=value)
-    parser.add_argument(
-        "--folder", type=Path, help="where the arrays go for the time of the run; default: a temporary folder"
-    )
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="cache root in which the study stays, so that the "
+                        "next run need not make it; default: a temporary folder")
+    parser.add_argument("--arrays", action="store_true", help="the interactions one by one, without a study or browser")
+    parser.add_argument("--no-browser", action="store_true", help="the server's half alone")
     parser.add_argument("--json", type=Path, help="also write the JSON line to this file")
     chosen = parser.parse_args()
     size = Size(rows=chosen.rows, units=chosen.units, checkpoints=chosen.checkpoints, per_unit=chosen.per_unit,
                 best=chosen.best, seed=chosen.seed)
-    with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
-        began = time.perf_counter()
-        scores, pool, targets = synthesise(Path(folder), size)
-        print(f"synthesised in {time.perf_counter() - began:.0f} s")
-        table = measure(scores, pool, targets)
+    if chosen.arrays or size.rows > MOST:
+        found = on_arrays(size, chosen.cache)
+    else:
+        with tempfile.TemporaryDirectory() as scratch:
+            cache = (chosen.cache or Path(scratch)).resolve()
+            cache.mkdir(parents=True, exist_ok=True)
+            found = on_a_study(size, cache, browser=not chosen.no_browser)
     report = {"benchmark": "interactive", **vars(size), "capabilities": CAPABILITIES, "cores": os.cpu_count(),
               "machine": platform.machine(), "load": os.getloadavg()[0], "python": platform.python_version(),
               "numpy": np.__version__, "pandas": pd.__version__, "commit": commit(),
-              "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "seconds": table}
-    print(f"{size.rows:,} rows × {size.units} units × {size.checkpoints} checkpoints, {CAPABILITIES} capabilities, "
-          f"{report['cores']} cores at load {report['load']:.1f}, seed {size.seed}, commit {report['commit']}")
-    print(f"{'seconds':<38}{'first':>8}{'median':>8}{'worst':>8}{'cpu':>8}")
-    for row in table:
-        print(f"{row['what']:<38}{row['first']:>8.3f}{row['median']:>8.3f}{row['worst']:>8.3f}{row['cpu']:>8.3f}")
+              "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, **found}
+    print(f"{size.rows:,} rows × {size.units} units × {size.checkpoints} checkpoints, {report['cores']} cores at load "
+          f"{report['load']:.1f}, seed {size.seed}, commit {report['commit']}")
     tell(report, chosen.json)
 
 

@@ -7,7 +7,8 @@ from cadc.discovery import labelling
 from cadc.store import Store
 from cadc.study import Study
 from cadc.views import shaping
-from cadc.views.capabilities import NEW, NOWHERE, CapabilitiesView, proposed
+from cadc.views.capabilities import CapabilitiesView, proposed
+from cadc.views.decisions import NEW, NOWHERE
 from cadc.views.palette import UNASSIGNED_NAME, colour, mark
 from pages._parts.history import decide
 from pages._parts.shell import guarded

@@ -7,7 +7,8 @@ import numpy as np
 
 from cadc.discovery import Capabilities
 from cadc.discovery.labelling import two_parts
-from cadc.views.capabilities import NEW, CapabilitiesView
+from cadc.views.capabilities import CapabilitiesView
+from cadc.views.decisions import NEW
 
 
 def touched(found: Capabilities, chosen: Sequence[str]) -> list[str]:
