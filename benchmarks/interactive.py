@@ -30,6 +30,7 @@ from cadc.curation import CurationSettings
 from cadc.curation.workbench import Workbench
 from cadc.scores.influence import InfluenceColumns
 from cadc.scores.scores import Scores
+from cadc.study import StudyConfig
 
 CAPABILITIES = 8
 REPEATS = 5
@@ -103,8 +104,8 @@ def _open(folder: Path, name: str) -> np.ndarray:
 def measure(scores: Scores, pool: pd.DataFrame, targets: pd.DataFrame) -> list[dict[str, Any]]:
     """Seconds of each interaction: first time and median of the repetitions."""
     columns = InfluenceColumns(scores)
-    study: Any = SimpleNamespace(name="synthetic", identity="synthetic", inputs={},
-                                 config=SimpleNamespace(preset="studio", seed=0, nearness="gradients"))
+    study: Any = SimpleNamespace(name="synthetic", identity="synthetic", inputs={}, finished=lambda job: False,
+                                 config=StudyConfig(pool="", target="", model="", nearness="gradients", judges=0))
     found = SimpleNamespace(kind="discover", payload={"method": "leiden", "tau": 0.1})
 
     def bench(moves: int, **settings: Any) -> Workbench:
@@ -145,6 +146,10 @@ def _timed(act: Callable[[int], object]) -> dict[str, float]:
             "worst": round(max(seconds[1:]), 3), "cpu": round(median(busy[1:]), 3)}
 
 
+def _median(table: list[dict[str, Any]], what: str) -> float:
+    return next(row["median"] for row in table if row["what"] == what)
+
+
 def main() -> None:
     """Synthesise, measure, print a table and one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -172,6 +177,7 @@ def main() -> None:
     report = {"benchmark": "interactive", **vars(size), "capabilities": CAPABILITIES, "cores": os.cpu_count(),
               "machine": platform.machine(), "load": os.getloadavg()[0], "python": platform.python_version(),
               "numpy": np.__version__, "pandas": pd.__version__, "commit": commit(),
+              "budget_s": _median(table, "budget slider → curriculum, studio"),
               "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "seconds": table}
     print(f"{size.rows:,} rows × {size.units} units × {size.checkpoints} checkpoints, {CAPABILITIES} capabilities, "
           f"{report['cores']} cores at load {report['load']:.1f}, seed {size.seed}, commit {report['commit']}")
