@@ -33,6 +33,7 @@ from cadc.curation.workbench import Workbench
 from cadc.scores.influence import InfluenceColumns
 from cadc.scores.scores import Scores
 from cadc.store import Store
+from cadc.study import StudyConfig
 
 CAPABILITIES = 8
 REPEATS = 5
@@ -108,8 +109,8 @@ def _open(folder: Path, name: str) -> np.ndarray:
 def measure(scores: Scores, pool: pd.DataFrame, targets: pd.DataFrame) -> list[dict[str, Any]]:
     """Seconds of each interaction: first time and median of the repetitions."""
     columns = InfluenceColumns(scores)
-    study: Any = SimpleNamespace(name="synthetic", identity="synthetic", inputs={},
-                                 config=SimpleNamespace(preset="studio", seed=0, nearness="gradients"))
+    study: Any = SimpleNamespace(name="synthetic", identity="synthetic", inputs={}, finished=lambda job: False,
+                                 config=StudyConfig(pool="", target="", model="", nearness="gradients", judges=0))
     found = SimpleNamespace(kind="discover", payload={"method": "leiden", "tau": 0.1})
 
     def bench(moves: int, **settings: Any) -> Workbench:

@@ -29,6 +29,7 @@ def panel(view: CurriculumView, study: Study, store: Store, make: Callable[[Cura
     both = SideBySide(bench=view.bench, left=make(first.settings), right=make(second.settings),
                       settings=(first.settings, second.settings))
     st.text(both.common)
+    left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Rows by capability**")
         st.dataframe(both.budgets(), hide_index=True, key="saved-budgets")

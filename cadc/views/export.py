@@ -112,7 +112,7 @@ def export_view(study: Study, form: str, folder: Path, manifest: Mapping[str, An
 
 
 def exports_of(study: Study, in_database: pd.DataFrame) -> pd.DataFrame:
-    """made, by, rows, for, budget, folder, there (whether it still lies there): every export of a study, newest first,
+    """made, by, rows, for, budget, there (whether it still lies there), folder: every export of a study, newest first,
     whatever wrote it.
 
     in_database: made_at, folder, format, rows. The list beside the study has all since it is kept; the database has
@@ -129,8 +129,9 @@ def exports_of(study: Study, in_database: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame(lines, columns=["made", "by", "rows", "for", "budget", "folder"])
     there = {folder: (Path(folder) / MANIFEST).is_file() for folder in table["folder"].unique()}
     table = table.sort_values("made", ascending=False, ignore_index=True)
-    return table.assign(made=[made[:19].replace("T", " ") for made in table["made"]],
-                        there=[there[folder] for folder in table["folder"]])
+    shown = table.assign(made=[made[:19].replace("T", " ") for made in table["made"]],
+                         there=[there[folder] for folder in table["folder"]])
+    return shown[["made", "by", "rows", "for", "budget", "there", "folder"]]
 
 
 def told_of(folder: Path) -> dict[str, Any] | None:

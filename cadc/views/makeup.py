@@ -120,7 +120,8 @@ def lengths(bench: Workbench, positions: np.ndarray) -> pd.DataFrame | None:
         edges = np.array([edges[0], edges[0] + 1])
     numbers = np.clip(np.searchsorted(edges, tokens.each, side="right") - 1, 0, len(edges) - 2)
     last = len(edges) - 2
-    names = [f"{low:,.0f} to {high - (place < last):,.0f}" for place, (low, high) in enumerate(pairwise(edges))]
+    ends = [(low, high - (place < last)) for place, (low, high) in enumerate(pairwise(edges))]
+    names = [f"{low:,.0f} to {high:,.0f}" if low < high else f"{low:,.0f}" for low, high in ends]
     return _shares(names, np.bincount(numbers, minlength=len(names)),
                    np.bincount(numbers[positions], minlength=len(names)))
 

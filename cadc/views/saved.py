@@ -42,9 +42,9 @@ class Saved:
     def label(self) -> str:
         """A line to choose it by. Nothing in it was typed by anybody."""
         s = self.settings
-        state = " · in force" if self.now else " · taken back" if self.undone else ""
+        state = "in force · " if self.now else "taken back · " if self.undone else ""
         when = self.at or "before anything was saved"
-        return f"{when} · {budget_text(s.budget)}{'' if s.budget <= 1 else ' rows'} · {s.preset} · {s.rule}{state}"
+        return f"{state}{when} · {budget_text(s.budget)}{'' if s.budget <= 1 else ' rows'} · {s.preset} · {s.rule}"
 
 
 def saved(bench: Workbench, decisions: Sequence[Decision]) -> list[Saved]:
