@@ -90,7 +90,8 @@ with header:
     decision_buttons(study, store, "capabilities")
     _shaping.proposals(view, bench, study, store)
     _shaping.files(view, study, store)
-_lights.lights_row(bench, digest)
+transfer = _evidence.transfer_found(bench, digest)
+_lights.lights_row(bench, digest, transfer)
 wide, narrow = st.columns([5, 3])
 with wide:
     draw_map(view, bench, study, store, selected)
@@ -103,4 +104,4 @@ with st.expander("How they are found", icon=":material/tune:"):
     find(view, study, store)
 _examples.panel(view, study, store, chosen)
 units(view, selected)
-_evidence.sections(bench, view, digest, store)
+_evidence.sections(bench, view, digest, store, transfer)

@@ -1,10 +1,13 @@
 """Capabilities page, second half: what speaks for and against the map. Widgets and calls; results are remembered."""
 
+import logging
+
 import numpy as np
 import streamlit as st
 
 from cadc.curation.workbench import Workbench
 from cadc.discovery import Stability
+from cadc.errors import JobError
 from cadc.jobs import control
 from cadc.store import Store
 from cadc.views import evidence, measured
@@ -17,6 +20,8 @@ from pages._compared import one_checkpoint, proportions, two_labellings
 from pages._parts.history import decide
 from pages._parts.jobs import job_panel
 from pages._parts.shell import guarded
+
+log = logging.getLogger(__name__)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -42,7 +47,11 @@ def transfer_found(bench: Workbench, digest: str) -> measured.TransferView:
     record = bench.study.result("transfer").record if bench.study.finished("transfer") else None
     if record is None:
         return measured.transfer_view(bench)
-    return _measured(digest, bench.capabilities.of_unit, str(bench.discovery), record.digest, bench)
+    try:
+        return _measured(digest, bench.capabilities.of_unit, str(bench.discovery), record.digest, bench)
+    except JobError as error:  # a damaged file takes away this evidence, not the page
+        log.exception("shown to the person")
+        return measured.TransferView(ready=False, sentence=str(error))
 
 
 def ask_stability(bench: Workbench, digest: str, label: str, key: str) -> None:
@@ -104,13 +113,13 @@ def rival_explanations(bench: Workbench, digest: str) -> None:
         ask_rivals(bench, digest, "Compare with words and pictures", "ask-rivals")
 
 
-def transfer(bench: Workbench, digest: str, store: Store) -> None:
+def transfer(bench: Workbench, found: measured.TransferView, store: Store) -> None:
     """What training on one unit does for the others: measured, or offered with its price."""
     study = bench.study
     st.subheader("Transfer", anchor="transfer")
     st.text("The one test that real data allows: a few steps on one unit alone, then the held-out loss of every other "
             "unit. A capability is a group whose units help each other more than they help the rest.")
-    found, running = transfer_found(bench, digest), control.is_running(study)
+    running = control.is_running(study)
     st.text(found.sentence)
     if running:
         st.button("Cancel", icon=":material/stop:", on_click=control.cancel, args=(study,),
@@ -132,7 +141,8 @@ def transfer(bench: Workbench, digest: str, store: Store) -> None:
         st.text(", ".join(found.silent))
 
 
-def sections(bench: Workbench, view: CapabilitiesView, digest: str, store: Store) -> None:
+def sections(bench: Workbench, view: CapabilitiesView, digest: str, store: Store, found: measured.TransferView
+             ) -> None:
     """Pictures one at a time, drawn when opened; then what the lights on top point at."""
     st.subheader("Evidence")
     names = {"Similarity": lambda: similarity(view), "Choice of K": lambda: choice_of_k(bench, view, digest, store),
@@ -147,4 +157,4 @@ def sections(bench: Workbench, view: CapabilitiesView, digest: str, store: Store
         with guarded():
             section(bench, digest)
     with guarded():
-        transfer(bench, digest, store)
+        transfer(bench, found, store)

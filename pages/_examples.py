@@ -25,8 +25,8 @@ def beside(view: CapabilitiesView, study: Study, store: Store, selected: list[st
         st.caption("Click a unit on the map, and what it asks is shown here.")
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        newest = len(selected) - 1
-        unit = st.selectbox("Unit shown", selected, index=newest, key=f"beside-{newest}-{selected[newest]}",
+        newest = view.units.index(selected[-1])  # another selection is another list, and shows its last unit
+        unit = st.selectbox("Unit shown", selected, index=len(selected) - 1, key=f"beside-{len(selected)}-{newest}",
                             label_visibility="collapsed")
         number = int(st.number_input("Sample shown", 1, 1_000, 1, key="beside-no", label_visibility="collapsed",
                                      width=130))

@@ -5,17 +5,18 @@ import streamlit as st
 from cadc.curation.workbench import Workbench
 from cadc.views import evidence
 from cadc.views.lights import FAIR, GOOD, OPEN, POOR, lights
-from pages._evidence import ask_rivals, ask_stability, asked_rivals, asked_stability, transfer_found
+from cadc.views.measured import TransferView
+from pages._evidence import ask_rivals, ask_stability, asked_rivals, asked_stability
 
 LOOKS = {GOOD: ("green", ":material/check_circle:"), FAIR: ("orange", ":material/error:"),
          POOR: ("red", ":material/cancel:"), OPEN: ("gray", ":material/help:")}
 
 
-def lights_row(bench: Workbench, digest: str) -> None:
+def lights_row(bench: Workbench, digest: str, transfer: TransferView) -> None:
     """The three lights beside each other, each with a link to its evidence."""
     stable, rivals = asked_stability(digest, evidence.stability_key(bench)), asked_rivals(digest)
     agreement = evidence.rival_agreement(bench, rivals[0] if rivals else evidence.quick_rivals(bench))
-    found = lights(stable[0] if stable else None, agreement, transfer_found(bench, digest), asked=bool(rivals))
+    found = lights(stable[0] if stable else None, agreement, transfer, asked=bool(rivals))
     asks = {**({} if stable else {"stability": ask_stability}), **({} if rivals else {"rivals": ask_rivals})}
     for column, light in zip(st.columns(len(found), gap="medium"), found, strict=True):
         with column.container(gap="xxsmall", key=f"light-{light.anchor}"):

@@ -12,7 +12,8 @@ SCRIPT = Path(__file__).with_suffix(".js")
 
 _HTML = """<div class="unit-map"><svg role="group" aria-label="Map of units: arrows go from unit to unit, Enter chooses,
 Shift and Enter adds, Escape clears"></svg><div class="tip" hidden></div><div class="bar">
-<button data-act="closer" aria-label="Zoom in">+</button><button data-act="further" aria-label="Zoom out">−</button>
+<button data-act="closer" aria-label="Zoom in" title="Zoom in (or Ctrl and wheel); Alt and drag moves the map">+
+</button><button data-act="further" aria-label="Zoom out">−</button>
 <button data-act="whole" aria-label="Show the whole map">⤢</button><button data-act="svg">SVG</button>
 <button data-act="png">PNG</button></div><div class="note"></div></div>
 """
