@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from cadc.views.folders import VARIABLE, Folder, look, roots
 from pages._parts.guard import guarded
@@ -36,7 +37,7 @@ def chooser(fields: Mapping[str, tuple[str, str]]) -> None:
                           disabled=takes == ("folder" if chosen else "file"))
 
 
-def entries(place: st.delta_generator.DeltaGenerator, here: Folder) -> str | None:
+def entries(place: DeltaGenerator, here: Folder) -> str | None:
     """What lies in a folder; choosing a folder opens it. Returns the chosen file."""
     names = {f"{name}/": name for name in here.folders} | {name: name for name in here.files}
     key = f"choose-in-{here.path}"

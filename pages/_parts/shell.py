@@ -32,17 +32,14 @@ def pick_study(page: str = "") -> Study | None:
     """The head of a page of this name, and the sidebar with the study picker, all that the jobs of the chosen study
     have finished loaded; None when there is no study yet."""
     top = st.container(gap="xxsmall")
-    with top:
-        if page:
+    if page:
+        with top:
             way.head(page)
     store, names = open_store(), study_names()
     study = _picked(names) if names else None
     if study is not None:
         store.load_study(study)
-    way.steps(study, store)
-    with top:
-        if page:
-            way.state(study, store)
+    way.frame(study, store, top)
     if study is not None:
         st.sidebar.caption(heading(study))
         for note in study_notes(study):

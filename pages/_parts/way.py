@@ -2,6 +2,7 @@
 
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.errors import StreamlitPageNotFoundError
 
 from cadc.jobs import control
@@ -39,34 +40,41 @@ def head(name: str) -> None:
     st.caption(EVERY[name].asks)
 
 
-def state(study: Study | None, store: Store) -> None:
-    """The state of the study in a line; it follows a job that is at work."""
-    running = study is not None and control.is_running(study)
-    st.fragment(_sentence, run_every="2s" if running else None)(study, store)
-
-
-def steps(study: Study | None, store: Store) -> None:
-    """The numbered steps, in the sidebar; they follow a job that is at work, and draw the page anew when it ends."""
-    running = study is not None and control.is_running(study)
+def frame(study: Study | None, store: Store, line: DeltaGenerator) -> None:
+    """The state of the study in a line, drawn there, and the numbered steps in the sidebar. Both follow a job that is
+    at work, and the page is drawn anew when it ends."""
+    if study is not None and control.is_running(study):
+        with line:
+            st.fragment(_live_sentence, run_every="2s")(study, store)
+        with st.sidebar:
+            st.fragment(_live_steps, run_every="2s")(study, store)
+        return
+    now = way_of(study, store)
+    line.caption(now.sentence)
     with st.sidebar:
-        st.fragment(_steps, run_every="2s" if running else None)(study, store, running)
+        _steps(now, study)
 
 
-def _sentence(study: Study | None, store: Store) -> None:
+def _live_sentence(study: Study, store: Store) -> None:
     with guarded():
         st.caption(way_of(study, store).sentence)
 
 
-def _steps(study: Study | None, store: Store, was_running: bool) -> None:
-    with guarded(), st.container(gap=None, key="steps"):
-        for step in way_of(study, store).steps:
+def _live_steps(study: Study, store: Store) -> None:
+    with guarded():
+        _steps(way_of(study, store), study)
+    if not control.is_running(study):
+        st.rerun()
+
+
+def _steps(now: Way, study: Study | None) -> None:
+    with st.container(gap=None, key="steps"):
+        for step in now.steps:
             link(step.place.file, f"{step.number} {step.place.name}", ICONS[step.state], study)
             with st.container(horizontal=True, gap=None):  # below the name of the step, not below its icon
                 st.space(35)
                 st.caption(step.line)
         link(ROWS.file, ROWS.name, ":material/table_rows:", study)
-    if was_running and study is not None and not control.is_running(study):
-        st.rerun()
 
 
 def words(name: str) -> None:
