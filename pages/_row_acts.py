@@ -15,9 +15,9 @@ from cadc.curation.marks import check_payload, note_payload, tag_payload
 from cadc.errors import DataError
 from cadc.store import Store
 from cadc.study import Study
+from cadc.views.curating import tagged
 from cadc.views.curriculum import draft_mark
 from cadc.views.pool_rows import PoolRows, acted_on
-from cadc.views.row_marks import taken_or_not
 from pages._filter_bar import map_button
 from pages._parts.history import decide, take_back
 from pages._parts.tab import shown, tab
@@ -43,8 +43,8 @@ def bar(view: PoolRows, about: np.ndarray, study: Study, store: Store) -> bool:
     """Acts on these rows, the way back, and whether the map is shown."""
     rows, none = view.index[about], not len(about)
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        for word, icon, label in (("keep", "push_pin", "Always take"), ("drop", "block", "Never take"),
-                                  ("", "lock_open", "Let go")):
+        for word, icon, label in (("always", "push_pin", "Always take"), ("never", "block", "Never take"),
+                                  ("free", "lock_open", "Let go")):
             st.button(label, icon=f":material/{icon}:", disabled=none, on_click=take, key=f"rows-take-{word}",
                       args=(view, study, store, rows, word), help=HELP[word])
         st.button("Checked", icon=":material/check:", disabled=none, key="rows-check",
@@ -59,8 +59,8 @@ def bar(view: PoolRows, about: np.ndarray, study: Study, store: Store) -> bool:
         return map_button()
 
 
-HELP = {"keep": "In every curriculum of this study, whatever speaks against them.",
-        "drop": "In no curriculum of this study.", "": "Neither always nor never: the filters decide again."}
+HELP = {"always": "In every curriculum of this study, whatever speaks against them.",
+        "never": "In no curriculum of this study.", "free": "Neither always nor never: the filters decide again."}
 
 
 def tag(view: PoolRows, study: Study, store: Store, rows: np.ndarray) -> None:
@@ -75,19 +75,15 @@ def tag(view: PoolRows, study: Study, store: Store, rows: np.ndarray) -> None:
     st.text(f"{len(rows):,} rows")
 
 
-def take(view: PoolRows, study: Study, store: Store, rows: Iterable[int], word: str) -> None:
-    """Take these pool rows always, never, or as the filters say; what is being shaped on Curriculum goes on from
-    there. For callbacks."""
+def take(view: PoolRows, study: Study, store: Store, rows: np.ndarray, word: str) -> None:
+    """Take these pool rows always, never, or as the filters say (`always`, `never`, `free`); what is being shaped on
+    Curriculum goes on from there. For callbacks."""
     bench, held = view.bench, tab()
-
-    def payload() -> dict[str, Any]:
-        return taken_or_not(bench.settings, rows, word).to_dict()
-
+    said: dict[str, Any] = {word: rows.tolist()}
     draft = held.draft if held.draft and held.draft_of == draft_mark(bench) else None
-    if decide(study, store, "curate", payload) and draft:
-        after = taken_or_not(bench.settings, rows, word)
-        held.draft = taken_or_not(draft, rows, word)
-        held.draft_of = draft_mark(bench.under(after))
+    if decide(study, store, "curate", lambda: tagged(bench, bench.settings, **said).to_dict()) and draft:
+        held.draft = tagged(bench, draft, **said)
+        held.draft_of = draft_mark(bench.under(tagged(bench, bench.settings, **said)))
 
 
 def ticked_now() -> frozenset[int]:

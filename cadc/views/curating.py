@@ -52,19 +52,27 @@ def shared(bench: Workbench, settings: CurationSettings, wanted: Mapping[str, fl
     return now
 
 
+MOST = 50_000
+"""Rows that can be named one by one: every saved curriculum lists them."""
+
+
 def tagged(bench: Workbench, settings: CurationSettings, *, always: Sequence[int] = (), never: Sequence[int] = (),
            free: Sequence[int] = ()) -> CurationSettings:
-    """Pool rows are always taken, never, or as the scores have it. Raises DataError for a row without scores, and for
-    one of which two things are said."""
+    """Pool rows are always taken, never, or as the scores have it. Raises DataError for a row without scores, for one
+    of which two things are said, and when more than `MOST` rows would be named."""
     known = set(bench.table["index"].tolist())
     for row in (*always, *never, *free):
         if row not in known:
             raise DataError(f"pool row {row} has no scores: the file has no such row, or it was left out.")
     if twice := (set(always) & set(never)) | (set(free) & {*always, *never}):
         raise DataError(f"pool row {min(twice)} is asked for in two ways. Name it once.")
-    keep = [*(row for row in settings.keep if row not in {*never, *free}), *always]
-    drop = [*(row for row in settings.drop if row not in {*always, *free}), *never]
-    return replace(settings, keep=tuple(dict.fromkeys(keep)), drop=tuple(dict.fromkeys(drop)))
+    not_kept, not_dropped = {*never, *free}, {*always, *free}
+    keep = dict.fromkeys([*(row for row in settings.keep if row not in not_kept), *always])
+    drop = dict.fromkeys([*(row for row in settings.drop if row not in not_dropped), *never])
+    if max(len(keep), len(drop)) > MOST:
+        raise DataError(f"more than {MOST:,} rows cannot be named one by one as always or never taken. Narrow the "
+                        "choice, or use the filters and caps of the curriculum.")
+    return replace(settings, keep=tuple(keep), drop=tuple(drop))
 
 
 def changes(before: CurationSettings, now: CurationSettings) -> pd.DataFrame:

@@ -48,7 +48,7 @@ def test_a_row_of_the_address_is_looked_at_and_the_next_one_too(study, open_page
 
 def test_acts_on_ticked_rows_are_decisions_and_undone(study, open_page):
     page = open_page("7_rows", study="trial", ticked="3,5-6")
-    page.button(key="rows-take-keep").click().run()
+    page.button(key="rows-take-always").click().run()
     assert latest(read_decisions(study), "curate")["keep"] == [3, 5, 6]
     page.text_input(key="rows-tag-new").set_value("odd").run()
     page.button(key="rows-tag-True").click().run()

@@ -9,10 +9,12 @@ import pytest
 from benchmarks.synthesise import synthesise
 from cadc.curation.marks import Marks
 from cadc.curation.workbench import Workbench, open_workbench
+from cadc.errors import DataError
 from cadc.study import Study
+from cadc.views import curating
+from cadc.views.curating import tagged
 from cadc.views.pool_rows import REASONS, STATUS, PoolRows, acted_on, with_target
 from cadc.views.row_filter import NO_CAPABILITY, RowFilter
-from cadc.views.row_marks import MOST, taken_or_not
 from cadc.views.rows import source_labels
 
 
@@ -162,11 +164,18 @@ def test_an_act_is_about_ticked_rows_all_or_all_but_those():
 
 
 def test_rows_taken_always_or_never_are_in_one_list_alone(view):
-    settings = view.bench.settings
+    bench, settings = view.bench, view.bench.settings
     one, other = settings.drop
-    both = taken_or_not(settings, [one, 11], "keep")
+    both = tagged(bench, settings, always=[one, 11])
     assert set(both.keep) == {5, one, 11} and set(both.drop) == {other}
-    freed = taken_or_not(both, [5, other], "")
+    freed = tagged(bench, both, free=[5, other])
     assert set(freed.keep) == {one, 11} and not freed.drop
-    with pytest.raises(Exception, match="one by one"):
-        taken_or_not(settings, range(MOST + 1), "drop")
+    for wrong, why in (({"always": [3], "never": [3]}, "two ways"), ({"never": [10**6]}, "no scores")):
+        with pytest.raises(DataError, match=why):
+            tagged(bench, settings, **wrong)
+
+
+def test_too_many_rows_are_not_named_one_by_one(view, monkeypatch):
+    monkeypatch.setattr(curating, "MOST", 20)
+    with pytest.raises(DataError, match="one by one"):
+        tagged(view.bench, view.bench.settings, never=range(40, 70))
