@@ -16,6 +16,7 @@ from cadc.commands import (
     evaluate,
     export,
     maps,
+    rows,
     run,
     studies,
     tables,
@@ -50,6 +51,12 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         curate.CURATE,
         export.EXPORT,
         evaluate.EVALUATE,
+    ),
+    "pool rows": (
+        rows.ROWS,
+        rows.TAG,
+        rows.CHECKED,
+        rows.NOTE,
     ),
     "what was decided": (
         decisions.HISTORY,

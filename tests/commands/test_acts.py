@@ -195,8 +195,8 @@ def test_history_undo_and_redo_tell_whose_turn_it_is(trial, told, said):
     assert told("undo", "trial", "curation")["decisions"][0]["kind"] == "curate"
     found = told("history", "trial")
     assert [(d["kind"], d["undone"]) for d in found["decisions"]] == [("rename", False), ("curate", True)]
-    assert found["undo"] == {"capabilities": True, "curation": False}
-    assert found["redo"] == {"capabilities": False, "curation": True}
+    assert found["undo"] == {"capabilities": True, "curation": False, "rows": False}
+    assert found["redo"] == {"capabilities": False, "curation": True, "rows": False}
     assert "c1 is called “one”\n" in said("history", "trial") and "(taken back)" in said("history", "trial")
     assert "put back: curriculum made with" in said("redo", "trial", "curation")
     assert open_workbench(trial).settings.budget == 0.1
