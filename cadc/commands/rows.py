@@ -61,8 +61,9 @@ def _opened(study: "Study") -> "PoolRows":
 
     from cadc.curation.marks import marks_of
     from cadc.curation.workbench import open_workbench
+    from cadc.discovery.pool_layout import layout_job
     from cadc.study.decisions import read_decisions
-    from cadc.views.pool_map import layout_job, pool_map
+    from cadc.views.pool_map import pool_map
     from cadc.views.pool_rows import PoolRows
     from cadc.views.rows import source_labels
 
