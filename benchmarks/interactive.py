@@ -25,15 +25,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.lab.large import large_study, server_half
+from benchmarks.lab.large import server_half
 from benchmarks.lab.report import commit, tell
 from benchmarks.lab.seen import browser_half
+from benchmarks.synthesise import synthesise as write_study
 from cadc.curation import CurationSettings
 from cadc.curation.workbench import Workbench
 from cadc.scores.influence import InfluenceColumns
 from cadc.scores.scores import Scores
 from cadc.store import Store
-from cadc.study import StudyConfig
+from cadc.study import Study, StudyConfig
 
 CAPABILITIES = 8
 REPEATS = 5
@@ -151,6 +152,15 @@ def _timed(act: Callable[[int], object]) -> dict[str, float]:
             "worst": round(max(seconds[1:]), 3), "cpu": round(median(busy[1:]), 3)}
 
 
+def large_study(root: Path, size: Size) -> Study:
+    """The synthesised study of this size below a cache root; made where it is not there yet."""
+    name = f"large-{size.rows}-{size.units}-{size.checkpoints}-{size.per_unit}-{size.seed}"
+    if name in Study.names(root):
+        return Study.open(name, root=root)
+    return write_study(root, rows=size.rows, units=size.units, checkpoints=size.checkpoints,
+                       samples_per_unit=size.per_unit, seed=size.seed, name=name)
+
+
 def on_arrays(size: Size, folder: Path | None) -> dict[str, Any]:
     """Every interaction one by one, without a study on disk."""
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
@@ -168,8 +178,7 @@ def on_arrays(size: Size, folder: Path | None) -> dict[str, Any]:
 
 def on_a_study(size: Size, cache: Path, *, browser: bool) -> dict[str, Any]:
     """The server's half and the browser's, on a study on disk."""
-    study = large_study(cache, rows=size.rows, units=size.units, checkpoints=size.checkpoints, per_unit=size.per_unit,
-                        seed=size.seed)
+    study = large_study(cache, size)
     store = Store(cache)
     store.load_study(study)
     try:

@@ -25,4 +25,5 @@ def lights_row(bench: Workbench, digest: str, transfer: TransferView) -> None:
                 st.markdown(f":small[**{light.question}** :{colour}-badge[{icon} {light.word}]]", width="content")
                 if light.anchor in asks:
                     asks[light.anchor](bench, digest, "Ask", f"ask-{light.anchor}-above")
-            st.caption(f"{light.sentence} [Evidence](#{light.anchor})")
+            # No caption: in its pale tone a link is too faint to be read by everybody.
+            st.markdown(f":small[{light.sentence} [Evidence](#{light.anchor})]")

@@ -67,7 +67,7 @@ def tag(view: PoolRows, study: Study, store: Store, rows: np.ndarray) -> None:
     """Put a tag on rows, or take it off."""
     known = list(view.marks.tags)
     name = st.selectbox("Tag", known, index=None, key="rows-tag", placeholder="one that is there") if known else None
-    name = st.text_input("A new tag" if known else "Tag", key="rows-tag-new", max_chars=40).strip() or name
+    name = st.text_input("New tag", key="rows-tag-new", max_chars=40).strip() or name
     with st.container(horizontal=True):
         for label, on in (("Put it on", True), ("Take it off", False)):
             st.button(label, disabled=not name, key=f"rows-tag-{on}", on_click=decide,

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.synthesise import synthesise
 from cadc.curation.marks import Marks
 from cadc.curation.workbench import Workbench, open_workbench
 from cadc.scores.influence import InfluenceColumns
@@ -22,19 +21,9 @@ from cadc.views.pool_rows import PoolRows
 from cadc.views.row_filter import RowFilter
 from cadc.views.rows import source_labels
 
-NAME = "large"
 REPEATS = 5
 SHARE = 0.05
 """Of the pool that is exported."""
-
-
-def large_study(root: Path, *, rows: int, units: int, checkpoints: int, per_unit: int, seed: int) -> Study:
-    """The synthesised study of this size below a cache root; made where it is not there yet."""
-    name = f"{NAME}-{rows}-{units}-{checkpoints}-{per_unit}-{seed}"
-    if name in Study.names(root):
-        return Study.open(name, root=root)
-    return synthesise(root, rows=rows, units=units, checkpoints=checkpoints, samples_per_unit=per_unit, seed=seed,
-                      name=name)
 
 
 def server_half(study: Study, store: Store) -> dict[str, dict[str, float]]:

@@ -107,7 +107,7 @@ def test_from_a_flow_to_rows_to_a_tag_to_a_file(app, tab):
     tab.get_by_text(f"{total - 2:,} not ticked", exact=True).click()
     settle(tab)
     press(tab, "Tag")
-    fill(tab, "Tag", "steady")
+    fill(tab, "New tag", "steady")
     press(tab, "Put it on")
     tab.keyboard.press("Escape")
     settle(tab)
@@ -117,7 +117,7 @@ def test_from_a_flow_to_rows_to_a_tag_to_a_file(app, tab):
     tab.get_by_text(f"all {total - 2:,}", exact=True).click()
     settle(tab)
     with tab.expect_download() as coming:
-        tab.locator("[class*=st-key-rows-download] button").click()
+        tab.locator("[class*=st-key-rows-download] button").first.click()
     lines = [json.loads(line) for line in coming.value.path().read_text().splitlines()]
     table = open_workbench(study).table.set_index("index")["id"]
     assert {line["id"] for line in lines} == set(table[marks_of(read_decisions(study)).tags["steady"]])
@@ -170,6 +170,7 @@ def test_all_of_it_by_keys_alone(app, tab):
     rows = int(note(tab).inner_text().split(" of ")[0].replace(",", ""))
     reach(tab, "ticked", "button")
     tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("Space")
     settle(tab)
     reach(tab, "Checked", "button")
     tab.keyboard.press("Enter")
