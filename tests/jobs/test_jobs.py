@@ -62,7 +62,8 @@ def wait_for(condition, seconds=60):
 
 
 def test_a_new_study_waits_for_everything(study):
-    assert [s.state for s in jobs.statuses(study)] == ["waiting"] * (len(JOBS) - 1)  # of the two layouts a study has one
+    one_layout = len(JOBS) - 1  # of the two a study has one
+    assert [s.state for s in jobs.statuses(study)] == ["waiting"] * one_layout
     assert not jobs.is_running(study)
 
 
