@@ -12,7 +12,7 @@ INSTALL = $(if $(UV),$(UV) pip install -q --python $(PY),$(PY) -m pip install -q
 # Processes that run tests. Each test file stays in one of them: what its tests share is made once.
 WORKERS ?= 2
 
-.PHONY: demo app test lint docs pictures trainers wheel install clean
+.PHONY: demo app test lint docs pictures journeys trainers wheel install clean
 
 demo: $(VENV)/.ready   ## run the whole study on the embedded default, then serve the app on it (ARGS=--no-app stops before)
 	@$(PY) -m cadc demo $(ARGS)
@@ -34,6 +34,9 @@ docs: $(VENV)/.ready-dev  ## write the tables of docs/ anew from what the code r
 pictures: $(VENV)/.ready-dev  ## the pictures of docs/pages, taken of the demo study (made first where it is not there)
 	@$(PY) -m cadc demo --no-app >/dev/null
 	@PYTHONPATH=. $(PY) -m tests.docs.pictures
+
+journeys: $(VENV)/.ready-dev  ## the browser journeys over rows, on a synthesised pool of 665 000 (minutes to make it)
+	CADC_JOURNEY_ROWS=665000 OMP_NUM_THREADS=1 $(PY) -m pytest tests/e2e/test_rows.py $(ARGS)
 
 trainers: $(VENV)/.ready-dev  ## every export in its own trainer (first time: environments of about 10 GB in .trainers; ARGS=trl: that one)
 	@PYTHONPATH=. $(PY) -m benchmarks.trainers $(ARGS)

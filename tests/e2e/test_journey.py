@@ -217,6 +217,7 @@ def test_from_two_files_to_a_curriculum(app, browser, tab, tmp_path, material):
     app.run(*command[3:-1], str(tmp_path / "command"))
     for name in ("curriculum.jsonl", "manifest.json"):
         assert (tmp_path / "command" / name).read_bytes() == (written / name).read_bytes(), "two doors, one curriculum"
+    app.run("verify", str(written))
 
     tab.close()
     app.kill()
