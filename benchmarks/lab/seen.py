@@ -184,7 +184,7 @@ class Look:
     def relabel(self) -> dict[str, float]:
         """A unit moved to another capability, and back."""
         self.open("Capabilities")
-        self.tab.locator(".unit-map [data-unit='0']").click()
+        self.tab.locator(".unit-map [data-unit='0']").press("Enter")  # others may lie over it
         self._rest()
         found, move = [], self.tab.get_by_role("button", name="Move", exact=True).first
         for _ in range(REPEATS + 1):
