@@ -49,7 +49,7 @@ def study(finished_cache, tmp_path, monkeypatch) -> Study:
 def open_page() -> Callable[..., AppTest]:
     """`open_page("3_capabilities")`: the page, run once and free of exceptions."""
     def opened(name: str, **query: str) -> AppTest:
-        page = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=60)
+        page = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=180)
         for key, value in query.items():
             page.query_params[key] = value
         page.run()

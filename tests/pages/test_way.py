@@ -32,7 +32,7 @@ def test_every_page_says_its_name_what_to_do_and_how_the_study_stands(study, ope
 
 
 def test_the_app_links_every_step_and_keeps_the_study(study):
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=180)
     app.query_params["study"] = "trial"
     app.run()
     assert not app.exception
@@ -44,7 +44,7 @@ def test_the_app_links_every_step_and_keeps_the_study(study):
 
 
 def test_without_a_study_the_app_leads_to_making_one(empty_cache, open_page):
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=180).run()
     assert not app.exception and "There is no study yet." in captions(app)
     assert any(c.value.endswith("next: make a study") for c in app.sidebar.caption)
     assert "Next: 2 Trajectories" not in links(app)
