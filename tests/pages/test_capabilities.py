@@ -155,7 +155,7 @@ def test_lights_say_what_was_asked_with_its_number(study, open_page):
     next(b for b in page.button if b.key == "ask-rivals-above").click()
     page.run()
     assert not page.exception
-    said = [c.value for c in page.caption if "[Evidence](#" in c.value]
+    said = [m.value for m in page.markdown if "[Evidence](#" in m.value]
     assert "adjusted Rand index" in said[0] and "agreement" in said[1]
     assert not any("not asked" in m.value for m in page.markdown)
     assert {"stability", "rivals", "transfer"} <= {s.anchor for s in page.subheader}
