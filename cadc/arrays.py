@@ -61,10 +61,13 @@ def spans(numbers: Iterable[int] | np.ndarray) -> str:
     return ",".join(str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in np.split(found, cuts))
 
 
-def numbers_of(text: str) -> np.ndarray:
-    """int64, ascending: the set that `spans` wrote. Raises DataError for anything else."""
+def numbers_of(text: str, most: int = 50_000_000) -> np.ndarray:
+    """int64, ascending: the set that `spans` wrote. Raises DataError for anything else, and for ranges of more than
+    `most` numbers together: a few characters in a link must not fill the memory."""
     try:
         ends = [tuple(int(end) for end in part.split("-")) for part in text.split(",")] if text else []
+        if sum(max(e[-1] - e[0], 0) + 1 for e in ends) > most or any(e[-1] >= 2**62 for e in ends):
+            raise ValueError(text)
         parts = [np.arange(first, last + 1, dtype=np.int64) for first, last in ((e[0], e[-1]) for e in ends)]
         if any(len(e) > 2 for e in ends) or any(len(part) == 0 for part in parts):
             raise ValueError(text)

@@ -15,7 +15,7 @@ from cadc.study import Study
 from cadc.views.curriculum import curriculum_of
 from cadc.views.pool_map import layout_digest
 from cadc.views.pool_rows import PoolRows
-from cadc.views.row_filter import RowFilter
+from cadc.views.row_filter import LONGEST_INDEX, RowFilter
 from cadc.views.rows import source_labels
 from pages import _filter_bar, _inspector, _row_acts
 from pages._parts import point_map
@@ -60,7 +60,7 @@ def chosen(view: PoolRows, order: np.ndarray) -> int:
     asked = st.query_params.get("row", "")
     if not asked:
         return 0
-    place = view.place(int(asked)) if asked.isdecimal() else -1
+    place = view.place(int(asked)) if asked.isdecimal() and len(asked) <= LONGEST_INDEX else -1
     at = np.flatnonzero(order == place) if place >= 0 else []
     if not len(at):
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -94,7 +94,7 @@ def rows(view: PoolRows, study: Study, store: Store, digest: str) -> None:
     """Filter, acts, map, table, inspector."""
     wanted, odd = _filter_bar.wanted()
     _filter_bar.bar(view, wanted)
-    for sentence in (*odd, *view.odd(wanted), *view.marks.skipped):
+    for sentence in (*odd, *_row_acts.odd_ticks(), *view.odd(wanted), *view.marks.skipped):
         st.warning("One thing of the address or the marks was left aside:", icon=":material/help:")
         st.code(sentence, language=None, wrap_lines=True)
     order = view.order(wanted)

@@ -4,7 +4,6 @@ Each is a decision, in force at once and undone by one button. Widgets only.
 """
 
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,8 @@ from pages._parts.tab import shown, tab
 
 LONGEST = 1500
 """Characters of ticks in an address; browsers and mail programs cut longer ones."""
+MOST_TICKS = 100_000
+"""Nobody ticks more by hand."""
 WAYS = ("ticked", "all", "but")
 
 
@@ -89,10 +90,18 @@ def take(view: PoolRows, study: Study, store: Store, rows: np.ndarray, word: str
 def ticked_now() -> frozenset[int]:
     """Pool rows that are ticked: the address keeps them over a reload, as long as it can hold them."""
     held, asked = tab(), st.query_params.get("ticked", "")
-    if asked and not held.ticked:
-        with suppress(DataError):
-            held.ticked = frozenset(numbers_of(asked).tolist())
+    if asked and not held.ticked and not odd_ticks():
+        held.ticked = frozenset(numbers_of(asked, MOST_TICKS).tolist())
     return held.ticked
+
+
+def odd_ticks() -> list[str]:
+    """What of the ticks in the address is not understood."""
+    try:
+        numbers_of(st.query_params.get("ticked", ""), MOST_TICKS)
+    except DataError as error:
+        return [f"Ticks in the address are left aside: {error}"]
+    return []
 
 
 def put_ticks(rows: Iterable[int]) -> None:

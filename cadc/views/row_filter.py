@@ -67,6 +67,8 @@ class RowFilter:
 
 
 _ORDER: dict[str, Any] = {"sort": "influence", "down": True}
+LONGEST_INDEX = 18
+"""Digits of a row's index: what is longer is none, and fits no array."""
 KEYS = frozenset(f.name for f in fields(RowFilter))
 """What of an address belongs to a filter."""
 
@@ -98,7 +100,7 @@ def _value(key: str, text: str) -> Any:
             raise ValueError(text)
         return ends
     if key in ("group", "target"):
-        return int(text)
+        return int(text) if len(text) <= LONGEST_INDEX else _refuse(text)
     if key == "down":
         return {"1": True, "0": False}[text] if text in ("0", "1") else _refuse(text)
     return text

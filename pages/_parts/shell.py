@@ -4,6 +4,7 @@ import streamlit as st
 
 from cadc.store import Store
 from cadc.study import Study, cache_root
+from cadc.views.row_filter import RowFilter
 from cadc.views.studies import heading, study_names, study_notes
 from cadc.views.way import PLACES
 from pages._parts import way
@@ -24,8 +25,12 @@ def open_store() -> Store:
 
 
 def choose_study(name: str) -> None:
-    """Make this the chosen study from the next run on: in the address, so that a reload and a shared link keep it."""
-    tab().study = st.query_params["study"] = name
+    """Make this the chosen study from the next run on: in the address, so that a reload and a shared link keep it.
+    Rows that were looked at and ticked belong to the study before."""
+    held = tab()
+    if held.study not in (None, name):
+        held.looked, held.ticked, held.drawn, held.ticks = RowFilter(), frozenset(), "", held.ticks + 1
+    held.study = st.query_params["study"] = name
 
 
 def pick_study(page: str = "") -> Study | None:
@@ -52,6 +57,8 @@ def _picked(names: list[str]) -> Study:
     asked = st.query_params.get("study", tab().study)
     chosen = st.sidebar.selectbox("Study", names, index=names.index(asked) if asked in names else 0,
                                   help="Newest first. A study is one pool, one target, one model, one set of settings.")
+    if asked in names and chosen != asked:  # by hand: the rest of the address is about the study before
+        st.query_params.clear()
     choose_study(chosen)
     return Study.open(chosen)
 

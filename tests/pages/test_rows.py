@@ -100,3 +100,24 @@ def test_dataset_text_is_never_read_as_markup(study, open_page):
     assert any(HOSTILE == t.value for t in first.text), "the row that carries it is on screen"
     for element in (*page.markdown, *page.caption, *first.markdown, *first.caption, *first.warning, *first.info):
         assert HOSTILE not in element.value
+
+
+def test_an_address_that_means_nothing_does_no_harm_and_is_told(study, open_page):
+    page = open_page("7_rows", study="trial", ticked="0-99999999999", row="9" * 30, target="9" * 30)
+    said = [c.value for c in page.code]
+    assert any("Ticks in the address" in text for text in said) and any("target=9" in text for text in said)
+    assert note(page).startswith("300 of 300") and page.button(key="rows-check").disabled
+
+
+def test_ticks_and_filter_stay_with_their_study(study, open_page):
+    from dataclasses import replace
+
+    from cadc.study import Study
+
+    Study.create("second", replace(study.config, preset="paper"), created="2026-01-02T00:00:00")
+    page = open_page("7_rows", study="trial", ticked="3,5", words="red")
+    assert not page.button(key="rows-check").disabled
+    next(s for s in page.sidebar.selectbox if s.label == "Study").set_value("second").run()
+    assert "ticked" not in page.query_params and "words" not in page.query_params and not page.exception
+    next(s for s in page.sidebar.selectbox if s.label == "Study").set_value("trial").run()
+    assert note(page).startswith("300 of 300") and page.button(key="rows-check").disabled

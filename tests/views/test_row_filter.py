@@ -26,7 +26,7 @@ def test_an_address_brings_the_same_filter_back(wanted):
 
 
 @pytest.mark.parametrize(("key", "text"), [("loss", "3"), ("loss", "a..b"), ("influence", "nan.."), ("group", "x"),
-                                           ("down", "yes"), ("sort", "colour"), ("target", "")])
+                                           ("down", "yes"), ("sort", "colour"), ("target", ""), ("group", "9" * 30)])
 def test_what_is_not_understood_is_said(key, text):
     found, odd = from_query({key: text, "source": "web"})
     assert found == RowFilter(source="web") and len(odd) == 1 and key in odd[0]
