@@ -21,6 +21,7 @@ import psutil
 
 from cadc.errors import BusyError, CadcError
 from cadc.estimate.ledger import HERE
+from cadc.jobs.control import is_held
 from cadc.jobs.engines import QUIET
 from cadc.jobs.status import RUNNING, JobStatus, last_status, write_status
 from cadc.study import Study
@@ -44,12 +45,7 @@ def _lock(study: Study) -> Path:
 
 def is_estimating(study: Study) -> bool:
     """Whether an estimate of this study is being made."""
-    with _lock(study).open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    return is_held(_lock(study))
 
 
 def standing(study: Study) -> JobStatus:

@@ -51,14 +51,19 @@ def _lock_file(study: Study) -> Path:
     return folder / "lock"
 
 
-def is_running(study: Study) -> bool:
-    """Whether a worker of this study is alive."""
-    with _lock_file(study).open("w") as handle:
+def is_held(lock: Path) -> bool:
+    """Whether another process holds this lock file; made when absent."""
+    with lock.open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
     return False
+
+
+def is_running(study: Study) -> bool:
+    """Whether a worker of this study is alive."""
+    return is_held(_lock_file(study))
 
 
 def jobs_of(study: Study) -> tuple[str, ...]:
