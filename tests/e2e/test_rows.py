@@ -125,7 +125,9 @@ def test_from_a_flow_to_rows_to_a_tag_to_a_file(app, tab):
 
 def test_a_link_shows_somebody_else_the_same(app, browser: Browser, tab):
     look(tab, app, "&sort=loss")
+    everything = note(tab).inner_text()
     fill(tab, "Words in question, answer or id", "red")
+    expect(note(tab)).not_to_have_text(everything)
     at(tab, 4, 200)
     tick(tab, 1, 3)
     expect(tab.get_by_text("2 ticked", exact=True)).to_be_visible()

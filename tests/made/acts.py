@@ -7,10 +7,26 @@ from playwright.sync_api import Locator, Page, TimeoutError, expect
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 
 
+STILL = """idle => new Promise(done => {
+    let since = performance.now();
+    const watching = new MutationObserver(() => { since = performance.now(); });
+    watching.observe(document.body, {subtree: true, childList: true, attributes: true, characterData: true});
+    const look = () => {
+        if (!document.querySelector(idle)) since = performance.now();
+        if (performance.now() - since < 300) { setTimeout(look, 50); return; }
+        watching.disconnect();
+        done();
+    };
+    look();
+})"""
+"""The script rests and the page has stood still for a moment: an act takes one to leave the browser, and a page may run
+twice for it."""
+
+
 def settle(tab: Page) -> None:
-    """Wait until the server has answered the last act."""
-    tab.wait_for_timeout(200)  # an act needs a moment to leave the browser; what follows waits for its answer
+    """Wait until the server has answered the last act and the page is drawn."""
     tab.locator(IDLE).wait_for()
+    tab.evaluate(STILL, IDLE)
 
 
 def go(tab: Page, name: str) -> None:
