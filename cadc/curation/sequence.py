@@ -54,8 +54,8 @@ def sequence(chosen: list[np.ndarray], order: list[int], settings: CurationSetti
     """
     count = len(order)
     if settings.staging == "mix":
-        rows = np.sort(np.concatenate([*(chosen[k] for k in order), np.empty(0, np.int64)]).astype(np.int64))
-        return np.random.default_rng([settings.seed, 5]).permutation(rows), np.ones(len(rows), np.int64)
+        rows = np.concatenate([*(chosen[k] for k in order), np.empty(0, np.int64)]).astype(np.int64)
+        return mixed_order(rows, settings.seed), np.ones(len(rows), np.int64)
     parts: list[list[np.ndarray]] = [[] for _ in order]
     for i, k in enumerate(order):
         rows, later = chosen[k], count - 1 - i
@@ -68,6 +68,11 @@ def sequence(chosen: list[np.ndarray], order: list[int], settings: CurationSetti
     stages = [np.concatenate(pieces)[evenly_merged([len(piece) for piece in pieces])] for pieces in parts]
     rows = np.concatenate([*stages, np.empty(0, np.int64)]).astype(np.int64)
     return rows, np.repeat(np.arange(1, count + 1), [len(s) for s in stages])
+
+
+def mixed_order(rows: np.ndarray, seed: int) -> np.ndarray:
+    """The order in which `mix` puts rows int64 [n], whatever order they come in: one draw for each seed."""
+    return np.random.default_rng([seed, 5]).permutation(np.sort(rows))
 
 
 def _evenly(total: int, marked: int) -> np.ndarray:

@@ -8,7 +8,8 @@ over (minutes at most); a finished one is not repeated.
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,7 @@ def run_targets(study: Study, progress: Progress, *, engine: EngineSettings | No
     else:
         kept = keeping.SketchKeeping(model, mode, choice, (feed, Feed(study, "pool", vlm)), free)
     work = _Targets(model, feed, choice, kept)
-    work.run(progress)
+    work.run(progress, workers)
     work.write(round(time.monotonic() - started, 3))
 
 
@@ -90,17 +91,20 @@ class _Targets:
         self.count = torch.zeros(len(choice.units))
         self.failed: dict[FeedRow, str] = {}
         self.plan, self.halved = batch_plan.BatchPlan(), 0
+        self.beside: list[keeping.GradientModel] = []
         self.plain_units = [u for u, rows in enumerate(choice.rows)
                             if not swappable([feed.samples[row].images for row in rows])]
 
-    def run(self, progress: Progress) -> None:
-        """Plain pass, then one pass per permutation of the pictures."""
+    def run(self, progress: Progress, workers: int = 1) -> None:
+        """Plain pass, then one pass per permutation of the pictures; `workers`: batches at a time at most."""
         unit_of = self.choice.unit_of
         rounds = self.study.config.permutations if self.study.config.grounded else 0
         moved = [row for row, u in unit_of.items() if u not in self.plain_units]
         self.plan = batch_plan.choose_batch_size(self.study, "targets", self.vlm, self.feed, self._gradients, _measured)
         for warning in self.plan.warnings:
             progress.note(warning)
+        self.beside = [keeping.GradientModel(self.study, *open_model(self.study))
+                       for _ in range(modes.lanes(self.engine, self.plan.rows, workers) - 1)]
         progress.start(len(unit_of) + rounds * len(moved))
         self._pass(self.feed.by_length(list(unit_of)), self._keep, progress)
         moved = [row for row in moved if row not in self.failed]
@@ -111,7 +115,8 @@ class _Targets:
 
     def _pass(self, rows: Sequence[FeedRow], keep: Keep, progress: Progress,
               encode: Callable[[FeedRow], "Encoded"] | None = None) -> None:
-        batches = run_batches(self.feed, rows, self._gradients, self.failed, self.plan, encode=encode)
+        batches = run_batches(self.feed, rows, self._gradients, self.failed, self.plan, encode=encode,
+                              beside=[partial(_gradients, model) for model in self.beside])
         odd: list[FeedRow] = []
         for whole, every in batches:
             part, found = _finite(whole, every)
@@ -131,9 +136,7 @@ class _Targets:
             self._pass(odd, keep, Silent())
 
     def _gradients(self, batch: Sequence[Item]) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        from cadc.models import prefix
-
-        return self.engine.gradients(prefix(self.vlm, self.vlm.collate([encoded for _, encoded in batch])))
+        return _gradients(self.engine, batch)
 
     def _keep(self, t: int, rows: Sequence[FeedRow], units: torch.Tensor, losses: torch.Tensor, matrix: torch.Tensor
               ) -> None:
@@ -209,14 +212,17 @@ class _Targets:
     def _balanced(self, samples: torch.Tensor, mode: str) -> dict[str, torch.Tensor]:
         """`balanced` [T, S, S], cosines between the balanced gradients of single target samples, and `balanced_norm`
         [T, S], their ‖h‖ / ‖g‖: of the vectors [T, S, ·] as the pool pass reads them, so that its products fit."""
-        grams = []
-        for t, rows in enumerate(samples):
-            weight = None if mode == "sketch" else self.engine.balanced_weight(t)  # sketches carry √w already
-            grams.append(weighted_gram(rows, weight))
-        whole = torch.stack(grams)
+        weights = [None if mode == "sketch" else self.engine.balanced_weight(t)  # sketches carry √w already
+                   for t in range(len(samples))]
+        whole = torch.stack(self._at_once(weighted_gram, samples, weights))
         norm = whole.diagonal(dim1=1, dim2=2).clamp_min(0).sqrt()
         return {"balanced": whole / (norm[:, :, None] * norm[:, None, :]).clamp_min(1e-30),
                 "balanced_norm": norm.clamp_min(1e-15)}
+
+    def _at_once(self, function: Callable[..., torch.Tensor], *each: Iterable[Any]) -> list[torch.Tensor]:
+        """`map`, on as many threads as batches were computed at a time."""
+        with ThreadPoolExecutor(1 + len(self.beside), thread_name_prefix="gram") as pool:
+            return list(pool.map(function, *each))
 
     def _save(self, vectors: dict[str, torch.Tensor], full: dict[str, torch.Tensor], facts: dict[str, Any],
               own: dict[str, torch.Tensor]) -> None:
@@ -226,11 +232,18 @@ class _Targets:
         for t in range(len(self.engine.checkpoints)):
             write_tensors(self.study.targets_folder / f"vectors-{t + 1}.safetensors",
                                  {key: value[t].contiguous() for key, value in vectors.items()}, head)
-        grams = {key: torch.stack([gram(x) for x in value]) for key, value in full.items()}
+        grams = {key: torch.stack(self._at_once(gram, value)) for key, value in full.items()}
         if facts["gram"]["sample"] == "sketch":  # unit vectors have length 1 whatever the sketch says
             diagonal = grams["sample"].diagonal(dim1=1, dim2=2)
             diagonal.copy_(diagonal > 0)
         write_tensors(self.study.targets_folder / "gram.safetensors", grams | own, head)
+
+
+def _gradients(model: keeping.GradientModel, batch: Sequence[Item]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Losses [B] and gradients [B, P] of encoded rows at every checkpoint."""
+    from cadc.models import prefix
+
+    return model.gradients(prefix(model.vlm, model.vlm.collate([encoded for _, encoded in batch])))
 
 
 def _finite(rows: Sequence[FeedRow], found: list[tuple[torch.Tensor, torch.Tensor]]

@@ -1,7 +1,10 @@
 """Rows → batches of similar length, and what happens when one does not fit into memory."""
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Generic, Protocol, TypeVar
 
 import torch
@@ -36,28 +39,64 @@ class Plan(Protocol):
 class Batches(Generic[R]):
     """What `run_batches` makes: to be walked once; `halved` counts on the way."""
 
-    def __init__(self, items: Iterable[Item], compute: Callable[[Sequence[Item]], R], plan: Plan | None) -> None:
-        self._items, self._compute, self._plan = items, compute, plan
+    def __init__(self, items: Iterable[Item], lanes: Sequence[Callable[[Sequence[Item]], R]], plan: Plan | None
+                 ) -> None:
+        self._items, self._lanes, self._plan = items, lanes, plan
         self.halved = 0
         """Batches that did not fit into memory and were run in parts, so far."""
 
     def __iter__(self) -> Iterator[tuple[list[FeedRow], R]]:
         rows, tokens = (self._plan.rows, self._plan.tokens) if self._plan else (ROWS, TOKENS)
-        for batch in packed(self._items, rows, tokens):
-            for part, found in halving(self._compute, batch):
+        for batch, parts in _computed(self._lanes, packed(self._items, rows, tokens)):
+            for part, found in parts:
                 self.halved += part[0] is batch[0] and len(part) < len(batch)
                 yield [row for row, _ in part], found
 
 
 def run_batches(feed: Feed, rows: Iterable[FeedRow], compute: Callable[[Sequence[Item]], R], failed: dict[FeedRow, str],
-                plan: Plan | None = None, *, encode: Callable[[FeedRow], Encoded] | None = None) -> Batches[R]:
+                plan: Plan | None = None, *, encode: Callable[[FeedRow], Encoded] | None = None,
+                beside: Sequence[Callable[[Sequence[Item]], R]] = ()) -> Batches[R]:
     """`for part, found in run_batches(…)`: feed rows in the order given, encoded ahead, computed in batches of at most
     `plan` (`ROWS`, `TOKENS` without one) or, where memory ends, in halves of them.
 
-    A row that cannot be encoded goes into `failed` with its reason. `encode` stands in for the feed's own. How often a
-    batch was halved is the result's `halved`. Raises ModelError when one sample does not fit.
+    A row that cannot be encoded goes into `failed` with its reason. `encode` stands in for the feed's own. `beside`:
+    the same computation on models of their own, each in a thread beside `compute`; batches and their order stay. How
+    often a batch was halved is the result's `halved`. Raises ModelError when one sample does not fit.
     """
-    return Batches(encoded_rows(feed, rows, failed, encode), compute, plan)
+    return Batches(encoded_rows(feed, rows, failed, encode), (compute, *beside), plan)
+
+
+def _computed(lanes: Sequence[Callable[[Sequence[Item]], R]], batches: Iterable[list[Item]]
+              ) -> Iterator[tuple[list[Item], Iterable[tuple[Sequence[Item], R]]]]:
+    """Each batch with its parts, in order. Several lanes work ahead of the reader by one batch each."""
+    if len(lanes) == 1:
+        for batch in batches:
+            yield batch, halving(lanes[0], batch)
+        return
+    free = SimpleQueue[Callable[[Sequence[Item]], R]]()
+    for lane in lanes:
+        free.put(lane)
+
+    def run(batch: list[Item]) -> list[tuple[Sequence[Item], R]]:
+        lane = free.get()
+        try:
+            return list(halving(lane, batch))
+        finally:
+            free.put(lane)
+
+    waiting = deque[tuple[list[Item], Future[list[tuple[Sequence[Item], R]]]]]()
+    pool = ThreadPoolExecutor(len(lanes), thread_name_prefix="lane")
+    try:
+        for batch in batches:
+            waiting.append((batch, pool.submit(run, batch)))
+            if len(waiting) > len(lanes):
+                done, parts = waiting.popleft()
+                yield done, parts.result()
+        while waiting:
+            done, parts = waiting.popleft()
+            yield done, parts.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def encoded_rows(feed: Feed, rows: Iterable[FeedRow], failed: dict[FeedRow, str],

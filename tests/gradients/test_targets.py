@@ -1,9 +1,11 @@
 """Which target samples count, and grounded gradients."""
 
 import json
+import threading
 
 import numpy as np
 import pytest
+import torch
 from reference import Reference
 from safetensors.numpy import load_file
 from safetensors.torch import load_file as torch_file
@@ -12,9 +14,12 @@ from watching import times
 
 from cadc.data import read_samples
 from cadc.gradients import targets
+from cadc.gradients.checkpoints import open_model
 from cadc.gradients.choice import choose, donors, swappable
+from cadc.jobs.engines import EngineSettings
 from cadc.study import read_about, write_tensors
 from cadc.study.progress import Silent
+from cadc.study.results import write_sealed
 
 
 def test_pictures_are_swapped_among_rows_with_as_many():
@@ -91,6 +96,31 @@ def test_finished_targets_are_not_computed_again_but_follow_a_new_warm_up(ready,
     assert not study.finished("targets")
     targets.run_targets(study, Silent())
     assert study.finished("targets") and times(study.targets_folder)["gram.safetensors"] > before["gram.safetensors"]
+
+
+def test_several_batches_at_a_time_make_the_same_vectors(ready, own_copy, monkeypatch):
+    opened, made = [], []
+
+    def counted(study):
+        opened.append(threading.current_thread().name)
+        return open_model(study)
+
+    monkeypatch.setattr(targets, "open_model", counted)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        study = own_copy(ready)
+        for workers in (1, 3):
+            study.result("targets").remove()
+            plan = {"rows": 2, "tokens": 400, "reason": "by hand", "warnings": [], "key": study.key("targets")}
+            write_sealed(study.batch_file("targets"), plan)
+            targets.run_targets(study, Silent(), engine=EngineSettings(workers=workers))
+            made.append({path.name: torch_file(path) for path in study.targets_folder.glob("*.safetensors")})
+    finally:
+        torch.set_num_threads(threads)
+    assert len(opened) == 1 + 3
+    for name, one in made[0].items():
+        assert all(torch.equal(value, made[1][name][key]) for key, value in one.items())
 
 
 @pytest.mark.parametrize("grounded", [True, False])

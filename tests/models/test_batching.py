@@ -1,6 +1,7 @@
 """Cutting rows into batches, and what happens when memory runs out."""
 
 import json
+import threading
 from dataclasses import dataclass
 
 import pytest
@@ -123,3 +124,35 @@ def test_another_encoder_may_stand_in_for_the_feeds_own(feed_of):
     failed: dict[int, str] = {}
     found = list(run_batches(feed, [0, 1, 2], lambda items: [e.id for _, e in items], failed, encode=swapped))
     assert found == [([0, 2], ["2", "0"])] and failed == {1: "no pictures to swap"}
+
+
+def test_lanes_beside_each_other_give_the_same_batches_in_the_same_order(feed_of):
+    feed, both, seen = feed_of(["yes"] * 12), threading.Barrier(2, timeout=60), []
+
+    def lane(name):
+        def compute(batch):
+            if len(seen) < 2:
+                seen.append(name)
+                both.wait()  # neither lane ends its first batch before the other has begun one
+            if len(batch) > 2:
+                raise torch.OutOfMemoryError("on purpose")
+            return [e.id for _, e in batch]
+        return compute
+
+    batches = run_batches(feed, range(12), lane("a"), {}, Budget(rows=3), beside=[lane("b")])
+    assert [row for rows, _ in batches for row in rows] == list(range(12)) and sorted(seen) == ["a", "b"]
+    assert batches.halved == 4
+
+
+def test_an_error_in_a_lane_reaches_the_reader_and_nothing_more_is_computed(feed_of):
+    done: list[int] = []
+
+    def compute(batch):
+        done.append(batch[0][0])
+        if batch[0][0] == 2:
+            raise ValueError("on purpose")
+        return len(batch)
+
+    with pytest.raises(ValueError, match="on purpose"):
+        list(run_batches(feed_of(["yes"] * 40), range(40), compute, {}, Budget(rows=1), beside=[compute]))
+    assert max(done) <= 5

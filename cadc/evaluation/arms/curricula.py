@@ -2,12 +2,17 @@
 
 import numpy as np
 
+from cadc.curation.sequence import mixed_order
 from cadc.evaluation.context import Arm, SelectionContext, TrainingRows, with_gradients
 
 
 def _cadc(context: SelectionContext) -> TrainingRows:
-    """As a trainer goes through the exported file for several epochs with a sequential sampler."""
-    return TrainingRows(positions=context.curriculum[context.allowed[context.curriculum]], shuffled=False)
+    """As a trainer goes through the exported file for several epochs with a sequential sampler. A mixed order is one
+    draw of many, so each seed draws its own (decision 0040)."""
+    positions, known = context.curriculum, context.material
+    if known is not None and known.inputs.settings.staging == "mix":
+        positions = mixed_order(positions, context.seed)
+    return TrainingRows(positions=positions[context.allowed[positions]], shuffled=False)
 
 
 def _cadc_soft(context: SelectionContext) -> TrainingRows:
@@ -45,8 +50,8 @@ def _paper_mixed(context: SelectionContext) -> TrainingRows:
     return TrainingRows.of(context.known.curriculum("paper", context.budget))
 
 
-CADC = Arm(name="cadc", about="the curriculum in its order, the whole file again and again", select=_cadc,
-           called="the curriculum")
+CADC = Arm(name="cadc", about="the curriculum in one order (a mixed one: of each seed), the whole file again and again",
+           select=_cadc, called="the curriculum", seeded=True)
 CADC_SOFT = Arm(name="cadc-soft", about="the curriculum's rows in soft stages, the whole file again and again",
                 select=_cadc_soft, called="the curriculum in soft stages")
 CADC_STAGED = Arm(name="cadc-staged", about="the curriculum's rows in stages, each to its end before the next",
