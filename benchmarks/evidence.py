@@ -25,7 +25,7 @@ from benchmarks.lab.claims import tables
 from benchmarks.lab.faithfulness import lds_part, lds_question
 from benchmarks.lab.larger_base import transfer_part
 from benchmarks.lab.pairs import cells_of, keep_cells
-from benchmarks.lab.plan import CLAIMS, CURVE, QUICK, SHORT, Plan, just, only
+from benchmarks.lab.plan import CLAIMS, CURVE, FAITHFUL, QUICK, SHORT, Plan, just, only
 from benchmarks.lab.report import Clock, about, one_line, plain, tell
 from benchmarks.lab.retrainings import run_all
 from benchmarks.lab.studies import MIXES, finish, make_study
@@ -151,6 +151,7 @@ def main(arguments: list[str] | None = None) -> int:
     which.add_argument("--pool", choices=sorted(MIXES), help="another generated pool instead of the default's")
     amount.add_argument("--short", action="store_true", help="the main arms at both budgets, nothing else")
     amount.add_argument("--claim", action="store_true", help="the arms that carry a claim, ten paired seeds")
+    amount.add_argument("--faithful", action="store_true", help="the linear datamodelling score alone, 100 half-pools")
     amount.add_argument("--table", type=Path, nargs="+", metavar="FILE",
                         help="print the tables of reports that --json wrote, and run nothing")
     parser.add_argument("--keep", type=Path, metavar="DIR",
@@ -178,7 +179,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("--keep goes with --table")
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread per process: see cadc.models.load.set_threads
     logging.basicConfig(level=logging.WARNING)
-    plan = QUICK if chosen.quick else SHORT if chosen.short else CLAIMS if chosen.claim else Plan()
+    amounts = {"quick": QUICK, "short": SHORT, "claim": CLAIMS, "faithful": FAITHFUL}
+    plan = next((plan for name, plan in amounts.items() if getattr(chosen, name)), Plan())
     if chosen.seeds:
         plan = replace(plan, seeds=tuple(chosen.seeds), curve_seeds=tuple(chosen.seeds[:len(plan.curve_seeds)]),
                        beside_seeds=tuple(chosen.seeds[:len(plan.beside_seeds)]))

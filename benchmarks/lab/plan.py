@@ -61,6 +61,9 @@ CLAIMS = Plan(seeds=tuple(range(30, 40)), arms=CLAIM, second_arms=CLAIM, beside=
               curve=(), epochs=0.0, lds_retrainings=0)
 """For the claims: ten paired seeds at both budgets, other arms with three of them; seeds that chose nothing."""
 
+FAITHFUL = Plan(seeds=(30,), arms=("base",), second_arms=(), budgets=(0.05,), curve=(), epochs=0.0, lds_retrainings=100)
+"""The linear datamodelling score alone, over more half-pools: forty told random numbers from nothing by −.10."""
+
 
 def just(plan: Plan, arms: Sequence[str]) -> Plan:
     """The same seeds, steps and budgets for these arms, and nothing beside them."""

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.lab.ablations import ABLATIONS
 from benchmarks.lab.arms import arm_rows, comparison, curve_rows
-from benchmarks.lab.plan import ARMS, AT_SECOND, CLAIMS, CURVE, QUICK, SHORT, Plan, just, only
+from benchmarks.lab.plan import ARMS, AT_SECOND, CLAIMS, CURVE, FAITHFUL, QUICK, SHORT, Plan, just, only
 from benchmarks.lab.report import plain
 from cadc.curation import PRESETS, CurationSettings
 from cadc.discovery import DiscoverySettings
@@ -53,7 +53,7 @@ def test_the_curve_has_every_budget(table):
 
 def test_every_arm_of_the_plan_is_known():
     coming = {"design"} | {name for name in ("quick", "quick-unfiltered") if "quick" not in PRESETS}
-    for plan in (Plan(), QUICK, SHORT, CLAIMS):
+    for plan in (Plan(), QUICK, SHORT, CLAIMS, FAITHFUL):
         assert set(plan.named) - coming <= set(KNOWN) and len(plan.named) == len(set(plan.arms) | set(plan.beside))
     assert set(AT_SECOND) <= set(ARMS) and set(CURVE) <= set(ARMS) and QUICK.budgets[0] in Plan().budgets
     assert only(("design?", "random"), KNOWN) == ("random",)
