@@ -225,7 +225,8 @@ def main() -> None:
     study = synthesise(chosen.root, rows=chosen.rows, units=chosen.units, checkpoints=chosen.checkpoints,
                        samples_per_unit=chosen.samples_per_unit, seed=chosen.seed, name=chosen.name,
                        read=not chosen.unread)
-    size = sum(p.stat().st_size for p in study.folder.rglob("*") if p.is_file()) / 1e6
+    folders = [study.folder, *(study.result(job).folder for job in core_jobs(study.config))]
+    size = sum(p.stat().st_size for folder in folders for p in folder.rglob("*") if p.is_file()) / 1e6
     print(f"{study.name} ({study.identity}): {chosen.rows} rows, {chosen.units} units, {size:.0f} MB")
     print(json.dumps({"study": study.name, "rows": chosen.rows, "units": chosen.units, "megabytes": round(size, 1),
                       "seconds": round(time.perf_counter() - began, 2)}))
