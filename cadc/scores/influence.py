@@ -271,7 +271,9 @@ def served(scores: Scores | InfluenceColumns, rows: np.ndarray, of_unit: Sequenc
     best = np.full((len(rows), min(top, len(owner))), -1, np.int64)
     for c in np.unique(wanted):  # rows are held against the units that count for them alone: reading near is what costs
         at, units = np.flatnonzero(wanted == c), np.flatnonzero(owner == c if c >= 0 else owner >= 0)
-        z = np.stack([columns.calibrated(m, rows[at]) for m in units], 1) if len(units) else np.empty((len(at), 0))
+        if not len(units):
+            continue
+        z = np.stack([columns.calibrated(m, rows[at]) for m in units.tolist()], 1)  # [n, |c|]
         for place in range(min(best.shape[1], len(units))):
             first = z.argmax(1)
             best[at, place] = units[first]
