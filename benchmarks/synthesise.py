@@ -8,6 +8,7 @@ numbers around planted capabilities and answer formats; nothing about the method
 
 import argparse
 import json
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,16 @@ from pathlib import Path
 import numpy as np
 from numpy.random import Generator
 
+from benchmarks.lab.planted_rows import (
+    FORMATS,
+    PICTURES,
+    SKILLS,
+    SOURCES,
+    draw,
+    keep_as_read,
+    write_in_blocks,
+    write_one_by_one,
+)
 from cadc.data import run_ingest
 from cadc.jobs.status import JobStatus, write_status
 from cadc.scores.compaction import write_scores
@@ -23,13 +34,9 @@ from cadc.study import Study, StudyConfig, cache_root, write_json, write_tensors
 from cadc.study.jobs import core_jobs
 from cadc.study.progress import Silent
 
-SKILLS = ("read words", "count dots", "compare bars", "locate shapes", "name colours", "follow sequences")
-FORMATS = {"yes/no": ("yes", "no"), "letter": ("A", "B", "C", "D"), "number": tuple(map(str, range(1, 10))),
-           "word": ("red", "green", "blue", "left", "right", "square")}
-SOURCES = ("charts", "documents", "scenes", "tables", "chat")
 DIMENSIONS = 48
-HOSTILE = '<img src=x onerror=alert(1)> ![p](http://127.0.0.1:9/p.png) **bold** $x^2$ <b>no markup</b>'
-"""One question carries this: a page that renders dataset text shows it at once."""
+CHUNK = 1 << 20
+"""Rows whose features are drawn together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,24 +51,32 @@ class Planted:
 
 
 def synthesise(root: Path, *, rows: int = 2000, units: int = 16, checkpoints: int = 4, samples_per_unit: int = 12,
-               seed: int = 0, name: str = "trial") -> Study:
-    """Write a finished study under `root` (a cache root) and return it. Raises DataError for a name already in use."""
+               seed: int = 0, name: str = "trial", read: bool = True) -> Study:
+    """Write a finished study under `root` (a cache root) and return it. read: ingest reads the pool; False: what it
+    would make of it is written at once, for more rows than it can hold. Raises DataError for a name already in use."""
     rng = np.random.default_rng([seed, rows, units])
     inputs = cache_root(root) / "inputs" / f"{name}-{seed}-{rows}"
     _pictures(inputs, rng)
     names = [f"{SKILLS[m % len(SKILLS)]} · {tuple(FORMATS)[m // 2 % len(FORMATS)]} · {m + 1}" for m in range(units)]
     planted = _plant(rng, rows, units, checkpoints, samples_per_unit)
-    _write_rows(inputs / "pool.jsonl", rng, planted.family, names)
-    _write_rows(inputs / "target.jsonl", rng, np.repeat(np.arange(units), samples_per_unit), names)
+    pool = draw(rng, "pool", planted.family, names)
+    (write_one_by_one if read else write_in_blocks)(inputs / "pool.jsonl", pool)
+    target = draw(rng, "target", np.repeat(np.arange(units), samples_per_unit), names)
+    write_one_by_one(inputs / "target.jsonl", target)
     config = StudyConfig(pool=str(inputs / "pool.jsonl"), target=str(inputs / "target.jsonl"), images=str(inputs),
                          unit_column="unit", model="synthetic-scores", checkpoints=checkpoints, seed=seed,
                          near_samples=samples_per_unit, nearness="gradients", whitened=False, judges=0)
     study = Study.create(name, config, created=time.strftime("%Y-%m-%dT%H:%M:%S"), root=cache_root(root))
-    run_ingest(study, Silent())
+    if read:
+        run_ingest(study, Silent())
+    else:
+        keep_as_read(study, pool, len(target))
+    del pool
     _write_warmup(study, rng)
     _write_targets(study, names, planted.sample)
     study.result("attribute").finish()
-    _write_scores(study, _columns(rng, planted, study, np.arange(rows)), names)
+    with tempfile.TemporaryDirectory(dir=study.root) as scratch:
+        _write_scores(study, _columns(rng, planted, study, np.arange(rows), Path(scratch)), names)
     run_near(study, Silent())
     for place, job in enumerate(core_jobs(config)):
         write_status(study, JobStatus(job=job, state="done", done=rows, total=rows, rate=100.0, seconds=3.0 + place,
@@ -88,21 +103,35 @@ def _plant(rng: Generator, rows: int, units: int, checkpoints: int, samples_per_
     sample = _unit_length(_unit_length(unit)[:, of_sample] + 0.9 * noise)
     share = rng.dirichlet(np.full(units, 0.7)) * 0.66
     family = rng.choice(np.arange(-1, units), size=rows, p=np.append(1 - share.sum(), share))
-    lean = np.where(family[:, None] >= 0, _unit_length(unit[0])[family], 0)
-    feature = _unit_length(lean + 1.2 * rng.normal(size=(rows, DIMENSIONS)) / np.sqrt(DIMENSIONS))
+    feature, direction = np.empty((rows, DIMENSIONS), np.float32), _unit_length(unit[0])
+    for start in range(0, rows, CHUNK):
+        about = family[start:start + CHUNK, None]
+        lean = np.where(about >= 0, direction[about[:, 0]], 0)
+        feature[start:start + CHUNK] = _unit_length(lean + 1.2 * rng.normal(size=lean.shape) / np.sqrt(DIMENSIONS))
     return Planted(unit=unit.astype(np.float32), grounded=grounded.astype(np.float32), sample=sample, feature=feature,
                    family=family)
 
 
-def _columns(rng: Generator, planted: Planted, study: Study, index: np.ndarray) -> dict[str, np.ndarray]:
-    """The columns of the job `scores` by their field in `Scores`."""
+def _columns(rng: Generator, planted: Planted, study: Study, index: np.ndarray, scratch: Path
+             ) -> dict[str, np.ndarray]:
+    """The columns of the job `scores` by their field in `Scores`; the large ones mapped from files in `scratch`."""
     units, rows, checkpoints = planted.unit.shape[1], len(planted.feature), len(planted.unit)
     count = planted.sample.shape[1] // units
-    dots = np.stack([u @ planted.feature.T for u in planted.unit])
-    grounded = np.stack([u @ planted.feature.T for u in planted.grounded])
-    near = dots.mean(0) / np.linalg.norm(planted.unit, axis=-1).mean(0)[:, None]
-    near += rng.normal(0.1, 0.03, size=near.shape).astype(np.float32)
-    winner = rng.integers(0, count, size=near.shape, dtype=np.int32) + np.arange(units, dtype=np.int32)[:, None] * count
+
+    def mapped(name: str, shape: tuple[int, ...], kind: type = np.float32) -> np.ndarray:
+        return np.lib.format.open_memmap(scratch / f"{name}.npy", mode="w+", dtype=kind, shape=shape)
+
+    dots, grounded = (mapped(name, (checkpoints, units, rows)) for name in ("dots", "grounded"))
+    for t in range(checkpoints):
+        np.matmul(planted.unit[t], planted.feature.T, out=dots[t])
+        np.matmul(planted.grounded[t], planted.feature.T, out=grounded[t])
+    near, winner = mapped("near", (units, rows)), mapped("winner", (units, rows), np.int32)
+    length = np.linalg.norm(planted.unit, axis=-1).mean(0)
+    for m in range(units):
+        near[m] = dots[:, m].mean(0) / length[m]
+        near[m] += rng.normal(0.1, 0.03, size=rows).astype(np.float32)
+    for m in range(units):
+        winner[m] = rng.integers(0, count, size=rows, dtype=np.int32) + m * count
     best = min(study.config.best_rows, rows)
     best_index = np.full((units * count, best), -1, np.int32)
     for m in range(units):
@@ -132,37 +161,13 @@ def _pictures(folder: Path, rng: Generator) -> None:
 
     for source in SOURCES[:-1]:
         (folder / source).mkdir(parents=True, exist_ok=True)
-        for i in range(6):
+        for i in range(PICTURES):
             picture = Image.new("RGB", (96, 96), "white")
             draw = ImageDraw.Draw(picture)
             for _ in range(i + 1):
                 x, y = (int(v) for v in rng.integers(4, 72, size=2))
                 draw.ellipse((x, y, x + 18, y + 18), fill=tuple(int(v) for v in rng.integers(0, 200, size=3)))
             picture.save(folder / source / f"{i}.png")
-
-
-def _write_rows(path: Path, rng: Generator, family: np.ndarray, names: list[str]) -> None:
-    """LLaVA rows about the given units (-1: none); a tenth of a pool are copies, the last seven rows are unusable."""
-    form = np.where(family >= 0, family // 2 % len(FORMATS), rng.integers(0, len(FORMATS), size=len(family)))
-    draws = rng.integers(0, 1000, size=(len(family), 2))
-    first = len(family) - len(family) // 10
-    with path.open("w", encoding="utf-8") as handle:
-        for i in range(len(family)):
-            like = i - first if i >= first and path.stem == "pool" else i
-            f, answers = family[like], tuple(FORMATS.values())[form[like]]
-            source = SOURCES[f % (len(SOURCES) - 1)] if f >= 0 else SOURCES[-1]
-            asks = SKILLS[f % len(SKILLS)] if f >= 0 else "talk about the weather"
-            question = HOSTILE if i == 0 and path.stem == "pool" else f"Number {like}: {asks}, please."
-            row = {"id": f"{path.stem[0]}{i}", "source": source}
-            row |= {"image": f"{source}/{draws[like, 1] % 6}.png"} if f >= 0 else {}
-            row |= {"unit": names[f]} if path.stem == "target" else {}
-            handle.write(json.dumps(row | {"conversations": [
-                {"from": "human", "value": ("<image>\n" if f >= 0 else "") + question},
-                {"from": "gpt", "value": answers[draws[like, 0] % len(answers)]}]}, ensure_ascii=False) + "\n")
-        for i in range(7):
-            row = {"id": f"broken-{i}", "unit": names[0]} | ({"image": "charts/missing.png"} if i % 2 else {})
-            handle.write(json.dumps(row | {"conversations": [{"from": "human", "value": "<image>\nWhat?"},
-                                                             {"from": "gpt", "value": "yes"}]}) + "\n")
 
 
 def _write_warmup(study: Study, rng: Generator) -> None:
@@ -213,11 +218,15 @@ def main() -> None:
     parser.add_argument("--root", type=Path, default=cache_root(), help="cache root; default: the app's")
     for option, value in (("rows", 2000), ("units", 16), ("checkpoints", 4), ("samples-per-unit", 12), ("seed", 0)):
         parser.add_argument(f"--{option}", type=int, default=value)
+    parser.add_argument("--unread", action="store_true", help="write what ingest would make of the pool instead of "
+                        "running it: for more rows than it holds in memory")
     chosen = parser.parse_args()
     began = time.perf_counter()
     study = synthesise(chosen.root, rows=chosen.rows, units=chosen.units, checkpoints=chosen.checkpoints,
-                       samples_per_unit=chosen.samples_per_unit, seed=chosen.seed, name=chosen.name)
-    size = sum(p.stat().st_size for p in study.folder.rglob("*") if p.is_file()) / 1e6
+                       samples_per_unit=chosen.samples_per_unit, seed=chosen.seed, name=chosen.name,
+                       read=not chosen.unread)
+    folders = [study.folder, *(study.result(job).folder for job in core_jobs(study.config))]
+    size = sum(p.stat().st_size for folder in folders for p in folder.rglob("*") if p.is_file()) / 1e6
     print(f"{study.name} ({study.identity}): {chosen.rows} rows, {chosen.units} units, {size:.0f} MB")
     print(json.dumps({"study": study.name, "rows": chosen.rows, "units": chosen.units, "megabytes": round(size, 1),
                       "seconds": round(time.perf_counter() - began, 2)}))

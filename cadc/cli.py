@@ -46,6 +46,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         capabilities.RENAME,
         capabilities.MOVE,
         capabilities.MERGE,
+        capabilities.LOCK,
     ),
     "curriculum and evidence": (
         curate.CURATE,

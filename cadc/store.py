@@ -281,7 +281,7 @@ class Store:
 
     # ---- kept for the pages ----------------------------------------------------------------------------------------
     def save_map(self, study: Study, signal: str, spots: np.ndarray) -> None:
-        """Keep map positions [M, 2] of a signal: a UMAP takes seconds, and its first import half a minute."""
+        """Keep map positions [M, 2] of a signal: of a thousand units they take seconds."""
         with self._transaction() as db:
             db.execute("DELETE FROM maps WHERE study = ? AND signal = ?", [study.identity, signal])
             db.executemany("INSERT INTO maps (study, signal, position, x, y, content) VALUES (?, ?, ?, ?, ?, ?)",

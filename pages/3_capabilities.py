@@ -52,10 +52,10 @@ def find(view: CapabilitiesView, study: Study, store: Store) -> None:
 
 
 def draw_map(view: CapabilitiesView, bench: Workbench, study: Study, store: Store, key: str) -> None:
-    """The map; places are kept in the database because a UMAP of many units takes long."""
+    """The map; places are kept in the database, since those of many units take seconds."""
     spots = store.map(study, view.map_name)
     if spots is None:
-        with st.spinner("Laying out the map. The first map of 100 units or more takes half a minute."):
+        with st.spinner("Laying out the map…"):
             spots = map_places(view.similarity)
             store.save_map(study, view.map_name, spots)
     unit_map(map_data(view.table, spots, shown(key, []), questions=first_questions(bench), note=view.map_note,

@@ -22,7 +22,7 @@ def ask(view: views.EvaluationView) -> EvaluationSettings:
                           "first, each once more at the end without the filter of rows that look wrong.")
     if missing:
         st.caption(missing)
-    columns = st.columns(4)
+    columns = st.columns(4, vertical_alignment="bottom")
     seeds = columns[0].number_input("Seeds", 1, 20, 3, help="Each seed draws its own adapter, random rows and "
                                     "shuffling. Fewer than 3 say little about chance.")
     steps = columns[1].number_input("Steps of each arm", 1, 100_000, 150)

@@ -18,6 +18,7 @@ from cadc.curation.workbench import Workbench
 from cadc.errors import CadcError
 from cadc.views import shares as parts
 from cadc.views.adding import presets_of
+from cadc.views.curating import tagged
 from cadc.views.curriculum import JUDGES, CurriculumView, draft_mark, of_preset
 from cadc.views.palette import colour
 from cadc.views.settings import preset_help, preset_names
@@ -38,9 +39,13 @@ def current(bench: Workbench) -> CurationSettings:
 
 def put(bench: Workbench, **changed: Any) -> None:
     """Change settings of the draft; `say_refused` says on the next run why that was not possible. For callbacks."""
+    _make(bench, lambda draft: dataclasses.replace(draft, **changed))
+
+
+def _make(bench: Workbench, change: Callable[[CurationSettings], CurationSettings]) -> None:
     held = tab()
     try:
-        held.draft = dataclasses.replace(current(bench), **changed)
+        held.draft = change(current(bench))
         held.draft_of = draft_mark(bench)
     except CadcError as error:
         held.refused = str(error)
@@ -136,8 +141,8 @@ def shares(view: CurriculumView) -> None:
                    label_visibility="collapsed", key=f"draft-typed-{row.capability}",
                    take=partial(take, row.capability))
         lock.checkbox(f"lock {row.capability}", key=f"draft-lock-{row.capability}", label_visibility="collapsed")
-        rows.text(f"{row.rows:,}/{row.available:,}")
-    st.caption("A locked share stays when others are moved. Rows: chosen / left in its pool after the filters.")
+        rows.text(f"{row.rows:,}\nof {row.available:,}")  # on two lines: millions fit a narrow column
+    st.caption("A locked share stays when others are moved. Rows: chosen, of those left in its pool after the filters.")
 
 
 def _share_slider(place: Any, capability: str, key: str, value: float, changed: Callable[[], None]) -> None:
@@ -212,23 +217,19 @@ def filters(view: CurriculumView) -> None:
 
 def keep_rows(view: CurriculumView, indices: list[int]) -> None:
     """Tag pool rows as always taken. For callbacks."""
-    now = view.draft
-    put(view.bench, keep=(*now.keep, *(index for index in indices if index not in now.keep)),
-        drop=tuple(index for index in now.drop if index not in indices))
+    _make(view.bench, lambda draft: tagged(view.bench, draft, always=indices))
 
 
 def tag(view: CurriculumView, index: int) -> None:
     """Take a pool row always or never; Filters lists the tagged rows and lets go of them."""
     now = view.draft
 
-    def put_tag(keep: bool) -> None:
-        others = {field: [i for i in getattr(now, field) if i != index] for field in ("keep", "drop")}
-        others["keep" if keep else "drop"].append(index)
-        put(view.bench, **{field: tuple(rows) for field, rows in others.items()})
+    def put_tag(which: str) -> None:
+        _make(view.bench, lambda draft: tagged(view.bench, draft, **{which: [index]}))
 
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("Always take it", icon=":material/push_pin:", on_click=put_tag, args=(True,),
+        st.button("Always take it", icon=":material/push_pin:", on_click=put_tag, args=("always",),
                   disabled=index in now.keep)
-        st.button("Never take it", icon=":material/block:", on_click=put_tag, args=(False,),
+        st.button("Never take it", icon=":material/block:", on_click=put_tag, args=("never",),
                   disabled=index in now.drop)
         st.text(f"pool row {index}")

@@ -46,8 +46,8 @@ def inspect(view: PoolRows, position: int, wanted: RowFilter, study: Study, stor
     st.markdown("**Influence on each capability**")
     st.dataframe(view.influences(position), hide_index=True, column_config={
         "influence": st.column_config.NumberColumn(format="%.3f", width="small"),
-        "percentile": st.column_config.ProgressColumn("% of the pool below", min_value=0, max_value=100,
-                                                      format="%.0f")})
+        "percentile": st.column_config.ProgressColumn("% below", help="% of the pool below it", min_value=0,
+                                                      max_value=100, format="%.0f", width="small")})
     if view.bench.scores.has_gradients:
         st.markdown("**Over the checkpoints**")
         st.plotly_chart(figures.sample_losses(view.over_time(position)), key="rows-losses")

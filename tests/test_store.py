@@ -14,7 +14,8 @@ import duckdb
 import numpy as np
 import pytest
 
-from benchmarks.synthesise import HOSTILE, synthesise
+from benchmarks.lab.planted_rows import HOSTILE
+from benchmarks.synthesise import synthesise
 from cadc.data import read_table, run_ingest
 from cadc.errors import DataError, JobError
 from cadc.scores.scores import Scores

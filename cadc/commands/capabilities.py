@@ -1,4 +1,4 @@
-"""Commands that shape the map: find, rename, move, merge, and the map as a file."""
+"""Commands that shape the map: find, rename, move, merge, lock, and the map as a file."""
 
 import argparse
 import json
@@ -40,7 +40,8 @@ def _print(bench: "Workbench", as_line: bool, more: dict[str, Any], note: str = 
           f"({settings}) on {found['signal']}")
     for one in told["capabilities"]:
         name = "" if one["name"] == one["id"] else f" “{one['name']}”"
-        print(shown(f"  {one['id']}{name}, {len(one['units'])} units: {', '.join(one['units'])}"))
+        held = ", locked" if one["id"] in told["locked"] else ""
+        print(shown(f"  {one['id']}{name}{held}, {len(one['units'])} units: {', '.join(one['units'])}"))
     if told["unassigned"]:
         print(shown(f"  unassigned, {len(told['unassigned'])} units: {', '.join(told['unassigned'])}"))
     for sentence in told["skipped"]:
@@ -89,7 +90,7 @@ FIND = Command(name="find", about="Find capabilities anew: what is not named sta
                example="find mine --signal embedding --method leiden --tau auto", arguments=_find_arguments, run=find)
 
 
-# ---- rename, move, merge ---------------------------------------------------------------------------------------------
+# ---- rename, move, merge, lock ---------------------------------------------------------------------------------------
 CAPABILITY = "its id or its name (`capabilities` shows both)"
 
 
@@ -152,6 +153,24 @@ def merge(chosen: argparse.Namespace) -> int:
 
 MERGE = Command(name="merge", about="Put all units of one capability into another.", example="merge mine c2 --into c1",
                 arguments=_merge_arguments, run=merge)
+
+
+def _lock_arguments(parser: argparse.ArgumentParser) -> None:
+    of_study(parser)
+    parser.add_argument("capability", nargs="+", help=CAPABILITY)
+    parser.add_argument("--off", action="store_true", help="unlock them instead")
+    as_json(parser)
+
+
+def lock(chosen: argparse.Namespace) -> int:
+    """Lock capabilities, or unlock them: one act, undone as a whole."""
+    from cadc.views.acts import locked
+
+    return _decide(chosen, lambda bench: locked(bench.capabilities, chosen.capability, on=not chosen.off))
+
+
+LOCK = Command(name="lock", about="Lock capabilities: their units stay together, and alone, also when capabilities are "
+               "found anew. Or unlock them.", example="lock mine c1 c3", arguments=_lock_arguments, run=lock)
 
 
 # ---- capabilities ----------------------------------------------------------------------------------------------------

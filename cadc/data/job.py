@@ -140,11 +140,11 @@ def _contaminated(pool: Ingest, target: Ingest, groups: FeedRows) -> list[Reason
 def _summary(study: Study, role: str, found: Ingest, groups: FeedRows, folder: Path) -> dict[str, Any]:
     """What the Data page shows of one file."""
     table = read_table(folder / f"{role}.parquet")
-    pictures = table["images"].map(len)
+    pictures = table["images"].list.len()
     return {
         "file": getattr(study.config, role), "format": found.format, "rows": found.rows, "accepted": len(found.samples),
         "text_only": int((pictures == 0).sum()), "several_pictures": int((pictures > 1).sum()),
-        "pictures": len({name for names in table["images"] for name in names}),
+        "pictures": table["images"].list.flatten().nunique(),
         "pictures_digest": found.pictures.digest,
         "duplicates": int(len(groups) - len(np.unique(groups))),
         "answer_formats": _counted(table["answer_format"]), "sources": _counted(table["source"]),

@@ -93,6 +93,26 @@ def read_samples(path: Path, *, only: Collection[FileIndex] | None = None) -> li
 
 def read_table(path: Path) -> "pd.DataFrame":
     """The samples as a table with `COLUMNS`, one row per sample in file order; `images` holds lists of paths."""
-    frame = _table(path, list(COLUMNS)).to_pandas()
-    frame["images"] = [list(names) for names in frame["images"]]
-    return frame
+    import pandas as pd
+    import pyarrow as pa
+
+    # Lists stay Arrow's as well: one of Python's for each of ten million rows takes more memory than all its words.
+    names = pd.ArrowDtype(pa.list_(pa.string()))
+    whole = _in_one_piece(_table(path, list(COLUMNS)))
+    return whole.to_pandas(types_mapper=lambda kind: names if pa.types.is_list(kind) else None)
+
+
+def _in_one_piece(table: "pa.Table") -> "pa.Table":
+    """Every column without a seam: to take a few rows of a text in pieces (a file has one for each of its row groups)
+    puts all of them together first, every time."""
+    import pyarrow as pa
+
+    wide = {pa.string(): pa.large_string()}  # counts beyond 2 GB of text in one piece
+    found = {}
+    for name in table.column_names:
+        column = table[name]
+        if len(column):
+            column = pa.concat_arrays(column.cast(wide.get(column.type, column.type)).chunks)
+        found[name] = column
+        table = table.drop_columns(name)  # so that no more than one column is there twice
+    return pa.table(found)

@@ -1,46 +1,39 @@
-"""Where the target units lie on the map, by distances 1 − S (METHOD §3): t-SNE, for many units UMAP, for a handful
-classical scaling."""
+"""Where the target units lie on the map, by distances 1 − S (METHOD §3): t-SNE, for a handful classical scaling."""
 
-import logging
 import warnings
+from typing import Any
 
 import numpy as np
 
 from cadc.discovery.similarity import distances
 
-log = logging.getLogger(__name__)
-
-UMAP_UNITS = 8
+FEW = 8
 """With fewer units than this neighbours mean nothing (and UMAP's start fails): classical scaling instead."""
 
-MANY = 100
-"""From so many units on the map is drawn by UMAP, below by t-SNE, which keeps neighbours of few units better and does
-not need half a minute to compile (docs/decisions/0035)."""
+MANY, STEPS = 100, 500
+"""From so many units on t-SNE goes by Barnes and Hut, in so many steps: a thousand units take 1.5 s, not 12, and lie as
+well (docs/decisions/0040)."""
 
 PERPLEXITY = 15
 """Neighbours that t-SNE looks at, at most; a third of the units where there are fewer."""
 
 
 def layout_method(units: int) -> str:
-    """What draws the map of this many units: `umap`, `tsne`, or `mds` (distances as far as a plane holds them)."""
-    return "umap" if units >= MANY else "tsne" if units >= UMAP_UNITS else "mds"
+    """What draws the map of this many units: `tsne`, or `mds` (distances as far as a plane holds them)."""
+    return "tsne" if units >= FEW else "mds"
 
 
-def layout(similar: np.ndarray, seed: int = 0, method: str = "") -> np.ndarray:
-    """Map positions float64 [M, 2], centred. `method`: `umap`, `tsne`, `mds`, or '' for `layout_method(M)`. Same seed,
-    same map."""
-    chosen = method or layout_method(len(similar))
-    if chosen != "mds" and len(similar) < UMAP_UNITS:
-        log.warning("map of %d units: classical scaling instead of %s", len(similar), chosen)
-        chosen = "mds"
-    spots = (embedding(similar, seed) if chosen == "umap" else
-             neighbours(distances(similar), seed) if chosen == "tsne" else classical_mds(distances(similar)))
+def layout(similar: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Map positions float64 [M, 2], centred, by `layout_method(M)`. Same seed, same map."""
+    far = distances(similar)
+    spots = neighbours(far, seed) if layout_method(len(far)) == "tsne" else classical_mds(far)
     return spots - spots.mean(0)
 
 
 def embedding(similar: np.ndarray, seed: int = 0) -> np.ndarray:
-    """The UMAP embedding float64 [M, 2] that both the map and HDBSCAN use (classical MDS below 8 units)."""
-    if len(similar) < UMAP_UNITS:
+    """The UMAP embedding float64 [M, 2] that HDBSCAN groups (classical MDS below 8 units). No map waits for it: the
+    first one compiles itself for half a minute."""
+    if len(similar) < FEW:
         return classical_mds(distances(similar))
     import umap
 
@@ -60,8 +53,9 @@ def neighbours(far: np.ndarray, seed: int = 0) -> np.ndarray:
 
     start = classical_mds(far)
     start *= 1e-4 / (start[:, 0].std() or 1.0)
-    found = TSNE(perplexity=min(PERPLEXITY, (len(far) - 1) / 3), metric="precomputed", init=start, method="exact",
-                 learning_rate="auto", random_state=seed).fit_transform(far)
+    way: dict[str, Any] = {"method": "barnes_hut", "max_iter": STEPS} if len(far) >= MANY else {"method": "exact"}
+    found = TSNE(perplexity=min(PERPLEXITY, (len(far) - 1) / 3), metric="precomputed", init=start,
+                 learning_rate="auto", random_state=seed, **way).fit_transform(far)
     return found.astype(np.float64)
 
 

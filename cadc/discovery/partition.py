@@ -112,7 +112,7 @@ def leiden(similar: np.ndarray, tau: float, gamma: float = 1.0, seed: int = 0) -
 
 
 def hdbscan_umap(similar: np.ndarray, min_size: int = 2, seed: int = 0) -> Partition:
-    """HDBSCAN on the very embedding that the map shows (UMAP with metric 1 − S, METHOD §3); noise is unassigned (-1).
+    """HDBSCAN on a UMAP embedding of the distances that the map shows (1 − S, METHOD §3); noise is unassigned (-1).
 
     min_size: smallest community. Fewer units than that, or fewer than 3: all unassigned. Raises DataError for
     min_size < 2.

@@ -13,7 +13,8 @@ from cadc.evaluation.results import cells, gap_closed, shared_seeds, summary
 from cadc.evaluation.statistics import Difference, holm, paired
 
 SURE = 0.05
-"""Differences with a (Holm-corrected) p below this are called distinguishable."""
+"""Differences with a (Holm-corrected) p below this are called distinguishable, from two seeds on."""
+ONE_SEED = "one seed does not say what another would have given"
 OURS = ("cadc-mixed", "cadc", "cadc-staged")
 """Arms on the rows of the curriculum; the first that is there speaks for its selection."""
 
@@ -23,6 +24,12 @@ def compare(table: pd.DataFrame, ours: str, theirs: str, value: str = "accuracy"
     seeds = shared_seeds(table, ours, theirs)
     units = sorted(set(table.loc[table["arm"] == ours, "unit"]) & set(table.loc[table["arm"] == theirs, "unit"]))
     return paired(cells(table, ours, value, seeds, units), cells(table, theirs, value, seeds, units))
+
+
+def told_apart(found: Difference, p: float) -> bool:
+    """Whether a difference is more than chance; p: its own, or corrected for all that were asked. Never with one seed:
+    how far units differ says nothing of what another draw of rows and another training would have given."""
+    return found.seeds > 1 and p < SURE
 
 
 def against(table: pd.DataFrame, control: str = "random", value: str = "accuracy") -> pd.DataFrame:
@@ -36,7 +43,7 @@ def against(table: pd.DataFrame, control: str = "random", value: str = "accuracy
         return pd.DataFrame(columns=columns)
     found = [compare(table, arm, control, value) for arm in arms]
     corrected = holm([one.p for one in found])
-    return pd.DataFrame([(arm, one.mean, one.low, one.high, one.p, p, p < SURE)
+    return pd.DataFrame([(arm, one.mean, one.low, one.high, one.p, p, told_apart(one, p))
                          for arm, one, p in zip(arms, found, corrected, strict=True)], columns=columns)
 
 
@@ -79,8 +86,8 @@ def _points(found: Difference) -> str:
 
 
 def _sure(found: Difference) -> str:
-    if not found.p < SURE:
-        return "not distinguishable"
+    if not told_apart(found, found.p):
+        return f"not distinguishable, {ONE_SEED}" if found.seeds == 1 else "not distinguishable"
     return "a distinguishable gain" if found.mean > 0 else "a distinguishable loss"
 
 
@@ -106,7 +113,8 @@ def verdict(table: pd.DataFrame) -> str:
     found = [compare(table, *pair) for pair in pairs]
     sure = holm([one.p for one in found])
     sentences += [_against(*pair, one, p) for pair, one, p in zip(pairs, found, sure, strict=True)]
-    sentences += _losses(table, [pair for pair, p in zip(pairs, sure, strict=True) if p >= SURE])
+    sentences += _losses(table, [pair for pair, one, p in zip(pairs, found, sure, strict=True)
+                                 if not told_apart(one, p)])
     units, seeds = max(one.units for one in found), max(one.seeds for one in found)
     sentences.append(f"Paired over {units} unit{'s' * (units != 1)} and {seeds} seed{'s' * (seeds != 1)}.")
     return " ".join(sentences)
@@ -118,7 +126,7 @@ def _losses(table: pd.DataFrame, pairs: list[tuple[str, str]]) -> list[str]:
     sure = holm([one.p for one in found])
     return [f"In answer loss {called(us)} is {'better' if one.mean < 0 else 'worse'} than {called(them)} "
             f"({one.mean:+.3f}, 95 % interval {one.low:+.3f} to {one.high:+.3f})."
-            for (us, them), one, p in zip(pairs, found, sure, strict=True) if p < SURE]
+            for (us, them), one, p in zip(pairs, found, sure, strict=True) if told_apart(one, p)]
 
 
 def _accuracy(row: Mapping[Hashable, Any]) -> str:
@@ -136,10 +144,11 @@ def _against(subject: str, arm: str, found: Difference, p: float) -> str:
         return f"{us} and {called(arm)} are not distinguishable: one unit and one seed give no measure of chance."
     span = f"{100 * found.mean:+.1f} points, 95 % interval {100 * found.low:+.1f} to {100 * found.high:+.1f}"
     # Holm's correction may keep what the plain interval alone would tell apart: then the sentence says why.
-    unsure = "not distinguishable" + (", counting all comparisons" if found.low * found.high > 0 else "")
+    unsure = "not distinguishable" + (f", {ONE_SEED}" if found.seeds == 1 else ", counting all comparisons"
+                                      if found.low * found.high > 0 else "")
     if (subject, arm) == ("cadc", "cadc-mixed"):
-        sign = unsure if p >= SURE else "it helps" if found.mean > 0 else "it hurts"
+        sign = unsure if not told_apart(found, p) else "it helps" if found.mean > 0 else "it hurts"
         return f"Order alone adds {span}: {sign}."
-    if p >= SURE:
+    if not told_apart(found, p):
         return f"{us} and {called(arm)} are {unsure} ({span})."
     return f"{us} {'beats' if found.mean > 0 else 'loses to'} {called(arm)} ({span})."

@@ -267,17 +267,18 @@ def served(scores: Scores | InfluenceColumns, rows: np.ndarray, of_unit: Sequenc
     """
     columns = scores if isinstance(scores, InfluenceColumns) else InfluenceColumns(scores)
     rows, owner, scores = np.asarray(rows, np.int64), np.asarray(of_unit), columns.scores
-    z = np.stack([columns.calibrated(m, rows) for m in range(len(owner))], 1)  # [n, M]
-    allowed = np.broadcast_to(owner >= 0, z.shape).copy()
-    if capability is not None:
-        wanted = np.asarray(capability)[:, None]
-        allowed &= (wanted < 0) | (owner[None, :] == wanted)
-    z[~allowed] = -np.inf
-    best = np.empty((len(rows), min(top, len(owner))), np.int64)
-    for place in range(best.shape[1]):
-        best[:, place] = z.argmax(1)
-        z[np.arange(len(rows)), best[:, place]] = -np.inf
-    keep = np.take_along_axis(allowed, best, 1).ravel()
+    wanted = np.full(len(rows), -1) if capability is None else np.asarray(capability)
+    best = np.full((len(rows), min(top, len(owner))), -1, np.int64)
+    for c in np.unique(wanted):  # rows are held against the units that count for them alone: reading near is what costs
+        at, units = np.flatnonzero(wanted == c), np.flatnonzero(owner == c if c >= 0 else owner >= 0)
+        if not len(units):
+            continue
+        z = np.stack([columns.calibrated(m, rows[at]) for m in units.tolist()], 1)  # [n, |c|]
+        for place in range(min(best.shape[1], len(units))):
+            first = z.argmax(1)
+            best[at, place] = units[first]
+            z[np.arange(len(at)), first] = -np.inf
+    keep = best.ravel() >= 0
     position = np.repeat(rows, best.shape[1])[keep]
     rank = np.tile(np.arange(best.shape[1]), len(rows))[keep]
     unit = best.ravel()[keep]

@@ -17,7 +17,7 @@ from cadc.study import Study
 from cadc.study.deciding import Part, decide
 from cadc.study.decisions import Decision
 from cadc.views.capabilities import proposed, signal_lines
-from cadc.views.decisions import NEW, NOWHERE, moves, refused
+from cadc.views.decisions import NEW, NOWHERE, locks, moves, refused
 from cadc.views.opened import Opened, open_scores, workbench
 
 AUTOMATIC = "auto"
@@ -105,10 +105,16 @@ def merged(now: Capabilities, gone: str, into: str) -> list[Part]:
     return [("merge", {"from": capability_named(now, gone), "into": capability_named(now, into)})]
 
 
+def locked(now: Capabilities, capabilities: Sequence[str], *, on: bool = True) -> list[Part]:
+    """These capabilities (ids or names) are locked, or unlocked: `lock` decisions; [] where they are so already. Raises
+    DataError."""
+    return [("lock", payload) for payload in locks(now, [capability_named(now, one) for one in capabilities], on=on)]
+
+
 def map_in_force(bench: Workbench) -> dict[str, Any]:
     """JSON value: what the map was found with, the capabilities with their units, what no longer applies."""
     part, now = bench.partition, bench.capabilities
     return {"study": bench.study.name, "identity": bench.study.identity,
             "found": {"signal": bench.discovery.signal, "method": part.method, "tau": part.tau, "gamma": part.gamma,
                       "min_size": part.min_size, "seed": part.seed, "modularity": part.modularity, "note": part.note},
-            **written(now), "skipped": list(now.skipped)}
+            **written(now), "locked": list(now.locked), "skipped": list(now.skipped)}

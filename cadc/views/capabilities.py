@@ -19,8 +19,7 @@ from cadc.views.decisions import NEW, NOWHERE, moves
 from cadc.views.palette import UNASSIGNED_NAME, mark
 from cadc.views.prices import price_of
 
-LAYOUTS = {"umap": "UMAP: near means similar, distances between far groups mean little",
-           "tsne": "t-SNE: near means similar, distances between far groups mean little",
+LAYOUTS = {"tsne": "t-SNE: near means similar, distances between far groups mean little",
            "mds": "classical scaling: distances as far as a plane can hold them"}
 
 
@@ -152,7 +151,7 @@ def signal_lines(bench: Workbench) -> tuple[SignalLine, ...]:
 
 
 def map_places(similar: np.ndarray) -> np.ndarray:
-    """Places of the units on the map, float64 [M, 2]; of 100 units or more, the first one takes half a minute."""
+    """Places of the units on the map, float64 [M, 2]; of a thousand units they take seconds."""
     return layout(similar)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from cadc.curation.workbench import Workbench
 from cadc.discovery import automatic, similarity
-from cadc.discovery.layout import UMAP_UNITS, layout
+from cadc.discovery.layout import layout
 from cadc.discovery.partition import apart
 from cadc.views.palette import UNASSIGNED_NAME
 
@@ -44,20 +44,15 @@ def at_checkpoint(bench: Workbench, number: int) -> AtCheckpoint:
     grounded = bench.discovery.signal == "grounded" and scores.has_grounded
     gram = np.asarray(scores.gram_grounded if grounded else scores.gram)
     one, every = similarity(gram[number - 1:number], np.ones(1)), similarity(gram, scores.eta)
-    whole = _places(every)
+    whole = layout(every)
     off = np.triu_indices(len(one), 1)
     alike = _rank_correlation(one[off], every[off])
     now = _agreement(automatic(one).labels, np.array(bench.capabilities.of_unit))
     return AtCheckpoint(
-        similarity=one, spots=turned(_places(one), whole), whole=whole,
+        similarity=one, spots=turned(layout(one), whole), whole=whole,
         sentence=f"Checkpoint {number} of {checkpoints(bench)}, by {'grounded' if grounded else 'plain'} gradients. "
                  f"Rank correlation of its similarities with those of all checkpoints: {alike:.2f}. Communities found "
                  f"at it agree with the capabilities in force by {now:.2f} (adjusted Rand index).")
-
-
-def _places(similar: np.ndarray) -> np.ndarray:
-    # Not UMAP for many units: two maps beside each other should not take a minute.
-    return layout(similar, method="tsne" if len(similar) >= UMAP_UNITS else "mds")
 
 
 def turned(spots: np.ndarray, onto: np.ndarray) -> np.ndarray:

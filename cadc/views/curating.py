@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from cadc.curation import CurationSettings
@@ -60,10 +61,9 @@ def tagged(bench: Workbench, settings: CurationSettings, *, always: Sequence[int
            free: Sequence[int] = ()) -> CurationSettings:
     """Pool rows are always taken, never, or as the scores have it. Raises DataError for a row without scores, for one
     of which two things are said, and when more than `MOST` rows would be named."""
-    known = set(bench.table["index"].tolist())
-    for row in (*always, *never, *free):
-        if row not in known:
-            raise DataError(f"pool row {row} has no scores: the file has no such row, or it was left out.")
+    named = np.array([*always, *never, *free], np.int64)
+    if len(gone := named[~np.isin(named, np.asarray(bench.scores.index))]):
+        raise DataError(f"pool row {gone[0]} has no scores: the file has no such row, or it was left out.")
     if twice := (set(always) & set(never)) | (set(free) & {*always, *never}):
         raise DataError(f"pool row {min(twice)} is asked for in two ways. Name it once.")
     not_kept, not_dropped = {*never, *free}, {*always, *free}

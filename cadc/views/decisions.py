@@ -73,6 +73,11 @@ def refused(now: Capabilities, act: Sequence[Part]) -> str:
     return new[0].partition(" no longer applies: ")[2] or new[0] if new else ""
 
 
+def locks(now: Capabilities, capabilities: Sequence[str], *, on: bool) -> list[dict[str, Any]]:
+    """`lock` payloads that lock these capabilities (ids), or unlock them; [] where they are so already."""
+    return [{"capability": one, "on": on} for one in dict.fromkeys(capabilities) if (one in now.locked) != on]
+
+
 def moves(now: Capabilities, units: Sequence[str], to: str) -> list[dict[str, str | None]]:
     """Payloads of the `move` decisions that bring these units to a capability (its id), `NEW` or `NOWHERE`."""
     # The first unit opens a new capability, the others follow it there.

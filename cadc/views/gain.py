@@ -8,7 +8,7 @@ import numpy as np
 from cadc.evaluation import at_budget, compare, read_request, read_result
 from cadc.evaluation.request import Request, request_file
 from cadc.evaluation.statistics import Difference
-from cadc.evaluation.verdict import OURS, SURE
+from cadc.evaluation.verdict import OURS, told_apart
 from cadc.study import Study
 
 SAME = 0.9
@@ -101,5 +101,5 @@ def _said(control: str, found: Difference | None) -> str:
     points = f"against {control}: {100 * found.mean:+.1f} points"
     if found.low != found.low:
         return f"{points}, one seed and one unit: no measure of chance"
-    sure = "" if found.p < SURE else ", not distinguishable"
+    sure = "" if told_apart(found, found.p) else ", one seed" if found.seeds == 1 else ", not distinguishable"
     return f"{points} ({100 * found.low:.1f} to {100 * found.high:.1f}{sure})"

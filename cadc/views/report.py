@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from cadc.views import svg
-from cadc.views.comparison import curve_points, levels
+from cadc.views.comparison import curve_points, levels, with_intervals
 from cadc.views.palette import arm_colours
 
 _FENCE = str.maketrans({"|": "\\|", "<": "&lt;", ">": "&gt;", "\n": " ", "`": "'", "[": "\\[", "]": "\\]", "!": "\\!",
@@ -37,14 +37,17 @@ def report(*, title: str, about: Mapping[str, object], headline: str, verdict: s
     """{file name: text}: `report.md`, its SVG figures, `runs.csv` with every number.
 
     about: what the numbers belong to (study, settings, versions); tables: heading → table; summary: of one budget, for
-    the bars; table: the tidy result with all its budgets, for the curve and the CSV.
+    the dots; table: the tidy result with all its budgets, for the curve and the CSV.
     """
-    files = {"accuracy.svg": svg.bars(summary, arms, groups, arm_colours(arms)), "runs.csv": table.to_csv(index=False)}
+    from cadc.views.figures.evaluation import arm_dots
+
+    picture = arm_dots(with_intervals(summary), arms, groups)  # the page's own
+    files = {"accuracy.svg": svg.dots(picture), "runs.csv": table.to_csv(index=False)}
     parts = [f"# {words(title)}", headline and f"**{words(headline)}**", words(verdict)]
     parts += ["".join(f"- {words(key)}: {words(value)}\n" for key, value in about.items()).rstrip()]
     parts += ["\n".join(f"- {words(note)}" for note in notes)] if notes else []
     parts += ["## Accuracy by capability", "![Accuracy by capability](accuracy.svg)",
-              "Bars: mean over units, then over seeds; whiskers: standard deviation over seeds."]
+              "Dots: mean over units, then over seeds; lines: its 95 % interval over seeds, none for one seed."]
     points = curve_points(table)
     if points["budget"].nunique() > 1:
         lines = levels(table)

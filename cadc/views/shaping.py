@@ -8,7 +8,7 @@ import numpy as np
 from cadc.discovery import Capabilities
 from cadc.discovery.labelling import two_parts
 from cadc.views.capabilities import CapabilitiesView
-from cadc.views.decisions import NEW
+from cadc.views.decisions import NEW, locks
 
 
 def touched(found: Capabilities, chosen: Sequence[str]) -> list[str]:
@@ -46,5 +46,4 @@ def locking(found: Capabilities, chosen: Sequence[str]) -> list[dict[str, Any]]:
     """`lock` payloads: those that hold a selected unit are locked; where all are, unlocked. [] where nothing is
     selected."""
     held = touched(found, chosen)
-    on = not held or any(one not in found.locked for one in held)
-    return [{"capability": one, "on": on} for one in held if (one in found.locked) != on]
+    return locks(found, held, on=any(one not in found.locked for one in held))

@@ -5,31 +5,52 @@ All words are escaped; the pictures bring their own white ground, so they are th
 
 import html
 from collections.abc import Mapping, Sequence
-from math import log10
+from math import ceil, floor, log10
+from typing import TYPE_CHECKING
 
 import pandas as pd
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 WIDTH, LEFT, RIGHT, BOTTOM = 900, 60, 16, 46
 _INK, _GRID = "#22262b", "#dfe3e8"
 
 
-def bars(summary: pd.DataFrame, arms: Sequence[str], groups: Sequence[str], colours: Mapping[str, str]) -> str:
-    """Accuracy of each arm in each group with its s.d. as whiskers. summary: as in `cadc.evaluation.summary`."""
-    keyed = summary.set_index(["capability", "arm"])
-    there = [(g, a) for g in groups for a in arms if (g, a) in keyed.index]
-    high = max([_upper(keyed.loc[pair, "accuracy"], keyed.loc[pair, "accuracy_sd"]) for pair in there] or [1.0])
-    canvas = _Canvas(arms, colours, high)
-    step = (WIDTH - LEFT - RIGHT) / max(len(groups), 1)
-    wide = 0.8 * step / max(len(arms), 1)
-    for place, group in enumerate(groups):
-        left = LEFT + place * step + 0.1 * step
-        canvas.text(left + 0.4 * step, canvas.floor + 16, _cut(group, max(6, int(step / 7))), anchor="middle")
-        for number, arm in enumerate(arms):
-            if (group, arm) in there:
-                row = keyed.loc[(group, arm)]
-                canvas.bar(left + number * wide, 0.9 * wide, float(row["accuracy"]), row["accuracy_sd"], colours[arm],
-                           f"{group}, {arm}: {100 * row['accuracy']:.1f} %")
-    return canvas.done()
+def dots(figure: "go.Figure") -> str:
+    """A figure of dots with intervals, one line of marks per group (`cadc.views.figures.evaluation.arm_dots`), as the
+    page shows it: the same dots, colours, intervals, names and order."""
+    marks = [(trace.name, trace.marker.color, x, y, reach) for trace in figure.data
+             for x, y, reach in zip(trace.x, trace.y, trace.error_x.array, strict=True) if x == x]
+    ends = [x + side * reach for _, _, x, _, reach in marks for side in (-1, 1)] or [0.0, 1.0]
+    low, high = min(ends), max(ends)
+    room = 0.04 * (high - low) or 0.05
+    low, high = max(low - room, 0.0), high + room
+    axis = figure.layout.yaxis
+    last, first = axis.range
+    canvas = _Paper([(trace.name, trace.marker.color) for trace in figure.data])
+    left, step = 190, 15
+    bottom = canvas.top + step * (last - first)
+
+    def at(value: float) -> float:
+        return left + (WIDTH - RIGHT - left) * (value - low) / (high - low)
+
+    def line_of(place: float) -> float:
+        return canvas.top + step * (place - first)
+
+    for tick in _ticks_between(low, high):
+        canvas.line([(at(tick), canvas.top), (at(tick), bottom)], _GRID, width=1)
+        canvas.text(at(tick), bottom + 16, f"{100 * tick:.3g} %", anchor="middle")
+    for place, name in zip(axis.tickvals, axis.ticktext, strict=True):
+        canvas.text(left - 10, line_of(place) + 4, html.unescape(name), anchor="end")
+    for shape in figure.layout.shapes:
+        canvas.line([(left, line_of(shape.y0)), (WIDTH - RIGHT, line_of(shape.y0))], _GRID, width=1)
+    for name, colour, x, y, reach in marks:
+        if reach > 0:
+            canvas.line([(at(x - reach), line_of(y)), (at(x + reach), line_of(y))], colour, width=1.5)
+        canvas.dot(at(x), line_of(y), colour, f"{html.unescape(name)}: {100 * x:.1f} %"
+                   + (f" ± {100 * reach:.1f}" if reach > 0 else ""))
+    return canvas.done(bottom + BOTTOM - 20)
 
 
 def curve(points: pd.DataFrame, lines: Mapping[str, float], colours: Mapping[str, str]) -> str:
@@ -52,61 +73,38 @@ def curve(points: pd.DataFrame, lines: Mapping[str, float], colours: Mapping[str
         for row in own.itertuples():
             canvas.whisker(across(row.budget), row.accuracy, row.sd, colours[arm])
             canvas.dot(across(row.budget), canvas.y(row.accuracy), colours[arm])
-    return canvas.done()
+    return canvas.done(canvas.floor + BOTTOM - 20)
 
 
 def _upper(value: float, sd: float) -> float:
     return float(value) + (float(sd) if sd == sd else 0.0)
 
 
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[:limit - 1] + "…"
+class _Paper:
+    """A legend, and marks below it."""
 
-
-class _Canvas:
-    """An accuracy axis from 0, a legend above, and marks."""
-
-    def __init__(self, arms: Sequence[str], colours: Mapping[str, str], high: float) -> None:
+    def __init__(self, legend: Sequence[tuple[str, str]]) -> None:
         self._parts: list[str] = []
         x: float = LEFT
         y = 20
-        for arm in arms:
-            wide = 26 + 7.2 * len(arm)
+        for name, colour in legend:
+            words = html.unescape(name)
+            wide = 26 + 7.2 * len(words)
             if x + wide > WIDTH - RIGHT:
                 x, y = LEFT, y + 20
-            self._parts.append(f'<rect x="{x}" y="{y - 10}" width="12" height="12" fill="{colours[arm]}"/>')
-            self.text(x + 17, y, arm)
+            self._parts.append(f'<rect x="{x}" y="{y - 10}" width="12" height="12" fill="{colour}"/>')
+            self.text(x + 17, y, words)
             x += wide
-        self._top, self.floor = y + 16, y + 296
-        self._high = min(1.0, max(high, 1e-6) * 1.05) if high <= 1 else high * 1.05
-        for tick in _ticks(self._high):
-            at = f"{self.y(tick):.1f}"
-            self._parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at}" y2="{at}" stroke="{_GRID}"/>')
-            self.text(LEFT - 8, self.y(tick) + 4, f"{100 * tick:.0f} %", anchor="end")
-
-    def y(self, value: float) -> float:
-        """Height of an accuracy."""
-        return self.floor - (self.floor - self._top) * float(value) / self._high
+        self.top = y + 16
 
     def text(self, x: float, y: float, words: str, anchor: str = "start") -> None:
         """A line of text."""
         self._parts.append(f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{html.escape(words)}</text>')
 
-    def bar(self, x: float, width: float, value: float, sd: float, colour: str, title: str) -> None:
-        """A bar from 0 with its whisker."""
-        self._parts.append(f'<rect x="{x:.1f}" y="{self.y(value):.1f}" width="{width:.1f}" '
-                           f'height="{self.floor - self.y(value):.1f}" fill="{colour}">'
-                           f"<title>{html.escape(title)}</title></rect>")
-        self.whisker(x + width / 2, value, sd, _INK)
-
-    def whisker(self, x: float, value: float, sd: float, colour: str) -> None:
-        """± sd; nothing where there is none."""
-        if sd == sd and sd > 0:
-            self.line([(x, self.y(max(0.0, value - sd))), (x, self.y(min(self._high, value + sd)))], colour, width=1.2)
-
-    def dot(self, x: float, y: float, colour: str) -> None:
+    def dot(self, x: float, y: float, colour: str, title: str = "") -> None:
         """A point."""
-        self._parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>')
+        told = f"<title>{html.escape(title)}</title>" if title else ""
+        self._parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}">{told}</circle>')
 
     def line(self, points: Sequence[tuple[float, float]], colour: str, dash: bool = False, width: float = 2) -> None:
         """A line through points."""
@@ -114,15 +112,41 @@ class _Canvas:
         dashed = ' stroke-dasharray="6 4"' if dash else ""
         self._parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="{width}"{dashed}/>')
 
-    def done(self) -> str:
+    def done(self, height: float) -> str:
         """The whole picture."""
-        height = self.floor + BOTTOM - 20
-        return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" '
-                f'font-size="12" fill="{_INK}"><rect width="{WIDTH}" height="{height}" fill="#ffffff"/>'
+        return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" font-family="sans-serif" '
+                f'font-size="12" fill="{_INK}"><rect width="{WIDTH}" height="{height:.0f}" fill="#ffffff"/>'
                 + "".join(self._parts) + "</svg>\n")
+
+
+class _Canvas(_Paper):
+    """An accuracy axis from 0 upwards."""
+
+    def __init__(self, arms: Sequence[str], colours: Mapping[str, str], high: float) -> None:
+        super().__init__([(arm, colours[arm]) for arm in arms])
+        self.floor = self.top + 280
+        self._high = min(1.0, max(high, 1e-6) * 1.05) if high <= 1 else high * 1.05
+        for tick in _ticks(self._high):
+            self.line([(LEFT, self.y(tick)), (WIDTH - RIGHT, self.y(tick))], _GRID, width=1)
+            self.text(LEFT - 8, self.y(tick) + 4, f"{100 * tick:.0f} %", anchor="end")
+
+    def y(self, value: float) -> float:
+        """Height of an accuracy."""
+        return self.floor - (self.floor - self.top) * float(value) / self._high
+
+    def whisker(self, x: float, value: float, sd: float, colour: str) -> None:
+        """± sd; nothing where there is none."""
+        if sd == sd and sd > 0:
+            self.line([(x, self.y(max(0.0, value - sd))), (x, self.y(min(self._high, value + sd)))], colour, width=1.2)
 
 
 def _ticks(high: float) -> list[float]:
     """Round values from 0 up to `high`, four to eight of them."""
     step = next(s for s in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, high) if high / s <= 8)
     return [step * n for n in range(int(high / step + 1e-9) + 1)]
+
+
+def _ticks_between(low: float, high: float) -> list[float]:
+    """Round values between two."""
+    step = next(s for s in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0) if (high - low) / s <= 8)
+    return [step * n for n in range(ceil(low / step - 1e-9), floor(high / step + 1e-9) + 1)]

@@ -43,6 +43,7 @@ export default function (component) {
   const pen = document.createElement('canvas').getContext('2d');
   function placed({ w, h, spots, centres }, font) {
     const taken = spots.map(([x, y]) => around(x, y, 2 * R, 2 * R)), labels = [];
+    taken.push({ x0: w - 160, y0: 0, x1: w, y1: 32 });  // the buttons
     const free = at => at.x0 >= 0 && at.x1 <= w && at.y0 >= 0 && at.y1 <= h && taken.every(other => apart(at, other));
     const put = (text, size, bold, places, rest) => {
       pen.font = `${bold ? 700 : 400} ${size}px ${font}`;

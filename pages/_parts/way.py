@@ -73,7 +73,7 @@ def _steps(now: Way, study: Study | None) -> None:
             link(step.place.file, f"{step.number} {step.place.name}", ICONS[step.state], study)
             with st.container(horizontal=True, gap=None):  # below the name of the step, not below its icon
                 st.space(35)
-                st.caption(step.line)
+                st.caption(step.line, width=200)  # a line of its own width would wrap below the icon
         link(ROWS.file, ROWS.name, ":material/table_rows:", study)
 
 

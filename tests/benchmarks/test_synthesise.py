@@ -1,10 +1,16 @@
 """A synthesised study is a whole one: its files have the shapes of a real one, and its planted skills can be found."""
 
+import json
+from pathlib import Path
+
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from benchmarks.synthesise import FORMATS, SKILLS, synthesise
+from benchmarks.lab import planted_rows
+from benchmarks.lab.planted_rows import FORMATS, SKILLS
+from benchmarks.synthesise import synthesise
 from cadc.data import read_table
 from cadc.discovery import automatic, similarity
 from cadc.errors import DataError
@@ -42,6 +48,22 @@ def test_planted_skills_are_found_and_not_the_answer_formats(made):
     found = automatic(similarity(scores.gram, scores.eta)).labels
     skill = np.arange(18) % len(SKILLS)
     assert adjusted_rand_score(skill, found) > 0.6 > adjusted_rand_score(np.arange(18) // 2 % len(FORMATS), found)
+
+
+@pytest.mark.parametrize("rows, units", [(150, 18), (700, 6), (7, 3)])
+def test_what_is_written_in_blocks_is_what_ingest_makes_of_the_same_rows(tmp_path, rows, units, monkeypatch):
+    monkeypatch.setattr(planted_rows, "BLOCK", 64)
+    read, unread = (synthesise(tmp_path / str(ingested), rows=rows, units=units, checkpoints=2, samples_per_unit=5,
+                               seed=3, name="x", read=ingested) for ingested in (True, False))
+    assert Path(read.config.pool).read_bytes() == Path(unread.config.pool).read_bytes()
+    assert read.key("ingest") == unread.key("ingest"), "the pictures too"
+    for role in ("pool", "target"):
+        assert pq.read_table(read.samples_file(role)).equals(pq.read_table(unread.samples_file(role)))
+    one, other = (json.loads(study.ingest_report.read_text()) for study in (read, unread))
+    for report in (one, other):
+        for role in report:
+            del report[role]["file"]
+    assert one == other and unread.complete and not damaged(unread)
 
 
 def test_name_of_another_question_is_refused(made):

@@ -61,6 +61,19 @@ def test_names_moves_and_merges_are_in_force_at_once(trial, first, told):
     assert len({d.batch for d in read_decisions(trial)}) == 4, "a move of two units is one act"
 
 
+def test_a_locked_capability_stays_as_it_is_until_it_is_unlocked(trial, first, told, refused):
+    unit = groups(first)["c1"][0]
+    told("rename", "trial", "c1", "kept")
+    assert told("lock", "trial", "Kept", "c2")["locked"] == ["c1", "c2"]
+    assert len({d.batch for d in read_decisions(trial) if d.kind == "lock"}) == 1, "one act"
+    assert told("lock", "trial", "c2")["decided"] is False
+    assert "'c1' is locked" in refused("move", "trial", unit, "--to", "nowhere")
+    found = told("find", "trial", "--gamma", "2.5")
+    assert groups(first)["c1"] in groups(found).values() and len(found["locked"]) == 2
+    open_again = told("lock", "trial", "kept", "--off")
+    assert len(open_again["locked"]) == 1 and told("move", "trial", unit, "--to", "nowhere")["decided"]
+
+
 def test_what_does_not_apply_is_refused_in_one_line(trial, first, refused):
     unit = groups(first)["c1"][0]
     for words, *arguments in (
@@ -74,6 +87,7 @@ def test_what_does_not_apply_is_refused_in_one_line(trial, first, refused):
             ("no target unit 'nobody'", "move", "trial", unit, "nobody", "--to", "c2"),
             ("there is no capability 'c99'", "move", "trial", unit, "--to", "c99"),
             ("merged into itself", "merge", "trial", "c1", "--into", "c1"),
+            ("there is no capability 'c99'", "lock", "trial", "c99"),
             ("nothing is in force of capabilities", "undo", "trial", "capabilities"),
             ("nothing of curation was taken back", "redo", "trial", "curation")):
         assert words in refused(*arguments)

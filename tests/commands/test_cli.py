@@ -63,6 +63,7 @@ LINES = {
     "move mine a b --to new": {"unit": ["a", "b"], "to": "new"},
     "move mine a --to nowhere": {"unit": ["a"], "to": "nowhere"},
     "merge mine c2 --into c1": {"capability": "c2", "into": "c1"},
+    "lock mine c1 c3": {"capability": ["c1", "c3"], "off": False},
     "curate mine": {"preset": None, "budget": None, "share": [], "order": None, "always": [], "set": []},
     "curate mine --share c1=30% c2=10% --share c3=0.1": {"share": ["c1=30%", "c2=10%", "c3=0.1"]},
     "curate mine --order c2 c1 --staging soft --always 3 7 --never 9": {"order": ["c2", "c1"], "always": [3, 7],

@@ -3,10 +3,13 @@
 import json
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image, ImageDraw
 
 from cadc.data import Sample, Turn, answer_format, duplicate_groups, ingest, read_samples, read_table, write_samples
+from cadc.data import table as table_module
 from cadc.errors import JobError
 from tests.data.conftest import llava
 
@@ -67,6 +70,16 @@ def test_what_is_written_is_read_back(scenes, write, tmp_path):
     assert table["images"].tolist() == [["a.png"], ["a.png", "b.jpg"], []]
     assert table["group"].to_numpy().dtype == np.int64 and [json.loads(r) for r in table["raw"]] == rows
     assert table["answer"].tolist() == ["red", "yes", "Ho"]
+
+
+def test_a_table_of_many_row_groups_is_read_in_one_piece(scenes, write, tmp_path, monkeypatch):
+    monkeypatch.setattr(table_module, "_BLOCK", 2)
+    found = ingest(write([llava(f"Number {n}?", "yes") for n in range(7)]), scenes)
+    write_samples(tmp_path / "pool.parquet", found, duplicate_groups(found))
+    assert pq.ParquetFile(tmp_path / "pool.parquet").num_row_groups == 4
+    table = pa.Table.from_pandas(read_table(tmp_path / "pool.parquet"))
+    assert {table[name].num_chunks for name in table.column_names} == {1}
+    assert table["question"].to_pylist() == [f"Number {n}?" for n in range(7)]
 
 
 def test_a_missing_or_broken_table_is_a_clear_error(tmp_path):

@@ -6,6 +6,7 @@ The study is synthesised: 8 000 rows, or as many as CADC_JOURNEY_ROWS says (`mak
 import json
 import os
 import re
+import shutil
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -25,9 +26,18 @@ HEAD, LINE, BOX = 36, 52, 17
 """Pixels of the table: its head, a row, and the middle of the column of boxes."""
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A cache root with the study, made once."""
+    root = tmp_path_factory.mktemp("made")
+    synthesise(root, rows=ROWS, units=UNITS, checkpoints=CHECKPOINTS, samples_per_unit=8, seed=1, name="trial")
+    return root
+
+
 @pytest.fixture
-def app(app):
-    synthesise(app.cache, rows=ROWS, units=UNITS, checkpoints=CHECKPOINTS, samples_per_unit=8, seed=1, name="trial")
+def app(app, made):
+    # Linked, not copied: results are never written again, everything else is replaced as a whole.
+    shutil.copytree(made, app.cache, copy_function=os.link, dirs_exist_ok=True)
     return app
 
 

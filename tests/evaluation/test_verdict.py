@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from cadc.evaluation.results import COLUMNS, summary
-from cadc.evaluation.verdict import verdict
+from cadc.evaluation.verdict import SURE, against, headline, verdict
 
 
 def table(levels: dict[str, float], *, noise: float = 0.03, seeds=(0, 1, 2), units: int = 16) -> pd.DataFrame:
@@ -28,6 +28,15 @@ def test_clearly_different_arms_get_a_winner(curated, word):
 def test_one_seed_and_one_unit_claim_nothing():
     text = verdict(table({"cadc": 0.9, "random": 0.1}, seeds=(0,), units=1))
     assert "not distinguishable: one unit and one seed" in text
+
+
+def test_one_seed_tells_nothing_apart_however_many_units():
+    one = table({"cadc": 0.9, "cadc-mixed": 0.6, "random": 0.1}, seeds=(0,))
+    said = verdict(one)
+    assert "beats" not in said and "it helps" not in said and "In answer loss" not in said
+    assert "random rows are not distinguishable, one seed does not say" in said
+    assert "a distinguishable" not in headline(one) and not against(one)["sure"].any()
+    assert (against(one)["holm"] < SURE).all(), "over units alone it would be told apart"
 
 
 def test_a_lower_loss_is_told_when_accuracy_cannot_decide():

@@ -7,7 +7,7 @@ from falling import LEFT_OUT
 from falling import make_study as falling_study
 from tiny_study import work
 
-from benchmarks.synthesise import HOSTILE
+from benchmarks.lab.planted_rows import HOSTILE
 from cadc.jobs import control as jobs
 from cadc.study import Study
 

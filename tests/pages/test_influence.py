@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.synthesise import HOSTILE
+from benchmarks.lab.planted_rows import HOSTILE
 from cadc.curation.workbench import open_workbench
 from cadc.scores.influence import UNATTRIBUTED
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.synthesise import HOSTILE
+from benchmarks.lab.planted_rows import HOSTILE
 from cadc.curation.marks import marks_of
 from cadc.curation.workbench import open_workbench
 from cadc.study.decisions import latest, read_decisions

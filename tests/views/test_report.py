@@ -1,6 +1,7 @@
 """The report that leaves the app: every number in it, figures are pictures, nothing of a dataset is read as markup."""
 
 import io
+import itertools
 import xml.etree.ElementTree as xml
 import zipfile
 
@@ -11,6 +12,7 @@ from cadc.evaluation.results import COLUMNS, at_budget, summary
 from cadc.views import comparison, report, svg
 from cadc.views.figures import evaluation as figures
 
+SUMMARY = ["capability", "arm", "accuracy", "reach", "seeds", "relative"]
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -34,20 +36,35 @@ def files(table) -> dict[str, str]:
                          table=table)
 
 
+def marks(files) -> dict[str, float]:
+    """What a dot says → where it lies, from left to right."""
+    return {dot.find(f"{SVG}title").text: float(dot.get("cx"))
+            for dot in xml.fromstring(files["accuracy.svg"]).iter(f"{SVG}circle")}
+
+
 def test_the_figures_are_wellformed_and_draw_every_arm_and_group(files):
-    bars = xml.fromstring(files["accuracy.svg"])
-    titles = [t.text for t in bars.iter(f"{SVG}title")]
-    assert len(titles) == 4 * 3 and "counting, cadc: 51.0 %" in titles
+    found = marks(files)
+    assert len(list(xml.fromstring(files["accuracy.svg"]).iter(f"{SVG}circle"))) == 4 * 3
+    assert {name.split(":")[0] for name in found} == {"base", "random", "cadc", "full"}
+    words = [text.text for text in xml.fromstring(files["accuracy.svg"]).iter(f"{SVG}text")]
+    assert {"overall", "counting", "evil | name"} <= set(words)
     curve = xml.fromstring(files["budget.svg"])
     assert len(list(curve.iter(f"{SVG}circle"))) == 2 * 2
     assert sum("stroke-dasharray" in line.attrib for line in curve.iter(f"{SVG}polyline")) == 2
 
 
-def test_higher_accuracy_is_a_higher_bar(files):
-    bars = {rect.find(f"{SVG}title").text: float(rect.get("height")) for rect in
-            xml.fromstring(files["accuracy.svg"]).iter(f"{SVG}rect") if rect.find(f"{SVG}title") is not None}
-    low, high = (bars[f"overall, {arm}: {value} %"] for arm, value in (("base", "10.5"), ("cadc", "51.0")))
-    assert high / low == pytest.approx(51 / 10.5, rel=0.02)
+def test_dots_of_the_report_are_those_of_the_page_with_their_intervals(table, files):
+    found = comparison.with_intervals(summary(at_budget(table)))
+    own = found[found["capability"] == "overall"].set_index("arm")
+    said = {name.split(":")[0]: name for name in marks(files)}
+    for arm, row in own.iterrows():
+        reach = "" if arm == "base" else f" ± {100 * row['reach']:.1f}"
+        assert said[arm] == f"{arm}: {100 * row['accuracy']:.1f} %{reach}"
+    places = [marks(files)[said[arm]] for arm in ("base", "random", "cadc", "full")]
+    steps = [b - a for a, b in itertools.pairwise(places)]
+    level = own.loc[["base", "random", "cadc", "full"], "accuracy"].tolist()
+    assert steps == pytest.approx([(b - a) * steps[0] / (level[1] - level[0]) for a, b in itertools.pairwise(level)],
+                                  rel=0.01)
 
 
 def test_dataset_text_is_never_markup(files):
@@ -55,8 +72,9 @@ def test_dataset_text_is_never_markup(files):
     frame = report.markdown_table(pd.DataFrame({"unit": ["<script>alert(1)</script>", "a|b"]}))
     assert "<script>" not in frame and "&lt;script&gt;" in frame and frame.splitlines()[-1] == "| a\\|b |"
     evil = "<script>alert(1)</script>"
-    own = pd.DataFrame([(evil, "cadc", 0.5, 0.1)], columns=["capability", "arm", "accuracy", "accuracy_sd"])
-    assert "<script>" not in svg.bars(own, ["cadc"], [evil], {"cadc": "#000000"})
+    own = pd.DataFrame([(evil, "cadc", 0.5, 0.1, 2, 1.0)], columns=SUMMARY)
+    drawn = svg.dots(figures.arm_dots(own, ["cadc"], [evil]))
+    assert "<script>" not in drawn and "&lt;script&gt;" in drawn
 
 
 def test_the_zip_holds_every_file_and_is_the_same_twice(files):
@@ -80,6 +98,6 @@ def test_curve_points_keep_every_budget_apart(table):
 
 def test_small_and_large_accuracies_get_an_axis():
     for level in (0.004, 0.3, 1.0):
-        frame = pd.DataFrame([("overall", "cadc", level, float("nan"))],
-                             columns=["capability", "arm", "accuracy", "accuracy_sd"])
-        assert xml.fromstring(svg.bars(frame, ["cadc"], ["overall"], {"cadc": "#000"})) is not None
+        frame = pd.DataFrame([("overall", "cadc", level, float("nan"), 1, float("nan"))], columns=SUMMARY)
+        drawn = xml.fromstring(svg.dots(figures.arm_dots(frame, ["cadc"], ["overall"])))
+        assert any("%" in text.text for text in drawn.iter(f"{SVG}text"))
