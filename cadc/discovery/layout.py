@@ -12,7 +12,7 @@ FEW = 8
 
 MANY, STEPS = 100, 500
 """From so many units on t-SNE goes by Barnes and Hut, in so many steps: a thousand units take 1.5 s, not 12, and lie as
-well (docs/decisions/0040)."""
+well (docs/decisions/0041)."""
 
 PERPLEXITY = 15
 """Neighbours that t-SNE looks at, at most; a third of the units where there are fewer."""
