@@ -26,10 +26,11 @@ def open_store() -> Store:
 
 def choose_study(name: str) -> None:
     """Make this the chosen study from the next run on: in the address, so that a reload and a shared link keep it.
-    Rows that were looked at and ticked belong to the study before."""
+    Rows that were looked at and ticked, and units that were picked, belong to the study before."""
     held = tab()
     if held.study not in (None, name):
         held.looked, held.ticked, held.drawn, held.ticks = RowFilter(), frozenset(), "", held.ticks + 1
+        held.picked, held.picks = (), held.picks + 1
     held.study = st.query_params["study"] = name
 
 

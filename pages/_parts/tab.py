@@ -33,6 +33,10 @@ class Tab:
     """Pool rows that are ticked, on whatever page of the table."""
     ticks: int = 0
     """Changes when ticks are set by anything but the table: it is another table then."""
+    picked: tuple[str, ...] = ()
+    """Target units that were picked last: a link of the sidebar drops them from the address."""
+    picks: int = 0
+    """Changes when units are picked by anything but their table: it is another table then."""
     drawn: str = ""
     """The area that was drawn last on the map of rows."""
     areas: int = 0

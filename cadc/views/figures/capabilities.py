@@ -47,8 +47,12 @@ def proportions(shares: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def similarity_map(table: pd.DataFrame, similar: np.ndarray) -> go.Figure:
-    """Heat map of S [M, M], units ordered by capability, a line between capabilities."""
+def similarity_map(table: pd.DataFrame, similar: np.ndarray, chosen: Sequence[str] | None = None) -> go.Figure:
+    """Heat map of S [M, M], units ordered by capability, a line between capabilities.
+
+    chosen: units that stand out; then its cells can be clicked too (of many units those of the diagonal alone): the
+    customdata is place · M + place of the two units of a cell.
+    """
     order = table.assign(place=[place(c) if c else len(table) + 1 for c in table["capability"]]).sort_values(
         ["place", "own"], ascending=[True, False])
     rows = order["position"].to_numpy()
@@ -65,11 +69,47 @@ def similarity_map(table: pd.DataFrame, similar: np.ndarray) -> go.Figure:
     for edge in np.flatnonzero(groups[1:] != groups[:-1]) + 0.5:
         figure.add_hline(y=edge, line={"color": "white", "width": 1.5})
         figure.add_vline(x=edge, line={"color": "white", "width": 1.5})
-    ticks = {"type": "category", "tickvals": names, "ticktext": [plain(u, 24) for u in order["unit"]],
-             "showticklabels": len(rows) <= 40, "ticks": "", "tickfont": {"size": 10}}
+    picked = [unit in (chosen or ()) for unit in order["unit"]]
+    ticks = {"type": "category", "tickvals": names, "ticktext": [
+        f"<b>▸ {plain(u, 22)}</b>" if on else plain(u, 24) for u, on in zip(order["unit"], picked, strict=True)],
+             "showticklabels": len(rows) <= CLICKED, "ticks": "", "tickfont": {"size": 10}, "showgrid": False,
+             "range": [-0.5, len(rows) - 0.5]}
+    if chosen is not None:
+        _cells(figure, values, names, rows)
+        _framed_units(figure, np.flatnonzero(picked), len(rows))
     figure.update_layout(height=min(900, 260 + 20 * min(len(rows), 40)), margin={"l": 10, "r": 10, "t": 10, "b": 10},
-                         xaxis=ticks | {"tickangle": 45}, yaxis=ticks | {"autorange": "reversed"})
+                         xaxis=ticks | {"tickangle": 45}, yaxis=ticks | {"range": [len(rows) - 0.5, -0.5]})
     return figure
+
+
+def clicks(units: int) -> str:
+    """What a click on `similarity_map` does, in words."""
+    return "Click a cell to pick its two units." if units <= CLICKED else "Click the diagonal to pick a unit."
+
+
+def _cells(figure: go.Figure, values: np.ndarray, names: Sequence[str], rows: np.ndarray) -> None:
+    """A heat map cannot be chosen from in Streamlit, points that nobody sees can; thousands of them are too many."""
+    count = len(rows)
+    cells = [(a, b) for a in range(count) for b in range(count) if count <= CLICKED or a == b]
+    figure.add_scatter(
+        x=[names[b] for _, b in cells], y=[names[a] for a, _ in cells], mode="markers", showlegend=False,
+        customdata=[int(rows[a]) * count + int(rows[b]) for a, b in cells], text=[f"{values[c]:.3f}" for c in cells],
+        hovertemplate="%{y}<br>%{x}<br>S = %{text}<extra></extra>", marker={"size": 16, "opacity": 0},
+        selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}})
+
+
+def _framed_units(figure: go.Figure, places: np.ndarray, count: int) -> None:
+    """Frames around the lines and columns of the units that are picked; of more than two around their own cells."""
+    line = {"color": "#D55E00", "width": 2.5}
+    for place_of in places:
+        low, high = float(place_of) - 0.5, float(place_of) + 0.5
+        for x0, x1, y0, y1 in (((-0.5, count - 0.5, low, high), (low, high, -0.5, count - 0.5)) if len(places) <= 2
+                               else ((low, high, low, high),)):
+            figure.add_shape(type="rect", x0=x0, x1=x1, y0=y0, y1=y1, line=line)
+
+
+CLICKED = 40
+"""Up to so many units every one has its name on the axes, and every cell of the similarity can be clicked."""
 
 
 def grid(table: pd.DataFrame, value: str, now: int | None, wide: Sequence[bool] = ()) -> go.Figure:
