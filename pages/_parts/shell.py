@@ -30,7 +30,7 @@ def choose_study(name: str) -> None:
     held = tab()
     if held.study not in (None, name):
         held.looked, held.ticked, held.drawn, held.ticks = RowFilter(), frozenset(), "", held.ticks + 1
-        held.picked, held.picks = (), held.picks + 1
+        held.picked, held.picks, held.flow = (), held.picks + 1, RowFilter()
     held.study = st.query_params["study"] = name
 
 

@@ -33,6 +33,8 @@ class Tab:
     """Pool rows that are ticked, on whatever page of the table."""
     ticks: int = 0
     """Changes when ticks are set by anything but the table: it is another table then."""
+    flow: RowFilter = RowFilter()
+    """What of Influence was looked at last: source, capability, bounds."""
     picked: tuple[str, ...] = ()
     """Target units that were picked last: a link of the sidebar drops them from the address."""
     picks: int = 0

@@ -77,7 +77,8 @@ def similarity_map(table: pd.DataFrame, similar: np.ndarray, chosen: Sequence[st
     if chosen is not None:
         _cells(figure, values, names, rows)
         _framed_units(figure, np.flatnonzero(picked), len(rows))
-    figure.update_layout(height=min(900, 260 + 20 * min(len(rows), 40)), margin={"l": 10, "r": 10, "t": 10, "b": 10},
+    # Above it there is room for the buttons that float there on hover: they would cover cells.
+    figure.update_layout(height=min(900, 280 + 20 * min(len(rows), 40)), margin={"l": 10, "r": 10, "t": 30, "b": 10},
                          xaxis=ticks | {"tickangle": 45}, yaxis=ticks | {"range": [len(rows) - 0.5, -0.5]})
     return figure
 
