@@ -66,7 +66,7 @@ def draw_map(view: CapabilitiesView, bench: Workbench, study: Study, store: Stor
 
 def units(view: CapabilitiesView, chosen: list[str]) -> None:
     """The units as a table; its lines can be ticked, those that are picked elsewhere are."""
-    st.subheader("Units")
+    st.header("Units")
     st.caption("A unit is one value of the target's unit column, a task of the benchmark. A capability is a group of "
                "units that are alike. Tick lines to select units, or draw around them on the map.")
     table_key = f"units-{view.revision}-{tab().picks}"

@@ -84,7 +84,7 @@ def flow(view: views.InfluenceView, pick: views.Pick) -> None:
 def rows_behind(view: views.InfluenceView, study: Study, pick: views.Pick) -> None:
     """The paged table of rows and the card of the chosen one."""
     positions = view.behind(pick)
-    st.subheader("Rows behind the choice", help=told("influence", "unattributed"))
+    st.header("Rows behind the choice", help=told("influence", "unattributed"))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.text(f"{pick.text}: {len(positions):,} of {len(view.assignment):,} rows, strongest influence first")
         rows_link(study, view.filter_of(pick), "Look through them on Rows")
@@ -111,7 +111,7 @@ def one_row(view: views.InfluenceView, study: Study, row: dict) -> None:
 
 def self_influence(view: views.InfluenceView) -> None:
     """How hard the rows of each capability are over the checkpoints."""
-    st.subheader("Self-influence over the checkpoints", help=told("self-influence", "checkpoint"))
+    st.header("Self-influence over the checkpoints", help=told("self-influence", "checkpoint"))
     if view.without:
         st.text(view.without)
         return
@@ -127,7 +127,7 @@ def self_influence(view: views.InfluenceView) -> None:
 @st.fragment  # nothing above follows what is selected here
 def map_of_the_pool(view: views.InfluenceView, study: Study, digest: str) -> None:
     """All rows as points; a page of those that are selected."""
-    st.subheader("Map of the pool")
+    st.header("Map of the pool")
     with guarded():
         positions = point_map.show(study, view.bench, digest)
         if positions is not None and len(positions):

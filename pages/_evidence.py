@@ -94,7 +94,7 @@ def similarity(view: CapabilitiesView, chosen: list[str]) -> None:
 
 def bootstrap(bench: Workbench, digest: str) -> None:
     """Would other target samples have given the same capabilities?"""
-    st.subheader("Stability", anchor="stability")
+    st.header("Stability", anchor="stability")
     st.text(f"Draws the target samples of every unit again ({evidence.ROUNDS} times, with replacement), clusters with "
             "the same settings and compares. 1: always the same grouping; 0: no more alike than chance. A stable map "
             "is not yet a true one: look at the rival explanations too.")
@@ -112,7 +112,7 @@ def bootstrap(bench: Workbench, digest: str) -> None:
 
 def rival_explanations(bench: Workbench, digest: str) -> None:
     """What else would have given this map."""
-    st.subheader("Rival explanations", anchor="rivals")
+    st.header("Rival explanations", anchor="rivals")
     st.text("How far groupings by something plainer than a skill agree with the capabilities above (adjusted Rand "
             "index; 1 is the same grouping, 0 is chance). If one of them explains the map, it may show that and not a "
             "skill.")
@@ -128,7 +128,7 @@ def rival_explanations(bench: Workbench, digest: str) -> None:
 def transfer(bench: Workbench, found: measured.TransferView, store: Store) -> None:
     """What training on one unit does for the others: measured, or offered with its price."""
     study = bench.study
-    st.subheader("Transfer", anchor="transfer")
+    st.header("Transfer", anchor="transfer")
     st.text("The one test that real data allows: a few steps on one unit alone, then the held-out loss of every other "
             "unit. A capability is a group whose units help each other more than they help the rest.")
     running = control.is_running(study)
@@ -156,7 +156,7 @@ def transfer(bench: Workbench, found: measured.TransferView, store: Store) -> No
 def sections(bench: Workbench, view: CapabilitiesView, digest: str, store: Store, found: measured.TransferView,
              chosen: list[str]) -> None:
     """Pictures one at a time, drawn when opened; then what the lights on top point at."""
-    st.subheader("Evidence")
+    st.header("Evidence")
     names = {"Similarity": lambda: similarity(view, chosen),
              "Choice of K": lambda: choice_of_k(bench, view, digest, store),
              "Checkpoints": lambda: one_checkpoint(bench, view, digest),

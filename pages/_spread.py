@@ -42,7 +42,7 @@ def put(view: views.InfluenceView, **changed: Any) -> None:
 
 def spread(view: views.InfluenceView, pick: views.Pick) -> None:
     """How influence is distributed over the pool; a range that is drawn on it is one more bound of what is chosen."""
-    st.subheader("Distribution of influence", help=told("influence", "floor"))
+    st.header("Distribution of influence", help=told("influence", "floor"))
     st.caption("Thin: all rows of the pool. Filled: the rows that the capability claims. Draw across the chart, or "
                "type bounds: the rows below are those whose influence on their own capability lies between them.")
     table = views.histogram_table(view.influence, view.assignment, view.names)

@@ -107,6 +107,7 @@ def curriculum_and_export(tab: Page, folder: Path) -> Path:
     write(tab, "Folder", str(folder))
     enter(tab, "button", "Export")
     expect(tab.get_by_text("rows written to")).to_be_visible()
+    expect(tab.get_by_test_id("stSidebar").get_by_text("1 export", exact=True)).to_be_visible()  # without another act
     return folder / "trl"
 
 

@@ -158,7 +158,7 @@ def test_lights_say_what_was_asked_with_its_number(study, open_page):
     said = [m.value for m in page.markdown if "[Evidence](#" in m.value]
     assert "adjusted Rand index" in said[0] and "agreement" in said[1]
     assert not any("not asked" in m.value for m in page.markdown)
-    assert {"stability", "rivals", "transfer"} <= {s.anchor for s in page.subheader}
+    assert {"stability", "rivals", "transfer"} <= {s.anchor for s in page.header}
 
 
 def test_stability_of_every_cell_is_one_more_measure_of_the_grid(study, open_page):
