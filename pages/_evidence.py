@@ -85,7 +85,9 @@ def similarity(view: CapabilitiesView, chosen: list[str]) -> None:
     # With another selection it is another chart: one that still holds its last click does not take the same again.
     key = f"similarity-{view.revision}-{hash(tuple(chosen))}"
     st.text(f"How alike the units are, by {view.drawn_from}. Blocks along the diagonal are capabilities; bright cells "
-            "outside them are units that could also belong elsewhere. " + figures.clicks(len(view.units)))
+            "outside them are units that could also belong elsewhere. " + (
+                "Click a cell to pick its two units." if len(view.units) <= figures.CLICKED else
+                "Click the diagonal to pick a unit."))
     figure = figures.similarity_map(view.table, view.similarity, chosen)
     with st.container(height=int(figure.layout.height) + 16, border=False):  # the page keeps its place meanwhile
         st.plotly_chart(figure, key=key, on_select=take, selection_mode="points")

@@ -8,10 +8,8 @@ from cadc.store import Store
 from cadc.study import Study
 from cadc.views.capabilities import CapabilitiesView
 from cadc.views.pictures import opened_pictures
-from cadc.views.row_filter import RowFilter
 from cadc.views.rows import with_turns
 from cadc.views.words import drawn
-from pages._parts.links import rows_link
 from pages._parts.rows import sample_card
 from pages._parts.shell import guarded
 
@@ -40,7 +38,6 @@ def beside(view: CapabilitiesView, study: Study, store: Store, selected: list[st
             with st.container(gap="xxsmall"):
                 for who, words in row["turns"]:
                     st.text(f"→ {words}" if who.startswith("answer") else words)
-        rows_link(study, RowFilter(unit=unit), "Pool rows nearest to this unit")
 
 
 def panel(view: CapabilitiesView, study: Study, store: Store, selected: list[str]) -> None:

@@ -7,17 +7,18 @@ import streamlit as st
 
 from cadc.views.capabilities import CapabilitiesView
 from cadc.views.unit_choice import KEYS, from_query, to_query
+from pages._parts.address import arrived, put_address
 from pages._parts.tab import show, shown, tab
 
 PLACEHOLDER = "Selected units: click or draw around them on the map, or choose here"
 
 
 def picked(view: CapabilitiesView) -> list[str]:
-    """The units of the address, or those picked last where the address has none; says what is not understood."""
+    """The units of the address, or on coming back those that were picked; says what is not understood."""
     asked = {key: st.query_params.get_all(key) for key in KEYS & set(st.query_params)}
-    if not asked and tab().picked:  # a link of the sidebar has dropped them
+    if arrived() and not asked and tab().picked:
         asked = {"units": list(tab().picked)}
-        st.query_params.update(to_query(tab().picked, view.units))
+        put_address(KEYS, to_query(tab().picked, view.units))
     chosen, odd = from_query(asked, view.found)
     tab().picked = chosen
     with st.container(gap="xsmall"):  # there also when it is empty: what is below it keeps its place
@@ -30,9 +31,7 @@ def picked(view: CapabilitiesView) -> list[str]:
 def pick(view: CapabilitiesView, units: Sequence[str], *, by_table: bool = False) -> None:
     """These are picked from the next run on. by_table: by the table of units, which shows them already. For callbacks.
     """
-    for key in KEYS & set(st.query_params):
-        del st.query_params[key]
-    st.query_params.update(to_query(units, view.units))
+    put_address(KEYS, to_query(units, view.units))
     tab().picked = tuple(units)
     tab().picks += not by_table
 

@@ -10,7 +10,9 @@ from cadc.views import shaping
 from cadc.views.capabilities import CapabilitiesView, proposed
 from cadc.views.decisions import NEW, NOWHERE
 from cadc.views.palette import UNASSIGNED_NAME, colour, mark
+from cadc.views.row_filter import RowFilter
 from pages._parts.history import decide
+from pages._parts.links import rows_link
 from pages._parts.shell import guarded
 from pages._parts.tab import shown
 from pages._picked import box, pick
@@ -66,7 +68,11 @@ def acts(view: CapabilitiesView, study: Study, store: Store, chosen: list[str]) 
         act("Merge", "merge", merged, ":material/merge:", "All capabilities with a selected unit become one")
         act("Lock" if not locks or locks[0]["on"] else "Unlock", "lock", locks, ":material/lock:",
             "Capabilities with a selected unit stay as they are, also when they are found anew")
-    st.text(view.selected_note(chosen))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.text(view.selected_note(chosen))
+        if chosen:
+            rows_link(study, RowFilter(unit=chosen[-1]),
+                      "Pool rows nearest to " + ("it" if len(chosen) == 1 else "the last of them"))
 
 
 def proposals(view: CapabilitiesView, bench: Workbench, study: Study, store: Store) -> None:

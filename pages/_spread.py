@@ -8,8 +8,9 @@ import streamlit as st
 from cadc.views import influence as views
 from cadc.views.figures import influence as figures
 from cadc.views.glossary import told
-from cadc.views.row_filter import OPEN, RowFilter, from_query
+from cadc.views.row_filter import OPEN, from_query
 from cadc.views.words import drawn
+from pages._parts.address import arrived, put_address
 from pages._parts.tab import show, shown, tab
 
 FIELDS = ("source", "capability", "influence")
@@ -17,9 +18,9 @@ FIELDS = ("source", "capability", "influence")
 
 
 def picked(view: views.InfluenceView) -> views.Pick:
-    """What the address chooses, or what was chosen last where it says nothing; says what is not understood."""
-    if not set(FIELDS) & set(st.query_params) and tab().flow != RowFilter():
-        st.query_params.update(tab().flow.to_query())  # a link of the sidebar has dropped it
+    """What the address chooses, or on coming back what was chosen; says what is not understood."""
+    if arrived() and not set(FIELDS) & set(st.query_params):
+        put_address(FIELDS, tab().flow.to_query())
     wanted, odd = from_query({key: st.query_params[key] for key in FIELDS if key in st.query_params})
     tab().flow = wanted
     pick, unknown = view.pick_of(wanted)
@@ -34,9 +35,7 @@ def put(view: views.InfluenceView, **changed: Any) -> None:
     """Choose this from the next run on; what is not given stays. For callbacks. changed: fields of `Pick`."""
     now = view.pick_of(tab().flow)[0]
     wanted = view.filter_of(replace(now, **changed))
-    for key in set(FIELDS) & set(st.query_params):
-        del st.query_params[key]
-    st.query_params.update(wanted.to_query())
+    put_address(FIELDS, wanted.to_query())
     tab().flow = wanted
 
 
@@ -56,18 +55,18 @@ def spread(view: views.InfluenceView, pick: views.Pick) -> None:
                         selection_mode="box")
     with st.container(horizontal=True, vertical_alignment="center"):
         for end, word in enumerate(("least", "largest")):
-            _bound(view, pick, end, word)
+            _bound(view, pick, end, word, views.bin_width(table))
         st.button("All influences", icon=":material/close:", disabled=pick.influence == OPEN, on_click=put,
                   args=(view,), kwargs={"influence": OPEN})
         st.text(drawn(len(view.assignment), len(view.assignment), "rows"))
 
 
-def _bound(view: views.InfluenceView, pick: views.Pick, end: int, word: str) -> None:
+def _bound(view: views.InfluenceView, pick: views.Pick, end: int, word: str, step: float) -> None:
     key = f"spread-{word}"
 
     def typed() -> None:
         put(view, influence=(shown(key), pick.influence[1]) if end == 0 else (pick.influence[0], shown(key)))
 
     show(key, pick.influence[end])
-    st.number_input(f"{word.capitalize()} influence", key=key, step=0.01, format="%.4g", on_change=typed,
+    st.number_input(f"{word.capitalize()} influence", key=key, step=step, format="%.4g", on_change=typed,
                     placeholder=f"{word}: no bound", label_visibility="collapsed", width=190)

@@ -311,6 +311,11 @@ def histogram_table(influence: np.ndarray, pools: np.ndarray, names: Sequence[st
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
+def bin_width(table: pd.DataFrame) -> float:
+    """Width of a bin of `histogram_table`, one digit of it: by so much a bound goes up and down."""
+    return float(f"{table['right'].iloc[0] - table['left'].iloc[0]:.1g}") if len(table) else 0.01
+
+
 def range_of(event: Mapping[str, Any] | None, table: pd.DataFrame) -> Range | None:
     """The range that was drawn across the histogram of `table`, four digits of it; None for none. An end beyond the
     outermost bin is no bound, as that bin also holds what lies beyond it."""

@@ -37,7 +37,8 @@ def choose_study(name: str) -> None:
 def pick_study(page: str = "") -> Study | None:
     """The head of a page of this name, and the sidebar with the study picker, all that the jobs of the chosen study
     have finished loaded; None when there is no study yet."""
-    top = st.container(gap="xxsmall")
+    top, held = st.container(gap="xxsmall"), tab()
+    held.page, held.arrived = page, held.arrived or held.page != page
     if page:
         with top:
             way.head(page)

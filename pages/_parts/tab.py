@@ -19,6 +19,10 @@ class Tab:
 
     study: str | None = None
     """Name of the study chosen last: a link of the sidebar drops it from the address."""
+    page: str = ""
+    """Name of the page that was drawn last."""
+    arrived: bool = True
+    """Whether it was another before, until the page has asked (`pages._parts.address.arrived`)."""
     draft: CurationSettings | None = None
     """The curriculum that is being shaped; None: what is saved."""
     draft_of: str = ""

@@ -92,6 +92,10 @@ def test_a_cell_of_the_similarity_picks_its_units_everywhere_and_for_somebody_el
     click_cell(tab, 4, 4)
     assert called([order[4]], set(asked(tab)["units"]))
     selected(tab, set(asked(tab)["units"]), names)
+    tab.go_back()
+    selected(tab, set(), names)
+    tab.go_back()
+    selected(tab, pair, names)
 
 
 def test_a_range_drawn_on_the_histogram_leads_to_its_rows(app, tab, bench):

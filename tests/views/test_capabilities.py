@@ -82,7 +82,7 @@ def test_every_cell_of_the_similarity_can_be_clicked_and_means_its_two_units(mad
     heat, points = figures.similarity_map(table, similar, ["<u3>"]).data
     names = list(heat.y)
     at = [int(name.split("u")[1][0]) for name in names]  # the unit of each line
-    assert len(points.customdata) == 25 and figures.clicks(5).startswith("Click a cell")
+    assert len(points.customdata) == 25
     for y, x, code, said in zip(points.y, points.x, points.customdata, points.text, strict=True):
         first, second = divmod(code, 5)
         assert (at[names.index(y)], at[names.index(x)]) == (first, second)
@@ -95,7 +95,6 @@ def test_of_many_units_the_diagonal_can_be_clicked():
     table = views.unit_table(units, np.eye(count), [0] * count, ["c1"], ["c1"])
     points = figures.similarity_map(table, np.eye(count), []).data[1]
     assert sorted(divmod(code, count) for code in points.customdata) == [(m, m) for m in range(count)]
-    assert "diagonal" in figures.clicks(count)
 
 
 def test_units_that_are_picked_stand_out_on_the_similarity(made):

@@ -148,6 +148,7 @@ def drawn_over(low, high):
 def test_a_range_that_is_drawn_is_one_of_the_chart_and_open_beyond_its_ends(rows):
     table = views.histogram_table(rows[0], rows[1], NAMES)
     first, last = table["left"].min(), table["right"].max()
+    assert views.bin_width(table) == pytest.approx((last - first) / 40, rel=0.5)
     assert views.range_of(drawn_over(0.123456, 0.98765), table) == (0.1235, 0.9877)
     assert views.range_of(drawn_over(first - 1, 0.5), table) == (None, 0.5)
     assert views.range_of(drawn_over(0.5, last + 1), table) == (0.5, None)

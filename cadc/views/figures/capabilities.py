@@ -83,11 +83,6 @@ def similarity_map(table: pd.DataFrame, similar: np.ndarray, chosen: Sequence[st
     return figure
 
 
-def clicks(units: int) -> str:
-    """What a click on `similarity_map` does, in words."""
-    return "Click a cell to pick its two units." if units <= CLICKED else "Click the diagonal to pick a unit."
-
-
 def _cells(figure: go.Figure, values: np.ndarray, names: Sequence[str], rows: np.ndarray) -> None:
     """A heat map cannot be chosen from in Streamlit, points that nobody sees can; thousands of them are too many."""
     count = len(rows)

@@ -12,7 +12,6 @@ import plotly.graph_objects as go
 
 from cadc.views.figures.frame import framed
 from cadc.views.palette import UNASSIGNED, plain
-from cadc.views.row_filter import OPEN, Range
 
 _MARK = "\u200b"
 INK = {"light": "#1B1F24", "dark": "#F3F5F7"}
@@ -67,9 +66,10 @@ def self_influence_bars(change: pd.DataFrame, colours: Mapping[str, str]) -> go.
     return framed(figure, HEIGHT)
 
 
-def influence_histogram(table: pd.DataFrame, colours: Mapping[str, str], picked: Range = OPEN) -> go.Figure:
+def influence_histogram(table: pd.DataFrame, colours: Mapping[str, str],
+                        picked: tuple[float | None, float | None] = (None, None)) -> go.Figure:
     """Outlines of `views.influence.histogram_table`: thin for all rows, filled for those that the capability claims.
-    A range can be drawn across them; what lies outside the one that is picked is covered with a veil."""
+    A range can be drawn across them; what lies outside the one that is picked (None: no bound) is under a veil."""
     figure = go.Figure()
     for name, part in table.groupby("capability", sort=False):
         middle, colour, shown = (part["left"] + part["right"]) / 2, colours.get(name, UNASSIGNED), plain(name)
