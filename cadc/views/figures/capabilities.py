@@ -4,6 +4,7 @@ M target units, K capabilities. A capability's id gives its colour and mark ('' 
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,9 @@ import plotly.graph_objects as go
 
 from cadc.views.figures.frame import framed
 from cadc.views.palette import colour, place, plain, symbol
+
+Span = tuple[float, float]
+"""From, to on an axis."""
 
 
 def unit_map(table: pd.DataFrame, spots: np.ndarray) -> go.Figure:
@@ -66,9 +70,9 @@ def similarity_map(table: pd.DataFrame, similar: np.ndarray, chosen: Sequence[st
         z=values, x=names, y=names, zmin=min(low, 0.0), zmax=high, colorscale="Viridis", colorbar={"title": "S"},
         hovertemplate="%{y}<br>%{x}<br>S = %{z:.3f}<extra></extra>"))
     groups = order["capability"].to_numpy()
-    for edge in np.flatnonzero(groups[1:] != groups[:-1]) + 0.5:
-        figure.add_hline(y=edge, line={"color": "white", "width": 1.5})
-        figure.add_vline(x=edge, line={"color": "white", "width": 1.5})
+    whole, shapes = (-0.5, len(rows) - 0.5), list[dict[str, Any]]()
+    for edge in (np.flatnonzero(groups[1:] != groups[:-1]) + 0.5).tolist():
+        shapes += [_shape("line", x, y, "white", 1.5) for x, y in ((whole, (edge, edge)), ((edge, edge), whole))]
     picked = [unit in (chosen or ()) for unit in order["unit"]]
     ticks = {"type": "category", "tickvals": names, "ticktext": [
         f"<b>▸ {plain(u, 22)}</b>" if on else plain(u, 24) for u, on in zip(order["unit"], picked, strict=True)],
@@ -76,9 +80,11 @@ def similarity_map(table: pd.DataFrame, similar: np.ndarray, chosen: Sequence[st
              "range": [-0.5, len(rows) - 0.5]}
     if chosen is not None:
         _cells(figure, values, names, rows)
-        _framed_units(figure, np.flatnonzero(picked), len(rows))
+        shapes += _frames(np.flatnonzero(picked), whole)
     # Above it there is room for the buttons that float there on hover: they would cover cells.
-    figure.update_layout(height=min(900, 280 + 20 * min(len(rows), 40)), margin={"l": 10, "r": 10, "t": 30, "b": 10},
+    # Shapes all at once: plotly looks through every one again for each that is added.
+    figure.update_layout(height=min(900, 280 + 20 * min(len(rows), 40)), shapes=shapes,
+                         margin={"l": 10, "r": 10, "t": 30, "b": 10},
                          xaxis=ticks | {"tickangle": 45}, yaxis=ticks | {"range": [len(rows) - 0.5, -0.5]})
     return figure
 
@@ -94,14 +100,15 @@ def _cells(figure: go.Figure, values: np.ndarray, names: Sequence[str], rows: np
         selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}})
 
 
-def _framed_units(figure: go.Figure, places: np.ndarray, count: int) -> None:
-    """Frames around the lines and columns of the units that are picked; of more than two around their own cells."""
-    line = {"color": "#D55E00", "width": 2.5}
-    for place_of in places:
-        low, high = float(place_of) - 0.5, float(place_of) + 0.5
-        for x0, x1, y0, y1 in (((-0.5, count - 0.5, low, high), (low, high, -0.5, count - 0.5)) if len(places) <= 2
-                               else ((low, high, low, high),)):
-            figure.add_shape(type="rect", x0=x0, x1=x1, y0=y0, y1=y1, line=line)
+def _frames(places: np.ndarray, whole: Span) -> list[dict[str, Any]]:
+    """Around the lines and columns of the units that are picked; of more than two around their own cells."""
+    spans = [(float(one) - 0.5, float(one) + 0.5) for one in places]
+    boxes = [box for span in spans for box in ([(whole, span), (span, whole)] if len(spans) <= 2 else [(span, span)])]
+    return [_shape("rect", x, y, "#D55E00", 2.5) for x, y in boxes]
+
+
+def _shape(kind: str, x: Span, y: Span, ink: str, width: float) -> dict[str, Any]:
+    return {"type": kind, "x0": x[0], "x1": x[1], "y0": y[0], "y1": y[1], "line": {"color": ink, "width": width}}
 
 
 CLICKED = 40
