@@ -36,15 +36,15 @@ def overview(file: FileView) -> None:
         st.warning("Some pool rows are also in the target (same words, same picture). Training on them is training on "
                    "the benchmark: the Set aside tab lists them as warnings.", icon=":material/warning:")
     left, right = st.columns(2)
-    left.subheader("Sources", help=told("source"))
+    left.header("Sources", help=told("source"))
     left.plotly_chart(figures.sources(file.sources), key=f"sources-{file.role}")
-    right.subheader("Length in words")
+    right.header("Length in words")
     right.plotly_chart(figures.lengths(file.lengths), key=f"lengths-{file.role}")
 
 
 def target_units(view: DataView) -> None:
     """The units of the target."""
-    st.subheader(f"Target units ({len(view.units):,})", help=told("unit"))
+    st.header(f"Target units ({len(view.units):,})", help=told("unit"))
     st.dataframe(view.units, hide_index=True, column_config={
         "position": "no.", "answer_format": "most frequent answers"})
 

@@ -18,7 +18,7 @@ from pages._parts.shell import guarded, open_study
 
 def settings(view: views.TrajectoriesView) -> None:
     """The model and the settings of the study."""
-    st.subheader("What runs", help=told("preset", "judge", "signal", "near(z, s)"))
+    st.header("What runs", help=told("preset", "judge", "signal", "near(z, s)"))
     st.code(view.model, language=None, wrap_lines=True)
     st.dataframe(view.settings, hide_index=True, height="content")
     st.text(view.nearness)
@@ -52,7 +52,7 @@ def warnings(view: views.TrajectoriesView) -> None:
 def loss_curve(view: views.LossView) -> None:
     """The warm-up's loss so far."""
     if len(view.log):
-        st.subheader("Warm-up loss", help=told("warm-up", "checkpoint"))
+        st.header("Warm-up loss", help=told("warm-up", "checkpoint"))
         st.plotly_chart(figures.loss(view.log, view.ends), key="loss")
         st.text(drawn(len(view.log), len(view.log), "steps; dotted lines: checkpoints"))
 
@@ -66,7 +66,7 @@ def live(study: Study, was_running: bool) -> None:
 
 def norms(view: views.NormView) -> None:
     """How the mean gradient of each target unit changes over the checkpoints."""
-    st.subheader("Gradient norm of each target unit", help=told("trajectory", "unit"))
+    st.header("Gradient norm of each target unit", help=told("trajectory", "unit"))
     st.text("A falling line: what the unit asks pulls less and less on the model. Colours are capabilities.")
     st.plotly_chart(figures.norms(view.table, view.colours), key="norms")
     st.text(drawn(view.units, view.units, "units"))
@@ -78,7 +78,7 @@ study, store = open_study("Trajectories")
 view, running = views.trajectories_view(study), control.is_running(study)
 wide, narrow = st.columns([3, 2], gap="large")
 with wide, guarded():
-    st.subheader("Jobs", help=told("job"))
+    st.header("Jobs", help=told("job"))
     controls(study)
     warnings(view)
     st.fragment(live, run_every="1s" if running else None)(study, running)

@@ -13,8 +13,9 @@ from pages import _evidence, _examples, _lights, _shaping
 from pages._parts.bench import open_bench
 from pages._parts.history import decide, decision_buttons, say_refused
 from pages._parts.shell import open_study
-from pages._parts.tab import show, shown
+from pages._parts.tab import shown, tab
 from pages._parts.unit_map import unit_map
+from pages._picked import pick, picked
 
 # Of the map and of what stands beside it, in pixels: with the acts below it fits on a laptop's screen.
 HEIGHT = 360
@@ -51,26 +52,28 @@ def find(view: CapabilitiesView, study: Study, store: Store) -> None:
             st.text(line.why)
 
 
-def draw_map(view: CapabilitiesView, bench: Workbench, study: Study, store: Store, key: str) -> None:
+def draw_map(view: CapabilitiesView, bench: Workbench, study: Study, store: Store, chosen: list[str]) -> None:
     """The map; places are kept in the database, since those of many units take seconds."""
     spots = store.map(study, view.map_name)
     if spots is None:
         with st.spinner("Laying out the map…"):
             spots = map_places(view.similarity)
             store.save_map(study, view.map_name, spots)
-    unit_map(map_data(view.table, spots, shown(key, []), questions=first_questions(bench), note=view.map_note,
+    unit_map(map_data(view.table, spots, chosen, questions=first_questions(bench), note=view.map_note,
                       file=f"map-{view.discovery.signal}", height=HEIGHT), "map",
-             lambda positions: show(key, [view.units[p] for p in positions]))
+             lambda positions: pick(view, [view.units[p] for p in positions]))
 
 
-def units(view: CapabilitiesView, key: str) -> None:
-    """The units as a table; its lines can be ticked."""
-    st.subheader("Units")
+def units(view: CapabilitiesView, chosen: list[str]) -> None:
+    """The units as a table; its lines can be ticked, those that are picked elsewhere are."""
+    st.header("Units")
     st.caption("A unit is one value of the target's unit column, a task of the benchmark. A capability is a group of "
                "units that are alike. Tick lines to select units, or draw around them on the map.")
-    table_key = f"units-{view.revision}"
+    table_key = f"units-{view.revision}-{tab().picks}"
     st.dataframe(view.table.drop(columns=["position", "capability"]), hide_index=True, key=table_key, height=280,
-                 on_select=lambda: show(key, [view.units[r] for r in shown(table_key)["selection"]["rows"]]),
+                 on_select=lambda: pick(view, [view.units[r] for r in shown(table_key)["selection"]["rows"]],
+                                        by_table=True),
+                 selection_default={"selection": {"rows": [view.units.index(unit) for unit in chosen]}},
                  selection_mode="multi-row", column_config={
         "name": "capability", "answer_format": "answers", "other_name": "nearest other",
         "own": st.column_config.NumberColumn("similarity to own", format="%.2f"),
@@ -80,12 +83,12 @@ def units(view: CapabilitiesView, key: str) -> None:
 study, store = open_study("Capabilities")
 bench, digest = open_bench(study, store)
 view = capabilities_view(bench, store.units(study), len(store.decisions(study)))
-selected = f"selected-{study.identity}"
 header = st.container(horizontal=True, vertical_alignment="center")
 say_refused()
 for sentence in view.found.skipped:
     st.warning("A decision no longer applies:", icon=":material/info:")
     st.text(sentence)
+chosen = picked(view)
 with header:
     decision_buttons(study, store, "capabilities")
     _shaping.proposals(view, bench, study, store)
@@ -94,14 +97,15 @@ transfer = _evidence.transfer_found(bench, digest)
 _lights.lights_row(bench, digest, transfer)
 wide, narrow = st.columns([5, 3])
 with wide:
-    draw_map(view, bench, study, store, selected)
-chosen = _shaping.acts(view, study, store, selected)
+    draw_map(view, bench, study, store, chosen)
+_shaping.acts(view, study, store, chosen)
 with narrow, st.container(height=HEIGHT, border=False, gap="xxsmall"):
     with st.container(height=HEIGHT // 2 if chosen else HEIGHT - 60, border=False, gap="xxsmall"):
-        _shaping.names(view, study, store, selected)
+        _shaping.names(view, study, store, chosen)
     _examples.beside(view, study, store, chosen)
 with st.expander("How they are found", icon=":material/tune:"):
     find(view, study, store)
-_examples.panel(view, study, store, chosen)
-units(view, selected)
-_evidence.sections(bench, view, digest, store, transfer)
+with st.container():  # as many cards as units are picked: what is below keeps its place
+    _examples.panel(view, study, store, chosen)
+units(view, chosen)
+_evidence.sections(bench, view, digest, store, transfer, chosen)

@@ -12,13 +12,13 @@ from cadc.views.figures import influence as figures
 from cadc.views.glossary import told
 from cadc.views.rows import source_labels
 from cadc.views.settings import preset_help
-from cadc.views.words import drawn
 from pages._parts import point_map
 from pages._parts.bench import open_bench
 from pages._parts.links import rows_link
 from pages._parts.rows import one_page, row_card, row_table
 from pages._parts.shell import guarded, open_study
 from pages._parts.tab import show, shown
+from pages._spread import picked, put, spread
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -55,12 +55,11 @@ def looks(bench: Workbench) -> views.Look:
 def clicked(view: views.InfluenceView) -> None:
     """A click on the chart sets the two boxes: they are the one choice that everything below follows."""
     pick = view.picked(shown(view.chart_key))
-    show("from", pick.source)
-    show("to", pick.capability)
+    put(view, source=pick.source, capability=pick.capability)
 
 
-def flow(view: views.InfluenceView) -> views.Pick:
-    """The Sankey with its boxes; what is chosen."""
+def flow(view: views.InfluenceView, pick: views.Pick) -> None:
+    """The Sankey with its boxes."""
     left, right = st.columns([2, 1], gap="medium")
     with left:
         st.echarts_chart(figures.sankey(view.drawn, *view.ends, view.colours, theme=st.context.theme.type),
@@ -69,23 +68,28 @@ def flow(view: views.InfluenceView) -> views.Pick:
         st.text(view.flow_note)
     with right:
         sources, capabilities = view.choices
-        source = st.selectbox("From source", sources, index=None, key="from", placeholder="all sources")
-        target = st.selectbox("To capability", capabilities, index=None, key="to", placeholder="all capabilities")
+        show("from", pick.source)
+        st.selectbox("From source", sources, index=None, key="from", placeholder="all sources",
+                     on_change=lambda: put(view, source=shown("from")))
+        show("to", pick.capability)
+        st.selectbox("To capability", capabilities, index=None, key="to", placeholder="all capabilities",
+                     on_change=lambda: put(view, capability=shown("to")))
         st.dataframe(views.pool_table(view.assignment, view.names), hide_index=True, column_config={
             "share": st.column_config.NumberColumn(format="%d %%", width="small"),
             "rows": st.column_config.NumberColumn(width="small")})
         st.caption(view.floor_note + " They are kept out of every curriculum, not out of sight. The floor is set on "
                    "the Curriculum page.")
-    return views.Pick(source=source, capability=target)
 
 
 def rows_behind(view: views.InfluenceView, study: Study, pick: views.Pick) -> None:
     """The paged table of rows and the card of the chosen one."""
     positions = view.behind(pick)
-    st.subheader("Rows behind the choice", help=told("influence", "unattributed"))
+    st.header("Rows behind the choice", help=told("influence", "unattributed"))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.text(f"{pick.text}: {len(positions):,} of {len(view.assignment):,} rows, strongest influence first")
         rows_link(study, view.filter_of(pick), "Look through them on Rows")
+    if not view.in_force:
+        st.caption(f"Rows follows the curriculum: there, influence is what **{view.bench.settings.preset}** says.")
     page = positions[one_page(len(positions), f"influence-{pick.text}")]
     chosen = row_table(study, view.row_page(page), "influence")
     if chosen is not None:
@@ -107,7 +111,7 @@ def one_row(view: views.InfluenceView, study: Study, row: dict) -> None:
 
 def self_influence(view: views.InfluenceView) -> None:
     """How hard the rows of each capability are over the checkpoints."""
-    st.subheader("Self-influence over the checkpoints", help=told("self-influence", "checkpoint"))
+    st.header("Self-influence over the checkpoints", help=told("self-influence", "checkpoint"))
     if view.without:
         st.text(view.without)
         return
@@ -120,19 +124,10 @@ def self_influence(view: views.InfluenceView) -> None:
     st.text(view.drawn_note)
 
 
-def spread(view: views.InfluenceView) -> None:
-    """How influence is distributed over the pool."""
-    st.subheader("Distribution of influence", help=told("influence", "floor"))
-    st.caption("Thin: all rows of the pool. Filled: the rows that the capability claims.")
-    table = views.histogram_table(view.influence, view.assignment, view.names)
-    st.plotly_chart(figures.influence_histogram(table, view.colours), key="spread")
-    st.text(drawn(len(view.assignment), len(view.assignment), "rows"))
-
-
 @st.fragment  # nothing above follows what is selected here
 def map_of_the_pool(view: views.InfluenceView, study: Study, digest: str) -> None:
     """All rows as points; a page of those that are selected."""
-    st.subheader("Map of the pool")
+    st.header("Map of the pool")
     with guarded():
         positions = point_map.show(study, view.bench, digest)
         if positions is not None and len(positions):
@@ -144,7 +139,9 @@ bench, digest = open_bench(study, store)
 view = views.influence_view(bench, source_names(digest, bench), looks(bench))
 if view.note:
     st.text(view.note)
-rows_behind(view, study, flow(view))
+pick = picked(view)
+flow(view, pick)
+spread(view, pick)
+rows_behind(view, study, pick)
 self_influence(view)
-spread(view)
 map_of_the_pool(view, study, digest)

@@ -74,7 +74,7 @@ def verdict(view: views.EvaluationView) -> views.ComparisonView | None:
                                   required=True) if len(budgets) > 1 else budgets[0]
     found = views.comparison_view(view, result, budget)
     with st.container(border=True):
-        st.subheader("Verdict", help=told("gap closed", "arm"))
+        st.header("Verdict", help=told("gap closed", "arm"))
         st.text(found.headline)
     if found.open_note:
         st.warning(found.open_note, icon=":material/hourglass_empty:")
@@ -90,9 +90,9 @@ def numbers(found: views.ComparisonView) -> None:
         st.text(found.verdict)
     _comparison.differences(found)
     _comparison.charts(found)
-    st.subheader("What each arm was trained on")
+    st.header("What each arm was trained on")
     st.dataframe(found.effort, hide_index=True)
-    st.subheader("Every seed")
+    st.header("Every seed")
     st.dataframe(found.seeds, hide_index=True)
     _comparison.download(found)
 

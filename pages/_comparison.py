@@ -10,7 +10,7 @@ from cadc.views.report import zipped
 
 def differences(view: ComparisonView) -> None:
     """Every arm minus one of them, most ahead first."""
-    st.subheader("Differences between arms")
+    st.header("Differences between arms")
     if len(view.arms) < 2:
         st.text("There is one arm only, and nothing to compare it with.")
         return
@@ -24,16 +24,16 @@ def differences(view: ComparisonView) -> None:
 
 def charts(view: ComparisonView) -> None:
     """Dots by capability, curve, units."""
-    st.subheader("Accuracy by capability")
+    st.header("Accuracy by capability")
     st.plotly_chart(figures.arm_dots(view.dots(), view.arms, view.groups), key="dots")
     st.caption("Mean over units, then over seeds, with its 95 % interval over seeds; none where there is one seed. "
                "Whether two arms differ is said by their paired differences above.")
     st.text(view.drawn_note)
     points = curve_points(view.result.table)
     if points["budget"].nunique() > 1:
-        st.subheader("Accuracy over the budget")
+        st.header("Accuracy over the budget")
         st.plotly_chart(figures.budget_curve(points, levels(view.result.table)), key="curve")
-    st.subheader("Accuracy by target unit")
+    st.header("Accuracy by target unit")
     shown = st.multiselect("Arms in this figure", view.arms, default=view.arms[:4])
     st.plotly_chart(figures.unit_dots(view.by_unit(), shown), key="units")
 

@@ -14,7 +14,7 @@ from pages._parts.guard import guarded
 
 def panel(study: Study) -> None:
     """What the jobs should cost, here or on a named device, beside what they took."""
-    st.subheader("What it costs")
+    st.header("What it costs")
     names, running = views.devices(), background.is_estimating(study)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox("Predict for", list(names), index=list(names).index(views.latest_device(study)),

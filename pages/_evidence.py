@@ -14,12 +14,15 @@ from cadc.views import evidence, measured
 from cadc.views.capabilities import CapabilitiesView
 from cadc.views.figures import capabilities as figures
 from cadc.views.jobs import was_begun
+from cadc.views.unit_choice import paired
 from cadc.views.words import drawn
 from pages._choice import choice_of_k
 from pages._compared import one_checkpoint, proportions, two_labellings
 from pages._parts.history import decide
 from pages._parts.jobs import job_panel
 from pages._parts.shell import guarded
+from pages._parts.tab import shown
+from pages._picked import pick
 
 log = logging.getLogger(__name__)
 
@@ -72,17 +75,28 @@ def ask_rivals(bench: Workbench, digest: str, label: str, key: str) -> None:
             st.rerun()
 
 
-def similarity(view: CapabilitiesView) -> None:
-    """Heat map of S, ordered by capability."""
+def similarity(view: CapabilitiesView, chosen: list[str]) -> None:
+    """Heat map of S, ordered by capability; a cell that is clicked picks its units."""
+    def take() -> None:
+        points = (shown(key) or {}).get("selection", {}).get("points", [])
+        if cells := [point["customdata"] for point in points if "customdata" in point]:
+            pick(view, paired(*divmod(int(cells[-1]), len(view.units)), chosen, view.units))
+
+    # With another selection it is another chart: one that still holds its last click does not take the same again.
+    key = f"similarity-{view.revision}-{hash(tuple(chosen))}"
     st.text(f"How alike the units are, by {view.drawn_from}. Blocks along the diagonal are capabilities; bright cells "
-            "outside them are units that could also belong elsewhere.")
-    st.plotly_chart(figures.similarity_map(view.table, view.similarity), key="similarity")
+            "outside them are units that could also belong elsewhere. " + (
+                "Click a cell to pick its two units." if len(view.units) <= figures.CLICKED else
+                "Click the diagonal to pick a unit."))
+    figure = figures.similarity_map(view.table, view.similarity, chosen)
+    with st.container(height=int(figure.layout.height) + 16, border=False):  # the page keeps its place meanwhile
+        st.plotly_chart(figure, key=key, on_select=take, selection_mode="points")
     st.text(drawn(len(view.table), len(view.table), "units"))
 
 
 def bootstrap(bench: Workbench, digest: str) -> None:
     """Would other target samples have given the same capabilities?"""
-    st.subheader("Stability", anchor="stability")
+    st.header("Stability", anchor="stability")
     st.text(f"Draws the target samples of every unit again ({evidence.ROUNDS} times, with replacement), clusters with "
             "the same settings and compares. 1: always the same grouping; 0: no more alike than chance. A stable map "
             "is not yet a true one: look at the rival explanations too.")
@@ -100,7 +114,7 @@ def bootstrap(bench: Workbench, digest: str) -> None:
 
 def rival_explanations(bench: Workbench, digest: str) -> None:
     """What else would have given this map."""
-    st.subheader("Rival explanations", anchor="rivals")
+    st.header("Rival explanations", anchor="rivals")
     st.text("How far groupings by something plainer than a skill agree with the capabilities above (adjusted Rand "
             "index; 1 is the same grouping, 0 is chance). If one of them explains the map, it may show that and not a "
             "skill.")
@@ -116,7 +130,7 @@ def rival_explanations(bench: Workbench, digest: str) -> None:
 def transfer(bench: Workbench, found: measured.TransferView, store: Store) -> None:
     """What training on one unit does for the others: measured, or offered with its price."""
     study = bench.study
-    st.subheader("Transfer", anchor="transfer")
+    st.header("Transfer", anchor="transfer")
     st.text("The one test that real data allows: a few steps on one unit alone, then the held-out loss of every other "
             "unit. A capability is a group whose units help each other more than they help the rest.")
     running = control.is_running(study)
@@ -141,11 +155,12 @@ def transfer(bench: Workbench, found: measured.TransferView, store: Store) -> No
         st.text(", ".join(found.silent))
 
 
-def sections(bench: Workbench, view: CapabilitiesView, digest: str, store: Store, found: measured.TransferView
-             ) -> None:
+def sections(bench: Workbench, view: CapabilitiesView, digest: str, store: Store, found: measured.TransferView,
+             chosen: list[str]) -> None:
     """Pictures one at a time, drawn when opened; then what the lights on top point at."""
-    st.subheader("Evidence")
-    names = {"Similarity": lambda: similarity(view), "Choice of K": lambda: choice_of_k(bench, view, digest, store),
+    st.header("Evidence")
+    names = {"Similarity": lambda: similarity(view, chosen),
+             "Choice of K": lambda: choice_of_k(bench, view, digest, store),
              "Checkpoints": lambda: one_checkpoint(bench, view, digest),
              "Proportions": lambda: proportions(bench),
              "Two labellings": lambda: two_labellings(bench, view, digest, store)}

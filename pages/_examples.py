@@ -42,7 +42,7 @@ def beside(view: CapabilitiesView, study: Study, store: Store, selected: list[st
 
 def panel(view: CapabilitiesView, study: Study, store: Store, selected: list[str]) -> None:
     """One sample of each unit of a capability, or of the units that are selected."""
-    st.subheader("Examples")
+    st.header("Examples")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         ids = list(view.found.ids)
         of = st.selectbox("Samples of", ids, format_func=view.called, key=f"examples-{view.revision}", width=280,

@@ -41,6 +41,7 @@ def panel(study: Study, store: Store, bench: Workbench, *, saved: bool) -> None:
             with st.spinner("Writing…"):
                 manifest = write(bench, form, folder, how)
                 store.record_export(study, folder=folder, format=form, rows=manifest["rows_written"], manifest=manifest)
+            st.rerun()  # the steps in the sidebar count it
         if not saved:
             st.warning("Save first: an export is made of what is saved, so that it can be made again.",
                        icon=":material/save:")

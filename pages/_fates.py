@@ -35,7 +35,7 @@ def columns(view: DataView) -> None:
     st.text("Read: it became words, pictures, an id. Kept: it comes out again in exports, nothing is learnt from it. "
             "Ignored: it is in neither. A count is the number of used rows that have the key.")
     for file in (view.pool, view.target):
-        st.subheader(file.role.capitalize())
+        st.header(file.role.capitalize())
         if file.keys is None:
             st.info("An earlier version read this file and did not count its keys. A study made anew on it shows them.",
                     icon=":material/info:")

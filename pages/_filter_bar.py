@@ -16,6 +16,7 @@ from cadc.views.pool_rows import PoolRows
 from cadc.views.row_filter import KEYS, SORTS, RowFilter, from_query
 from cadc.views.words import told_apart
 from pages._parts import point_map
+from pages._parts.address import arrived, put_address
 from pages._parts.history import decide
 from pages._parts.tab import show, shown, tab
 
@@ -26,8 +27,8 @@ RANGES = {"influence": "Influence on the own capability", "loss": "Loss at the l
 
 
 def wanted() -> tuple[RowFilter, tuple[str, ...]]:
-    """The filter of the address, or the last one where the address has none; and what of it is not understood."""
-    if not KEYS & set(st.query_params) and tab().looked != RowFilter():
+    """The filter of the address, or on coming back the last one; and what of it is not understood."""
+    if arrived() and not KEYS & set(st.query_params):
         put(tab().looked)
     found, odd = from_query(st.query_params.to_dict())
     tab().looked = found
@@ -36,9 +37,7 @@ def wanted() -> tuple[RowFilter, tuple[str, ...]]:
 
 def put(now: RowFilter) -> None:
     """Look at these rows from the next run on. For callbacks, or before anything is drawn."""
-    for key in KEYS & set(st.query_params):
-        del st.query_params[key]
-    st.query_params.update(now.to_query())
+    put_address(KEYS, now.to_query())
     held = tab()
     held.areas += bool(held.looked.area and not now.area)
     held.looked = now

@@ -26,7 +26,7 @@ FOUND = {"new-pool": ("pool", "both"), "new-target": ("target", "both"), "new-im
 def form() -> None:
     """Two ways: the embedded example by one button, anything else by its files."""
     with st.container(border=True):
-        st.subheader("Try it on the embedded example", anchor=False)
+        st.header("Try it on the embedded example", anchor=False)
         st.markdown("A drawn pool and target and a tiny model, all synthetic: it shows the whole way in a few minutes, "
                     "and its numbers say nothing about real data. Nothing has to be given.")
         if st.button("Make a study of the embedded example", icon=":material/science:"):
@@ -35,7 +35,7 @@ def form() -> None:
             with st.spinner("Drawing the pictures and writing the questions…"):
                 begin(demo_study())
     with st.container(border=True):
-        st.subheader("Your own data", anchor=False)
+        st.header("Your own data", anchor=False)
         st.markdown("A file, a folder or a glob of shards: LLaVA JSON or JSONL, chat `messages`, questions with "
                     "answers, or parquet with a picture column; compressed or not.")
         chooser(FOUND)

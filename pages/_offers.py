@@ -15,7 +15,7 @@ def gradients(study: Study) -> None:
     offer = adding(study)
     if offer is None:
         return
-    st.subheader("Gradients")
+    st.header("Gradients")
     st.text(offer.sentence)
     st.text(GAIN)
     st.code(offer.command, language=None, wrap_lines=True)
@@ -30,6 +30,6 @@ def gradients(study: Study) -> None:
 def transfer(study: Study) -> None:
     """What measured transfer is, what it costs, and where it is asked for."""
     if is_read(study) and not study.finished("transfer"):
-        st.subheader("Measured transfer", help=told("transfer"))
+        st.header("Measured transfer", help=told("transfer"))
         st.text("The job transfer tries out which target units help each other; no page needs it. It is started on "
                 f"the Capabilities page, Transfer. Its price: {price_of(study, 'transfer')}.")

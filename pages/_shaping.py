@@ -10,13 +10,17 @@ from cadc.views import shaping
 from cadc.views.capabilities import CapabilitiesView, proposed
 from cadc.views.decisions import NEW, NOWHERE
 from cadc.views.palette import UNASSIGNED_NAME, colour, mark
+from cadc.views.row_filter import RowFilter
 from pages._parts.history import decide
+from pages._parts.links import rows_link
 from pages._parts.shell import guarded
-from pages._parts.tab import show, shown
+from pages._parts.tab import shown
+from pages._picked import box, pick
 
 
-def names(view: CapabilitiesView, study: Study, store: Store, key: str) -> None:
-    """A line per capability: its mark, its name to be typed over, its units to be selected, its lock."""
+def names(view: CapabilitiesView, study: Study, store: Store, chosen: list[str]) -> None:
+    """A line per capability: its mark, its name to be typed over, its units to be selected (how many of them are), its
+    lock."""
     found = view.found
 
     def typed(capability: str, field: str) -> None:
@@ -24,14 +28,16 @@ def names(view: CapabilitiesView, study: Study, store: Store, key: str) -> None:
 
     for capability, name in zip(found.ids, found.names, strict=True):
         units, held = found.members(capability), capability in found.locked
+        inside = len(set(units) & set(chosen))
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
             st.html(f'<span style="color:{colour(capability)};font-size:1.1rem">{mark(capability)}</span>',
                     width="content")
             field = f"name-{capability}-{name}-{view.revision}"
             st.text_input(f"Name of {capability} · {len(units):,} units", value=name, key=field, max_chars=80,
                           label_visibility="collapsed", on_change=typed, args=(capability, field))
-            st.button(f"{len(units):,}", key=f"all-{capability}", type="tertiary", on_click=show,
-                      args=(key, list(units)), help=f"Select the units of {capability}", icon=":material/select_all:")
+            st.button(f"{inside:,} of {len(units):,}" if inside else f"{len(units):,}", key=f"all-{capability}",
+                      type="tertiary", on_click=pick, args=(view, units), icon=":material/select_all:",
+                      help=f"Select the units of {capability}")
             st.button("", key=f"lock-{capability}", type="tertiary", on_click=decide, kwargs={"now": found},
                       args=(study, store, "lock", {"capability": capability, "on": not held}),
                       icon=":material/lock:" if held else ":material/lock_open:",
@@ -39,14 +45,13 @@ def names(view: CapabilitiesView, study: Study, store: Store, key: str) -> None:
                       "when capabilities are found anew")
     if found.unassigned:
         st.button(f"○ {UNASSIGNED_NAME}: {len(found.unassigned):,} units", key="all-unassigned", type="tertiary",
-                  on_click=show, args=(key, list(found.unassigned)))
+                  on_click=pick, args=(view, found.unassigned))
 
 
-def acts(view: CapabilitiesView, study: Study, store: Store, key: str) -> list[str]:
-    """What is selected, and what can be done with it: one act, one undo each. Returns the selected units."""
+def acts(view: CapabilitiesView, study: Study, store: Store, chosen: list[str]) -> None:
+    """What is selected, and what can be done with it: one act, one undo each."""
     found = view.found
-    chosen = st.multiselect("Selected units", view.units, key=key, label_visibility="collapsed", wrap=False,
-                            placeholder="Selected units: click or draw around them on the map, or choose here")
+    box(view, chosen, f"selected-{study.identity}")
     split, merged, locks = (shaping.splitting(view, chosen), shaping.merging(found, chosen),
                             shaping.locking(found, chosen))
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -63,8 +68,11 @@ def acts(view: CapabilitiesView, study: Study, store: Store, key: str) -> list[s
         act("Merge", "merge", merged, ":material/merge:", "All capabilities with a selected unit become one")
         act("Lock" if not locks or locks[0]["on"] else "Unlock", "lock", locks, ":material/lock:",
             "Capabilities with a selected unit stay as they are, also when they are found anew")
-    st.text(view.selected_note(chosen))
-    return chosen
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.text(view.selected_note(chosen))
+        if chosen:
+            rows_link(study, RowFilter(unit=chosen[-1]),
+                      "Pool rows nearest to " + ("it" if len(chosen) == 1 else "the last of them"))
 
 
 def proposals(view: CapabilitiesView, bench: Workbench, study: Study, store: Store) -> None:

@@ -17,7 +17,7 @@ from cadc.scores.influence import UNATTRIBUTED, assign, flows, own_influence, se
 from cadc.views import rows
 from cadc.views.adding import adding
 from cadc.views.palette import colours
-from cadc.views.row_filter import NO_CAPABILITY, RowFilter
+from cadc.views.row_filter import NO_CAPABILITY, OPEN, Range, RowFilter, within
 from cadc.views.words import drawn
 
 MEASURES = {"rows": "rows", "influence": "summed influence"}
@@ -41,11 +41,16 @@ class Pick:
 
     source: str | None = None
     capability: str | None = None
+    influence: Range = OPEN
+    """On the own capability."""
 
     @property
     def text(self) -> str:
         """Plain words for it (the source is dataset text: show it with `st.text` only)."""
-        return f"{self.source or 'all sources'} → {self.capability or 'all capabilities'}"
+        low, high = ("" if end is None else f"{end:.4g}" for end in self.influence)
+        bounds = {(True, True): f", influence {low} to {high}", (True, False): f", influence from {low}",
+                  (False, True): f", influence up to {high}", (False, False): ""}[bool(low), bool(high)]
+        return f"{self.source or 'all sources'} → {self.capability or 'all capabilities'}{bounds}"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -108,12 +113,34 @@ class InfluenceView:
 
     def behind(self, pick: Pick) -> np.ndarray:
         """int64: positions of the rows behind a pick, strongest influence first."""
-        return behind(pick, self.sources, self.assignment, self.names, own_influence(self.influence, self.assignment))
+        own = own_influence(self.influence, self.assignment)
+        found = behind(pick, self.sources, self.assignment, self.names, own)
+        return found[within(own[found], pick.influence)]
 
     def filter_of(self, pick: Pick) -> RowFilter:
         """A pick as the Rows page has it."""
-        ids = dict(zip(self.names, self.bench.capabilities.ids, strict=True)) | {UNATTRIBUTED: NO_CAPABILITY}
-        return RowFilter(source=pick.source, capability=ids[pick.capability] if pick.capability else None)
+        return RowFilter(source=pick.source, capability=self._ids.get(pick.capability or ""), influence=pick.influence)
+
+    def pick_of(self, wanted: RowFilter) -> tuple[Pick, tuple[str, ...]]:
+        """A filter's source, capability and bounds as a pick, and what of them is not here (sentences)."""
+        named = {capability: name for name, capability in self._ids.items()}
+        odd = [f"No {field} is called {value[:60]!r} here." for field, value, known in (
+            ("source", wanted.source, self.choices[0]), ("capability", wanted.capability, named))
+            if value is not None and value not in known]
+        return Pick(source=wanted.source if wanted.source in self.choices[0] else None, influence=wanted.influence,
+                    capability=named.get(wanted.capability or "")), tuple(odd)
+
+    @property
+    def _ids(self) -> dict[str, str]:
+        """Name → what a filter calls it."""
+        return dict(zip(self.names, self.bench.capabilities.ids, strict=True)) | {UNATTRIBUTED: NO_CAPABILITY}
+
+    @property
+    def in_force(self) -> bool:
+        """Whether the curriculum measures influence as this look does."""
+        settings = self.bench.settings
+        one = len(PRESETS[settings.preset].signals) == 1 or not self.bench.scores.has_grounded
+        return self.look.preset == settings.preset and (one or self.look.signal == settings.signal)
 
     def row_page(self, positions: np.ndarray) -> pd.DataFrame:
         """These rows as `rows.row_table` has them, with their position."""
@@ -282,6 +309,22 @@ def histogram_table(influence: np.ndarray, pools: np.ndarray, names: Sequence[st
                                        "own": np.bincount(where[pools == k], minlength=bins)}))
     columns = ["capability", "left", "right", "rows", "own"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def bin_width(table: pd.DataFrame) -> float:
+    """Width of a bin of `histogram_table`, one digit of it: by so much a bound goes up and down."""
+    return float(f"{table['right'].iloc[0] - table['left'].iloc[0]:.1g}") if len(table) else 0.01
+
+
+def range_of(event: Mapping[str, Any] | None, table: pd.DataFrame) -> Range | None:
+    """The range that was drawn across the histogram of `table`, four digits of it; None for none. An end beyond the
+    outermost bin is no bound, as that bin also holds what lies beyond it."""
+    boxes = ((event or {}).get("selection") or {}).get("box") or []
+    if not boxes or table.empty:
+        return None
+    low, high = (float(f"{end:.4g}") for end in sorted(float(x) for x in boxes[-1]["x"]))
+    first, last = float(table["left"].min()), float(table["right"].max())
+    return (low if low > first else None, high if high < last else None) if high > first and low < last else None
 
 
 def sample_table(loss: np.ndarray, self_influence: np.ndarray) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from cadc.scores.influence import own_influence, served
 from cadc.views import rows
 from cadc.views.influence import sample_influences, sample_table
 from cadc.views.passed_over import PassedOver, passed_over
-from cadc.views.row_filter import NO_CAPABILITY, OPEN, Range, RowFilter
+from cadc.views.row_filter import NO_CAPABILITY, OPEN, RowFilter, within
 
 REASONS: Mapping[str, str] = {"wrong": WRONG, "high": HIGH, "repeated": REPEATED, "unattributed": UNATTRIBUTED,
                               "below": BELOW, "never": DROPPED}
@@ -167,7 +167,7 @@ class PoolRows:
             keep &= self._marked(wanted.mark)
         for sort in ("loss", "influence"):
             if (bounds := getattr(wanted, sort)) != OPEN:
-                keep &= _within(self.values(sort, wanted), bounds)
+                keep &= within(self.values(sort, wanted), bounds)
         if wanted.words:
             keep &= self._at(self.matching(wanted.words))
         if wanted.group is not None:
@@ -307,10 +307,3 @@ def _by_size(values: np.ndarray) -> Facet:
     rank = np.empty(len(names), np.int64)
     rank[order] = np.arange(len(names))
     return Facet(options={str(names[i]): str(names[i]) for i in order}, codes=rank[codes])
-
-
-def _within(values: np.ndarray, bounds: Range) -> np.ndarray:
-    low, high = bounds
-    with np.errstate(invalid="ignore"):
-        keep = np.isfinite(values) if low is not None or high is not None else np.ones(len(values), bool)
-        return keep & (values >= (-np.inf if low is None else low)) & (values <= (np.inf if high is None else high))

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+import numpy as np
+
 from cadc.errors import DataError
 
 Range = tuple[float | None, float | None]
@@ -83,6 +85,14 @@ def from_query(query: Mapping[str, str]) -> tuple[RowFilter, tuple[str, ...]]:
         except (ValueError, DataError):
             odd.append(f"{key}={query[key][:60]} in the address is not understood and left aside.")
     return found, tuple(odd)
+
+
+def within(values: np.ndarray, bounds: Range) -> np.ndarray:
+    """bool [N]: which values lie between these bounds; without a bound all do, with one NaN does not."""
+    low, high = bounds
+    with np.errstate(invalid="ignore"):
+        keep = np.isfinite(values) if low is not None or high is not None else np.ones(len(values), bool)
+        return keep & (values >= (-np.inf if low is None else low)) & (values <= (np.inf if high is None else high))
 
 
 def _text(value: Any) -> str:

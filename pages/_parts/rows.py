@@ -73,7 +73,8 @@ def _table(study: Study, rows: pd.DataFrame, key: str, mode: str | list[str], **
     last = ("stage", "self_influence", "loss", "reason", "measured", "source", "id", "index")
     behind = [c for c in last if c in shown.columns]
     small = bool(influences) and np.abs(shown[influences].to_numpy(float)).max(initial=0) < SMALL
-    config: dict[str, Any] = {c: st.column_config.NumberColumn(format="%.2g" if small else "%.2f") for c in influences}
+    config: dict[str, Any] = {c: st.column_config.NumberColumn(format="%.2g", width=84) if small else
+                              st.column_config.NumberColumn(format="%.2f") for c in influences}
     config |= {"strength": st.column_config.NumberColumn("influence", format="%.2g" if small else "%.2f", help="On its "
                                                          "own capability: what the rows are sorted by.")}
     config |= {"loss": st.column_config.NumberColumn(format="%.2f")}

@@ -26,17 +26,19 @@ def open_store() -> Store:
 
 def choose_study(name: str) -> None:
     """Make this the chosen study from the next run on: in the address, so that a reload and a shared link keep it.
-    Rows that were looked at and ticked belong to the study before."""
+    Rows that were looked at and ticked, and units that were picked, belong to the study before."""
     held = tab()
     if held.study not in (None, name):
         held.looked, held.ticked, held.drawn, held.ticks = RowFilter(), frozenset(), "", held.ticks + 1
+        held.picked, held.picks, held.flow = (), held.picks + 1, RowFilter()
     held.study = st.query_params["study"] = name
 
 
 def pick_study(page: str = "") -> Study | None:
     """The head of a page of this name, and the sidebar with the study picker, all that the jobs of the chosen study
     have finished loaded; None when there is no study yet."""
-    top = st.container(gap="xxsmall")
+    top, held = st.container(gap="xxsmall"), tab()
+    held.page, held.arrived = page, held.arrived or held.page != page
     if page:
         with top:
             way.head(page)

@@ -19,6 +19,10 @@ class Tab:
 
     study: str | None = None
     """Name of the study chosen last: a link of the sidebar drops it from the address."""
+    page: str = ""
+    """Name of the page that was drawn last."""
+    arrived: bool = True
+    """Whether it was another before, until the page has asked (`pages._parts.address.arrived`)."""
     draft: CurationSettings | None = None
     """The curriculum that is being shaped; None: what is saved."""
     draft_of: str = ""
@@ -33,6 +37,12 @@ class Tab:
     """Pool rows that are ticked, on whatever page of the table."""
     ticks: int = 0
     """Changes when ticks are set by anything but the table: it is another table then."""
+    flow: RowFilter = RowFilter()
+    """What of Influence was looked at last: source, capability, bounds."""
+    picked: tuple[str, ...] = ()
+    """Target units that were picked last: a link of the sidebar drops them from the address."""
+    picks: int = 0
+    """Changes when units are picked by anything but their table: it is another table then."""
     drawn: str = ""
     """The area that was drawn last on the map of rows."""
     areas: int = 0

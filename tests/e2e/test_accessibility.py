@@ -14,6 +14,8 @@ from tests.e2e.conftest import PATIENCE_MS, App
 pytestmark = pytest.mark.e2e
 RULES = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 GRAVE = ("serious", "critical")
+ALSO = ("heading-order",)
+"""Rules of lesser weight that hold too."""
 
 EXCEPTIONS: dict[tuple[str, str], tuple[str, str]] = {
     ("dark", "color-contrast"): (
@@ -23,10 +25,10 @@ EXCEPTIONS: dict[tuple[str, str], tuple[str, str]] = {
 }
 """(theme, rule) → (elements, why): faults inside these elements are Streamlit's, and no setting of it mends them."""
 
-LOOK = """async ([graves, spared]) => {
+LOOK = """async ([graves, also, spared]) => {
     const found = await axe.run(document, {resultTypes: ['violations']});
     const kept = [];
-    for (const rule of found.violations.filter(one => graves.includes(one.impact)))
+    for (const rule of found.violations.filter(one => graves.includes(one.impact) || also.includes(one.id)))
         for (const node of rule.nodes) {
             const element = document.querySelector(node.target[node.target.length - 1]);
             if (!(spared[rule.id] && element && element.closest(spared[rule.id])))
@@ -67,7 +69,7 @@ def test_no_page_has_a_serious_fault(running, browser: Browser, rules, place: Pl
     tab.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
     tab.evaluate(rules)
     spared = {rule: elements for (where, rule), (elements, _) in EXCEPTIONS.items() if where == theme}
-    faults = tab.evaluate(LOOK, [list(GRAVE), spared])
+    faults = tab.evaluate(LOOK, [list(GRAVE), list(ALSO), spared])
     tab.close()
     assert faults == [], "\n".join(faults)
 

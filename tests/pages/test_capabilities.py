@@ -158,7 +158,7 @@ def test_lights_say_what_was_asked_with_its_number(study, open_page):
     said = [m.value for m in page.markdown if "[Evidence](#" in m.value]
     assert "adjusted Rand index" in said[0] and "agreement" in said[1]
     assert not any("not asked" in m.value for m in page.markdown)
-    assert {"stability", "rivals", "transfer"} <= {s.anchor for s in page.subheader}
+    assert {"stability", "rivals", "transfer"} <= {s.anchor for s in page.header}
 
 
 def test_stability_of_every_cell_is_one_more_measure_of_the_grid(study, open_page):
@@ -179,6 +179,40 @@ def test_a_selected_unit_shows_what_it_asks_beside_the_map(study, open_page):
     page.number_input(key="beside-no").set_value(2).run()
     asked = open_workbench(study).targets.query("unit == @unit")["question"].tolist()
     assert asked[1].strip() in [t.value.strip() for t in page.text]
+
+
+def test_units_that_are_selected_are_in_the_address_and_come_from_it(study, open_page):
+    page = open_page("3_capabilities", study="trial")
+    units = list(open_workbench(study).scores.units)
+    select(page, study, [units[3], units[1]])
+    assert page.query_params["units"] == [units[3], units[1]]
+    again = open_page("3_capabilities", study="trial", units=[units[3], units[1], "nobody *x*"])
+    assert again.multiselect(key=f"selected-{study.identity}").value == [units[3], units[1]]
+    assert any(c.value == "No unit is called 'nobody *x*' here." for c in again.code)
+    assert any(t.value.startswith("2 of 8 units selected") for t in again.text)
+    select(again, study, [])
+    assert "units" not in again.query_params and not any("nobody" in c.value for c in again.code)
+
+
+def test_a_link_to_a_capability_selects_its_units(study, open_page):
+    found = open_workbench(study).capabilities
+    page = open_page("3_capabilities", study="trial", capability="c2")
+    assert page.multiselect(key=f"selected-{study.identity}").value == list(found.members("c2"))
+    size = len(found.members("c2"))
+    pressed(page, f"{size} of {size}")  # the button that selects its units says how many of them are
+    assert page.query_params["units"] == list(found.members("c2")) and "capability" not in page.query_params
+
+
+def test_selected_units_stay_with_their_study(study, open_page):
+    from dataclasses import replace
+
+    Study.create("second", replace(study.config, preset="paper"), created="2026-01-02T00:00:00")
+    units = open_workbench(study).scores.units
+    page = open_page("3_capabilities", study="trial", units=units[0])
+    next(s for s in page.sidebar.selectbox if s.label == "Study").set_value("second").run()
+    assert "units" not in page.query_params and not page.exception
+    next(s for s in page.sidebar.selectbox if s.label == "Study").set_value("trial").run()
+    assert any(t.value.startswith("0 of 8 units selected") for t in page.text)
 
 
 def test_found_with_other_settings_is_one_decision(study, open_page):

@@ -66,7 +66,7 @@ def test_several_budgets_give_a_choice_a_curve_and_a_report(study, open_page):
     finish(study, request, {run.key for run in request.runs})
     page = open_page("6_evaluation", study="trial")
     assert any(t.value.startswith("At 5 % of the pool the shuffled curriculum reaches") for t in page.text)
-    assert any("Accuracy over the budget" in s.value for s in page.subheader)
+    assert any("Accuracy over the budget" in s.value for s in page.header)
     chance = next(f.value for f in page.dataframe if "minus random" in f.value)
     assert set(chance["arm"]) == {"base", "full", "cadc", "cadc-mixed"}
     assert chance["minus random"].is_monotonic_decreasing

@@ -37,7 +37,7 @@ def test_dataset_text_is_never_read_as_markup(study, open_page):
     page = open_page("4_influence", study="trial")
     seen = 0
     for number in range(1, 16):
-        page.number_input[0].set_value(number).run()
+        next(n for n in page.number_input if n.label.startswith("Page")).set_value(number).run()
         frames = [f.value for f in page.dataframe]
         seen += any(HOSTILE in f["question"].tolist() for f in frames if "question" in f)
         for kind in ("markdown", "caption", "info", "warning", "header", "subheader"):
@@ -70,3 +70,40 @@ def test_a_choice_that_is_gone_is_let_go(study, open_page):
     page.run()
     assert not page.exception and page.selectbox(key="to").value in (None, "another name")
     assert "c1" not in shown(page)
+
+
+def test_what_is_chosen_is_in_the_address_and_comes_from_it(study, open_page):
+    bench = open_workbench(study)
+    own = bench.influence.max(axis=1)
+    low, high = (float(f"{v:.4g}") for v in np.quantile(own[bench.assignment == 0], [0.3, 0.8]))
+    page = open_page("4_influence", study="trial")
+    page.selectbox(key="to").set_value(bench.capabilities.names[0]).run()
+    page.number_input(key="spread-least").set_value(low).run()
+    page.number_input(key="spread-largest").set_value(high).run()
+    asked = {key: page.query_params[key] for key in ("capability", "influence")}
+    inside = (bench.assignment == 0) & (own >= low) & (own <= high)
+    line = shown(page)
+    assert f": {inside.sum():,} of 300 rows" in line and 0 < inside.sum() < np.sum(bench.assignment == 0)
+    again = open_page("4_influence", study="trial", **asked)
+    assert shown(again) == line and again.selectbox(key="to").value == bench.capabilities.names[0]
+    rows = open_page("7_rows", study="trial", **asked)
+    assert any(t.value.startswith(f"{inside.sum():,} of 300 rows, ") for t in rows.text), "Rows shows the same"
+    next(b for b in again.button if b.label == "All influences").click().run()
+    assert "influence" not in again.query_params and not again.exception
+
+
+def test_an_address_that_chooses_what_is_not_here_is_told(study, open_page):
+    page = open_page("4_influence", study="trial", source=HOSTILE, capability="c99", influence="low")
+    told = " ".join(c.value for c in page.code)
+    assert "'c99'" in told and "No source" in told and "influence=low" in told
+    assert shown(page).startswith("all sources → all capabilities: 300 of 300 rows")
+    for kind in ("markdown", "caption", "warning"):
+        assert not any("onerror" in e.value for e in page.get(kind))
+
+
+def test_where_one_only_looks_it_is_said_that_rows_follows_the_curriculum(study, open_page):
+    page = open_page("4_influence", study="trial")
+    follows = "Rows follows the curriculum: there, influence is what **studio** says."
+    assert follows not in [c.value for c in page.caption]
+    page.segmented_control[0].set_value("paper").run()
+    assert follows in [c.value for c in page.caption]

@@ -77,6 +77,37 @@ def test_similarity_map_shows_the_same_numbers_ordered_by_capability(made):
     assert rows == ["read)", "read)", "c5)", "c5)", "unassigned)"]
 
 
+def test_every_cell_of_the_similarity_can_be_clicked_and_means_its_two_units(made):
+    similar, table, _ = made
+    heat, points = figures.similarity_map(table, similar, ["<u3>"]).data
+    names = list(heat.y)
+    at = [int(name.split("u")[1][0]) for name in names]  # the unit of each line
+    assert len(points.customdata) == 25
+    for y, x, code, said in zip(points.y, points.x, points.customdata, points.text, strict=True):
+        first, second = divmod(code, 5)
+        assert (at[names.index(y)], at[names.index(x)]) == (first, second)
+        assert said == f"{similar[first, second]:.3f}"
+
+
+def test_of_many_units_the_diagonal_can_be_clicked():
+    count = figures.CLICKED + 1
+    units = pd.DataFrame({"unit": [f"u{i}" for i in range(count)], "answer_format": "letter", "samples": 9})
+    table = views.unit_table(units, np.eye(count), [0] * count, ["c1"], ["c1"])
+    points = figures.similarity_map(table, np.eye(count), []).data[1]
+    assert sorted(divmod(code, count) for code in points.customdata) == [(m, m) for m in range(count)]
+
+
+def test_units_that_are_picked_stand_out_on_the_similarity(made):
+    similar, table, _ = made
+    figure = figures.similarity_map(table, similar, ["<u3>", "<u1>"])
+    bold = [text for text in figure.layout.yaxis.ticktext if text.startswith("<b>")]
+    assert sorted(bold) == ["<b>▸ &lt;u1&gt;</b>", "<b>▸ &lt;u3&gt;</b>"]
+    frames = [s for s in figure.layout.shapes if s.type == "rect"]
+    places = {n for n, text in enumerate(figure.layout.yaxis.ticktext) if text.startswith("<b>")}
+    assert {(s.y0 + 0.5) for s in frames if s.x0 == -0.5 and s.x1 == 4.5} == places
+    assert len(figures.similarity_map(table, similar).data) == 1, "without a selection it is a picture alone"
+
+
 def test_thresholds_of_the_sweep_lie_inside_the_similarities(made):
     similar, _, _ = made
     taus = views.taus(similar)

@@ -139,3 +139,34 @@ def test_an_empty_study_draws_empty_figures():
     assert len(figures.self_influence_lines(table, COLOURS).data) == 0
     assert len(figures.influence_histogram(views.histogram_table(empty, pools, NAMES), COLOURS).data) == 0
     assert views.behind(views.Pick(), np.zeros(0, object), pools, NAMES, np.zeros(0)).size == 0
+
+
+def drawn_over(low, high):
+    return {"selection": {"points": [], "box": [{"xref": "x", "yref": "y", "x": [high, low], "y": [0, 1]}]}}
+
+
+def test_a_range_that_is_drawn_is_one_of_the_chart_and_open_beyond_its_ends(rows):
+    table = views.histogram_table(rows[0], rows[1], NAMES)
+    first, last = table["left"].min(), table["right"].max()
+    assert views.bin_width(table) == pytest.approx((last - first) / 40, rel=0.5)
+    assert views.range_of(drawn_over(0.123456, 0.98765), table) == (0.1235, 0.9877)
+    assert views.range_of(drawn_over(first - 1, 0.5), table) == (None, 0.5)
+    assert views.range_of(drawn_over(0.5, last + 1), table) == (0.5, None)
+    for nothing in (drawn_over(last + 1, last + 2), None, {"selection": {"box": []}}):
+        assert views.range_of(nothing, table) is None
+
+
+def test_the_histogram_veils_what_is_not_picked_and_keeps_its_axis(rows):
+    table = views.histogram_table(rows[0], rows[1], NAMES)
+    ends = (table["left"].min(), table["right"].max())
+    figure = figures.influence_histogram(table, COLOURS, (0.25, None))
+    assert tuple(figure.layout.xaxis.range) == ends
+    assert [(s.x0, s.x1) for s in figure.layout.shapes if s.type == "rect"] == [(ends[0], 0.25)]
+    assert not figures.influence_histogram(table, COLOURS).layout.shapes
+
+
+def test_a_pick_says_its_bounds():
+    assert views.Pick(capability="c1").text == "all sources → c1"
+    assert views.Pick(influence=(0.1, None)).text == "all sources → all capabilities, influence from 0.1"
+    assert views.Pick(influence=(None, 2.0)).text.endswith("influence up to 2")
+    assert views.Pick(source="coco", influence=(-1, 2.5)).text == "coco → all capabilities, influence -1 to 2.5"

@@ -4,6 +4,7 @@ M target units, K capabilities. A capability's id gives its colour and mark ('' 
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,9 @@ import plotly.graph_objects as go
 
 from cadc.views.figures.frame import framed
 from cadc.views.palette import colour, place, plain, symbol
+
+Span = tuple[float, float]
+"""From, to on an axis."""
 
 
 def unit_map(table: pd.DataFrame, spots: np.ndarray) -> go.Figure:
@@ -47,8 +51,12 @@ def proportions(shares: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def similarity_map(table: pd.DataFrame, similar: np.ndarray) -> go.Figure:
-    """Heat map of S [M, M], units ordered by capability, a line between capabilities."""
+def similarity_map(table: pd.DataFrame, similar: np.ndarray, chosen: Sequence[str] | None = None) -> go.Figure:
+    """Heat map of S [M, M], units ordered by capability, a line between capabilities.
+
+    chosen: units that stand out; then its cells can be clicked too (of many units those of the diagonal alone): the
+    customdata is place · M + place of the two units of a cell.
+    """
     order = table.assign(place=[place(c) if c else len(table) + 1 for c in table["capability"]]).sort_values(
         ["place", "own"], ascending=[True, False])
     rows = order["position"].to_numpy()
@@ -62,14 +70,49 @@ def similarity_map(table: pd.DataFrame, similar: np.ndarray) -> go.Figure:
         z=values, x=names, y=names, zmin=min(low, 0.0), zmax=high, colorscale="Viridis", colorbar={"title": "S"},
         hovertemplate="%{y}<br>%{x}<br>S = %{z:.3f}<extra></extra>"))
     groups = order["capability"].to_numpy()
-    for edge in np.flatnonzero(groups[1:] != groups[:-1]) + 0.5:
-        figure.add_hline(y=edge, line={"color": "white", "width": 1.5})
-        figure.add_vline(x=edge, line={"color": "white", "width": 1.5})
-    ticks = {"type": "category", "tickvals": names, "ticktext": [plain(u, 24) for u in order["unit"]],
-             "showticklabels": len(rows) <= 40, "ticks": "", "tickfont": {"size": 10}}
-    figure.update_layout(height=min(900, 260 + 20 * min(len(rows), 40)), margin={"l": 10, "r": 10, "t": 10, "b": 10},
-                         xaxis=ticks | {"tickangle": 45}, yaxis=ticks | {"autorange": "reversed"})
+    whole, shapes = (-0.5, len(rows) - 0.5), list[dict[str, Any]]()
+    for edge in (np.flatnonzero(groups[1:] != groups[:-1]) + 0.5).tolist():
+        shapes += [_shape("line", x, y, "white", 1.5) for x, y in ((whole, (edge, edge)), ((edge, edge), whole))]
+    picked = [unit in (chosen or ()) for unit in order["unit"]]
+    ticks = {"type": "category", "tickvals": names, "ticktext": [
+        f"<b>▸ {plain(u, 22)}</b>" if on else plain(u, 24) for u, on in zip(order["unit"], picked, strict=True)],
+             "showticklabels": len(rows) <= CLICKED, "ticks": "", "tickfont": {"size": 10}, "showgrid": False,
+             "range": [-0.5, len(rows) - 0.5]}
+    if chosen is not None:
+        _cells(figure, values, names, rows)
+        shapes += _frames(np.flatnonzero(picked), whole)
+    # Above it there is room for the buttons that float there on hover: they would cover cells.
+    # Shapes all at once: plotly looks through every one again for each that is added.
+    figure.update_layout(height=min(900, 280 + 20 * min(len(rows), 40)), shapes=shapes,
+                         margin={"l": 10, "r": 10, "t": 30, "b": 10},
+                         xaxis=ticks | {"tickangle": 45}, yaxis=ticks | {"range": [len(rows) - 0.5, -0.5]})
     return figure
+
+
+def _cells(figure: go.Figure, values: np.ndarray, names: Sequence[str], rows: np.ndarray) -> None:
+    """A heat map cannot be chosen from in Streamlit, points that nobody sees can; thousands of them are too many."""
+    count = len(rows)
+    cells = [(a, b) for a in range(count) for b in range(count) if count <= CLICKED or a == b]
+    figure.add_scatter(
+        x=[names[b] for _, b in cells], y=[names[a] for a, _ in cells], mode="markers", showlegend=False,
+        customdata=[int(rows[a]) * count + int(rows[b]) for a, b in cells], text=[f"{values[c]:.3f}" for c in cells],
+        hovertemplate="%{y}<br>%{x}<br>S = %{text}<extra></extra>", marker={"size": 16, "opacity": 0},
+        selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}})
+
+
+def _frames(places: np.ndarray, whole: Span) -> list[dict[str, Any]]:
+    """Around the lines and columns of the units that are picked; of more than two around their own cells."""
+    spans = [(float(one) - 0.5, float(one) + 0.5) for one in places]
+    boxes = [box for span in spans for box in ([(whole, span), (span, whole)] if len(spans) <= 2 else [(span, span)])]
+    return [_shape("rect", x, y, "#D55E00", 2.5) for x, y in boxes]
+
+
+def _shape(kind: str, x: Span, y: Span, ink: str, width: float) -> dict[str, Any]:
+    return {"type": kind, "x0": x[0], "x1": x[1], "y0": y[0], "y1": y[1], "line": {"color": ink, "width": width}}
+
+
+CLICKED = 40
+"""Up to so many units every one has its name on the axes, and every cell of the similarity can be clicked."""
 
 
 def grid(table: pd.DataFrame, value: str, now: int | None, wide: Sequence[bool] = ()) -> go.Figure:

@@ -66,8 +66,10 @@ def self_influence_bars(change: pd.DataFrame, colours: Mapping[str, str]) -> go.
     return framed(figure, HEIGHT)
 
 
-def influence_histogram(table: pd.DataFrame, colours: Mapping[str, str]) -> go.Figure:
-    """Outlines of `views.influence.histogram_table`: thin for all rows, filled for those that the capability claims."""
+def influence_histogram(table: pd.DataFrame, colours: Mapping[str, str],
+                        picked: tuple[float | None, float | None] = (None, None)) -> go.Figure:
+    """Outlines of `views.influence.histogram_table`: thin for all rows, filled for those that the capability claims.
+    A range can be drawn across them; what lies outside the one that is picked (None: no bound) is under a veil."""
     figure = go.Figure()
     for name, part in table.groupby("capability", sort=False):
         middle, colour, shown = (part["left"] + part["right"]) / 2, colours.get(name, UNASSIGNED), plain(name)
@@ -79,6 +81,15 @@ def influence_histogram(table: pd.DataFrame, colours: Mapping[str, str]) -> go.F
                            hovertemplate="%{x:.3g}: %{y:,} rows that it claims")
     figure.update_xaxes(title="influence on the capability")
     figure.update_yaxes(title="rows (logarithmic)", type="log", rangemode="nonnegative", dtick=1)
+    if not table.empty:
+        ends = float(table["left"].min()), float(table["right"].max())
+        figure.update_xaxes(range=ends)  # the veil would widen it
+        for start, end in ((ends[0], picked[0]), (picked[1], ends[1])):
+            if start is not None and end is not None:
+                figure.add_vrect(x0=start, x1=end, fillcolor="#808080", opacity=0.35, line_width=0)
+        for edge in (edge for edge in picked if edge is not None):
+            figure.add_vline(x=edge, line={"color": "#D55E00", "width": 2})
+    figure.update_layout(dragmode="select", selectdirection="h")
     return framed(figure, HEIGHT)
 
 
