@@ -17,6 +17,7 @@ SURE = 0.05
 ONE_SEED = "one seed does not say what another would have given"
 OURS = ("cadc-mixed", "cadc", "cadc-staged")
 """Arms on the rows of the curriculum; the first that is there speaks for its selection."""
+KEPT = "cadc-kept"
 
 
 def compare(table: pd.DataFrame, ours: str, theirs: str, value: str = "accuracy") -> Difference:
@@ -60,7 +61,7 @@ def headline(table: pd.DataFrame) -> str:
     parts = [f"At {share:.3g} % of the pool {called(subject)} reaches {_reach(overall, subject)}"]
     if "random" in overall.index:
         parts.append(f"random rows reach {_reach(overall, 'random')}: {_sure(compare(table, subject, 'random'))}")
-    order = next((arm for arm in OURS[1:] if arm in overall.index), None)
+    order = next((arm for arm in (*OURS[1:], KEPT) if arm in overall.index and not _same_runs(table, arm)), None)
     if order and "cadc-mixed" in overall.index:
         parts.append(f"order alone adds {_points(compare(table, order, 'cadc-mixed'))}")
     gap = gap_closed(table, subject)
@@ -68,6 +69,13 @@ def headline(table: pd.DataFrame) -> str:
         spread = f" ± {gap.sd:.2f}" if gap.sd == gap.sd else ""
         parts.append(f"of the way from random to the oracle it goes {gap.mean:.2f}{spread}")
     return "; ".join(parts) + "."
+
+
+def _same_runs(table: pd.DataFrame, arm: str) -> bool:
+    """Whether an arm of the curriculum is its rows shuffled, run for run."""
+    both = [table[table["arm"] == one].set_index(["budget", "seed", "unit"])[["accuracy", "loss"]].sort_index()
+            for one in (arm, "cadc-mixed")]
+    return len(both[0]) > 0 and both[0].equals(both[1])
 
 
 def _reach(overall: pd.DataFrame, arm: str) -> str:
@@ -106,10 +114,14 @@ def verdict(table: pd.DataFrame) -> str:
     if len(arms) == 1:
         return sentences[0] + " There is nothing to compare it with."
     subject = "cadc" if "cadc" in arms else arms[0]
-    pairs = [(subject, arm) for arm in arms if arm != subject]
+    mixed = subject == "cadc" and _same_runs(table, "cadc")
+    pairs = [(subject, arm) for arm in arms if arm != subject and not (mixed and arm == "cadc-mixed")]
+    if mixed:
+        sentences.append("The curriculum is mixed, so it is trained on shuffled, and there is no order to tell of.")
     if subject == "cadc":
-        controls = [arm for arm in arms if arm not in (*OURS, "base")]
-        pairs += [(same, arm) for same in OURS if same != "cadc" and same in arms for arm in controls]
+        controls = [arm for arm in arms if arm not in (*OURS, KEPT, "base")]
+        others = [same for same in OURS if same != "cadc" and same in arms and not (mixed and same == "cadc-mixed")]
+        pairs += [(same, arm) for same in others for arm in controls]
     found = [compare(table, *pair) for pair in pairs]
     sure = holm([one.p for one in found])
     sentences += [_against(*pair, one, p) for pair, one, p in zip(pairs, found, sure, strict=True)]

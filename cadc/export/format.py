@@ -48,6 +48,8 @@ class Outline:
     """How the study itself retrains."""
     data: tuple[str, ...]
     """The files that hold all rows in training order, in this order."""
+    mixed: bool = False
+    """Whether all rows are one mixed stage: trainers then shuffle them anew in every pass (decision 0040)."""
     how: str = "copy"
     """What became of the pictures (`How`)."""
     pictures: int = 0

@@ -41,7 +41,8 @@ def model_variable(recipe: Recipe) -> str:
 
 def recipe_json(outline: Outline) -> str:
     """recipe.json: the recipe and the files to read."""
-    numbers = outline.recipe.for_rows(outline.rows) | {"data": list(outline.data), "half": outline.recipe.half}
+    numbers = outline.recipe.for_rows(outline.rows, mixed=outline.mixed) | {
+        "data": list(outline.data), "half": outline.recipe.half}
     if outline.recipe.local:
         numbers["model"] = ""
     return json.dumps(numbers, indent=1) + "\n"
@@ -56,6 +57,11 @@ def longest(recipe: Recipe) -> int:
 def passes(outline: Outline) -> str:
     """A comment about steps of a trainer."""
     return f"{outline.recipe.passes_of_a_trainer(outline.rows):.1f} passes over {outline.rows} rows"
+
+
+def in_order(outline: Outline, kept: str, anew: str) -> str:
+    """`kept` where the order of the file is to be kept, `anew` where a mixed stage is shuffled anew in every pass."""
+    return anew if outline.mixed else kept
 
 
 def yes(condition: bool) -> str:

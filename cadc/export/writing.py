@@ -226,8 +226,9 @@ def _files(found: RowSet, folder: Path, form: Format, outline: Outline
 
 def _outline(form: Format, how: How, found: RowSet, manifest: Mapping[str, Any], recipe: Recipe) -> Outline:
     """What the texts speak of; the files are still to be named."""
-    samples = found.samples
+    samples, staging = found.samples, (manifest.get("curation") or {}).get("staging")
     return Outline(format=form.name, rows=len(samples), stages=found.stages, recipe=recipe, data=(),
+                   mixed=staging == "mix" and len(found.stages) == 1,
                    input_format=str(manifest.get("input_format", "")), how=how, pictures=len(found.shown.names),
                    odd=len(found.shown.odd), anew=bool(form.beside), loads=form.loads,
                    system_turns=sum(s.turns[0].role == "system" for s in samples),
@@ -245,7 +246,8 @@ def _head(form: Format, chosen: _Chosen, outline: Outline, files: list[Json], br
             "changed_for_the_trainer": chosen.adapted, "rows_with_unlearnt_answers": outline.marked,
             "columns": {"written": list(chosen.columns.taken), "left": _left(form, chosen, outline),
                         "licences": chosen.columns.licences},
-            "recipe": outline.recipe.for_rows(outline.rows), "data": list(outline.data), "files": files,
+            "recipe": outline.recipe.for_rows(outline.rows, mixed=outline.mixed),
+            "data": list(outline.data), "files": files,
             "stage_files": [_stage(stage) for stage in outline.stages],
             "restorable": form.shape is not None,
             "pictures": {"how": outline.how if outline.pictures else "none", "distinct": outline.pictures,

@@ -107,6 +107,18 @@ def test_arms_of_gradients_are_on_the_common_scale_before_the_join_too(known, ow
     assert not np.allclose(rough.own, wanted.own), "plain cosines stand in where nobody asked for more"
 
 
+def test_a_mixed_curriculum_is_shuffled_and_kept_in_an_order_of_each_seed(known):
+    wanted = of_study(known, 40)
+    cadc, mixed = (ARMS[name].select(wanted) for name in ("cadc", "cadc-mixed"))
+    assert cadc.shuffled and cadc.positions.tolist() == mixed.positions.tolist() and cadc.stages is None
+    kept = [ARMS["cadc-kept"].select(replace(wanted, seed=seed)) for seed in (0, 0, 1)]
+    assert not any(one.shuffled for one in kept) and kept[0].positions.tolist() == kept[1].positions.tolist()
+    assert kept[0].positions.tolist() != kept[2].positions.tolist()
+    assert all(sorted(one.positions) == sorted(mixed.positions) for one in kept)
+    staged = replace(wanted, material=None)
+    assert ARMS["cadc-kept"].select(staged).positions.tolist() == wanted.curriculum.tolist()
+
+
 def test_rounds_give_every_unit_its_turn(known):
     chosen = known.rounds(known.inputs.columns, 6).rows
     counts = chosen["target_unit"].value_counts()

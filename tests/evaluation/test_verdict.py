@@ -53,6 +53,14 @@ def test_order_and_selection_are_told_apart():
     assert "The curriculum and random rows are not distinguishable" in text
 
 
+def test_a_mixed_curriculum_has_no_order_to_tell_of():
+    one = table({"cadc": 0.6, "random": 0.45, "cadc-kept": 0.3})
+    both = pd.concat([one, one[one["arm"] == "cadc"].assign(arm="cadc-mixed")], ignore_index=True)
+    assert "there is no order to tell of" in verdict(both) and "The shuffled curriculum" not in verdict(both)
+    assert "order alone adds" not in headline(both[both["arm"] != "cadc-kept"])
+    assert "order alone adds -30" in headline(both), "of the arm that keeps one"
+
+
 def test_unfinished_comparison_says_so():
     assert "No run" in verdict(pd.DataFrame(columns=list(COLUMNS)))
 

@@ -259,6 +259,22 @@ def test_what_keeps_order_and_loss_stands_in_the_trainers_own_config(found, root
     assert "stage-03.jsonl" in card and str(tmp_path) not in card + text, "no place of this machine"
 
 
+@pytest.mark.parametrize("form, name, wanted, kept", [
+    ("trl", "recipe.json", '"order": "anew"', '"order": "file"'),
+    ("llamafactory", "llamafactory.yaml", "disable_shuffling: false", "disable_shuffling: true"),
+    ("ms-swift", "run.sh", "--train_dataloader_shuffle true", "--train_dataloader_shuffle false"),
+    ("axolotl", "axolotl.yaml", "curriculum_sampling: false", "curriculum_sampling: true"),
+    ("llava", "run.sh", "${ORDER:-anew}", "${ORDER:-file}"),
+    ("llava-next", "run.sh", "${ORDER:-anew}", "${ORDER:-file}"),
+    ("ids", "README.md", "shuffle anew in every pass", "nothing shuffled"),
+    ("input", "README.md", "shuffle anew in every pass", "see that it keeps the order")])
+def test_a_mixed_stage_is_shuffled_anew_and_stages_keep_their_order(found, root, tmp_path, form, name, wanted, kept):
+    for staging, stages in (("mix", 1), ("soft", 3), ("soft", 1)):
+        written(found, root, tmp_path / f"{staging}{stages}", form, ordered(found, stages=stages), staging)
+        text = (tmp_path / f"{staging}{stages}" / name).read_text()
+        assert (wanted in text) == (staging == "mix") and (staging == "mix" or kept in text)
+
+
 @pytest.fixture(scope="module")
 def study(tmp_path_factory) -> Study:
     """A finished study of 60 pool rows and 4 units."""

@@ -77,6 +77,16 @@ def test_the_repository_s_own_training_gets_the_rows_in_order(clone, tmp_path, f
     assert wanted in done.stdout
 
 
+@pytest.mark.parametrize("form", ["llava", "llava-next"])
+def test_a_mixed_stage_is_left_to_the_trainer_s_own_sampler_unless_the_order_is_asked_for(clone, tmp_path, form):
+    written(tmp_path / "out", pictures(tmp_path / "pool"), form, found=rows("c", "a", "b"), stages=1,
+            curation={"staging": "mix"})
+    own = run(tmp_path, LLAVA="clone", MODEL="owner/model")
+    assert own.returncode != 0 and "the trainer's own sampler" in own.stderr
+    kept = run(tmp_path, LLAVA="clone", MODEL="owner/model", ORDER="file")
+    assert kept.returncode == 0 and "['c', 'a', 'b']" in kept.stdout
+
+
 def test_a_row_that_fails_ends_the_run_and_is_not_replaced(clone, tmp_path):
     written(tmp_path / "out", pictures(tmp_path / "pool"), "llava-next", found=rows("c", "BROKEN", "b"))
     done = run(tmp_path, LLAVA="clone", MODEL="owner/model")

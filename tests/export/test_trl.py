@@ -84,6 +84,17 @@ def test_trl_trains_on_the_rows_in_order_and_on_exactly_the_answers(root, tmp_pa
             assert torch.allclose(row["pixels"], tiles.reshape(-1, *tiles.shape[-3:]), atol=1e-6), place
 
 
+def test_trl_goes_through_a_mixed_stage_in_a_new_order_each_time_and_misses_no_row(root, tmp_path):
+    count = len(samples())
+    written(tmp_path / "out", root, "trl", stages=1, curation={"staging": "mix"}, recipe=quick(3, count, lora_rank=2))
+    rows = [tuple(row["input_ids"].tolist()) for row in taken(run(tmp_path / "out", tmp_path))]
+    passes = [rows[start:start + count] for start in range(0, 3 * count, count)]
+    assert len(set(map(tuple, passes))) == 3
+    vlm = load_vlm(str(MODEL_DIR))
+    every = sorted(tuple(vlm.encode(one, open_images(one, root)).inputs["input_ids"].tolist()) for one in samples())
+    assert all(sorted(one) == every for one in passes)
+
+
 def test_an_answer_that_is_not_learnt_from_has_no_label(root, tmp_path):
     written(tmp_path / "out", root, "trl", recipe=quick(2, 3, lora_rank=2))
     rows = taken(run(tmp_path / "out", tmp_path))

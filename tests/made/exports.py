@@ -29,9 +29,10 @@ def table_of(found) -> pd.DataFrame:
     return pd.DataFrame({"index": [s.index for s in found.samples], "raw": found.raw})
 
 
-def written(found, root, folder, form, rows=None, **more):
+def written(found, root, folder, form, rows=None, staging="soft", **more):
     rows = ordered(found) if rows is None else rows
-    return write_curriculum(rows, table_of(found), found.samples, {"input_format": found.format}, folder, format=form,
+    told = {"input_format": found.format, "curation": {"staging": staging}}
+    return write_curriculum(rows, table_of(found), found.samples, told, folder, format=form,
                             pictures=Pictures(root=root, **more), recipe=recipe())
 
 

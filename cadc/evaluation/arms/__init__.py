@@ -12,6 +12,7 @@ RENAMED = {"curated": "cadc-staged", "curated-passes": "cadc", "curated-mixed": 
 ARMS: Registry[Arm] = Registry("arm", (
     controls.BASE,
     curricula.CADC,
+    curricula.CADC_KEPT,
     curricula.CADC_SOFT,
     curricula.CADC_STAGED,
     curricula.CADC_MIXED,

@@ -1,4 +1,4 @@
-"""The curriculum that is compared, and the other preset's: in their order, and shuffled."""
+"""The curriculum that is compared, and the other preset's: as exported, in a kept order, in stages, shuffled."""
 
 import numpy as np
 
@@ -7,12 +7,21 @@ from cadc.evaluation.context import Arm, SelectionContext, TrainingRows, with_gr
 
 
 def _cadc(context: SelectionContext) -> TrainingRows:
-    """As a trainer goes through the exported file for several epochs with a sequential sampler. A mixed order is one
-    draw of many, so each seed draws its own (decision 0040)."""
-    positions, known = context.curriculum, context.material
-    if known is not None and known.inputs.settings.staging == "mix":
-        positions = mixed_order(positions, context.seed)
+    """As a trainer goes through the exported folder: a mixed curriculum is shuffled anew in every pass, a staged one
+    keeps its order (decision 0040)."""
+    return _cadc_mixed(context) if _is_mixed(context) else _cadc_kept(context)
+
+
+def _cadc_kept(context: SelectionContext) -> TrainingRows:
+    """The file with a sequential sampler, pass after pass. A mixed order is one draw of many, so each seed draws its
+    own: seeds that share one share its luck."""
+    positions = mixed_order(context.curriculum, context.seed) if _is_mixed(context) else context.curriculum
     return TrainingRows(positions=positions[context.allowed[positions]], shuffled=False)
+
+
+def _is_mixed(context: SelectionContext) -> bool:
+    known = context.material
+    return known is not None and known.inputs.settings.staging == "mix"
 
 
 def _cadc_soft(context: SelectionContext) -> TrainingRows:
@@ -29,9 +38,9 @@ def _cadc_staged(context: SelectionContext) -> TrainingRows:
 def _in_stages(context: SelectionContext) -> tuple[np.ndarray, np.ndarray]:
     """(positions, stages) of the curriculum's rows that are allowed: in its own stages, or in soft ones where it is
     mixed."""
-    positions, stages, known = context.curriculum, context.stages, context.material
-    if known is not None and known.inputs.settings.staging == "mix":
-        rows = known.soft(context.asked).rows
+    positions, stages = context.curriculum, context.stages
+    if _is_mixed(context):
+        rows = context.known.soft(context.asked).rows
         positions, stages = (rows[name].to_numpy(np.int64) for name in ("position", "stage"))
     keep = context.allowed[positions]
     return positions[keep], stages[keep]
@@ -50,8 +59,10 @@ def _paper_mixed(context: SelectionContext) -> TrainingRows:
     return TrainingRows.of(context.known.curriculum("paper", context.budget))
 
 
-CADC = Arm(name="cadc", about="the curriculum in one order (a mixed one: of each seed), the whole file again and again",
-           select=_cadc, called="the curriculum", seeded=True)
+CADC = Arm(name="cadc", about="the curriculum as exported: a mixed one shuffled in every pass, a staged one in order",
+           select=_cadc, called="the curriculum")
+CADC_KEPT = Arm(name="cadc-kept", about="the curriculum in one order that every pass keeps (a mixed one: of each seed)",
+                select=_cadc_kept, called="the curriculum in one kept order", seeded=True)
 CADC_SOFT = Arm(name="cadc-soft", about="the curriculum's rows in soft stages, the whole file again and again",
                 select=_cadc_soft, called="the curriculum in soft stages")
 CADC_STAGED = Arm(name="cadc-staged", about="the curriculum's rows in stages, each to its end before the next",

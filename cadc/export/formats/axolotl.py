@@ -3,7 +3,7 @@
 import json
 
 from cadc.export.format import Format, Outline
-from cadc.export.scripting import FROM, adapts, last_layers, longest, passes, run_sh, script, yes
+from cadc.export.scripting import FROM, adapts, in_order, last_layers, longest, passes, run_sh, script, yes
 from cadc.export.shapes import blocks_with_paths
 
 READ = frozenset(("images", "image", "tools", "system", "conversations", "messages"))
@@ -31,13 +31,14 @@ base_model: {json.dumps("" if recipe.local else recipe.model)}
 processor_type: AutoProcessor
 trust_remote_code: false
 
-# the rows, in order
+# the rows
 datasets:
   - path: {json.dumps(outline.data[0])}
     ds_type: json
     type: chat_template
     field_messages: messages
-curriculum_sampling: true        # the order: without it the sampler is random
+{in_order(outline, "curriculum_sampling: true        # the order: without it the sampler is random",
+          "curriculum_sampling: false       # one mixed stage: shuffled anew in every pass; true keeps the order")}
 shuffle_merged_datasets: false   # with several files these would be shuffled together
 sample_packing: false            # packing reorders
 val_set_size: 0.0                # a split shuffles
@@ -99,7 +100,9 @@ def training(outline: Outline) -> str:
 `axolotl.yaml` is the whole configuration; each line that matters says why. `run.sh` names the model and lets Axolotl
 find the plugin.
 
-* Order: `curriculum_sampling: true`; with several files `shuffle_merged_datasets: false`; no packing, no split.
+* Order: {in_order(outline, "`curriculum_sampling: true`",
+                   "shuffled anew in every pass; `curriculum_sampling: true` would keep the file's")};
+  with several files `shuffle_merged_datasets: false`; no packing, no split.
 * Loss on the answers: the plugin (`axolotl_answers.py`, with `answers.py`) labels the answers alone, whatever the chat
   template is, and leaves out those that carry `"train": false` ({outline.marked} rows here). Axolotl's own collator
   trains some families on questions, too, and knows no mark for single answers.

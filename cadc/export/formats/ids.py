@@ -8,6 +8,7 @@ from pathlib import Path
 from cadc.export.columns import CAPABILITY, STAGE
 from cadc.export.format import Format, Outline, Row, StageFile
 from cadc.export.rowset import RowSet, write_text
+from cadc.export.scripting import in_order
 from cadc.export.shapes import Json, line
 
 NAMES = ("index", "id", STAGE, CAPABILITY, "influence")
@@ -41,7 +42,8 @@ def training(outline: Outline) -> str:
 counted from 0 over all its rows, `id`, `{STAGE}`, `{CAPABILITY}`, `influence`. For a loader of your own:
 
     order = [int(row["index"]) for row in csv.DictReader(open("ids.csv", encoding="utf-8"))]
-    sampler = order                                    # torch: DataLoader(pool, sampler=order, …), nothing shuffled"""
+    sampler = order                                    # torch: DataLoader(pool, sampler=order, …), nothing shuffled{
+    in_order(outline, "", "; or shuffle anew in every pass: they are one mixed stage")}"""
 
 
 FORMAT = Format(name="ids", about="ids alone: which rows of the pool, in which order", render=render, write=write,

@@ -6,7 +6,7 @@ from cadc.data.sample import Sample
 from cadc.export.format import Format, Outline
 from cadc.export.refusals import unlearnt
 from cadc.export.rowset import by_stage
-from cadc.export.scripting import FROM, adapts, last_layers, longest, passes, run_sh, yes
+from cadc.export.scripting import FROM, adapts, in_order, last_layers, longest, passes, run_sh, yes
 from cadc.export.shapes import tags
 
 WHOLE = "cadc_curriculum"
@@ -49,11 +49,12 @@ model_name_or_path: {json.dumps("" if recipe.local else recipe.model)}
 template: {json.dumps(template(outline))}  # of the model's family; empty: run.sh asks for it
 trust_remote_code: false
 
-### the rows, in order
+### the rows
 dataset_dir: .
 dataset: {_datasets(outline)}
 media_dir: .                 # picture paths are relative to this folder
-disable_shuffling: true      # the order: without it the sampler is random
+{in_order(outline, "disable_shuffling: true      # the order: without it the sampler is random",
+          "disable_shuffling: false     # one mixed stage: shuffled anew in every pass; true keeps the file's order")}
 val_size: 0                  # a split shuffles what is left
 mix_strategy: concat         # files one after another, none interleaved
 packing: false               # packing reorders, and so does neat_packing
@@ -120,7 +121,9 @@ def training(outline: Outline) -> str:
 `llamafactory.yaml` is the whole configuration; each line that matters says why. `dataset_info.json` also names every
 stage (`cadc_stage_01`, …).
 
-* Order: `disable_shuffling: true` and `val_size: 0` (a split shuffles the rest); no packing, no streaming.
+* Order: {in_order(outline, "`disable_shuffling: true` and `val_size: 0` (a split shuffles the rest)",
+                   "shuffled anew in every pass; `disable_shuffling: true` would keep the file's")};
+  no packing, no streaming.
 * Loss on the answers: as it is by default; `cutoff_len` {longest(outline.recipe)} cuts none of these rows.
 * It has no mark for an answer that is not to be learnt from: rows with one are left out."""
 

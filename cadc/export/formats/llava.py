@@ -3,7 +3,7 @@
 from cadc.data.sample import Sample
 from cadc.export.format import Format, Outline
 from cadc.export.refusals import folded, unlearnt
-from cadc.export.scripting import adapts, last_layers, longest, passes, run_sh, script
+from cadc.export.scripting import adapts, in_order, last_layers, longest, passes, run_sh, script
 from cadc.export.shapes import llava
 
 READ = frozenset(("image", "video", "prompt"))
@@ -30,7 +30,9 @@ def remarks(outline: Outline) -> str:
     """Comments in run.sh that hold for both."""
     return f"""\
 # LLAVA: a clone of the repository whose requirements are installed. MODEL: a checkpoint of its own family.
-# The order: their trainers have no switch, so sequential.py gives them a sequential sampler; grouping by length is off.
+# The order: their trainers have no switch, so sequential.py gives them a sequential sampler, unless ORDER=anew: then
+# every pass is shuffled anew, as one mixed stage should be. Grouping by length is off.
+export ORDER="${{ORDER:-{in_order(outline, "file", "anew")}}}"
 # The recipe is how the study itself retrained: {passes(outline)}; rows at once × accumulation × GPUs =
 # {outline.recipe.batch}, so divide the accumulation by the number of GPUs.{last_layers(outline.recipe)}
 LLAVA="${{LLAVA:?set LLAVA to a clone of the repository}}"
@@ -53,11 +55,12 @@ ${{LAUNCH:-python}} sequential.py --model_name_or_path "$MODEL" --version "${{VE
 
 def training(outline: Outline) -> str:
     """See `Format.training`."""
-    return """    git clone https://github.com/haotian-liu/LLaVA && pip install -e LLaVA
+    return f"""    git clone https://github.com/haotian-liu/LLaVA && pip install -e LLaVA
     LLAVA=…/LLaVA MODEL=liuhaotian/llava-v1.5-7b sh run.sh
 
 * Order: LLaVA's trainer shuffles or groups by length and has no switch; `sequential.py` starts its own `train` with a
-  sequential sampler. It reads the JSON list, `curriculum.json`; the JSON Lines hold the same rows.
+  sequential sampler{in_order(outline, "", " where `ORDER=file` is set, else its own shuffles anew in every pass")}.
+  It reads the JSON list, `curriculum.json`; the JSON Lines hold the same rows.
 * Loss on the answers: as it is by default.
 * It takes one picture a row (a list crashes): rows with several are left out. It takes no system turn (crash):
   it stands at the head of the first question. It has no mark for an answer that is not to be learnt from: such rows are

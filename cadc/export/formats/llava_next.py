@@ -6,7 +6,7 @@ from cadc.data.sample import Sample
 from cadc.export.format import Format, Outline
 from cadc.export.formats.llava import READ, arguments, remarks
 from cadc.export.refusals import folded, unlearnt
-from cadc.export.scripting import adapts, run_sh, script
+from cadc.export.scripting import adapts, in_order, run_sh, script
 from cadc.export.shapes import Json, llava
 
 PARTS = (("vision", "mm_vision_tower"), ("connector", "mm_mlp_adapter"), ("language", "mm_language_model"))
@@ -36,11 +36,12 @@ ${{LAUNCH:-python}} sequential.py --model_name_or_path "$MODEL" --version "${{VE
 
 def training(outline: Outline) -> str:
     """See `Format.training`."""
-    return """    git clone https://github.com/LLaVA-VL/LLaVA-NeXT && pip install -e LLaVA-NeXT
+    return f"""    git clone https://github.com/LLaVA-VL/LLaVA-NeXT && pip install -e LLaVA-NeXT
     LLAVA=…/LLaVA-NeXT MODEL=lmms-lab/llava-onevision-qwen2-0.5b-ov sh run.sh
 
-* Order: its trainer has no switch; `sequential.py` starts its own `train` with a sequential sampler. It reads the JSON
-  list, `curriculum.json`; the JSON Lines hold the same rows.
+* Order: its trainer has no switch; `sequential.py` starts its own `train` with a sequential sampler{
+  in_order(outline, "", " where `ORDER=file` is set, else its own shuffles anew in every pass")}.
+  It reads the JSON list, `curriculum.json`; the JSON Lines hold the same rows.
 * Its loader replaces a row that fails by the next one in silence; `sequential.py` lets the run end there instead.
 * Loss on the answers: as it is by default; its template for Qwen (`qwen_1_5`) also labels turn marks and line breaks
   of every turn. It has no mark for an answer that is not to be learnt from: such rows are

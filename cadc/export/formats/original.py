@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from cadc.data.sample import Sample
 from cadc.errors import DataError
 from cadc.export.format import Format, Outline, Row
+from cadc.export.scripting import in_order
 
 
 def render(sample: Sample, shown: Sequence[str], raw: str) -> Row:
@@ -25,9 +26,11 @@ def render(sample: Sample, shown: Sequence[str], raw: str) -> Row:
 
 def training(outline: Outline) -> str:
     """See `Format.training`."""
+    order = in_order(outline, "see that it keeps the order: no shuffling, packing, grouping or split",
+                     "they are one mixed stage: let it shuffle anew in every pass, without packing or a split")
     return f"""The rows are those of the pool file, character by character, in training order ({outline.input_format}).
-Whatever trained on the pool file takes them; see that it keeps the order: no shuffling, packing, grouping or split, a
-sequential sampler. For a complete configuration export for a trainer."""
+Whatever trained on the pool file takes them; {order}.
+For a complete configuration export for a trainer."""
 
 
 def listed(outline: Outline) -> bool:

@@ -1,7 +1,7 @@
 """ms-swift: chat rows with `<image>` tags; an answer that is not learnt from carries `"loss": false`."""
 
 from cadc.export.format import Format, Outline
-from cadc.export.scripting import adapts, last_layers, longest, passes, run_sh, script, yes
+from cadc.export.scripting import adapts, in_order, last_layers, longest, passes, run_sh, script, yes
 from cadc.export.shapes import tags
 
 _MEDIA = ("messages", "images", "videos", "audios", "tools", "objects")
@@ -21,14 +21,16 @@ def run(outline: Outline) -> str:
 export ROOT_IMAGE_DIR="$PWD"  # picture paths are relative to this folder
 LIMITS="$(python pixels.py "$MODEL")"  # pictures as large as the model's own processor lets them be
 eval "$LIMITS"
-# The order: the data set and the data loader shuffle on their own, each has its switch; a split shuffles, too.
+{in_order(outline, "# The order: the data set and the data loader shuffle on their own, each has its switch; a split "
+          "shuffles, too.", "# One mixed stage: the data loader shuffles it anew in every pass; with "
+          "--train_dataloader_shuffle false it would not.")}
 # --strict: without it a row that fails, or is longer than --max_length, is replaced by a random other one in silence.
 # --max_length is above every row here. The recipe is how the study itself retrained: {passes(outline)};
 # rows at once × accumulation × GPUs = {recipe.batch}, so divide the accumulation by the number of GPUs.{
     last_layers(recipe)}
 swift sft --model "$MODEL" --use_hf true --output_dir "$OUTPUT" \\
     --dataset {files} \\
-    --dataset_shuffle false --train_dataloader_shuffle false --split_dataset_ratio 0 \\
+    --dataset_shuffle false --train_dataloader_shuffle {yes(outline.mixed)} --split_dataset_ratio 0 \\
     --packing false --lazy_tokenize true --load_from_cache_file false \\
     --strict true --max_length {longest(recipe)} --truncation_strategy delete \\
     --loss_scale default \\
@@ -51,7 +53,9 @@ def training(outline: Outline) -> str:
     return f"""    pip install "ms-swift==4.6.0"          # an environment of its own
     sh run.sh
 
-* Order: `--dataset_shuffle false` and `--train_dataloader_shuffle false`, both; `--split_dataset_ratio 0`.
+* Order: {in_order(outline, "`--dataset_shuffle false` and `--train_dataloader_shuffle false`, both",
+                   "shuffled anew in every pass; `--train_dataloader_shuffle false` would keep the file's")};
+  `--split_dataset_ratio 0`.
 * `--strict true`: a row that fails ends the run, and is not replaced by another one in silence.
 * Loss on the answers: by default; an answer that is not to be learnt from carries `"loss": false`
   ({outline.marked} rows here).

@@ -1,7 +1,7 @@
 """TRL (SFTTrainer): prompt, completion, images; with the collator that labels exactly the answers to be learnt from."""
 
 from cadc.export.format import Format, Outline
-from cadc.export.scripting import recipe_json, run_sh, script
+from cadc.export.scripting import in_order, recipe_json, run_sh, script
 from cadc.export.shapes import prompt_completion
 
 READ = frozenset(("messages", "conversations", "conversation", "chosen", "rejected", "text", "image", "tools",
@@ -17,7 +17,9 @@ def training(outline: Outline) -> str:
 `train.py` is the whole run, `answers.py` its collator, `recipe.json` its numbers
 ({outline.recipe.passes(outline.rows):.1f} passes over the file; batches run on over its end, as in the study).
 
-* Order: `train_sampling_strategy="sequential"`; TRL's sampler is random by default, and `shuffle_dataset=False` alone
+* Order: `train.py` lays out every pass ({in_order(outline, "in the order of the file",
+  "shuffled anew, by the seed; `order` in recipe.json: `file` keeps the file's")}) and
+  `train_sampling_strategy="sequential"` keeps it; TRL's sampler is random by default, and `shuffle_dataset=False` alone
   does nothing against it. Packing and grouping by length stay off.
 * Loss on the answers: rows are `prompt`/`completion`, and `answers.py` labels the answers alone. TRL's
   own collator would also label what stands between several answers, and answers that are not to be learnt from; rows as

@@ -1,8 +1,10 @@
-"""LLaVA-NeXT's own training with a sequential sampler, and without its habit of taking another row for one that fails.
-Written by CADC Studio.
+"""LLaVA-NeXT's own training, on request with a sequential sampler, and without its habit of taking another row for one
+that fails. Written by CADC Studio.
 
     LLAVA=…/LLaVA-NeXT MODEL=… sh run.sh
 """
+
+import os
 
 from llava.train import llava_trainer
 from llava.train import train as training
@@ -22,7 +24,8 @@ def this_row(dataset, number: int) -> dict:
     return dataset._get_item(number)
 
 
-llava_trainer.LLaVATrainer._get_train_sampler = in_order
+if os.environ.get("ORDER", "file") == "file":  # else their own, which shuffles anew in every pass
+    llava_trainer.LLaVATrainer._get_train_sampler = in_order
 training.LazySupervisedDataset.__getitem__ = this_row
 
 if __name__ == "__main__":

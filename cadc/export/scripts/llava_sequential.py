@@ -1,4 +1,4 @@
-"""LLaVA's own training with a sequential sampler: its trainer has no switch for the order. Written by CADC Studio.
+"""LLaVA's own training, on request with a sequential sampler: it has no switch for the order. Written by CADC Studio.
 
     LLAVA=…/LLaVA MODEL=… sh run.sh
 """
@@ -18,7 +18,8 @@ def in_order(trainer, *_) -> SequentialSampler:
     return SequentialSampler(trainer.train_dataset)
 
 
-llava_trainer.LLaVATrainer._get_train_sampler = in_order
+if os.environ.get("ORDER", "file") == "file":  # else their own, which shuffles anew in every pass
+    llava_trainer.LLaVATrainer._get_train_sampler = in_order
 
 if __name__ == "__main__":
     train(attn_implementation=os.environ.get("ATTENTION", "sdpa"))

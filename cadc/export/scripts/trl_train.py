@@ -1,4 +1,4 @@
-"""Trains on this folder's curriculum with TRL: in its order, learning from the answers alone. Written by CADC Studio.
+"""Trains on this folder's curriculum with TRL, learning from the answers alone. Written by CADC Studio.
 
     sh run.sh                                  or, in this folder: python train.py [MODEL] [OUTPUT]
 
@@ -6,6 +6,7 @@
 """
 
 import json
+import random
 import re
 import sys
 from pathlib import Path
@@ -28,6 +29,17 @@ def rows() -> Dataset:
     with open(RECIPE["data"][0], encoding="utf-8") as lines:
         read = [json.loads(line) for line in lines]
     return Dataset.from_list([{key: row[key] for key in ("prompt", "completion", "images")} for row in read])
+
+
+def passes(rows: int, wanted: int) -> list[int]:
+    """Places of `wanted` rows: the file again and again, in its order, or each time shuffled anew (`anew`). Batches run
+    on over its end, as in the study."""
+    order, found, drawn = list(range(rows)), [], random.Random(RECIPE["seed"])
+    while len(found) < wanted:
+        if RECIPE["order"] == "anew":
+            drawn.shuffle(order)
+        found += order
+    return found[:wanted]
 
 
 def adapted(model: torch.nn.Module) -> list[str]:
@@ -54,11 +66,10 @@ def main(model_path: str, output: str) -> None:
     half = RECIPE["half"] and torch.cuda.is_available()
     model = kind.from_pretrained(model_path, dtype=torch.bfloat16 if half else torch.float32)
     data = rows() if hasattr(processor, "tokenizer") else rows().remove_columns("images")
-    wanted = RECIPE["steps"] * RECIPE["batch"]  # the file again and again; batches run on over its end, as in the study
-    data = data.select([number % len(data) for number in range(wanted)])
+    data = data.select(passes(len(data), RECIPE["steps"] * RECIPE["batch"]))
     settings = SFTConfig(
         output_dir=output, report_to="none", logging_steps=1, save_strategy="no",
-        # the order: TRL's sampler is random by default, and shuffle_dataset alone does nothing against it
+        # the order of the rows as laid out above: TRL's sampler is random, shuffle_dataset does nothing against it
         train_sampling_strategy="sequential", shuffle_dataset=False, packing=False,
         # the loss: the collator below labels answers; a limit (1024 tokens, the default) would cut some
         max_length=None, remove_unused_columns=False, dataset_kwargs={"skip_prepare_dataset": True},
