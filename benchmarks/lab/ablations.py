@@ -37,7 +37,7 @@ def _each(key: str, values: tuple[Any, ...], where: str, arms: tuple[str, ...] =
     return [Variant(name=f"{key}={value}", arms=arms, **{where: {key: value}}) for value in values]
 
 
-ORDERED = ("cadc", "cadc-staged", "cadc-mixed")
+ORDERED = ("cadc-kept", "cadc-staged", "cadc-mixed")
 ABLATIONS: dict[str, list[Variant]] = {
     "capabilities": [*_each("tau", (0.0, 0.2, 0.4), "discover"), *_each("gamma", (0.5, 2.0), "discover"),
                      Variant(name="hdbscan", discover={"method": "hdbscan"})],

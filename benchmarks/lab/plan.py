@@ -7,16 +7,18 @@ UNFILTERED = ("studio-unfiltered", "quick-unfiltered", "whitened-unfiltered", "g
               "embedding-unfiltered", "words-unfiltered")
 SIGNALS = ("quick", "whitened", "gradients", "embedding", "words")
 ORACLES = ("oracle", "oracle-rounds")
-CLAIM = ("random", "random-filtered", *ORACLES, "cadc-mixed", "cadc", *SIGNALS, *UNFILTERED)
-"""Arms that carry a claim: many paired seeds. `cadc-mixed` is `studio`, `cadc` its exported file in its order."""
+CLAIM = ("random", "random-filtered", *ORACLES, "cadc-mixed", "cadc", "cadc-kept", *SIGNALS, *UNFILTERED)
+"""Arms that carry a claim: many paired seeds. `cadc-mixed` is `studio`; `cadc` is its export, which is mixed, so the
+same runs; `cadc-kept` is one order in every pass."""
 BESIDE = ("base", "full", "rounds", "design", "cadc-soft", "cadc-staged", "paper-mixed", "less", "embedding-whitened",
           "answers")
 """Arms that stand beside them, with fewer seeds."""
-ARMS = ("base", "full", "random", "random-no-duplicates", "random-filtered", *ORACLES, "cadc", "cadc-soft",
-        "cadc-staged", "cadc-mixed", "paper", "paper-mixed", "less", "icons", "coincide", "bids", "self-influence",
-        "loss", "middle-loss", "length", *SIGNALS, "rounds", "design", *UNFILTERED)
-AT_SECOND = ("base", "full", "random", "random-no-duplicates", "random-filtered", *ORACLES, "cadc", "cadc-soft",
-             "cadc-staged", "cadc-mixed", "paper", "paper-mixed", "less", *SIGNALS, "rounds", "design", *UNFILTERED)
+ARMS = ("base", "full", "random", "random-no-duplicates", "random-filtered", *ORACLES, "cadc", "cadc-kept",
+        "cadc-soft", "cadc-staged", "cadc-mixed", "paper", "paper-mixed", "less", "icons", "coincide", "bids",
+        "self-influence", "loss", "middle-loss", "length", *SIGNALS, "rounds", "design", *UNFILTERED)
+AT_SECOND = ("base", "full", "random", "random-no-duplicates", "random-filtered", *ORACLES, "cadc", "cadc-kept",
+             "cadc-soft", "cadc-staged", "cadc-mixed", "paper", "paper-mixed", "less", *SIGNALS, "rounds", "design",
+             *UNFILTERED)
 """Arms that are run at the second budget too."""
 CURVE = ("random", "cadc-mixed", "paper-mixed")
 CONFIRM = ("base", "full", "random", "random-no-duplicates", "random-filtered", *ORACLES, "cadc", "cadc-mixed",
