@@ -44,7 +44,7 @@ def spread(view: views.InfluenceView, pick: views.Pick) -> None:
     st.header("Distribution of influence", help=told("influence", "floor"))
     st.caption("Thin: all rows of the pool. Filled: the rows that the capability claims. Draw across the chart, or "
                "type bounds: the rows below are those whose influence on their own capability lies between them.")
-    table = views.histogram_table(view.influence, view.assignment, view.names)
+    table = view.spread
 
     def take() -> None:
         if (found := views.range_of(shown("spread"), table)) is not None:

@@ -92,6 +92,15 @@ class InfluenceView:
         return list(dict.fromkeys(self.flows["source"])), [*self.names, UNATTRIBUTED]
 
     @property
+    def spread(self) -> pd.DataFrame:
+        """`histogram_table` of this look; computed once, since it reads every row for every capability."""
+        found, settings = self.bench.capabilities, self.bench.settings
+        key = ("spread", self.look.preset, self.look.signal, settings.scale, settings.floor, found.of_unit, found.ids,
+               tuple(self.names))
+        return self.bench.influence_columns.remember(
+            key, lambda: histogram_table(self.influence, self.assignment, self.names), most=4)
+
+    @property
     def has_gradients(self) -> bool:
         """Whether anything over checkpoints can be shown."""
         return self.bench.scores.has_gradients
