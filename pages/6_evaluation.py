@@ -17,7 +17,7 @@ from pages._parts.shell import guarded, open_study
 def ask(view: views.EvaluationView) -> EvaluationSettings:
     """What to compare."""
     lines, missing = views.arm_lines(view.bench)
-    arms = st.multiselect("Arms", list(lines), default=EvaluationSettings().arms, format_func=lines.get,
+    arms = st.multiselect("Arms", list(lines), default=view.usual_arms, format_func=lines.get,
                           help="Type to search the list. An arm is one way to choose rows. Presets and signals come "
                           "first, each once more at the end without the filter of rows that look wrong.")
     if missing:

@@ -19,6 +19,7 @@ from cadc.views.row_filter import LONGEST_INDEX, RowFilter
 from cadc.views.rows import source_labels
 from pages import _filter_bar, _inspector, _row_acts
 from pages._parts import point_map
+from pages._parts.address import left_aside
 from pages._parts.bench import open_bench
 from pages._parts.history import say_refused
 from pages._parts.rows import PAGE, ticked_rows
@@ -94,9 +95,7 @@ def rows(view: PoolRows, study: Study, store: Store, digest: str) -> None:
     """Filter, acts, map, table, inspector."""
     wanted, odd = _filter_bar.wanted()
     _filter_bar.bar(view, wanted)
-    for sentence in (*odd, *_row_acts.odd_ticks(), *view.odd(wanted), *view.marks.skipped):
-        st.warning("One thing of the address or the marks was left aside:", icon=":material/help:")
-        st.code(sentence, language=None, wrap_lines=True)
+    left_aside((*odd, *_row_acts.odd_ticks(), *view.odd(wanted), *view.marks.skipped), "the address or the marks")
     order = view.order(wanted)
     say_refused()
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):

@@ -19,7 +19,8 @@ def differences(view: ComparisonView) -> None:
     st.plotly_chart(figures.difference_dots(table, reference), key="differences")
     st.dataframe(table, hide_index=True, key="difference-table")
     st.caption("Paired over units and seeds, with 95 % intervals, in points of accuracy; hollow: not distinguishable "
-               "from chance, counting all comparisons (Holm).")
+               "from chance, counting all comparisons (Holm), or of one seed, which does not say what another would "
+               "have given.")
 
 
 def charts(view: ComparisonView) -> None:

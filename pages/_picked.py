@@ -7,7 +7,7 @@ import streamlit as st
 
 from cadc.views.capabilities import CapabilitiesView
 from cadc.views.unit_choice import KEYS, from_query, to_query
-from pages._parts.address import arrived, put_address
+from pages._parts.address import arrived, left_aside, put_address
 from pages._parts.tab import show, shown, tab
 
 PLACEHOLDER = "Selected units: click or draw around them on the map, or choose here"
@@ -22,9 +22,7 @@ def picked(view: CapabilitiesView) -> list[str]:
     chosen, odd = from_query(asked, view.found)
     tab().picked = chosen
     with st.container(gap="xsmall"):  # there also when it is empty: what is below it keeps its place
-        for sentence in odd:
-            st.warning("One thing of the address was left aside:", icon=":material/help:")
-            st.code(sentence, language=None, wrap_lines=True)
+        left_aside(odd)
     return list(chosen)
 
 

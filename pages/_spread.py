@@ -10,7 +10,7 @@ from cadc.views.figures import influence as figures
 from cadc.views.glossary import told
 from cadc.views.row_filter import OPEN, from_query
 from cadc.views.words import drawn
-from pages._parts.address import arrived, put_address
+from pages._parts.address import arrived, left_aside, put_address
 from pages._parts.tab import show, shown, tab
 
 FIELDS = ("source", "capability", "influence")
@@ -25,9 +25,7 @@ def picked(view: views.InfluenceView) -> views.Pick:
     tab().flow = wanted
     pick, unknown = view.pick_of(wanted)
     with st.container(gap="xsmall"):  # there also when it is empty: what is below it keeps its place
-        for sentence in (*odd, *unknown):
-            st.warning("One thing of the address was left aside:", icon=":material/help:")
-            st.code(sentence, language=None, wrap_lines=True)
+        left_aside((*odd, *unknown))
     return pick
 
 

@@ -16,8 +16,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
     usual = EvaluationSettings()
     of_study(parser)
-    parser.add_argument("--arms", nargs="+", default=list(usual.arms), metavar="ARM",
-                        help=f"ways to choose rows (`tables arms` lists them); default: {' '.join(usual.arms)}")
+    parser.add_argument("--arms", nargs="+", default=[], metavar="ARM",
+                        help=f"ways to choose rows (`tables arms` lists them); default: {' '.join(usual.arms)}, but of a "
+                             "mixed curriculum not cadc-mixed, which cadc is then")
     parser.add_argument("--seeds", nargs="+", type=int, default=[len(usual.seeds)], metavar="N",
                         help=f"how many (0, 1, …), or which, where several are named; default: {len(usual.seeds)}")
     parser.add_argument("--budgets", nargs="+", default=[], metavar="SHARE|ROWS",
@@ -47,7 +48,8 @@ def evaluate(chosen: argparse.Namespace) -> int:
     from cadc.views.evaluation import begin, evaluation_view, forward_note
 
     study = Study.open(chosen.name)
-    settings, view = settings_of(chosen), evaluation_view(study, open_workbench(study))
+    view = evaluation_view(study, open_workbench(study))
+    settings = settings_of(chosen, view.usual_arms)
     if chosen.cost:
         if chosen.json:
             print_json({"study": study.name, "settings": settings.to_json(), "cost": view.cost(settings)})
@@ -64,12 +66,12 @@ def evaluate(chosen: argparse.Namespace) -> int:
     return _print(view, read_result(study, request), done, as_line=chosen.json)
 
 
-def settings_of(chosen: argparse.Namespace) -> "EvaluationSettings":
-    """What is asked for. Raises DataError."""
+def settings_of(chosen: argparse.Namespace, usual: Sequence[str]) -> "EvaluationSettings":
+    """What is asked for, of the usual arms where none are named. Raises DataError."""
     from cadc.views.evaluation import asked
 
     seeds = range(chosen.seeds[0]) if len(chosen.seeds) == 1 else chosen.seeds
-    return asked(arms=chosen.arms, seeds=seeds, steps=chosen.steps, batch=chosen.batch, equal=chosen.equal,
+    return asked(arms=chosen.arms or usual, seeds=seeds, steps=chosen.steps, batch=chosen.batch, equal=chosen.equal,
                  epochs=chosen.epochs, samples_per_unit=chosen.scored, budgets=",".join(chosen.budgets))
 
 

@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cadc.errors import CadcError, JobError
 from cadc.estimate.sizes import target_passes, target_vectors
@@ -85,6 +85,10 @@ class Rates:
     """Peak memory of all processes of the small attribution."""
     device_mb: float
     """Peak device memory of the small study; 0 without a GPU."""
+    lanes: int = 1
+    """Batches of target samples that the study itself computes at a time; the study in small has too few for more."""
+    lane_mb: float = 0.0
+    """What each further lane holds."""
 
 
 def calibrate(study: Study, workers: int) -> Rates:
@@ -127,21 +131,23 @@ def _measure(study: Study, scratch: Path, workers: int, start: float) -> Rates:
     from cadc.jobs.meter import MB, size_of
 
     second, first_load = _row_seconds(study)
+    asked = workers
     small, workers = _small_study(study, scratch, workers, second)
     walls, peaks, device = _run_jobs(small, workers)
     fresh, known, steps = _warmup_rows(small)
     vectors, passes = _target_work(small)
-    vector, parameters, width, load = _model_facts(small, workers)
+    facts = _model_facts(small, workers, asked)
+    parameters, load = facts["parameters"], facts["load"]
     gram, write_mb = _gram_seconds(), _write_seconds(scratch)
     shards = [json.loads(p.read_text()) for p in sorted(small.shards_folder.glob("shard-*.json"))]
     busy = sum(s["seconds"] for s in shards)
     count = sum(len(s["kept"]) for s in shards)
     stored = size_of(small.targets_folder.glob("vectors-*")) / (small.config.checkpoints * vectors * parameters)
     written = size_of((small.targets_folder,)) / MB * write_mb
-    return Rates(start=start, first_load=first_load, load=load, warmup_rest=max(walls["warmup"] - load - steps, 0.0),
+    return Rates(**facts, start=start, first_load=first_load, warmup_rest=max(walls["warmup"] - load - steps, 0.0),
                  fresh_row=fresh, known_row=known, target_row=max(walls["targets"] - load - written, 0.0) / passes,
-                 pool_row=busy / count, pool_start=max(walls["attribute"] - busy / workers, 0.0), vector=vector,
-                 gram=gram, number_bytes=stored, write_mb=write_mb, parameters=parameters, width=width,
+                 pool_row=busy / count, pool_start=max(walls["attribute"] - busy / workers, 0.0),
+                 gram=gram, number_bytes=stored, write_mb=write_mb,
                  small_vectors=vectors, pool_rows=count, workers=workers, warmup_mb=peaks["warmup"],
                  targets_mb=peaks["targets"], attribute_mb=peaks["attribute"], device_mb=device)
 
@@ -272,16 +278,18 @@ def _target_work(small: Study) -> tuple[int, int]:
             target_passes(small.config, about["counts"], moved))
 
 
-def _model_facts(small: Study, workers: int) -> tuple[float, int, int, float]:
-    """Seconds to multiply one row's gradient with one target vector, the vectors too many for caches; P; the hidden
-    width; and seconds to load the model once more.
+def _model_facts(small: Study, workers: int, asked: int) -> dict[str, Any]:
+    """`vector`, `parameters`, `width`, `load`, `lanes` and `lane_mb` of `Rates`.
 
-    On a CPU `workers` threads do it at once, each with vectors of its own, as the workers will.
+    A row's gradient is multiplied with vectors that are too many for caches, on a CPU by `workers` threads at once,
+    each with vectors of its own, as the workers will. asked: workers of the study itself.
     """
     from concurrent.futures import ThreadPoolExecutor
 
     import torch
 
+    from cadc.gradients.lanes import lane_bytes, lanes
+    from cadc.jobs.meter import MB
     from cadc.models import open_vlm
 
     began = time.perf_counter()
@@ -304,7 +312,10 @@ def _model_facts(small: Study, workers: int) -> tuple[float, int, int, float]:
 
     threads = 1 if on_gpu else workers
     with ThreadPoolExecutor(threads) as pool:
-        return sum(pool.map(timed, range(threads))) / threads, vlm.layout.size, vlm.text_config.hidden_size, load
+        vector = sum(pool.map(timed, range(threads))) / threads
+    steps = small.config.checkpoints
+    return {"vector": vector, "parameters": vlm.layout.size, "width": vlm.text_config.hidden_size, "load": load,
+            "lanes": lanes(vlm, steps, BLOCK, asked), "lane_mb": lane_bytes(vlm, steps, BLOCK) / MB}
 
 
 def _gram_seconds() -> float:

@@ -40,6 +40,10 @@ class Work:
     """Of one number of a target vector on disk."""
     workers: int = 1
     """Processes that share the pool pass."""
+    lanes: int = 1
+    """Threads that share the target pass, at most."""
+    lane_mb: float = 0.0
+    """What each of them but the first holds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,15 +149,19 @@ def warmup(work: Work, prices: Prices) -> Cost:
 
 
 def targets(work: Work, prices: Prices) -> Cost:
-    """Rows of all passes, Gram matrices, R vectors at each checkpoint. The job holds its vectors, and once more those
-    it keeps while it writes."""
+    """Rows of all passes and Gram matrices, shared by the lanes, each of which loads a model; R vectors at each
+    checkpoint. The job holds its vectors, and once more those it keeps while it writes."""
     sizes, steps = work.sizes, work.config.checkpoints
     balanced = sizes.singles**2 if work.config.whitened and work.config.features != "less" else 0
     grams = steps * (sizes.singles**2 + balanced + (sizes.vectors - sizes.singles) * sizes.units) * work.parameters
     disk = (steps * (sizes.vectors * work.parameters * work.number_bytes + balanced * 4) + _gram_bytes(work)) / MB
-    return Cost(price=prices.load + sizes.passes * prices.target_row + grams * prices.gram + disk * prices.write_mb,
-                disk_mb=disk,
-                memory=Memory(like="targets", parts=("weights", "adapters", "activations"), copies=2))
+    from cadc.models.batching import ROWS
+
+    lanes = min(work.lanes, -(-sizes.targets // ROWS))  # no more than there are batches in a pass
+    shared = (sizes.passes * prices.target_row + grams * prices.gram) / lanes
+    return Cost(price=lanes * prices.load + shared + disk * prices.write_mb, disk_mb=disk,
+                memory=Memory(like="targets", parts=("weights", "adapters", "activations"), copies=2,
+                              arrays_mb=(lanes - 1) * work.lane_mb))
 
 
 def attribute(work: Work, prices: Prices) -> Cost:

@@ -43,7 +43,7 @@ def estimate(study: Study, workers: int | None = None) -> Estimate:
 def measured_costs(study: Study, known: Sizes, rates: Rates, workers: int) -> dict[str, Price]:
     """Seconds, peak memory and disk of each job, from what the study in small took."""
     work = Work(config=study.config, sizes=known, parameters=rates.parameters, width=rates.width,
-                number_bytes=rates.number_bytes, workers=workers)
+                number_bytes=rates.number_bytes, workers=workers, lanes=rates.lanes, lane_mb=rates.lane_mb)
     return {job: _rounded(cost.price, _process_memory(cost.memory, work, rates,
                                                       workers if cost.shared or cost.beside else 1), cost.disk_mb)
             for job, cost in costs_of(work, measured(rates)).items()}

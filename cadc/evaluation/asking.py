@@ -37,7 +37,8 @@ def request_evaluation(study: Study, settings: EvaluationSettings | None = None,
                                            request.capabilities])[:12])
     if later or waits:
         asked = read_request(study, request.id)
-        request = replace(asked, created=request.created) if asked and not asked.open else request
+        same = asked is not None and not asked.open and asked.settings == settings  # its arms may mean others by now
+        request = replace(asked, created=request.created) if asked and same else request
     else:
         request = compose(study, request, inputs)
     write_request(study, request)

@@ -113,7 +113,7 @@ def read_request(study: Study, identifier: str | None = None) -> Request | None:
     """
     try:
         identifier = identifier or json.loads((study.evaluation_folder / "latest.json").read_text())["id"]
-        values = _renamed(json.loads(request_file(study, identifier).read_text()))
+        values = _kept(_renamed(json.loads(request_file(study, identifier).read_text())))
         values |= {"settings": EvaluationSettings.from_json(values["settings"]),
                    "runs": tuple(Run(**run) for run in values["runs"]),
                    "scored": tuple(values["scored"]), "notes": tuple(values["notes"])}
@@ -127,6 +127,21 @@ def read_request(study: Study, identifier: str | None = None) -> Request | None:
         raise JobError(f"evaluation request {request.id} belongs to another study ({request.identity}). "
                        "Ask for the comparison again on Evaluation.")
     return request
+
+
+def _kept(values: dict[str, Any]) -> dict[str, Any]:
+    """A mixed curriculum that was trained on in one order is today's `cadc-kept`: `cadc` is shuffled in every pass."""
+    lists = values["row_lists"]
+    if values["curation"].get("staging") != "mix" or not any(
+            run["arm"] == "cadc" and not lists[run["rows"]]["shuffled"] for run in values["runs"]):
+        return values
+
+    def called(arm: str) -> str:
+        return "cadc-kept" if arm == "cadc" else arm
+
+    arms = list(dict.fromkeys(map(called, values["settings"]["arms"])))
+    return values | {"runs": [run | {"arm": called(run["arm"])} for run in values["runs"]],
+                     "settings": values["settings"] | {"arms": arms}}
 
 
 def _renamed(values: dict[str, Any]) -> dict[str, Any]:

@@ -1,15 +1,23 @@
 """What a retrain-and-compare run is asked to do (METHOD §6). Frozen: the request file is these values as JSON."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cadc.errors import DataError
 
 DEFAULT_ARMS = ("base", "cadc", "cadc-mixed", "random", "full")
+"""`arms_apart` of them is what a comparison starts with."""
 EQUAL = ("steps", "epochs")
 PRODUCTS = ("float32", "bfloat16")
 """What `EvaluationSettings.products` takes."""
+
+
+def arms_apart(arms: Sequence[str], staging: str) -> tuple[str, ...]:
+    """Arms that are trained apart: of a mixed curriculum `cadc` is `cadc-mixed`, run for run (decision 0040)."""
+    twice = staging == "mix" and "cadc" in arms
+    return tuple(arm for arm in arms if not (twice and arm == "cadc-mixed"))
 
 
 @dataclass(frozen=True, kw_only=True)

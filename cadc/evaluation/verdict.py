@@ -34,17 +34,17 @@ def told_apart(found: Difference, p: float) -> bool:
 
 
 def against(table: pd.DataFrame, control: str = "random", value: str = "accuracy") -> pd.DataFrame:
-    """Every other arm minus `control`: arm, mean, low, high, p, holm (corrected over all of them), sure.
+    """Every other arm minus `control`: arm, seeds, mean, low, high, p, holm (corrected over all of them), sure.
 
     Empty where the control is not there.
     """
-    columns = ["arm", "mean", "low", "high", "p", "holm", "sure"]
+    columns = ["arm", "seeds", "mean", "low", "high", "p", "holm", "sure"]
     arms = [arm for arm in dict.fromkeys(table["arm"]) if arm != control]
     if control not in set(table["arm"]) or not arms:
         return pd.DataFrame(columns=columns)
     found = [compare(table, arm, control, value) for arm in arms]
     corrected = holm([one.p for one in found])
-    return pd.DataFrame([(arm, one.mean, one.low, one.high, one.p, p, told_apart(one, p))
+    return pd.DataFrame([(arm, one.seeds, one.mean, one.low, one.high, one.p, p, told_apart(one, p))
                          for arm, one, p in zip(arms, found, corrected, strict=True)], columns=columns)
 
 

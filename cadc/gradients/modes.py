@@ -8,15 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cadc.gradients.keeping import GradientModel
     from cadc.study import Study, StudyConfig
 
 log = logging.getLogger(__name__)
 
 SHARE = 0.5
 """Share of the free memory that target vectors may take; model and batches need the rest."""
-AT_ONCE = 3
-"""Batches of gradients of one lane that are there together: in the making, waiting, and being kept."""
 _MB = 1 << 20
 
 
@@ -77,21 +74,6 @@ def free_bytes(device: str) -> int:
     free = _available()
     limit, used = (_number(Path("/sys/fs/cgroup") / name) for name in ("memory.max", "memory.current"))
     return min(free, limit - used) if limit is not None and used is not None else free
-
-
-def lanes(model: "GradientModel", rows: int, workers: int) -> int:
-    """How many batches of `rows` target samples are computed at a time: on a CPU with one torch thread as many as
-    `workers`, where that many models and gradients at every checkpoint take at most half of the free memory; else one.
-    """
-    import torch
-
-    vlm = model.vlm
-    if vlm.device != "cpu" or torch.get_num_threads() > 1:
-        return 1
-    weights = sum(weight.nbytes for weight in vlm.model.parameters())
-    gradients = rows * len(model.checkpoints) * vlm.layout.size * vlm.dtype.itemsize
-    each = weights + AT_ONCE * gradients
-    return max(1, min(workers, int(SHARE * free_bytes(vlm.device) / each)))
 
 
 def _available() -> int:

@@ -22,6 +22,7 @@ from cadc.gradients import batch_plan, keeping, modes
 from cadc.gradients.checkpoints import open_model
 from cadc.gradients.choice import Choice, choose, donors, swappable
 from cadc.gradients.collected import Left
+from cadc.gradients.lanes import lanes
 from cadc.gradients.vectors import stored
 from cadc.jobs.engines import EngineSettings
 from cadc.models.batching import Item, run_batches
@@ -104,7 +105,7 @@ class _Targets:
         for warning in self.plan.warnings:
             progress.note(warning)
         self.beside = [keeping.GradientModel(self.study, *open_model(self.study))
-                       for _ in range(modes.lanes(self.engine, self.plan.rows, workers) - 1)]
+                       for _ in range(lanes(self.vlm, len(self.engine.checkpoints), self.plan.rows, workers) - 1)]
         progress.start(len(unit_of) + rounds * len(moved))
         self._pass(self.feed.by_length(list(unit_of)), self._keep, progress)
         moved = [row for row in moved if row not in self.failed]

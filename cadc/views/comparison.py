@@ -106,16 +106,18 @@ def references(arms: Sequence[str]) -> list[str]:
 
 
 def chance_table(against: pd.DataFrame, control: str = "random") -> pd.DataFrame:
-    """arm, difference to a control and its 95 % interval in points, p after Holm, in words: most ahead first.
+    """arm, difference to a control and its 95 % interval in points, p after Holm, in words: most ahead first. With one
+    seed there is no p: units alone are no chance.
 
     against: `cadc.evaluation.against`.
     """
     found = pd.DataFrame({"arm": against["arm"], f"minus {control}": (100 * against["mean"].astype(float)).round(1),
                           "from": (100 * against["low"].astype(float)).round(1),
                           "to": (100 * against["high"].astype(float)).round(1),
-                          "p (Holm)": against["holm"].astype(float).round(3)})
-    found.insert(2, "reading", ["not distinguishable" if not sure else "better" if mean > 0 else "worse"
-                                for sure, mean in zip(against["sure"], against["mean"], strict=True)])
+                          "p (Holm)": against["holm"].astype(float).round(3).where(against["seeds"] > 1)})
+    found.insert(2, "reading", [
+        ("better" if mean > 0 else "worse") if sure else "one seed" if seeds == 1 else "not distinguishable"
+        for sure, mean, seeds in zip(against["sure"], against["mean"], against["seeds"], strict=True)])
     return found.sort_values(f"minus {control}", ascending=False, kind="stable", ignore_index=True)
 
 

@@ -4,7 +4,7 @@ The tables it shows are made in `cadc.views.comparison`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -18,6 +18,7 @@ from cadc.evaluation import (
     EvaluationSettings,
     Request,
     against,
+    arms_apart,
     at_budget,
     headline,
     read_results,
@@ -99,9 +100,15 @@ class EvaluationView:
         """Target units of the study."""
         return len(self.bench.capabilities.units)
 
+    @property
+    def usual_arms(self) -> tuple[str, ...]:
+        """What a comparison starts with."""
+        return arms_apart(EvaluationSettings().arms, self.bench.settings.staging)
+
     def cost(self, settings: EvaluationSettings) -> dict[str, Any]:
         """runs, trained, scored (samples), seconds (None: not known) and where the pace comes from (`basis`)."""
-        todo = comparison.work(settings, self.units, len(self.bench.table), self.bench.settings.budget)
+        apart = replace(settings, arms=arms_apart(settings.arms, self.bench.settings.staging))
+        todo = comparison.work(apart, self.units, len(self.bench.table), self.bench.settings.budget)
         return {**todo, "seconds": comparison.cost(todo, self.rate), "basis": self.rate_from}
 
     def cost_note(self, settings: EvaluationSettings) -> str:

@@ -1,6 +1,6 @@
 """The address of a page as the place where a selection is kept: replaced in one step, taken up again on coming back."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import streamlit as st
 
@@ -15,6 +15,13 @@ def put_address(keys: Collection[str], said: Mapping[str, str | list[str]]) -> N
     wanted |= {key: [value] if isinstance(value, str) else list(value) for key, value in said.items()}
     if wanted != kept:
         st.query_params.from_dict(wanted)
+
+
+def left_aside(sentences: Iterable[str], of: str = "the address") -> None:
+    """Say what was not understood."""
+    for sentence in sentences:
+        st.warning(f"One thing of {of} was left aside:", icon=":material/help:")
+        st.code(sentence, language=None, wrap_lines=True)
 
 
 def arrived() -> bool:

@@ -4,7 +4,7 @@ killed and started again."""
 import re
 
 import pytest
-from acts import choose, fill, press, settle
+from acts import choose, fill, press, put_tag, settle
 from playwright.sync_api import Locator, Page, expect
 
 from benchmarks.synthesise import synthesise
@@ -101,11 +101,7 @@ def test_rows_that_were_drawn_round_tagged_and_left_out(app, tab, study):
     assert 0 < inside < 300 and "area=" in tab.url
     tab.get_by_text(f"all {inside}", exact=True).click()
     settle(tab)
-    press(tab, "Tag")
-    fill(tab, "New tag", "left side")
-    press(tab, "Put it on")
-    tab.keyboard.press("Escape")
-    settle(tab)
+    put_tag(tab, "left side")
     press(tab, "Never take")
     expect(line).to_have_text(re.compile(" 0 of them chosen$"))
     tab.locator("[class*=st-key-undo-rows-curation] button").first.click()

@@ -10,7 +10,7 @@ import shutil
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from acts import choose, click_first_link, fill, flow, press, settle
+from acts import choose, click_first_link, fill, flow, press, put_tag, settle
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from benchmarks.synthesise import synthesise
@@ -116,11 +116,7 @@ def test_from_a_flow_to_rows_to_a_tag_to_a_file(app, tab):
     tick(tab, 0, 1)
     tab.get_by_text(f"{total - 2:,} not ticked", exact=True).click()
     settle(tab)
-    press(tab, "Tag")
-    fill(tab, "New tag", "steady")
-    press(tab, "Put it on")
-    tab.keyboard.press("Escape")
-    settle(tab)
+    put_tag(tab, "steady")
     assert len(marks_of(read_decisions(study)).tags["steady"]) == total - 2
     choose(tab, "Marks", re.compile("^tag steady"))
     expect(note(tab)).to_have_text(re.compile(f"^{total - 2:,} of "))

@@ -47,6 +47,16 @@ def test_estimate_needs_no_job_but_ingest_and_adds_up(estimated):
     assert "measured" in found["basis"] and found["rates"]["workers"] == 2
 
 
+def test_lanes_share_the_rows_of_the_target_pass_and_each_holds_a_model(read):
+    known = dataclasses.replace(sizes(read), targets=200, passes=600)
+    one, four, most = (measured_costs(read, known, dataclasses.replace(RATES, lanes=lanes, lane_mb=50), 4)["targets"]
+                       for lanes in (1, 4, 9))
+    assert four["memory_mb"] == pytest.approx(one["memory_mb"] + 3 * 50, abs=0.2)
+    work = 600 * RATES.target_row
+    assert one["seconds"] - four["seconds"] == pytest.approx(work * 3 / 4 - 3 * RATES.load, rel=0.01)
+    assert most == four, "a pass over 200 samples has four batches"
+
+
 def test_switched_off_the_judges_cost_nothing(read):
     known = sizes(read)
     on = dataclasses.replace(read, config=dataclasses.replace(read.config, judges=3))

@@ -10,7 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cadc.evaluation import EvaluationSettings, read_request, read_results, request_evaluation, run_evaluation
+from cadc.evaluation import (
+    EvaluationSettings,
+    arms_apart,
+    read_request,
+    read_results,
+    request_evaluation,
+    run_evaluation,
+)
 from cadc.evaluation.asking import complete
 from cadc.evaluation.request import result_file, trained_on
 from cadc.study import Study
@@ -172,3 +179,26 @@ def test_a_comparison_of_an_earlier_version_is_read_under_todays_names(evaluated
     assert [run.arm for run in request.runs] == ["base", "cadc-staged", "cadc", "cadc-mixed"]
     assert [run.steps for run in request.runs] == [0, 12, 12, 12] and request.settings.arms == tuple(
         run.arm for run in request.runs)
+
+
+def test_a_mix_that_was_trained_on_in_one_order_is_not_taken_for_what_is_exported_now(study):
+    asked = request_evaluation(study, SMALL)
+    assert asked.curation["staging"] == "mix"
+    path = study.evaluation_folder / "requests" / f"{asked.id}.json"
+    old = json.loads(path.read_text())
+    for run in old["runs"]:
+        if run["arm"] == "cadc":
+            old["row_lists"][run["rows"]]["shuffled"] = False
+    path.write_text(json.dumps(old))
+    read = read_request(study, asked.id)
+    assert [run.arm for run in read.runs].count("cadc-kept") == 2
+    assert read.settings.arms == ("base", "cadc-kept", "random", "full")
+    again = request_evaluation(study, SMALL, later=True)
+    assert again.open and again.settings.arms == SMALL.arms, "its rows are chosen anew"
+    assert request_evaluation(study, SMALL, later=True).open
+
+
+def test_of_a_mixed_curriculum_the_same_runs_are_trained_and_priced_once():
+    every = ("base", "cadc", "cadc-mixed", "random")
+    assert arms_apart(every, "mix") == ("base", "cadc", "random") and arms_apart(every, "soft") == every
+    assert arms_apart(("cadc-mixed",), "mix") == ("cadc-mixed",)

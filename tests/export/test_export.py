@@ -266,6 +266,8 @@ def test_what_keeps_order_and_loss_stands_in_the_trainers_own_config(found, root
     ("axolotl", "axolotl.yaml", "curriculum_sampling: false", "curriculum_sampling: true"),
     ("llava", "run.sh", "${ORDER:-anew}", "${ORDER:-file}"),
     ("llava-next", "run.sh", "${ORDER:-anew}", "${ORDER:-file}"),
+    ("webdataset", "README.md", "`.shuffle(N)`", "no `.shuffle("), ("hub", "README.md", "as one mixed stage should be",
+                                                                  "for a run that keeps the order"),
     ("ids", "README.md", "shuffle anew in every pass", "nothing shuffled"),
     ("input", "README.md", "shuffle anew in every pass", "see that it keeps the order")])
 def test_a_mixed_stage_is_shuffled_anew_and_stages_keep_their_order(found, root, tmp_path, form, name, wanted, kept):

@@ -52,6 +52,15 @@ def fill(tab: Page, label: str | re.Pattern, text: str) -> None:
     settle(tab)
 
 
+def put_tag(tab: Page, name: str) -> None:
+    """On Rows: a new tag on what is chosen to be acted on."""
+    press(tab, "Tag")
+    fill(tab, "New tag", name)
+    press(tab, "Put it on")
+    tab.keyboard.press("Escape")
+    settle(tab)
+
+
 def choose(tab: Page, label: str, option: str | re.Pattern) -> None:
     """Choose an option of a list; a list that a rerun has closed is opened again."""
     settle(tab)

@@ -29,7 +29,10 @@ def request_(study):
 def test_it_opens_before_anything_was_compared(study, open_page):
     page = open_page("6_evaluation", study="trial")
     assert not page.error and any("Nothing was compared yet" in i.value for i in page.info)
-    assert any("13 runs: 57,600 samples to train on" in t.value for t in page.text)
+    assert any("10 runs: 43,200 samples to train on" in t.value for t in page.text)
+    assert page.multiselect[0].value == ["base", "cadc", "random", "full"], "of a mix cadc is cadc-mixed"
+    page.multiselect[0].set_value(["base", "cadc", "cadc-mixed", "random", "full"]).run()
+    assert any("10 runs: 43,200 samples" in t.value for t in page.text), "asked for twice, trained once"
 
 
 def test_the_cost_follows_what_is_asked(study, open_page):
@@ -37,7 +40,7 @@ def test_the_cost_follows_what_is_asked(study, open_page):
     page.number_input[0].set_value(1)
     page.number_input[1].set_value(10)
     page.run()
-    assert any("5 runs: 1,280 samples to train on" in t.value for t in page.text)
+    assert any("4 runs: 960 samples to train on" in t.value for t in page.text)
 
 
 def test_a_half_finished_comparison_says_so(study, open_page, request_):
@@ -78,7 +81,7 @@ def test_equal_passes_cost_by_rows(study, open_page):
     page.selectbox[0].set_value("epochs")
     page.run()
     # 300 rows: full 2 passes = 19 steps of 32; the others 15 rows = 1 step
-    assert any(f"13 runs: {3 * 32 * (19 + 3):,} samples to train on" in t.value for t in page.text)
+    assert any(f"10 runs: {3 * 32 * (19 + 2):,} samples to train on" in t.value for t in page.text)
 
 
 def test_it_says_what_is_missing_on_an_empty_cache(empty_cache, open_page):

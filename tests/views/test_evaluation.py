@@ -68,6 +68,13 @@ def test_differences_are_sorted_by_size_and_hollow_where_chance_may_be_behind_th
     assert comparison.references(["base", "cadc", "random"]) == ["random", "cadc", "base"]
 
 
+def test_one_seed_is_called_that_and_has_no_p(table):
+    one = table[table["seed"] == 0]
+    found = comparison.chance_table(against(one, "full"), "full")
+    assert set(found["reading"]) == {"one seed"} and found["p (Holm)"].isna().all()
+    assert set(figures.difference_dots(found, "full").data[0].marker.symbol) == {"circle-open"}
+
+
 def test_units_are_all_drawn(table):
     found = summary(table, comparison.by_unit(table))
     figure = figures.unit_dots(found, ["base", "cadc", "full"])

@@ -1,11 +1,14 @@
 """The hub and `datasets`: chat rows with content blocks, pictures inside parquet files; README.md is the card."""
 
 from cadc.export.format import Format, Outline
+from cadc.export.scripting import in_order
 from cadc.export.shapes import blocks
 
 
 def training(outline: Outline) -> str:
     """See `Format.training`."""
+    shuffled = in_order(outline, "shuffles: for a run that keeps the order and the loss on\nthe answers",
+                        "shuffles, as one mixed stage should be; for the loss on the answers")
     inside = ("Pictures are decoded as they are read (feature `Image`)." if outline.how == "parquet" else
               "`images` holds paths relative to this folder.")
     return f"""    from datasets import load_dataset
@@ -17,8 +20,7 @@ def training(outline: Outline) -> str:
 that you may share the pictures.
 
 `messages` has role and content blocks; as many image blocks as `images`. An answer not to be learnt from carries
-weight 0 ({outline.marked} rows here). A trainer's own sampler shuffles: for a run that keeps the order and the loss on
-the answers export for that trainer."""
+weight 0 ({outline.marked} rows here). A trainer's own sampler {shuffled} export for that trainer."""
 
 
 FORMAT = Format(name="hub", about="the hub and `datasets`: parquet with pictures inside", shape=blocks,

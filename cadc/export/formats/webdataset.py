@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from cadc.export.columns import CAPABILITY, STAGE
 from cadc.export.format import Format, Outline, StageFile
 from cadc.export.rowset import RowSet, entry, write_text
+from cadc.export.scripting import in_order
 from cadc.export.shapes import Json, blocks, line
 from cadc.study import replacing
 
@@ -66,12 +67,15 @@ def _add(tar: tarfile.TarFile, found: RowSet, place: int, key: str) -> None:
 
 def training(outline: Outline) -> str:
     """See `Format.training`."""
+    stages = ("`shardshuffle=False` and no `.shuffle(…)`; several workers or nodes take shards in turn\n"
+              "  (`nodesplitter`, `split_by_worker`) and so mix stages: "
+              f"{len(outline.data)} shards, one stage each")
+    order = in_order(outline, stages, "one mixed stage, so shuffle it anew in every pass: `.shuffle(N)`, N its rows")
     return f"""    import webdataset
     shards = sorted(glob.glob("curriculum-*.tar"))     # in this order
     rows = webdataset.WebDataset(shards, shardshuffle=False).decode("pil")
 
-* Order: `shardshuffle=False` and no `.shuffle(…)`; several workers or nodes take shards in turn
-  (`nodesplitter`, `split_by_worker`) and so mix stages: {len(outline.data)} shards, one stage each.
+* Order: {order}.
 * `index.jsonl` says shard and key of every row; `datasets.load_dataset` of this folder reads that, since its own reader
   of shards wants as many pictures in every row.
 * A row is `KEY.json` (`messages` with content blocks, `images` with the names of its pictures, other columns,
