@@ -17,8 +17,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     usual = EvaluationSettings()
     of_study(parser)
     parser.add_argument("--arms", nargs="+", default=[], metavar="ARM",
-                        help=f"ways to choose rows (`tables arms` lists them); default: {' '.join(usual.arms)}, but of a "
-                             "mixed curriculum not cadc-mixed, which cadc is then")
+                        help=f"ways to choose rows (`tables arms` lists them); default: {' '.join(usual.arms)}, but of "
+                             "a mixed curriculum not cadc-mixed, which cadc is then")
     parser.add_argument("--seeds", nargs="+", type=int, default=[len(usual.seeds)], metavar="N",
                         help=f"how many (0, 1, …), or which, where several are named; default: {len(usual.seeds)}")
     parser.add_argument("--budgets", nargs="+", default=[], metavar="SHARE|ROWS",
