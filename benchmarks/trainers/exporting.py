@@ -11,7 +11,7 @@ from benchmarks.trainers.rows import Pool
 from benchmarks.trainers.wanted import MAX_TOKENS
 from cadc.evaluation.settings import EvaluationSettings
 from cadc.export import FORMATS, Pictures, write_curriculum
-from cadc.export.format import How
+from cadc.export.outline import How
 from cadc.export.recipe import Recipe
 from cadc.study import StudyConfig
 

@@ -10,8 +10,9 @@ import numpy as np
 from cadc.data import PictureLimits, read_samples
 from cadc.data.job import pictures_read
 from cadc.data.lengths import UNKNOWN, tokens_of
-from cadc.export.format import Format, How, Outline, StageFile
+from cadc.export.format import Format
 from cadc.export.formats import FORMATS, RENAMED
+from cadc.export.outline import How, Outline, StageFile
 from cadc.export.pictures import WAYS, Pictures
 from cadc.export.recipe import Recipe
 from cadc.export.record import note

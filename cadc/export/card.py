@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cadc.export.columns import CAPABILITY, STAGE
-from cadc.export.format import Outline
+from cadc.export.outline import Outline
 from cadc.export.recipe import MIXED, ONE_RUN
 from cadc.export.rowset import by_stage
 

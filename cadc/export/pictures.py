@@ -18,7 +18,7 @@ from cadc.data.limits import USUAL
 from cadc.data.parquet import EMBEDDED
 from cadc.data.reasons import SetAside
 from cadc.errors import DataError
-from cadc.export.format import How
+from cadc.export.outline import How
 from cadc.export.shapes import Json
 from cadc.study import file_digest, replacing
 

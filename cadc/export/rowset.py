@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cadc.data.sample import Sample
-from cadc.export.format import Row, StageFile
+from cadc.export.outline import Row, StageFile
 from cadc.export.pictures import Shown
 from cadc.export.shapes import Json, line
 from cadc.export.types import column_types, with_pictures

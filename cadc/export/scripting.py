@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from cadc.export.format import Outline
+from cadc.export.outline import Outline
 from cadc.export.recipe import Recipe
 
 _SCRIPTS = Path(__file__).with_name("scripts")

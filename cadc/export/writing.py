@@ -18,8 +18,9 @@ from cadc.errors import DataError
 from cadc.export import columns as others
 from cadc.export.card import CARD, card
 from cadc.export.clearing import clear, require_free, row_files
-from cadc.export.format import Format, How, Outline, Row, StageFile
+from cadc.export.format import Format
 from cadc.export.formats import FORMATS
+from cadc.export.outline import How, Outline, Row, StageFile
 from cadc.export.pictures import Pictures, Shown
 from cadc.export.reading import MANIFEST
 from cadc.export.recipe import Recipe

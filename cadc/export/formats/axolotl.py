@@ -2,7 +2,8 @@
 
 import json
 
-from cadc.export.format import Format, Outline
+from cadc.export.format import Format
+from cadc.export.outline import Outline
 from cadc.export.scripting import FROM, adapts, in_order, last_layers, longest, passes, run_sh, script, yes
 from cadc.export.shapes import blocks_with_paths
 

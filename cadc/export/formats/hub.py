@@ -1,6 +1,7 @@
 """The hub and `datasets`: chat rows with content blocks, pictures inside parquet files; README.md is the card."""
 
-from cadc.export.format import Format, Outline
+from cadc.export.format import Format
+from cadc.export.outline import Outline
 from cadc.export.scripting import in_order
 from cadc.export.shapes import blocks
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from cadc.export.columns import CAPABILITY, STAGE
-from cadc.export.format import Format, Outline, Row, StageFile
+from cadc.export.format import Format
+from cadc.export.outline import Outline, Row, StageFile
 from cadc.export.rowset import RowSet, write_text
 from cadc.export.scripting import in_order
 from cadc.export.shapes import Json, line

@@ -3,7 +3,8 @@
 import json
 
 from cadc.data.sample import Sample
-from cadc.export.format import Format, Outline
+from cadc.export.format import Format
+from cadc.export.outline import Outline
 from cadc.export.refusals import unlearnt
 from cadc.export.rowset import by_stage
 from cadc.export.scripting import FROM, adapts, in_order, last_layers, longest, passes, run_sh, yes

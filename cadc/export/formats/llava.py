@@ -1,7 +1,8 @@
 """LLaVA: `conversations` with from/value and `<image>` tags, one picture a row at most, no system turn."""
 
 from cadc.data.sample import Sample
-from cadc.export.format import Format, Outline
+from cadc.export.format import Format
+from cadc.export.outline import Outline
 from cadc.export.refusals import folded, unlearnt
 from cadc.export.scripting import adapts, in_order, last_layers, longest, passes, run_sh, script
 from cadc.export.shapes import llava

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from cadc.data.sample import Sample
-from cadc.export.format import Format, Outline
+from cadc.export.format import Format
 from cadc.export.formats.llava import READ, arguments, remarks
+from cadc.export.outline import Outline
 from cadc.export.refusals import folded, unlearnt
 from cadc.export.scripting import adapts, in_order, run_sh, script
 from cadc.export.shapes import Json, llava

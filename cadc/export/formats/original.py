@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from cadc.data.sample import Sample
 from cadc.errors import DataError
-from cadc.export.format import Format, Outline, Row
+from cadc.export.format import Format
+from cadc.export.outline import Outline, Row
 from cadc.export.scripting import in_order
 
 

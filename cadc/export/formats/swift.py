@@ -1,6 +1,7 @@
 """ms-swift: chat rows with `<image>` tags; an answer that is not learnt from carries `"loss": false`."""
 
-from cadc.export.format import Format, Outline
+from cadc.export.format import Format
+from cadc.export.outline import Outline
 from cadc.export.scripting import adapts, in_order, last_layers, longest, passes, run_sh, script, yes
 from cadc.export.shapes import tags
 

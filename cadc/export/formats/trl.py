@@ -1,6 +1,7 @@
 """TRL (SFTTrainer): prompt, completion, images; with the collator that labels exactly the answers to be learnt from."""
 
-from cadc.export.format import Format, Outline
+from cadc.export.format import Format
+from cadc.export.outline import Outline
 from cadc.export.scripting import in_order, recipe_json, run_sh, script
 from cadc.export.shapes import prompt_completion
 

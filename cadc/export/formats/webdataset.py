@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from cadc.export.columns import CAPABILITY, STAGE
-from cadc.export.format import Format, Outline, StageFile
+from cadc.export.format import Format
+from cadc.export.outline import Outline, StageFile
 from cadc.export.rowset import RowSet, entry, write_text
 from cadc.export.scripting import in_order
 from cadc.export.shapes import Json, blocks, line
