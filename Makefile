@@ -31,8 +31,8 @@ lint: $(VENV)/.ready-dev  ## what `make test` checks before it runs anything
 docs: $(VENV)/.ready-dev  ## write the tables of docs/ anew from what the code registers
 	@PYTHONPATH=. $(PY) -m tests.docs.tables
 
-pictures: $(VENV)/.ready-dev  ## the pictures of docs/pages, taken of the demo study (made first where it is not there)
-	@$(PY) -m cadc demo --no-app >/dev/null
+pictures: $(VENV)/.ready-dev  ## the pictures of docs/pages, taken of the demo study with one comparison (made first where they are not there)
+	@$(PY) -m cadc demo --no-app >/dev/null && $(PY) -m cadc evaluate demo >/dev/null
 	@PYTHONPATH=. $(PY) -m tests.docs.pictures
 
 journeys: $(VENV)/.ready-dev  ## the browser journeys over rows, on a synthesised pool of 665 000 (minutes to make it)
