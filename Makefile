@@ -21,7 +21,7 @@ app: $(VENV)/.ready    ## serve the app on http://localhost:8501
 	@$(PY) -m cadc app $(ARGS)
 
 test: lint              ## lint, import contracts, types, all tests, browser journeys included (ARGS=tests/export: these alone)
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.ready-dev  ## what `make test` checks before it runs anything
 	$(VENV)/bin/ruff check .

@@ -27,7 +27,7 @@ FRESH_SEED = 99
 """Seed of rows that neither the pool nor the target holds, for the intervention."""
 
 
-def fresh_rows(study: Study, root: Path | None, *, quick: bool) -> Study:
+def fresh_rows(study: Study, root: Path | None, per_unit: int) -> Study:
     """The same pool, model and settings with new rows of the same units as target, its warm-up done.
 
     The units' own 40 samples are too few to train on: the adapter memorises them, and nothing is left to transfer. Same
@@ -36,21 +36,20 @@ def fresh_rows(study: Study, root: Path | None, *, quick: bool) -> Study:
     from cadc.demo import PoolMix, write_mix
 
     name = f"{study.name}-fresh"
-    files = write_mix(cache_root(root) / name, PoolMix(seed=FRESH_SEED, per_unit=96 if quick else 320, size=100))
+    files = write_mix(cache_root(root) / name, PoolMix(seed=FRESH_SEED, per_unit=per_unit, size=100))
     config = replace(study.config, target=str(files.target), images="")
     return warm_up(create(name, config, root))
 
 
-def intervention(*, quick: bool) -> "TransferSettings":
+def intervention(steps: int) -> "TransferSettings":
     """How the embedded default's intervention is made."""
     from cadc.discovery.intervention import TransferSettings
 
-    return TransferSettings(checkpoint=1, steps=12 if quick else 24, batch=32, learning_rate=2e-3, samples=320,
-                            repeats=1)
+    return TransferSettings(checkpoint=1, steps=steps, batch=32, learning_rate=2e-3, samples=320, repeats=1)
 
 
-def measure(study: Study, fresh: Study, *, quick: bool, clock: Clock) -> dict[str, Any]:
-    """Everything, as the JSON line has it."""
+def measure(study: Study, fresh: Study, steps: int, clock: Clock) -> dict[str, Any]:
+    """Everything, as the JSON line has it. steps: of the intervention on each unit."""
     from cadc.evaluation.material import provide
     from cadc.study import JOBS
     from cadc.study.progress import Silent
@@ -64,7 +63,7 @@ def measure(study: Study, fresh: Study, *, quick: bool, clock: Clock) -> dict[st
     similar = discovery.similarities(planted)
     maps = discovery.maps_part(similar, planted.truth)
     clock.lap("maps")
-    transfer = discovery.transfer_part(fresh, planted.scores.units, similar, planted.truth, intervention(quick=quick))
+    transfer = discovery.transfer_part(fresh, planted.scores.units, similar, planted.truth, intervention(steps))
     clock.lap("transfer")
     aucs, curriculum = discovery.auc_part(planted), discovery.curriculum_part(planted)
     clock.lap("junk")
@@ -81,6 +80,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--study", metavar="NAME", help="a study of a generated pool instead of the embedded default")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="where studies are kept (default: as the app)")
     parser.add_argument("--quick", action="store_true", help=f"a pool of {QUICK_POOL} rows and a shorter intervention")
+    parser.add_argument("--fresh", type=int, metavar="N", help="fresh rows of each unit (default: 320, --quick: 96)")
+    parser.add_argument("--steps", type=int, metavar="N", help="steps of the intervention (default: 24, --quick: 12)")
     parser.add_argument("--workers", type=int, default=2, help="processes for the pool pass")
     chosen = parser.parse_args(arguments)
     from transformers.utils import logging as transformers_logging
@@ -97,9 +98,9 @@ def main(arguments: list[str] | None = None) -> int:
         clock.lap("study")
         finish(study, chosen.workers, "transfer")
         clock.lap("transfer of the study's own samples")
-        fresh = fresh_rows(study, chosen.cache, quick=chosen.quick)
+        fresh = fresh_rows(study, chosen.cache, chosen.fresh or (96 if chosen.quick else 320))
         clock.lap("fresh rows")
-        result = measure(study, fresh, quick=chosen.quick, clock=clock)
+        result = measure(study, fresh, chosen.steps or (12 if chosen.quick else 24), clock)
     result = plain(result | {"quick": chosen.quick, "seconds": clock.stop()} | about())
     show_discovery(result)
     tell(result, chosen.json)

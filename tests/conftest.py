@@ -17,6 +17,11 @@ from cadc.scores.scores import Scores
 from cadc.study import Study
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first: processes take one file after the other, in this order."""
+    items.sort(key=lambda item: not any(item.get_closest_marker(name) for name in ("e2e", "long")))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> Iterator[None]:
     """As in a worker process: the last bit of a matrix product hangs on how many threads share it."""

@@ -11,6 +11,7 @@ import pytest
 from benchmarks.lab.discovery import JUDGED
 from cadc.curation import PRESETS
 
+pytestmark = pytest.mark.long
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -26,11 +27,12 @@ def outcome(tmp_path_factory):
     files = write_mix(root / "data", PoolMix(size=150, per_unit=4))
     config = StudyConfig(pool=str(files.pool), target=str(files.target), images=str(files.images), unit_column="task",
                          model=str(root / "model"), checkpoints=2, warmup_min_rows=32, warmup_epochs=1,
-                         samples_per_unit=4, near_samples=4, near_q=2, best_rows=16, permutations=1)
+                         samples_per_unit=4, near_samples=4, near_q=2, best_rows=16, permutations=1,
+                         judge_steps=10, transfer_steps=2, transfer_repeats=1)
     Study.create("drawn", config, created="2026-01-01T00:00:00", root=root / "cache")
     done = subprocess.run([sys.executable, "-m", "benchmarks.recovery", "--study", "drawn", "--cache", root / "cache",
-                           "--quick", "--workers", "1", "--json", root / "out.json"], cwd=ROOT, capture_output=True,
-                          text=True, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"})
+                           "--fresh", "24", "--steps", "2", "--workers", "1", "--json", root / "out.json"], cwd=ROOT,
+                          capture_output=True, text=True, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr
     return done.stdout, json.loads((root / "out.json").read_text())
 

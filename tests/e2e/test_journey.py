@@ -19,7 +19,8 @@ from cadc.study.decisions import latest, read_decisions
 
 pytestmark = pytest.mark.e2e
 NAME = "数を読む · reading"
-SETTINGS = {"checkpoints": "2", "warmup_min_rows": "64", "warmup_epochs": "1", "permutations": "1", "shard_rows": "32"}
+SETTINGS = {"checkpoints": "2", "warmup_min_rows": "64", "warmup_epochs": "1", "permutations": "1", "shard_rows": "32",
+            "judge_steps": "10"}
 
 
 PACK = Path(os.environ.get("CADC_REAL_PACK", Path(__file__).parents[3] / "shared" / "packs" / "real"))

@@ -29,6 +29,7 @@ from cadc.signals.judge_training import LOOK, PATIENCE, Watch, folds_of, lessons
 from cadc.study import Study, StudyConfig
 from cadc.study.progress import Cancelled, Silent
 
+pytestmark = pytest.mark.long
 COLUMNS = ("judge_rows", "judge_loss", "base_loss", "judge_tokens", "judge_samples", "judge_target", "base_target")
 
 
@@ -48,7 +49,7 @@ def whole(finished_study, tmp_path_factory, _one_thread) -> Study:
     """The squares with two judges, undisturbed (shared: copy before writing)."""
     root = tmp_path_factory.mktemp("judged") / "cache"
     shutil.copytree(finished_study.root, root)
-    config = replace(finished_study.config, nearness="gradients+embedding", judges=2, shard_rows=16)
+    config = replace(finished_study.config, nearness="gradients+embedding", judges=2, judge_steps=50, shard_rows=16)
     made = Study.create("both", config, created="", root=root)
     run_judge(made, Silent())
     return made
@@ -58,7 +59,7 @@ def whole(finished_study, tmp_path_factory, _one_thread) -> Study:
 def study(finished_study, own_copy) -> Study:
     """The same question, nothing of it judged."""
     copied = own_copy(finished_study)
-    config = replace(copied.config, nearness="gradients+embedding", judges=2, shard_rows=16)
+    config = replace(copied.config, nearness="gradients+embedding", judges=2, judge_steps=50, shard_rows=16)
     return Study.create("both", config, created="", root=copied.root)
 
 
@@ -133,15 +134,17 @@ def test_the_step_of_likeliest_left_out_answers_is_kept_and_the_search_ends():
     assert watch.curve[2] == (75, 4.55, round((np.exp(-0.1) + np.exp(-9)) / 2, 5)) and watch.curve[1][2] == 0
 
 
-def test_a_judge_keeps_its_best_step_and_says_how_it_went(whole):
+def test_a_judge_keeps_its_best_step_and_says_how_it_went(study):
     import json
 
-    about = json.loads(whole.result("judge").intact("judge.json").read_text())
-    assert about["folds"] == judge_training.FOLDS and len(about["judges"]) == 2
-    for told in about["judges"]:
-        steps, _, sure = zip(*told["curve"], strict=True)
-        assert told["step"] == steps[int(np.argmax(sure))] and list(steps) == [LOOK * (i + 1) for i in range(len(sure))]
-        assert len(told["losses"]) == steps[-1] and told["losses"][-1] < told["losses"][0]
+    searching = Study.create("searching", replace(study.config, judge_steps=0, judges=1), created="", root=study.root)
+    run_judge(searching, Silent())
+    about = json.loads(searching.result("judge").intact("judge.json").read_text())
+    assert about["folds"] == judge_training.FOLDS and len(about["judges"]) == 1
+    told = about["judges"][0]
+    steps, _, sure = zip(*told["curve"], strict=True)
+    assert told["step"] == steps[int(np.argmax(sure))] and list(steps) == [LOOK * (i + 1) for i in range(len(sure))]
+    assert len(told["losses"]) == steps[-1] and told["losses"][-1] < told["losses"][0]
 
 
 def test_fixed_steps_are_made_to_the_end(study):

@@ -21,6 +21,7 @@ from cadc.study.config import BEFORE, FILES, GONE
 from cadc.study.jobs import offered_jobs, usual_jobs
 from cadc.study.progress import Silent
 
+pytestmark = pytest.mark.long
 EVERY = {"ingest", "lengths", "judge", "embedding", "quick", "warmup", "targets", "attribute", "scores", "transfer",
          "near", "layout", "profile_layout", "evaluate"}
 JOINED = {"near", "profile_layout"}
@@ -233,7 +234,7 @@ ODD = {"lora_rank": 2, "lora_alpha": 3.0, "lora_layers": "last:2", "lora_targets
 
 
 WAYS = {"exact": {"mode": "exact"},
-        "sketch": {"mode": "sketch", "sketch_dim": 64, "landmarks": 0.5, "features": "less"},
+        "sketch": {"mode": "sketch", "sketch_dim": 64, "landmarks": 0.5, "features": "less", "judge_steps": 2},
         "words": {"mode": "auto", "nearness": "gradients+words", "grounded": False, "judge_steps": 3}}
 
 
