@@ -11,8 +11,8 @@ from cadc.study.jobs import offered_jobs, up_to
 from cadc.views.words import duration
 
 GAIN = ("They bring influence over the checkpoints, self-influence, the order of stages by it, the paper's preset, and "
-        "one more signal for how near rows are. On the embedded default that signal chose no better rows where wrong "
-        "answers are left out, and rows worth 3 to 4 points more where they are not (docs/evidence.md).")
+        "one more signal for how near rows are. On four generated pools that signal chose no better rows where wrong "
+        "answers are left out, and rows worth 3 to 5 points more where they are not (docs/evidence.md).")
 """What a person gets for the price."""
 
 
