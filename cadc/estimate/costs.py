@@ -151,12 +151,12 @@ def warmup(work: Work, prices: Prices) -> Cost:
 def targets(work: Work, prices: Prices) -> Cost:
     """Rows of all passes and Gram matrices, shared by the lanes, each of which loads a model; R vectors at each
     checkpoint. The job holds its vectors, and once more those it keeps while it writes."""
+    from cadc.models.batching import ROWS
+
     sizes, steps = work.sizes, work.config.checkpoints
     balanced = sizes.singles**2 if work.config.whitened and work.config.features != "less" else 0
     grams = steps * (sizes.singles**2 + balanced + (sizes.vectors - sizes.singles) * sizes.units) * work.parameters
     disk = (steps * (sizes.vectors * work.parameters * work.number_bytes + balanced * 4) + _gram_bytes(work)) / MB
-    from cadc.models.batching import ROWS
-
     lanes = min(work.lanes, -(-sizes.targets // ROWS))  # no more than there are batches in a pass
     shared = (sizes.passes * prices.target_row + grams * prices.gram) / lanes
     return Cost(price=lanes * prices.load + shared + disk * prices.write_mb, disk_mb=disk,
