@@ -17,7 +17,8 @@ def differences(view: ComparisonView) -> None:
     reference = st.selectbox("Every arm minus", view.references, key="reference", width=300)
     table = view.differences(reference)
     st.plotly_chart(figures.difference_dots(table, reference), key="differences")
-    st.dataframe(table, hide_index=True, key="difference-table")
+    shown = {"p (Holm)": st.column_config.NumberColumn(format="%.3f", help="0.000: below 0.0005")}
+    st.dataframe(table, hide_index=True, key="difference-table", column_config=shown)
     st.caption("Paired over units and seeds, with 95 % intervals, in points of accuracy; hollow: not distinguishable "
                "from chance, counting all comparisons (Holm), or of one seed, which does not say what another would "
                "have given.")
