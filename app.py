@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages._parts.garbage import set_aside
 from pages._parts.shell import guarded, way_on
 
 # A file: Material icons as page icon are fetched from the network.
@@ -24,3 +25,4 @@ page = st.navigation([
 with guarded():
     page.run()
     way_on(page.title)
+set_aside()

@@ -25,7 +25,7 @@ from benchmarks.lab.claims import tables
 from benchmarks.lab.faithfulness import lds_part, lds_question
 from benchmarks.lab.larger_base import transfer_part
 from benchmarks.lab.pairs import cells_of, keep_cells
-from benchmarks.lab.plan import CLAIMS, CURVE, FAITHFUL, QUICK, SHORT, Plan, just, only
+from benchmarks.lab.plan import CLAIMS, CURVE, FAITHFUL, FULL, QUICK, SHORT, Plan, just, only
 from benchmarks.lab.report import Clock, about, one_line, plain, tell
 from benchmarks.lab.retrainings import run_all
 from benchmarks.lab.studies import MIXES, finish, make_study
@@ -157,7 +157,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--keep", type=Path, metavar="DIR",
                         help="with --table: also add the values behind the tables to one small file per study there")
     parser.add_argument("--minutes", type=float, metavar="N",
-                        help="begin no retraining after so many minutes; the tables are of the finished ones")
+                        help="begin no retraining after so many minutes; the tables are of the finished ones (54, "
+                             "with --quick 13; inf: run all)")
     parser.add_argument("--seeds", type=int, nargs="+", metavar="SEED",
                         help="seeds of the arms (fresh ones to confirm)")
     parser.add_argument("--arms", nargs="+", metavar="ARM", choices=sorted(ARMS),
@@ -168,7 +169,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--transfer", type=Path, metavar="MODEL",
                         help="also train this larger base on the rows found with the study's own")
     chosen = parser.parse_args(arguments)
-    until = inf if chosen.minutes is None else time.monotonic() + 60 * chosen.minutes
+    began = time.monotonic()
     if chosen.table:
         with one_line("evidence"):
             print(tables(chosen.table))
@@ -180,13 +181,15 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread per process: see cadc.models.load.set_threads
     logging.basicConfig(level=logging.WARNING)
     amounts = {"quick": QUICK, "short": SHORT, "claim": CLAIMS, "faithful": FAITHFUL}
-    plan = next((plan for name, plan in amounts.items() if getattr(chosen, name)), Plan())
+    plan = next((plan for name, plan in amounts.items() if getattr(chosen, name)), FULL)
     if chosen.seeds:
         plan = replace(plan, seeds=tuple(chosen.seeds), curve_seeds=tuple(chosen.seeds[:len(plan.curve_seeds)]),
                        beside_seeds=tuple(chosen.seeds[:len(plan.beside_seeds)]))
     if chosen.arms:
         plan = just(plan, chosen.arms)
-    clock = Clock()
+    if chosen.minutes is not None:
+        plan = replace(plan, minutes=chosen.minutes)
+    clock, until = Clock(), began + 60 * plan.minutes
     with one_line("evidence"):
         study = (Study.open(chosen.study, root=chosen.cache) if chosen.study else
                  make_study(chosen.cache, quick=chosen.quick, pool=chosen.pool or ""))

@@ -17,7 +17,7 @@ from benchmarks.lab.truth import junk_shares, read_truth
 from cadc.arrays import spearman
 from cadc.curation import PRESETS
 from cadc.curation.workbench import Workbench, open_workbench
-from cadc.scores import compaction
+from cadc.scores import attribution
 from cadc.study import Study
 
 BUDGET = "5%"
@@ -43,7 +43,7 @@ def ranks(full: Workbench, predicted: Workbench) -> dict[str, Any]:
     """Spearman on the predicted rows against the full run, and what the study itself reports from held-out rows."""
     open_rows = ~np.asarray(predicted.scores.measured)
     true = spearman(full.scores.near[:, open_rows].T, predicted.scores.near[:, open_rows].T)
-    said = compaction.report(predicted.study)["landmarks"]
+    said = attribution.report(predicted.study)["landmarks"]
     of_unit = full.capabilities.of_unit
     out = {"units": {"true_median": float(np.median(true)), "true_lowest": float(true.min()),
                      "held_out_median": said["held_out"]["median"], "held_out_lowest": said["held_out"]["lowest"]}}
@@ -57,7 +57,7 @@ def ranks(full: Workbench, predicted: Workbench) -> dict[str, Any]:
 
 def seconds(full: Workbench, predicted: Workbench) -> dict[str, Any]:
     """Seconds of the shards as recorded (one process each; two runs meet different company on a busy machine)."""
-    whole, part = (compaction.report(b.study) for b in (full, predicted))
+    whole, part = (attribution.report(b.study) for b in (full, predicted))
     said = part["landmarks"]
     share = said["gradient_seconds"] / said["measured"]
     return {"full": whole["seconds"], "landmarks": part["seconds"], "gradient_row": share,

@@ -20,6 +20,21 @@ def largest_remainder(ideal: np.ndarray, total: int) -> np.ndarray:
     return whole
 
 
+def highest(values: np.ndarray, keep: int) -> np.ndarray:
+    """int64 [S, min(keep, n)]: places of the largest values of each row of [S, n], highest first; ties to the earlier
+    one. Sorts only what can be among them."""
+    keep = min(keep, values.shape[1])
+    low = -values
+    bound = np.partition(low, keep - 1, axis=1)[:, keep - 1] if 0 < keep < values.shape[1] else np.full(1, np.nan)
+    if np.isnan(bound).any():  # nothing to be left out, or too much that is no number: such come last
+        return np.argsort(low, axis=1, kind="stable")[:, :keep]
+    order = np.empty((len(values), keep), np.int64)
+    for row, (one, most) in enumerate(zip(low, bound, strict=True)):
+        found = np.flatnonzero(one <= most)
+        order[row] = found[np.argsort(one[found], kind="stable")[:keep]]
+    return order
+
+
 def standardise(values: np.ndarray, axis: int) -> np.ndarray:
     """float64, mean 0 and standard deviation 1 along `axis`; 0 where constant."""
     wide = np.asarray(values, np.float64)

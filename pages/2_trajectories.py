@@ -81,7 +81,7 @@ with wide, guarded():
     st.header("Jobs", help=told("job"))
     controls(study)
     warnings(view)
-    st.fragment(live, run_every="1s" if running else None)(study, running)
+    st.fragment(live, run_every="2s" if running else None)(study, running)
 with narrow, guarded():
     settings(view)
     _offers.gradients(study)

@@ -29,7 +29,7 @@ def panel(study: Study) -> None:
     if asked:
         background.start(study, chosen, efficiency=efficiency if named else None)
         st.rerun()
-    st.fragment(_watched, run_every="1s" if running else None)(study, running)
+    st.fragment(_watched, run_every="3s" if running else None)(study, running)
     view = views.cost_view(study, chosen)
     st.table(view.table)
     if view.predicted:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from cadc.arrays import largest_remainder, spearman, standardise, top_mean
+from cadc.arrays import highest, largest_remainder, spearman, standardise, top_mean
 
 
 @settings(deadline=None)
@@ -47,3 +47,12 @@ def test_top_mean_is_the_mean_of_the_largest(q, width, seed):
     values = np.random.default_rng(seed).normal(size=(3, width)).astype(np.float32)
     found = top_mean(values, q)
     assert found.dtype == np.float32 and np.allclose(found, np.sort(values, 1)[:, -q:].mean(1), atol=1e-6)
+
+
+@given(st.integers(0, 4), st.integers(0, 30), st.integers(0, 35), st.integers(1, 6), st.integers(0, 2**32 - 1))
+def test_highest_are_those_of_a_stable_sort_with_ties_and_values_that_are_no_numbers(rows, columns, keep, kinds, seed):
+    rng = np.random.default_rng(seed)
+    values = rng.integers(0, kinds, (rows, columns)).astype(np.float32)
+    values[rng.random(values.shape) < 0.02 * (seed % 3)] = np.nan
+    truth = np.argsort(-values, axis=1, kind="stable")[:, :keep]
+    assert np.array_equal(highest(values, keep), truth)

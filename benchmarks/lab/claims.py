@@ -14,6 +14,8 @@ from benchmarks.lab.plan import ORACLES
 from cadc.evaluation.statistics import Difference
 
 PAIRS = (("cadc-mixed", "quick"), ("cadc-mixed", "embedding"), ("whitened", "embedding"), ("whitened", "gradients"),
+         ("gradients", "embedding"), ("words", "embedding"), ("cadc-mixed", "whitened"), ("quick", "whitened"),
+         ("quick", "words"),
          ("quick", "embedding"), ("quick", "random-filtered"), ("cadc-mixed", "random-filtered"),
          ("cadc-mixed", "rounds"), ("cadc-kept", "cadc-mixed"), ("cadc-soft", "cadc-mixed"), ("design", "cadc-mixed"),
          ("cadc-mixed", "studio-unfiltered"), ("quick", "quick-unfiltered"), ("studio-unfiltered", "quick-unfiltered"),

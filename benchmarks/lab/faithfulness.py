@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from cadc.models import Vlm
     from cadc.scores.scores import Scores
 
+FEWEST = 3
+"""Halves below which nothing is said: two are always ranked perfectly, one way or the other."""
+
 
 def lds_question(study: Study, scored: tuple[int, ...], plan: Plan) -> HalfPools:
     """Halves of a random part of the pool, measured on the held-out samples."""
@@ -26,13 +29,15 @@ def lds_question(study: Study, scored: tuple[int, ...], plan: Plan) -> HalfPools
 
 
 def lds_part(study: Study, asked: HalfPools) -> dict[str, Any]:
-    """{influence: score} with what the score was measured on."""
+    """{influence: score} with what the score was measured on; {} while too few halves are finished to rank."""
     from cadc.curation.workbench import open_workbench
     from cadc.evaluation.material import Material
 
     inputs = open_workbench(study).inputs
     material = Material(study, inputs, np.zeros(len(inputs.scores.index), bool))
     halves, loss = measured(study, asked, material.scores.units)
+    if len(loss) < FEWEST:
+        return {}
     found = scores_of(influences(material, np.array(asked.rows)), halves, loss)
     return {"scores": {name: asdict(score) for name, score in found.items()}, "rows": len(asked.rows),
             "retrainings": len(loss), "steps": asked.steps, "scored": len(asked.scored),

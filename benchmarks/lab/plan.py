@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 
 UNFILTERED = ("studio-unfiltered", "quick-unfiltered", "whitened-unfiltered", "gradients-unfiltered",
               "embedding-unfiltered", "words-unfiltered")
@@ -13,13 +14,12 @@ same runs; `cadc-kept` is one order in every pass."""
 BESIDE = ("base", "full", "rounds", "design", "cadc-soft", "cadc-staged", "paper-mixed", "less", "embedding-whitened",
           "answers")
 """Arms that stand beside them, with fewer seeds."""
-ARMS = ("base", "full", "random", "random-no-duplicates", "random-filtered", *ORACLES, "cadc", "cadc-kept",
-        "cadc-soft", "cadc-staged", "cadc-mixed", "paper", "paper-mixed", "less", "icons", "coincide", "bids",
-        "self-influence", "loss", "middle-loss", "length", *SIGNALS, "rounds", "design", *UNFILTERED)
-AT_SECOND = ("base", "full", "random", "random-no-duplicates", "random-filtered", *ORACLES, "cadc", "cadc-kept",
-             "cadc-soft", "cadc-staged", "cadc-mixed", "paper", "paper-mixed", "less", *SIGNALS, "rounds", "design",
-             *UNFILTERED)
-"""Arms that are run at the second budget too."""
+AT_SECOND = ("base", "full", "random", "random-filtered", *ORACLES, "cadc", "cadc-mixed", *SIGNALS, "rounds", "design",
+             *UNFILTERED, "cadc-kept", "cadc-soft", "cadc-staged", "paper", "paper-mixed", "less",
+             "random-no-duplicates")
+"""Arms that are run at the second budget too. Those that carry a claim come first: the time may be up before the
+end."""
+ARMS = (*AT_SECOND, "icons", "coincide", "bids", "self-influence", "loss", "middle-loss", "length")
 CURVE = ("random", "cadc-mixed", "paper-mixed")
 CONFIRM = ("base", "full", "random", "random-no-duplicates", "random-filtered", *ORACLES, "cadc", "cadc-mixed",
            "paper-mixed", "less", *SIGNALS)
@@ -48,6 +48,8 @@ class Plan:
     lds_steps: int = 40
     products: str = "bfloat16"
     """`EvaluationSettings.products`."""
+    minutes: float = inf
+    """After so many no retraining begins, and the tables are of the finished ones."""
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -55,8 +57,10 @@ class Plan:
         return tuple(dict.fromkeys((*self.arms, *self.second_arms, *self.beside)))
 
 
+FULL = Plan(minutes=54)
+"""Everything, within an hour: the longest run (the full pool in two passes) and the tables take the rest of it."""
 QUICK = Plan(seeds=(10,), steps=100, budgets=(0.05,), curve=(0.02, 0.05, 0.2), curve_seeds=(10,), epochs=2.0,
-             lds_rows=300, lds_retrainings=20, lds_steps=40)
+             lds_rows=300, lds_retrainings=20, lds_steps=40, minutes=13)
 SHORT = Plan(seeds=(20, 21, 22), arms=CONFIRM, second_arms=CONFIRM, curve=(), epochs=0.0, lds_retrainings=0)
 """For another pool: the main arms at both budgets, nothing else."""
 CLAIMS = Plan(seeds=tuple(range(30, 40)), arms=CLAIM, second_arms=CLAIM, beside=BESIDE, beside_seeds=(30, 31, 32),
@@ -68,8 +72,9 @@ FAITHFUL = Plan(seeds=(30,), arms=("base",), second_arms=(), budgets=(0.05,), cu
 
 
 def just(plan: Plan, arms: Sequence[str]) -> Plan:
-    """The same seeds, steps and budgets for these arms, and nothing beside them."""
-    return replace(plan, arms=tuple(arms), second_arms=tuple(arms), beside=(), curve=(), epochs=0.0, lds_retrainings=0)
+    """The same seeds, steps and budgets for these arms, nothing beside them, and as long as it takes."""
+    return replace(plan, arms=tuple(arms), second_arms=tuple(arms), beside=(), curve=(), epochs=0.0, lds_retrainings=0,
+                   minutes=inf)
 
 
 def only(asked: Sequence[str], known: Collection[str]) -> tuple[str, ...]:

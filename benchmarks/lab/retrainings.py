@@ -42,15 +42,25 @@ class HalfTask:
 
 def run_all(study: Study, requests: "Sequence[Request]", halves: "HalfPools | None", processes: int, *,
             model: str = "", until: float = inf) -> None:
-    """Everything that has no file yet: runs of the requests, and retrainings of `halves`.
+    """Everything that has no file yet: runs of the requests in the order of `by_seed`, and retrainings of `halves`
+    (`with_halves`).
 
-    Runs go in the order of `by_seed`. model: another base than the study's (its results lie beside, under keys of their
-    own). until: time on `time.monotonic` after which nothing new begins.
+    model: another base than the study's (its results lie beside, under keys of their own). until: time on
+    `time.monotonic` after which nothing new begins.
     """
-    tasks: list[RunTask | HalfTask] = list(by_seed(study, requests))
-    if halves is not None:
-        tasks += [HalfTask(halves, r) for r in range(halves.retrainings) if not halves.file(study, r).exists()]
-    work(study, tasks, processes, model, until)
+    work(study, with_halves(study, requests, halves), processes, model, until)
+
+
+def with_halves(study: Study, requests: "Sequence[Request]", halves: "HalfPools | None") -> "list[RunTask | HalfTask]":
+    """Every unfinished retraining: runs of the first request's first seed, the halves, which are short, then other
+    runs, so that a short time is enough for both."""
+    runs = by_seed(study, requests)
+    if halves is None:
+        return list(runs)
+    first = {run.key for run in requests[0].runs if run.seed == requests[0].settings.seeds[0]}
+    return [*(task for task in runs if task.key in first),
+            *(HalfTask(halves, r) for r in range(halves.retrainings) if not halves.file(study, r).exists()),
+            *(task for task in runs if task.key not in first)]
 
 
 def by_seed(study: Study, requests: "Sequence[Request]") -> list[RunTask]:

@@ -106,7 +106,7 @@ def status(chosen: argparse.Namespace) -> int:
 
     from cadc.gradients import modes
     from cadc.jobs import control as jobs
-    from cadc.scores import compaction
+    from cadc.scores import attribution
     from cadc.scores.left_out import left_out
     from cadc.study import Study
     from cadc.study.jobs import offered_jobs
@@ -118,8 +118,8 @@ def status(chosen: argparse.Namespace) -> int:
     if chosen.json:
         print(json.dumps({"study": study.name, "identity": study.identity, "running": jobs.is_running(study),
                           "products": modes.recorded(study),
-                          "scores": compaction.report(study) if study.finished("scores") else None,
-                          "left_out": compaction.left_out(study) if study.finished("scores") else [],
+                          "scores": attribution.report(study) if study.finished("scores") else None,
+                          "left_out": attribution.left_out(study) if study.finished("scores") else [],
                           "rows": rows.listed() if rows else None,
                           "complete": study.complete,
                           "jobs": [asdict(s) | {"cost": _cost(study, s.job), "on_request": s.job in offered}
@@ -137,7 +137,7 @@ def status(chosen: argparse.Namespace) -> int:
     if products := modes.recorded(study):
         print(f"  {modes.sentence(products)}")
     if study.finished("scores"):
-        print("\n".join(f"  {line}" for line in compaction.sentences(study)))
+        print("\n".join(f"  {line}" for line in attribution.sentences(study)))
     return 0
 
 

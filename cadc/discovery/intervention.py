@@ -191,7 +191,7 @@ class Intervention:
         settings, rows = self.settings, divided(start, self.settings, number, repeat)[0]
         load_adapter_state(self.vlm, self._state)
         rates = [settings.learning_rate] * settings.steps
-        for loss in train(self.vlm, self._kept, _batches(rows, settings, number, repeat), rates, fold=True):
+        for loss in train(self.vlm, self._kept, _batches(rows, settings, number, repeat), rates):
             told(loss)
         found = self._losses([FeedRow(row) for row in start.rows[measured_places(start, settings, repeat)].tolist()])
         if odd := int((~np.isfinite(found)).sum()):

@@ -6,10 +6,10 @@ and starts from the untrained base, so that it needs no warm-up and says the sam
 
 import json
 import logging
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -20,7 +20,7 @@ from cadc.discovery.intervention import Intervention, Start, Transfer, TransferS
 from cadc.discovery.transfer import FLOOR
 from cadc.errors import JobError
 from cadc.jobs.engines import EngineSettings
-from cadc.jobs.processes import end_with_parent
+from cadc.jobs.processes import begin, context
 from cadc.study import Study, replacing, write_array, write_json
 from cadc.study.progress import Progress
 
@@ -132,7 +132,8 @@ class _SideBySide:
 
     def __init__(self, workers: int, progress: Progress) -> None:
         self._progress = progress
-        self._pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin)
+        self._pool = ProcessPoolExecutor(workers, mp_context=context(), initializer=begin,
+                                         initargs=(dict(os.environ),))
 
     def __enter__(self) -> "_SideBySide":
         return self
@@ -155,16 +156,6 @@ class _SideBySide:
 
 _HERE: dict[str, Intervention] = {}
 """Of a process that makes runs: the base it has loaded, by study folder."""
-
-
-def _begin() -> None:
-    """In a process of its own, once."""
-    import torch
-    from transformers.utils import logging as transformers_logging
-
-    end_with_parent()
-    transformers_logging.disable_progress_bar()
-    torch.set_num_threads(1)
 
 
 def _make_alone(task: Task) -> None:

@@ -22,7 +22,7 @@ import psutil
 from cadc.errors import BusyError, CadcError
 from cadc.estimate.ledger import HERE
 from cadc.jobs.control import is_held
-from cadc.jobs.engines import QUIET
+from cadc.jobs.processes import QUIET
 from cadc.jobs.status import RUNNING, JobStatus, last_status, write_status
 from cadc.study import Study
 

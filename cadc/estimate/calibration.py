@@ -17,15 +17,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cadc.errors import CadcError, JobError
 from cadc.estimate.sizes import target_passes, target_vectors
-from cadc.jobs.engines import QUIET, EngineSettings
+from cadc.jobs.engines import EngineSettings
+from cadc.jobs.processes import QUIET
 from cadc.study import Study
 from cadc.study.progress import Silent
 from cadc.study.study import MEMO
+
+if TYPE_CHECKING:
+    from cadc.models import Vlm
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +94,8 @@ class Rates:
     """Batches of target samples that the study itself computes at a time; the study in small has too few for more."""
     lane_mb: float = 0.0
     """What each further lane holds."""
+    warmup_gain: float = 1.0
+    """How many times as fast steps of the warm-up are as `known_row` says, with parts of a batch side by side."""
 
 
 def calibrate(study: Study, workers: int) -> Rates:
@@ -136,12 +143,12 @@ def _measure(study: Study, scratch: Path, workers: int, start: float) -> Rates:
     walls, peaks, device = _run_jobs(small, workers)
     fresh, known, steps = _warmup_rows(small)
     vectors, passes = _target_work(small)
-    facts = _model_facts(small, workers, asked)
+    facts = _model_facts(small, workers, asked, study.config.warmup_batch)
     parameters, load = facts["parameters"], facts["load"]
     gram, write_mb = _gram_seconds(), _write_seconds(scratch)
     shards = [json.loads(p.read_text()) for p in sorted(small.shards_folder.glob("shard-*.json"))]
     busy = sum(s["seconds"] for s in shards)
-    count = sum(len(s["kept"]) for s in shards)
+    count = sum(s["computed"] for s in shards)
     stored = size_of(small.targets_folder.glob("vectors-*")) / (small.config.checkpoints * vectors * parameters)
     written = size_of((small.targets_folder,)) / MB * write_mb
     return Rates(**facts, start=start, first_load=first_load, warmup_rest=max(walls["warmup"] - load - steps, 0.0),
@@ -278,11 +285,12 @@ def _target_work(small: Study) -> tuple[int, int]:
             target_passes(small.config, about["counts"], moved))
 
 
-def _model_facts(small: Study, workers: int, asked: int) -> dict[str, Any]:
-    """`vector`, `parameters`, `width`, `load`, `lanes` and `lane_mb` of `Rates`.
+def _model_facts(small: Study, workers: int, asked: int, batch: int) -> dict[str, Any]:
+    """`vector`, `parameters`, `width`, `load`, `lanes`, `lane_mb` and `warmup_gain` of `Rates`.
 
     A row's gradient is multiplied with vectors that are too many for caches, on a CPU by `workers` threads at once,
-    each with vectors of its own, as the workers will. asked: workers of the study itself.
+    each with vectors of its own, as the workers will. asked: workers of the study itself, batch: rows of its
+    warm-up's steps.
     """
     from concurrent.futures import ThreadPoolExecutor
 
@@ -291,6 +299,7 @@ def _model_facts(small: Study, workers: int, asked: int) -> dict[str, Any]:
     from cadc.gradients.lanes import lane_bytes, lanes
     from cadc.jobs.meter import MB
     from cadc.models import open_vlm
+    from cadc.training.lanes import lane_count
 
     began = time.perf_counter()
     vlm = open_vlm(small.config)
@@ -315,7 +324,35 @@ def _model_facts(small: Study, workers: int, asked: int) -> dict[str, Any]:
         vector = sum(pool.map(timed, range(threads))) / threads
     steps = small.config.checkpoints
     return {"vector": vector, "parameters": vlm.layout.size, "width": vlm.text_config.hidden_size, "load": load,
-            "lanes": lanes(vlm, steps, BLOCK, asked), "lane_mb": lane_bytes(vlm, steps, BLOCK) / MB}
+            "lanes": lanes(vlm, steps, BLOCK, asked), "lane_mb": lane_bytes(vlm, steps, BLOCK) / MB,
+            "warmup_gain": _warmup_gain(small, vlm, lane_count(vlm, batch, asked))}
+
+
+def _warmup_gain(small: Study, vlm: "Vlm", lanes: int) -> float:
+    """How many times as fast a step is whose parts are computed so many at a time, of at most as many rows as a step of
+    the study in small."""
+    from cadc.models import prefix
+    from cadc.models.batching import encoded_rows
+    from cadc.models.feed import Feed
+    from cadc.training.lanes import PART, opened
+
+    each = max(1, min(PART, small.config.warmup_batch // lanes))
+    feed = Feed(small, "pool", vlm)
+    items = [one for _, one in islice(encoded_rows(feed, feed.by_length(), {}), lanes * each)]
+    if lanes == 1 or len(items) < lanes * each:
+        return 1.0
+    parts = [prefix(vlm, vlm.collate(items[start:start + each])) for start in range(0, len(items), each)]
+
+    def seconds(count: int) -> float:
+        times = []
+        with opened(vlm, count) as made:
+            for _ in range(3):  # the first one warms libraries up
+                began = time.perf_counter()
+                made.backward(parts, len(items))
+                times.append(time.perf_counter() - began)
+        return min(times[1:])
+
+    return max(1.0, seconds(1) / seconds(lanes))
 
 
 def _gram_seconds() -> float:

@@ -72,6 +72,8 @@ class Prices:
     """Load it again."""
     warmup_rest: float = 0.0
     """What the warm-up needs beside loading and steps."""
+    warmup_gain: float = 1.0
+    """By which its steps are divided: parts of a batch are computed side by side."""
     pool_start: float = 0.0
     """The pool pass without its rows."""
     gram: float = 0.0
@@ -127,7 +129,7 @@ def measured(rates: "Rates") -> Prices:
                   more_row=rates.known_row / 2,
                   target_row=rates.target_row, pool_row=rates.pool_row, vector=rates.vector, start=rates.start,
                   first_load=rates.first_load, load=rates.load, warmup_rest=rates.warmup_rest,
-                  pool_start=rates.pool_start, gram=rates.gram, write_mb=rates.write_mb,
+                  warmup_gain=rates.warmup_gain, pool_start=rates.pool_start, gram=rates.gram, write_mb=rates.write_mb,
                   small_vectors=rates.small_vectors)
 
 
@@ -142,7 +144,8 @@ def counted(row: "RowFlops", checkpoints: int, vector: float) -> Prices:
 def warmup(work: Work, prices: Prices) -> Cost:
     """Training steps; T checkpoints with their moments."""
     sizes = work.sizes
-    steps = sizes.fresh_rows * prices.fresh_row + sizes.known_rows * prices.known_row
+    rows = sizes.fresh_rows + sizes.known_rows
+    steps = sizes.fresh_rows * prices.below_row + rows * prices.known_row / prices.warmup_gain
     return Cost(price=prices.start + prices.first_load + prices.warmup_rest + steps,
                 disk_mb=work.config.checkpoints * work.parameters * 12 / MB,
                 memory=Memory(like="warmup", parts=("weights", "activations")))
@@ -166,17 +169,17 @@ def targets(work: Work, prices: Prices) -> Cost:
 
 def attribute(work: Work, prices: Prices) -> Cost:
     """The pool pass, shared by the workers; a forward of all rows where some are predicted. A worker holds the
-    vectors, and one checkpoint's twice more while it cuts them by linear."""
+    vectors, and one checkpoint's once more while it cuts them by linear."""
     config, sizes, steps = work.config, work.sizes, work.config.checkpoints
     scored = gradient_rows(config.landmarks, sizes.pool)
     looked = sizes.pool if scored < sizes.pool else 0
     shard_best = _signals(config) * sizes.singles * min(config.best_rows, config.shard_rows) * 8
     disk = (_columns_bytes(work) + -(-sizes.pool // config.shard_rows) * shard_best) / MB
     row = prices.pool_row + steps * max(sizes.vectors - prices.small_vectors, 0) * prices.vector
-    rows = scored * row + looked * prices.forward_row
+    rows = scored * sizes.distinct / max(sizes.pool, 1) * row + looked * prices.forward_row
     return Cost(price=prices.pool_start + rows / work.workers + disk * prices.write_mb, disk_mb=disk, shared=True,
                 memory=Memory(like="attribute", parts=("weights", "adapters", "activations", "vectors"),
-                              copies=1 + 2 / steps))
+                              copies=1 + 1 / steps))
 
 
 def scores(work: Work, prices: Prices) -> Cost:
@@ -226,7 +229,7 @@ def judge(work: Work, prices: Prices) -> Cost:
     rows = judge_training.steps_for(config, taught) * judge_training.batch_for(config, taught)
     trained = config.judges * (rows * prices.known_row + sizes.targets * prices.below_row)
     rows_read = sizes.pool + sizes.target_rows
-    read = rows_read * (prices.forward_row + config.judges * prices.more_row)
+    read = (sizes.distinct + sizes.target_rows) * (prices.forward_row + config.judges * prices.more_row)
     shards = rows_read * ((1 + config.judges) * 4 + 12)  # losses, tokens, positions
     columns = sizes.pool * 20 + sizes.singles * 16
     disk = (shards + columns + config.judges * work.parameters * 4) / MB

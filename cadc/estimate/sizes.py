@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cadc.gradients.choice import choose, swappable
+from cadc.jobs import shards
 from cadc.study import Study, StudyConfig
 from cadc.training import warmup
 
@@ -18,6 +19,8 @@ class Sizes:
 
     pool: int
     """N."""
+    distinct: int
+    """Of these, rows that have to be computed: copies within a shard are not."""
     fresh_rows: int
     """Warm-up rows seen for the first time."""
     known_rows: int
@@ -43,16 +46,21 @@ class Sizes:
 def sizes(study: Study) -> Sizes:
     """The sizes of a study that has read its pool and target. Raises JobError before that."""
     from cadc.data import read_samples
+    from cadc.models.copies import Copies
+    from cadc.models.feed import by_length
 
     study.require("ingest")
-    config, pool = study.config, len(read_samples(study.samples_file("pool")))
+    config, rows = study.config, read_samples(study.samples_file("pool"))
+    pool = len(rows)
+    pieces = shards.cut(by_length(rows), config.shard_rows)
     target = read_samples(study.samples_file("target"))
     choice = choose(config, target)
     moved = [swappable([target[row].images for row in rows]) for rows in choice.rows]
     plan = warmup.plan(study, pool)
     seen = sum(len(rows) for rows in warmup.batches(config, plan.rows, plan.ends[-1]))
     fresh = min(seen, len(plan.rows))
-    return Sizes(pool=pool, fresh_rows=fresh, known_rows=seen - fresh, singles=sum(map(len, choice.singles)),
+    return Sizes(pool=pool, distinct=sum(len(Copies(rows, piece.rows).firsts) for piece in pieces), fresh_rows=fresh,
+                 known_rows=seen - fresh, singles=sum(map(len, choice.singles)),
                  targets=sum(map(len, choice.rows)), target_rows=len(target), units=len(choice.units),
                  passes=target_passes(config, map(len, choice.rows), moved), grounded=config.grounded)
 

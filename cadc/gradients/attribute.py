@@ -16,7 +16,7 @@ import torch
 
 from cadc.data.indices import FeedRow
 from cadc.data.reasons import NOT_FINITE
-from cadc.gradients import batch_plan, landmarks, products, targets
+from cadc.gradients import batch_plan, batch_search, landmarks, products, targets
 from cadc.gradients.checkpoints import Checkpoints, open_model
 from cadc.gradients.features import Feature
 from cadc.gradients.keeping import GradientModel
@@ -25,6 +25,7 @@ from cadc.gradients.whitening import Whitening
 from cadc.jobs import engines, shards
 from cadc.jobs.engines import EngineSettings
 from cadc.models.batching import Item, run_batches
+from cadc.models.copies import Copies
 from cadc.study import Study
 from cadc.study.progress import Progress
 
@@ -51,11 +52,11 @@ class TargetVectors:
         """Per checkpoint the metric of the single target samples and their ‖h‖ / ‖g‖ [S]; [] where none was made."""
         self.vectors: Vectors = vectors or Exact(vlm)
 
-    def add(self, gamma: Feature, rows: torch.Tensor) -> None:
-        """The next checkpoint: its feature and rows [R, P] (or as `vectors` takes them), singles first, then means
-        (then grounded means)."""
+    def add(self, gamma: Feature, *rows: torch.Tensor) -> None:
+        """The next checkpoint: its feature and rows [R, P] (or as `vectors` takes them), in one tensor or several:
+        singles first, then means (then grounded means)."""
         self.features.append(gamma)
-        self.vectors.append(rows)
+        self.vectors.append(*rows)
 
     @classmethod
     def of(cls, study: Study, vlm: "Vlm", checkpoints: Checkpoints) -> "TargetVectors":
@@ -72,7 +73,7 @@ class TargetVectors:
         grams = load_file(result.intact("gram.safetensors")) if study.config.whitens else {}
         for t in range(len(checkpoints)):
             vectors = load_file(result.intact(f"vectors-{t + 1}.safetensors"))
-            made.add(gradient_model.feature(t), torch.cat([vectors[kind] for kind in kinds]))
+            made.add(gradient_model.feature(t), *(vectors[kind] for kind in kinds))
             if grams:
                 made.metrics.append((Whitening(grams["balanced"][t].to(vlm.device), study.config.ridge),
                                      grams["balanced_norm"][t].to(vlm.device, accumulating(vlm))))
@@ -146,16 +147,19 @@ class PoolPass(Scoring):
         failed: dict[FeedRow, str] = {}
         parts: list[dict[str, torch.Tensor]] = []
         rows: list[FeedRow] = []
-        plan = self._plan(feed)
-        batches = run_batches(feed, shard.rows, self.scores, failed, plan)
+        plan, same = self._plan(feed), Copies(feed.samples, shard.rows)
+        batches = run_batches(feed, same.firsts, self.scores, failed, plan)
         for part, found in batches:
             fine = _finite(found, part, failed)
-            rows += [row for row, ok in zip(part, fine.tolist(), strict=True) if ok]
-            parts.append({key: value[fine] for key, value in found.items()})
-            step(len(part), float(found["loss"][:, -1].mean()))
+            kept = [row for row, ok in zip(part, fine.tolist(), strict=True) if ok]
+            rows += same.all_of(kept)
+            parts.append(same.spread(kept, {key: value[fine] for key, value in found.items()}))
+            step(len(same.all_of(part)), float(found["loss"][:, -1].mean()))
+        same.fail(failed, feed)
         tensors = self._join(parts, rows)
         seconds = time.monotonic() - started
-        facts = {"inputs": self.vectors.inputs, "kept": rows, "halved": batches.halved, "seconds": round(seconds, 3),
+        facts = {"inputs": self.vectors.inputs, "kept": rows, "computed": len(same.firsts), "halved": batches.halved,
+                 "seconds": round(seconds, 3),
                  "precision": self.vlm.precision, "batch": asdict(plan),
                  "failed": [{"index": feed.samples[row].index, "id": feed.samples[row].id, "reason": reason}
                             for row, reason in sorted(failed.items())]}
@@ -165,7 +169,7 @@ class PoolPass(Scoring):
     def _plan(self, feed: "Feed") -> batch_plan.BatchPlan:
         """How batches are cut: chosen by whoever computes first, then the same for all."""
         if self.plan is None:
-            self.plan = batch_plan.choose_batch_size(
+            self.plan = batch_search.choose_batch_size(
                 self.study, "attribute", self.vlm, feed, self.scores,
                 lambda found: (found["loss"], found["gradient_norm"]))
         return self.plan

@@ -18,10 +18,10 @@ def lane_bytes(vlm: "Vlm", checkpoints: int, rows: int) -> int:
 
 
 def lanes(vlm: "Vlm", checkpoints: int, rows: int, workers: int) -> int:
-    """As many as there are workers, on a CPU whose processes have one torch thread each and where so many lanes take at
-    most half of the free memory; else one."""
-    import torch
+    """As many as there are workers, where they may share the work (`side_by_side`) and so many lanes take at most half
+    of the free memory; else one."""
+    from cadc.training.lanes import side_by_side
 
-    if vlm.device != "cpu" or torch.get_num_threads() > 1:
+    if not side_by_side(vlm):
         return 1
     return max(1, min(workers, int(SHARE * free_bytes(vlm.device) / lane_bytes(vlm, checkpoints, rows))))

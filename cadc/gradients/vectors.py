@@ -32,8 +32,8 @@ class Products(Protocol):
 class Vectors(Protocol):
     """The target vectors of every checkpoint on the device."""
 
-    def append(self, rows: torch.Tensor) -> None:
-        """The next checkpoint's vectors, as the target job wrote them: [R, P] or [R, d]."""
+    def append(self, *rows: torch.Tensor) -> None:
+        """The next checkpoint's vectors, as the target job wrote them: [R, P] or [R, d], in one tensor or several."""
 
     def products(self, t: int, batch: int) -> Products:
         """Products of `batch` samples at checkpoint t."""
@@ -59,8 +59,8 @@ class Exact:
         self._device, self._kept, self._kind = vlm.device, stored(vlm), accumulating(vlm)
         self._blocks: list[list[torch.Tensor]] = []
 
-    def append(self, rows: torch.Tensor) -> None:
-        self._blocks.append([rows[:, m.offset:m.end].to(self._device, self._kept).contiguous()
+    def append(self, *rows: torch.Tensor) -> None:
+        self._blocks.append([torch.cat([part[:, m.offset:m.end].to(self._device, self._kept) for part in rows])
                              for m in self._matrices])
 
     def products(self, t: int, batch: int) -> Products:
@@ -95,8 +95,8 @@ class Sketched:
         self._sketch, self._device = sketch, device
         self._rows: list[torch.Tensor] = []
 
-    def append(self, rows: torch.Tensor) -> None:
-        self._rows.append(rows.to(self._device))
+    def append(self, *rows: torch.Tensor) -> None:
+        self._rows.append(torch.cat([part.to(self._device) for part in rows]))
 
     def products(self, t: int, batch: int) -> Products:
         return _SketchedProducts(self._sketch, t, batch, self._rows[t])

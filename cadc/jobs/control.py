@@ -18,8 +18,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cadc.errors import BusyError, JobError
-from cadc.jobs.engines import QUIET, EngineSettings
+from cadc.jobs.engines import EngineSettings
 from cadc.jobs.meter import JobCost, Meter, measured
+from cadc.jobs.processes import QUIET
 from cadc.jobs.status import RUNNING, JobStatus, last_status, status_of, write_status
 from cadc.study import JOBS, Study, write_json
 from cadc.study.jobs import job_named, offered_jobs, up_to, usual_jobs

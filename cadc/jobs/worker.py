@@ -14,9 +14,11 @@ from pathlib import Path
 from cadc.errors import BusyError, CadcError
 from cadc.jobs.control import cost, on_request, record_cost, work_of, worker_lock
 from cadc.jobs.engines import EngineSettings
+from cadc.jobs.engines.devices import cores
 from cadc.jobs.integrity import repair
 from cadc.jobs.meter import Meter
 from cadc.jobs.migration import adopt
+from cadc.jobs.processes import prepare
 from cadc.jobs.status import FileProgress, JobStatus, last_status, write_status
 from cadc.study import JOBS, Study
 from cadc.study.progress import Cancelled, Progress
@@ -30,6 +32,8 @@ def run(study: Study, until: str, engine: EngineSettings, again: str = "") -> bo
     there = on_request(study)
     repaired = repair(study)
     jobs = work_of(study, until, (again, *repaired), there)
+    if engine.workers != 1 and cores() > 1 and any(JOBS[job].parallel and not study.finished(job) for job in jobs):
+        prepare()
     if again and study.finished("ingest"):
         study.result(again).remove()
         study.ingest_pointer.unlink(missing_ok=True) if again == "ingest" else None

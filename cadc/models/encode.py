@@ -57,6 +57,12 @@ class Batch:
     def __len__(self) -> int:
         return int(self.answer.shape[0])
 
+    def until(self, end: int) -> "Batch":
+        """The first `end` positions; pictures stay."""
+        inputs = {key: value[:, :end] if value.shape == self.answer.shape and not value.is_floating_point() else value
+                  for key, value in self.inputs.items()}
+        return Batch(inputs, self.answer[:, :end], self.units)
+
     def to(self, device: str, dtype: torch.dtype) -> "Batch":
         """On a device, floating inputs in `dtype`."""
         moved = {key: value.to(device, dtype if value.is_floating_point() else None)
@@ -120,6 +126,8 @@ class Encoder:
         if processor is not None:
             processor.tokenizer = self._recorder
         self._stacked = _stacked_pictures(processor, image_token) if processor is not None else False
+        self.picture_id = tokenizer.convert_tokens_to_ids(image_token) if image_token is not None else None
+        """Of the token that stands for a picture."""
         self._pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id or 0
 
     def encode(self, sample: Sample, images: "Sequence[Image]") -> Encoded:

@@ -10,6 +10,7 @@ time. Shape letters: B samples, L tokens, W hidden width.
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -18,6 +19,7 @@ from torch.nn import functional as F
 
 from cadc.errors import ModelError
 from cadc.models.encode import Batch
+from cadc.models.narrow import Places, narrowed, separable
 from cadc.models.outer import Reached, by_sample, hooks, run_below
 from cadc.models.precision import arithmetic
 from cadc.models.refusal import unsupported
@@ -54,11 +56,20 @@ class Prefix:
     entries: dict[str, torch.Tensor] = field(default_factory=dict)
     """What the lowest adapted linears are called with, by name, when the vision tower lies below them."""
 
+    @cached_property
+    def places(self) -> Places | None:
+        """Of the answers, as `narrow` takes them."""
+        return Places.of(self.rows, self.columns, len(self.tokens))
 
-def prefix(vlm: Vlm, batch: Batch) -> Prefix:
-    """Everything below the lowest adapted layer, once, without a graph: the same for every checkpoint."""
+
+def prefix(vlm: Vlm, batch: Batch, *, whole: bool = False) -> Prefix:
+    """Everything below the lowest adapted layer, once, without a graph: the same for every checkpoint.
+
+    whole: also the positions behind the last one that predicts an answer token, which nothing sees.
+    """
     rows, columns = batch.answer[:, 1:].nonzero(as_tuple=True)
     answers = (rows, columns, batch.inputs["input_ids"][rows, columns + 1], batch.answer[:, 1:].sum(1))
+    batch = batch if whole else _without_end(vlm, batch, int(columns.max()) + 1)
     if vlm.outer.names:
         entries, tuples = _below_outer(vlm, batch)
         return Prefix((), {}, None, 0, tuples, *answers, batch.inputs, batch.units, entries)
@@ -88,6 +99,15 @@ def prefix(vlm: Vlm, batch: Batch) -> Prefix:
     except Reached:
         pass
     return Prefix(caught["args"], caught["kwargs"], caught["hidden"], first, caught["tuples"], *answers)
+
+
+def _without_end(vlm: Vlm, batch: Batch, end: int) -> Batch:
+    """The first `end` positions, or all where a place of a picture lies behind them: it would be missed."""
+    names = ("image_token_id", "image_token_index", "video_token_id", "video_token_index")
+    places = [vlm.encoder.picture_id, *(getattr(vlm.model.config, name, None) for name in names)]
+    behind = batch.inputs["input_ids"][:, end:]
+    stand = behind.new_tensor([place for place in places if isinstance(place, int)])
+    return batch if bool(torch.isin(behind, stand).any()) else batch.until(end)
 
 
 def _below_outer(vlm: Vlm, batch: Batch) -> tuple[dict[str, torch.Tensor], bool]:
@@ -138,8 +158,8 @@ def _untouched(vlm: Vlm, count: int) -> torch.Tensor:
 def answer_logits(vlm: Vlm, given: Prefix, hidden: torch.Tensor | None = None) -> torch.Tensor:
     """float [answer tokens, vocabulary] for the adapter that is switched in."""
     with arithmetic(vlm):
-        states = last_states(vlm, given) if hidden is None else hidden
-        logits = vlm.head(states[given.rows, given.columns])
+        states = answer_states(vlm, given) if hidden is None else hidden[given.rows, given.columns]
+        logits = vlm.head(states)
     logits = logits if logits.dtype == torch.float64 else logits.float()
     return _finish(vlm.text_config, logits)
 
@@ -153,6 +173,15 @@ def _finish(config: "PreTrainedConfig", logits: torch.Tensor) -> torch.Tensor:
     if cap := getattr(config, "final_logit_softcapping", None):
         logits = torch.tanh(logits / cap) * cap
     return logits
+
+
+def answer_states(vlm: Vlm, given: Prefix) -> torch.Tensor:
+    """[answer tokens, W]: hidden states that predict answer tokens, for the adapter that is switched in."""
+    places = given.places
+    if places is None or not separable(vlm.layers):
+        return last_states(vlm, given)[given.rows, given.columns]
+    with narrowed(vlm, places):
+        return last_states(vlm, given)[given.rows, places.order]
 
 
 def last_states(vlm: Vlm, given: Prefix) -> torch.Tensor:
@@ -206,7 +235,8 @@ def _resumed(vlm: Vlm, given: Prefix) -> Iterator[None]:
             return (given.hidden, *args[1:]), kwargs
         return args, kwargs | {"hidden_states": given.hidden}
 
-    hook = vlm.layers[given.first_layer].register_forward_pre_hook(enter, with_kwargs=True)
+    # before the hook of `narrowed`, which needs the kept states where the first adapted layer is the last
+    hook = vlm.layers[given.first_layer].register_forward_pre_hook(enter, with_kwargs=True, prepend=True)
     with hooks([hook]), _passed(list(vlm.layers[: given.first_layer]), given.tuples):
         yield
 

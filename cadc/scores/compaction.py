@@ -1,6 +1,5 @@
 """Finished shards → the columns of the scores, once."""
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -61,30 +60,6 @@ def write_scores(study: Study, arrays: Mapping[str, np.ndarray], units: Sequence
     for name, values in (held_out or {}).items():
         columns.keep(folder / HELD_OUT / f"{name}.npy", values)
     write_json(folder / "scores.json", {"units": list(units), "rows": len(arrays["index"])})
-
-
-def report(study: Study) -> dict[str, Any]:
-    """What attribution found: `rows`, `failed`, `shards`, `precision`, `warnings`, `products`, `batch`,
-    `halved_batches`, `seconds`, and `landmarks` where rows were predicted. Raises JobError before that."""
-    return json.loads(study.require("scores").intact("attribute.json").read_text())
-
-
-def left_out(study: Study) -> list[dict[str, Any]]:
-    """Pool rows without scores: `index`, `id`, `reason` each. Raises JobError before there are scores."""
-    return json.loads(study.require("scores").intact("failed.json").read_text())
-
-
-def sentences(study: Study) -> list[str]:
-    """What a person should know about the scores, a line each. Raises JobError before there are any."""
-    from cadc.scores.prediction import describe
-
-    about = report(study)
-    said = [f"{about['rows']:,} rows have scores, computed in {about['precision']}"]
-    if about["halved_batches"]:
-        said.append(f"{about['halved_batches']:,} batches did not fit into memory and were halved")
-    if "landmarks" in about:
-        said.append(describe(about["landmarks"]))
-    return said + list(about["warnings"])
 
 
 def _together(study: Study, pool: Sequence["Sample"], pieces: Sequence[Shard], features: Sequence[Shard]

@@ -6,7 +6,7 @@ Shape letters: N scored rows, n landmarks, T checkpoints, M units, S single targ
 import logging
 import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -192,11 +192,3 @@ def _sources(names: Sequence[str]) -> torch.Tensor:
 
 def _round(value: float) -> float:
     return round(float(value), 4)
-
-
-def describe(landmarks: Mapping[str, Any]) -> str:
-    """One line for people, from the `landmarks` entry of attribute.json."""
-    total = landmarks["measured"] + landmarks["predicted"]
-    held = landmarks["held_out"]
-    return (f"{landmarks['measured']:,} of {total:,} rows measured, the others predicted; held-out rank correlation "
-            f"{held['median']:.2f} (median of the units; lowest {held['lowest']:.2f})")

@@ -187,7 +187,7 @@ def last_hidden(vlm: "Vlm", batch: "Batch") -> np.ndarray:
     from cadc.models import last_states, prefix
 
     with torch.no_grad():
-        given = prefix(vlm, batch)
+        given = prefix(vlm, batch, whole=True)
         return averages(last_states(vlm, given), batch, given).cpu().numpy()
 
 

@@ -6,9 +6,9 @@ before and after. n pool rows with a loss, S single target samples, J judges.
 """
 
 import logging
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from multiprocessing import get_context
 from multiprocessing.queues import SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from cadc.errors import JobError
 from cadc.jobs import engines, shards
 from cadc.jobs.engines import EngineSettings
 from cadc.jobs.engines.devices import asked_threads
-from cadc.jobs.processes import end_with_parent
+from cadc.jobs.processes import begin, context
 from cadc.scores import columns
 from cadc.scores.left_out import write_report
 from cadc.signals import judge_pass
@@ -118,9 +118,9 @@ def _one_by_one(study: Study, todo: Sequence[Lesson], progress: Progress) -> Non
 
 def _side_by_side(study: Study, todo: Sequence[Lesson], workers: int, work: dict[int, int], progress: Progress) -> None:
     """In processes of their own, one torch thread each; they say how far they are."""
-    context = get_context("spawn")
-    words: SimpleQueue[Word] = context.SimpleQueue()
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(words,))
+    how = context()
+    words: SimpleQueue[Word] = how.SimpleQueue()
+    pool = ProcessPoolExecutor(workers, mp_context=how, initializer=_begin, initargs=(words, dict(os.environ)))
     left = sum(work[one.number] for one in todo)
     try:
         waiting = {pool.submit(_train_alone, study, lesson) for lesson in todo}
@@ -153,15 +153,10 @@ _words: "list[SimpleQueue[Word]]" = []
 """Of a process of its own: where it says how far it is."""
 
 
-def _begin(words: "SimpleQueue[Word]") -> None:
+def _begin(words: "SimpleQueue[Word]", environment: Mapping[str, str]) -> None:
     """In a process of its own, once."""
-    import torch
-    from transformers.utils import logging as transformers_logging
-
+    begin(environment)
     _words[:] = [words]
-    end_with_parent()
-    transformers_logging.disable_progress_bar()
-    torch.set_num_threads(1)
 
 
 def _train_alone(study: Study, lesson: Lesson) -> None:

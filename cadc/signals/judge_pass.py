@@ -19,6 +19,7 @@ from cadc.data.indices import FeedRow
 from cadc.errors import JobError
 from cadc.jobs import shards
 from cadc.models.batching import Item, run_batches
+from cadc.models.copies import Copies
 from cadc.signals.embedding import averages
 from cadc.signals.judge_training import adapter_file, read_judge
 from cadc.study import JOBS, Study, file_digest, write_tensors
@@ -112,14 +113,15 @@ class JudgePass:
         found: dict[str, torch.Tensor] = {}
         losses = []
         with torch.no_grad():
-            given = prefix(self.vlm, joined)
+            given = prefix(self.vlm, joined, whole=True)
             for number, adapter in enumerate(self._adapters):
                 switch(self.vlm, adapter)
                 with folded(self.vlm):
-                    states = last_states(self.vlm, given)
-                losses.append(answer_losses(self.vlm, given, states).float())
-                if self.embeds and number == 0:
-                    found["hidden"] = averages(states, joined, given)
+                    # the base's everywhere, whether they are embedded or not: so its losses have the same bits
+                    whole = None if number else last_states(self.vlm, given)
+                    losses.append(answer_losses(self.vlm, given, whole).float())
+                if self.embeds and whole is not None:
+                    found["hidden"] = averages(whole, joined, given)
         found |= {"loss": torch.stack(losses, 1), "tokens": given.tokens.to(torch.int32)}
         return {key: value.cpu() for key, value in found.items()}
 
@@ -131,10 +133,12 @@ class JudgePass:
         started, failed = time.monotonic(), dict[FeedRow, str]()
         parts: list[dict[str, torch.Tensor]] = []
         rows: list[FeedRow] = []
-        for part, found in run_batches(own, shard.rows, self.run, failed):
-            rows += part
-            parts.append(found)
-            step(len(part), float(found["loss"][:, 1:].nanmean()))
+        same = Copies(own.samples, shard.rows)
+        for part, found in run_batches(own, same.firsts, self.run, failed):
+            rows += same.all_of(part)
+            parts.append(same.spread(part, found))
+            step(len(same.all_of(part)), float(found["loss"][:, 1:].nanmean()))
+        same.fail(failed, own)
         tensors = {key: torch.cat([part[key] for part in parts]) for key in parts[0]} if parts else {}
         tensors["rows"] = torch.tensor(rows, dtype=torch.int64)
         seconds = round(time.monotonic() - started, 3)

@@ -207,7 +207,7 @@ def train_judge(study: Study, lesson: Lesson, school: School, progress: Progress
     watch, tail, made = Watch(), Tail(), list[float]()
     kept = dict[str, "torch.Tensor"]()
     rates = [rate(step, config.learning_rate, RISE) for step in range(asked)]
-    for loss in train(vlm, school.bank, rows.tolist(), rates, fold=True):
+    for loss in train(vlm, school.bank, rows.tolist(), rates):
         made.append(round(loss, 5))
         progress.step(batch, loss=loss)
         if not np.isfinite(loss):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cadc.arrays import top_mean
+from cadc.arrays import highest, top_mean
 from cadc.scores.calibration import scale_of
 from cadc.scores.scores import Scores
 
@@ -106,7 +106,7 @@ def nearness(similarity: Similarity, sample_unit: np.ndarray, units: int, *, q: 
             winner[unit, start:stop] = own[part.argmax(1)]
         best = np.concatenate([best, found.T], 1)  # [S, ≤ keep + CHUNK]
         place = np.concatenate([place, np.broadcast_to(np.arange(start, stop), (len(of), len(found)))], 1)
-        order = np.argsort(-best, axis=1, kind="stable")[:, :keep]  # ties: the earlier row
+        order = highest(best, keep)
         best, place = np.take_along_axis(best, order, 1), np.take_along_axis(place, order, 1)
     return Nearness(near=near, winner=winner, best_index=place.astype(np.int32), best_value=best)
 

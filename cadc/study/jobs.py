@@ -130,7 +130,7 @@ JOBS: Registry[Job] = Registry("job", (
         run="cadc.discovery.pool_layout:run_layout", settings=("seed",), optional=_always, wanted=_embeds,
         names=_PLANE),
     Job(name="warmup", about="trains a short while, keeps checkpoints", run="cadc.training.warmup:run_warmup",
-        after=("ingest",), files=("model",), cost="cadc.estimate.costs:warmup",
+        after=("ingest",), files=("model",), parallel=True, cost="cadc.estimate.costs:warmup",
         settings=(*_ADAPTED, "warmup_share", "warmup_min_rows", "warmup_epochs", "warmup_batch", "learning_rate",
                   "checkpoints"),
         optional=_without_gradients,

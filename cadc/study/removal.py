@@ -8,7 +8,8 @@ from pathlib import Path
 from cadc.errors import JobError
 from cadc.study.jobs import offered_jobs, usual_jobs
 from cadc.study.results import Result
-from cadc.study.study import Study, identity_at, studies
+from cadc.study.study import Study, studies
+from cadc.study.written import identity_at
 
 log = logging.getLogger(__name__)
 

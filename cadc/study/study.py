@@ -24,11 +24,10 @@ from cadc.study.files import write_json
 from cadc.study.inputs import input_files, input_root, input_there, is_hub_name
 from cadc.study.jobs import JOBS, core_jobs, job_named
 from cadc.study.results import Result, read_sealed, write_sealed
+from cadc.study.written import created_at, identity_at, read_settings, write_settings
 
 MEMO = "digests.json"
 """Remembers the digests of large files, below the cache root."""
-HERE = "cache:"
-"""Paths below the cache root are written with this in front, so that a copied cache finds its own files."""
 
 
 def cache_root(root: str | Path | None = None) -> Path:
@@ -109,7 +108,7 @@ class Study:
                             f"it first (`python -m cadc remove {name}`); changed settings make a new study, which "
                             "shares with the old one whatever they do not change.")
         folder = base / "studies" / identity
-        known = _about(folder, base) or {"created": created}
+        known = read_settings(folder, base) or {"created": created}
         if known.get("config") != dataclasses.asdict(config):  # new, or the same files at another place
             cls(name, folder, config, inputs, known["created"]).write_down()
         if not taken:
@@ -118,10 +117,8 @@ class Study:
 
     def write_down(self) -> None:
         """Write settings and inputs, in two copies."""
-        config = {key: _portable(value, self.root) for key, value in dataclasses.asdict(self.config).items()}
-        for place in _about_places(self.folder):
-            write_sealed(place, {"identity": self.identity, "created": self.created, "inputs": self.inputs,
-                                 "config": config})
+        write_settings(self.folder, self.root, {"identity": self.identity, "created": self.created,
+                                                "inputs": self.inputs, "config": dataclasses.asdict(self.config)})
 
     @classmethod
     def open(cls, name: str, *, root: Path | None = None) -> "Study":
@@ -132,7 +129,7 @@ class Study:
         if not re.fullmatch(r"[0-9a-f]{16}", identity) or not folder.is_dir():
             raise DataError(f"no study named {name!r}. `python -m cadc list` shows them, "
                             "`python -m cadc new` makes one.")
-        text = _about(folder, base)
+        text = read_settings(folder, base)
         try:
             if text is None:
                 raise ValueError("both copies are damaged or missing")
@@ -145,7 +142,7 @@ class Study:
     @classmethod
     def names(cls, root: Path | None = None) -> list[str]:
         """All study names, oldest first."""
-        pointers = sorted((cache_root(root) / "names").glob("*.json"), key=lambda p: (_created(p), p.stem))
+        pointers = sorted((cache_root(root) / "names").glob("*.json"), key=lambda p: (created_at(p), p.stem))
         return [p.stem for p in pointers]
 
     # ---- keys and results --------------------------------------------------------------------------------------------
@@ -175,7 +172,15 @@ class Study:
                 raise JobError(f"study {self.name!r} has not read its pool and target yet. Run that job first "
                                f"(`python -m cadc run {self.name} --until ingest`).")
             return str(found["key"])
-        return _hash(self._own(job) | {"after": {one: self.key(one) for one in self._before(job)}})
+        known = self._keys.setdefault(self.key("ingest"), {})
+        if job not in known:
+            known[job] = _hash(self._own(job) | {"after": {one: self.key(one) for one in self._before(job)}})
+        return known[job]
+
+    @functools.cached_property
+    def _keys(self) -> dict[str, dict[str, str]]:
+        """Key of what was read → job → its key: nothing else that keys are of changes while a study is open."""
+        return {}
 
     def _own(self, job: str) -> dict[str, object]:
         """What a job reads beside the results of others."""
@@ -188,11 +193,15 @@ class Study:
 
     def result(self, job: str) -> Result:
         """Where a job's result is or will be. Raises JobError before pool and target were read."""
-        job = job_named(job).name
-        inputs = {}
+        return self._result(job_named(job).name, {})
+
+    def _result(self, job: str, digests: dict[str, str]) -> Result:
+        """`digests`: of the results that were looked at on the way; each is looked at once."""
         for one in self._before(job):
-            record = self.result(one).record
-            inputs[one] = record.digest if record else ""
+            if one not in digests:
+                record = self._result(one, digests).record
+                digests[one] = record.digest if record else ""
+        inputs = {one: digests[one] for one in self._before(job)}
         return Result(job=job, key=self.key(job), root=self.root, inputs=inputs)
 
     def finished(self, job: str) -> bool:
@@ -311,56 +320,6 @@ class Study:
     def decisions_file(self) -> Path:
         """Latest decisions as JSON: a copy of what the database holds, for a command line beside a running app."""
         return self.folder / "decisions.json"
-
-
-# ---- study.json and the names ----------------------------------------------------------------------------------------
-def _about_places(folder: Path) -> tuple[Path, Path]:
-    return folder / "study.json", folder / "study.copy.json"
-
-
-def _about(folder: Path, root: Path) -> dict | None:
-    """Settings and inputs of a study, from whichever copy is whole; the other one is mended."""
-    places = _about_places(folder)
-    for place in places:
-        found = read_sealed(place)
-        if found is not None:
-            for other in places:
-                if other != place and read_sealed(other) != found:
-                    write_sealed(other, found)
-            return found | {"config": {key: _placed(value, root) for key, value in found["config"].items()}}
-    try:  # an earlier version wrote one copy without a checksum
-        found = json.loads(places[0].read_bytes())
-        return found if "identity" in found and "seal" not in found else None
-    except (OSError, ValueError):
-        return None
-
-
-def _portable(value: object, root: Path) -> object:
-    inside = isinstance(value, str) and value.startswith(f"{root}{os.sep}")
-    return HERE + str(value)[len(str(root)) + 1:] if inside else value
-
-
-def _placed(value: object, root: Path) -> object:
-    return str(root / value[len(HERE):]) if isinstance(value, str) and value.startswith(HERE) else value
-
-
-def identity_at(pointer: Path) -> str:
-    """The identity that a name points to; '' when there is no such name, or its file is damaged and no study says that
-    the name is its own."""
-    try:
-        return str(json.loads(pointer.read_bytes())["identity"])
-    except FileNotFoundError:
-        return ""
-    except (ValueError, KeyError, TypeError) as error:
-        raise JobError(f"names/{pointer.name} cannot be read ({error}). Delete it and register the study again with "
-                       "`python -m cadc new`: what was computed is found again.") from error
-
-
-def _created(pointer: Path) -> str:
-    try:
-        return str(json.loads(pointer.read_bytes()).get("created", ""))
-    except (OSError, ValueError, AttributeError):
-        return ""
 
 
 def studies(root: Path | None = None) -> Iterator["Study"]:

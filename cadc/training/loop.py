@@ -1,7 +1,6 @@
 """The one training loop: AdamW on the adapters, with the warm-up's betas and clipping (METHOD §1, §6)."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     import torch
 
     from cadc.models import Prefix, Vlm
+    from cadc.training.lanes import Lanes
 
 BETAS, EPSILON, CLIP = (0.9, 0.999), 1e-8, 1.0
 
@@ -29,34 +29,28 @@ class Rows(Protocol[R_in]):
 
 
 def train(vlm: "Vlm", rows: Rows[R], batches: Iterable[Sequence[R]], rates: Iterable[float],
-          optimizer: "torch.optim.Optimizer | None" = None, *, fold: bool = False) -> Iterator[float]:
+          optimizer: "torch.optim.Optimizer | None" = None, lanes: "Lanes | None" = None) -> Iterator[float]:
     """AdamW steps on the current adapter; yields the loss of each step, nan where no row of its batch can be encoded.
 
-    batches: rows of each step; rates: its learning rate. Loss: mean over the batch of ℓ(z; θ) (METHOD §2).
-    fold: whether `folded_training` may make it faster, equal but for the order of sums. Not so for the warm-up, whose
-    checkpoints stay bit by bit what they are.
+    batches: rows of each step; rates: its learning rate; lanes: who computes the parts of a batch, `vlm` alone where
+    none are given. Loss: mean over the batch of ℓ(z; θ) (METHOD §2).
     """
     import torch
 
-    from cadc.models import answer_losses, lora_parameters
-    from cadc.models.folding import folded_training
+    from cadc.models import lora_parameters
+    from cadc.training.lanes import Lanes
 
     parameters = lora_parameters(vlm)
-    optimizer = optimizer or new_optimizer(vlm)
+    optimizer, lanes = optimizer or new_optimizer(vlm), lanes or Lanes(vlm)
     for batch, now in zip(batches, rates, strict=False):
         for group in optimizer.param_groups:
             group["lr"] = now
-        optimizer.zero_grad(set_to_none=True)
         parts = rows.parts(list(batch))
-        count, total = sum(len(places) for places, _ in parts), 0.0
+        count = sum(len(places) for places, _ in parts)
         if not count:
             yield float("nan")
             continue
-        with folded_training(vlm) if fold else nullcontext():
-            for _, given in parts:
-                loss = answer_losses(vlm, given).sum() / count
-                loss.backward()
-                total += float(loss.detach())
+        total = lanes.backward([given for _, given in parts], count)
         torch.nn.utils.clip_grad_norm_(parameters, CLIP)
         optimizer.step()
         yield total
@@ -109,7 +103,7 @@ def train_fresh(vlm: "Vlm", bank: PrefixCache[R], batches: np.ndarray, *, seed: 
     fresh_adapter(vlm, seed)
     rates = [rate(step, learning_rate, rise) for step in range(len(batches))]
     logged = []
-    for loss, now in zip(train(vlm, bank, batches.tolist(), rates, fold=True), rates, strict=True):
+    for loss, now in zip(train(vlm, bank, batches.tolist(), rates), rates, strict=True):
         logged.append(round(loss, 5))
         progress.step(batches.shape[1], loss=loss, lr=now)
     return logged

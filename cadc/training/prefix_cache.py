@@ -76,7 +76,7 @@ class PrefixCache(Generic[R]):
             return join([self._pieces.get(row) or fresh[row] for row in rows])
         from cadc.models import prefix
 
-        return prefix(self._vlm, self._vlm.collate([self._encode(row) for row in rows]))
+        return prefix(self._vlm, self._vlm.collate([self._encode(row) for row in rows]), whole=True)
 
     def parts(self, rows: Sequence[R]) -> "list[tuple[list[int], Prefix]]":
         """`get` in parts of similar length (`by_length`), each with its positions in `rows`. One part where all are
@@ -103,7 +103,7 @@ class PrefixCache(Generic[R]):
                 self.failed[row] = str(error)
         if not encoded or not self._keeps:
             return {}
-        whole = prefix(self._vlm, self._vlm.collate(list(encoded.values())))
+        whole = prefix(self._vlm, self._vlm.collate(list(encoded.values())), whole=True)
         length = max(e.length for e in encoded.values())
         if not _plain(whole, length) or not (self._checked or _same(self._vlm, whole, length)):
             self._keeps, self._pieces = False, {}

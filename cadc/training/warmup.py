@@ -24,8 +24,10 @@ from cadc.study.progress import Progress
 if TYPE_CHECKING:
     import torch
 
+    from cadc.jobs.engines import EngineSettings
     from cadc.models import Batch, Encoded, Prefix, Vlm
     from cadc.models.feed import Feed
+    from cadc.training.lanes import Lanes
 
 log = logging.getLogger(__name__)
 
@@ -78,11 +80,12 @@ def summary(study: Study) -> dict[str, Any]:
     return json.loads(study.require("warmup").intact("warmup.json").read_text())
 
 
-def run_warmup(study: Study, progress: Progress) -> None:
+def run_warmup(study: Study, progress: Progress, *, engine: "EngineSettings | None" = None) -> None:
     """Train and write the checkpoints; finished work is not redone, a broken run goes on from its last checkpoint, and
     a checkpoint that is missing between others is made again from the one before it.
 
-    The same study on the same machine gives the same checkpoints, interrupted or not. Raises Cancelled, ModelError,
+    The same study on the same machine gives the same checkpoints, interrupted or not, and whatever `engine` says: on a
+    CPU as many parts of a batch are computed at a time as it has processes (None: one). Raises Cancelled, ModelError,
     and JobError when no row of the share can be encoded.
     """
     result = study.result("warmup")
@@ -91,6 +94,7 @@ def run_warmup(study: Study, progress: Progress) -> None:
         return
     from cadc.models import open_vlm
     from cadc.models.feed import Feed
+    from cadc.training.lanes import lane_count, opened
 
     started = time.monotonic()
     config = study.config
@@ -98,7 +102,8 @@ def run_warmup(study: Study, progress: Progress) -> None:
     vlm = open_vlm(config)
     rows = _Rows(vlm, Feed(study, "pool", vlm))
     todo = plan(study, len(rows.feed))
-    _train(study, vlm, rows, todo, progress)
+    with opened(vlm, lane_count(vlm, config.warmup_batch, engine.processes if engine else 1)) as lanes:
+        _train(study, vlm, rows, todo, lanes, progress)
     failed = rows.failures(todo.rows)
     write_json(result.folder / "warmup.json", {
         "eta": todo.eta, "steps": list(todo.ends), "rows": len(todo.rows) - len(failed), "failed": failed,
@@ -123,21 +128,25 @@ class _Rows:
         self._bytes = 0
 
     def parts(self, rows: Sequence[FeedRow]) -> "list[tuple[list[int], Prefix]]":
-        """See `cadc.training.loop.Rows`: one part, or none where no row can be used. The first batch is verified."""
+        """See `cadc.training.loop.Rows`: parts as `lanes.cut` makes them, none where no row can be used. The first is
+        verified."""
         from cadc.models import prefix, verify
+        from cadc.training.lanes import cut
 
         found = [(place, encoded) for place, row in enumerate(rows) if (encoded := self._get(row)) is not None]
-        if not found:
-            return []
-        batch = self._vlm.collate([encoded for _, encoded in found])
-        given = prefix(self._vlm, batch)
-        if odd := self._odd(given, [rows[place] for place, _ in found]):
-            self._refuse(odd, batch)
-            return self.parts(rows)
-        if not self._checked:
-            verify(self._vlm, batch)
-            self._checked = True
-        return [([place for place, _ in found], given)]
+        made = []
+        for part in cut([encoded.length for _, encoded in found], self._vlm.device) if found else []:
+            places = [found[one][0] for one in part]
+            batch = self._vlm.collate([found[one][1] for one in part])
+            given = prefix(self._vlm, batch)
+            if odd := self._odd(given, [rows[place] for place in places]):
+                self._refuse(odd, batch)
+                return self.parts(rows)
+            if not self._checked:
+                verify(self._vlm, batch)
+                self._checked = True
+            made.append((places, given))
+        return made
 
     def _odd(self, given: "Prefix", rows: Sequence[FeedRow]) -> list[FeedRow]:
         """Rows of a batch that were never met before and whose loss is not finite."""
@@ -151,8 +160,9 @@ class _Rows:
         import torch
 
         from cadc.models import answer_losses
+        from cadc.models.folding import folded
 
-        with torch.no_grad():
+        with torch.no_grad(), folded(self._vlm):
             return torch.isfinite(answer_losses(self._vlm, given)).tolist()
 
     def _alone(self, row: FeedRow) -> bool:
@@ -222,7 +232,7 @@ def batches(config: StudyConfig, rows: Sequence[FeedRow], steps: int) -> Iterato
             yield [rows[i] for i in order[start:start + config.warmup_batch]]
 
 
-def _train(study: Study, vlm: "Vlm", rows: _Rows, todo: Plan, progress: Progress) -> None:
+def _train(study: Study, vlm: "Vlm", rows: _Rows, todo: Plan, lanes: "Lanes", progress: Progress) -> None:
     """Every interval whose checkpoint is not there."""
     from cadc.training.loop import new_optimizer, train
 
@@ -242,7 +252,8 @@ def _train(study: Study, vlm: "Vlm", rows: _Rows, todo: Plan, progress: Progress
             if at != start:
                 _load(study, vlm, optimizer, t)
             began = time.monotonic()
-            for step, loss in enumerate(train(vlm, rows, every[start:end], todo.rates[start:end], optimizer), start):
+            for step, loss in enumerate(train(vlm, rows, every[start:end], todo.rates[start:end], optimizer, lanes),
+                                        start):
                 used = sum(row not in rows.failed for row in every[step])
                 if used and not math.isfinite(loss):
                     raise _astray()

@@ -221,7 +221,8 @@ def _trajectories(facts: Facts) -> tuple[str, str]:
     total, gradients = len(facts.states), "" if facts.gradients else ", without gradients"
     if not facts.read:
         return "waiting", "when the files are read"
-    if facts.active and facts.active not in (*BEFORE_SCORES, "evaluate", "transfer"):
+    asked = any(state == "queued" and job not in BEFORE_SCORES for job, state in facts.states)
+    if facts.active and (asked or facts.active not in (*BEFORE_SCORES, "evaluate", "transfer")):
         return "running", f"{facts.active}, {facts.jobs_done} of {total} jobs done"
     if facts.jobs_done == total:
         return "done", f"{counted(total, 'job')} done{gradients}"

@@ -1,5 +1,6 @@
 """Numbers as a person says them, and names that can be told apart."""
 
+import re
 from collections.abc import Hashable, Iterable
 from typing import TypeVar
 
@@ -23,6 +24,11 @@ def counted(number: int, what: str, more: str = "") -> str:
 def unbroken(text: str) -> str:
     """The same with spaces at which no line ends: a number stays with its unit in a narrow cell."""
     return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def numbers_whole(text: str) -> str:
+    """The same, with no line that ends between a number and what follows it."""
+    return re.sub(r"(?<=\d) (?=\S)", "\N{NO-BREAK SPACE}", text)
 
 
 def drawn(shown: int, of: int, what: str) -> str:

@@ -7,6 +7,7 @@ import streamlit as st
 from cadc.jobs import control
 from cadc.study import Study
 from cadc.views.jobs import NOT_ASKED, JobLine, job_lines
+from cadc.views.words import numbers_whole
 from pages._parts.shell import guarded
 
 STATES = {"waiting": ":material/hourglass_empty:", "queued": ":material/schedule:", "running": ":material/play_arrow:",
@@ -16,9 +17,9 @@ QUIET = ("waiting", "queued", "done", NOT_ASKED)
 
 
 def job_panel(study: Study, names: Sequence[str] = ()) -> None:
-    """Live state of some jobs, read from their status files once a second while a worker lives."""
+    """Live state of some jobs, read from their status files every two seconds while a worker lives."""
     running = control.is_running(study)
-    st.fragment(job_rows, run_every="1s" if running else None)(study, tuple(names), running)
+    st.fragment(job_rows, run_every="2s" if running else None)(study, tuple(names), running)
 
 
 def job_rows(study: Study, names: Sequence[str], was_running: bool) -> None:
@@ -41,7 +42,7 @@ def _row(line: JobLine) -> None:
         left.markdown(f"{STATES['queued' if line.preparing else line.state]} **{line.job}** · {said}")
         if not line.preparing:  # a bar at 0 for minutes looks stuck
             right.progress(line.share)
-        right.text(line.facts)
+        right.text(numbers_whole(line.facts))
         right.caption(line.about)
         if line.note:
             right.text(line.note)
@@ -58,7 +59,7 @@ def _quiet(line: JobLine) -> None:
         st.markdown(f"{STATES[line.state]} **{line.job}**", width=130)
         with st.container(gap=None):
             st.text(line.about)
-            st.caption(line.facts if line.state == NOT_ASKED else f"{line.state} · {line.facts}")
+            st.caption(numbers_whole(line.facts if line.state == NOT_ASKED else f"{line.state} · {line.facts}"))
         if line.log and line.state == "done":
             with st.popover("Log"):
                 st.code(line.log, language=None)

@@ -45,9 +45,9 @@ def frame(study: Study | None, store: Store, line: DeltaGenerator) -> None:
     at work, and the page is drawn anew when it ends."""
     if study is not None and control.is_running(study):
         with line:
-            st.fragment(_live_sentence, run_every="2s")(study, store)
+            st.fragment(_live_sentence, run_every="3s")(study, store)
         with st.sidebar:
-            st.fragment(_live_steps, run_every="2s")(study, store)
+            st.fragment(_live_steps, run_every="3s")(study, store)
         return
     now = way_of(study, store)
     line.caption(now.sentence)

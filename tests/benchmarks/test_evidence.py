@@ -1,6 +1,7 @@
 """The evidence benchmark without training: its tables are the numbers, every ablation names settings that exist."""
 
 import json
+from math import inf
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import pytest
 
 from benchmarks.lab.ablations import ABLATIONS
 from benchmarks.lab.arms import arm_rows, comparison, curve_rows
-from benchmarks.lab.plan import ARMS, AT_SECOND, CLAIMS, CURVE, FAITHFUL, QUICK, SHORT, Plan, just, only
+from benchmarks.lab.plan import ARMS, AT_SECOND, CLAIMS, CURVE, FAITHFUL, FULL, QUICK, SHORT, Plan, just, only
 from benchmarks.lab.report import plain
 from cadc.curation import PRESETS, CurationSettings
 from cadc.discovery import DiscoverySettings
@@ -71,6 +72,12 @@ def test_some_arms_of_a_claim_keep_its_seeds_and_budgets():
     assert (some.seeds, some.budgets, some.steps, some.products) == (CLAIMS.seeds, CLAIMS.budgets, CLAIMS.steps,
                                                                      CLAIMS.products)
     assert not some.beside and not some.curve and not some.lds_retrainings
+    assert FULL.minutes < 60 and QUICK.minutes < 15 and just(FULL, ("cadc",)).minutes == inf
+
+
+def test_arms_that_carry_a_claim_come_before_those_that_stand_beside_them():
+    claims = [arm for arm in ARMS if arm in CLAIMS.arms and arm != "cadc-kept"]
+    assert set(ARMS[:len(claims) + 4]) >= {*claims, "base", "full", "rounds", "design"}
 
 
 def test_the_gap_is_counted_against_the_better_oracle(table):

@@ -9,10 +9,11 @@ import pytest
 
 from benchmarks.evidence import measure, requests, show
 from benchmarks.lab.ablations import ablation_part
+from benchmarks.lab.faithfulness import lds_part, lds_question
 from benchmarks.lab.larger_base import transfer_part
 from benchmarks.lab.plan import Plan
 from benchmarks.lab.report import Clock, plain
-from benchmarks.lab.retrainings import by_seed
+from benchmarks.lab.retrainings import HalfTask, RunTask, by_seed, with_halves
 from cadc.errors import JobError
 
 PLAN = Plan(seeds=(0,), arms=("base", "random", "cadc-mixed", "embedding", "whitened-unfiltered"), second_arms=(),
@@ -83,6 +84,20 @@ def test_when_the_time_is_up_the_finished_seeds_are_told_and_no_run_begins(run, 
     nothing = replace(more, seeds=(7,), beside=())
     with pytest.raises(JobError, match="no retraining is finished"):
         measure(study, replace(nothing, arms=("random",)), 1, Clock(), until=0.0)
+
+
+def test_halves_come_after_the_first_seed_and_before_the_others(run):
+    study, _ = run
+    other = replace(PLAN, seeds=(5, 6), arms=("random", "cadc-mixed"), beside=(), lds_rows=8)
+    asked = requests(study, other, list(other.named))
+    halves = lds_question(study, asked["first"].scored, other)
+    tasks = with_halves(study, list(asked.values()), halves)
+    seed = {one.key: one.seed for request in asked.values() for one in request.runs}
+    told = ["half" if isinstance(task, HalfTask) else seed[task.key] for task in tasks]
+    assert told[:2] == [5, 5] and told[2:5] == ["half"] * 3 and set(told[5:]) == {6}
+    runs = [task for task in tasks if isinstance(task, RunTask)]
+    assert sorted(task.key for task in runs) == sorted(task.key for task in by_seed(study, list(asked.values())))
+    assert lds_part(study, halves) == {}
 
 
 def test_a_base_of_the_same_weights_gives_the_same_runs(run):

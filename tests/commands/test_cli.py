@@ -326,6 +326,19 @@ def test_verify_names_what_is_damaged(study, capsys):
     assert "ingest" in said and "the samples of the pool has other bytes" in said and "1 damaged" in said
 
 
+@pytest.mark.parametrize("command", ["list", "status trial", "status trial --json", "--help"])
+def test_commands_that_only_look_load_no_torch(trial, command):
+    code = f"""import sys
+from cadc.cli import main
+try:
+    ended = main({command.split()!r})
+except SystemExit as end:
+    ended = end.code
+sys.exit(ended or (9 if "torch" in sys.modules else 0))"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 # ---- pipes -----------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("command", ["list", "status mine", "--help"])
 def test_a_reader_that_has_seen_enough_is_no_error(study, command):

@@ -61,7 +61,8 @@ def test_every_page_is_reached_from_the_readme():
 
 
 SHOWN = {"oracles": ("oracle", "oracle-rounds"), "quick": ("quick", "quick-unfiltered"),
-         "studio": ("cadc-mixed", "studio-unfiltered"), "embedding alone": ("embedding",),
+         "studio": ("cadc-mixed", "studio-unfiltered"), "whitened gradients alone": ("whitened",),
+         "embedding alone": ("embedding",), "words alone": ("words",),
          "behind the same filter": ("random-filtered",), "no filter at all": ("random",)}
 """Rows of README's table → the arms whose accuracies they hold."""
 
@@ -78,7 +79,7 @@ def test_numbers_of_the_readme_are_those_that_its_command_prints():
         own = " ".join(line for line in of_demo if line.startswith(tuple(f"| `{arm}` |" for arm in arms)))
         assert name in row and set(numbers.findall(row)) <= set(numbers.findall(own)), row
     told = re.findall(r"(−?\d\.\d) \((−?\d\.\d) to (\d\.\d)\)", "\n".join(lines))
-    assert len(told) == 6 and [one for one in told if "{} ({} to {})".format(*one).replace("−", "-")
+    assert len(told) == 7 and [one for one in told if "{} ({} to {})".format(*one).replace("−", "-")
                                not in of_all] == []
 
 

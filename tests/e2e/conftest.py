@@ -20,6 +20,8 @@ from cadc.study import Study
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_MS = 120_000
 """How long a page may take to show what it should: two shared cores import torch and draw plots at the same time."""
+STANDSTILL_S = 300
+"""How long jobs may say nothing new: a process imports torch, on two cores that others use too."""
 expect.set_options(timeout=PATIENCE_MS)
 
 
@@ -70,6 +72,18 @@ class App:
     def study(self, name: str) -> Study:
         """A study of this cache root."""
         return Study.open(name, root=self.cache)
+
+    def watch_jobs(self, tab: Page, name: str) -> None:
+        """Wait until the page says that all jobs are done, however slow this machine is: as long as they move."""
+        study, stood, since = self.study(name), "", time.monotonic()
+        while not tab.get_by_text("All jobs are done").count():
+            now = jobs.statuses(study)
+            ended = [one for one in now if one.state in ("failed", "interrupted", "cancelled")]
+            assert not ended, f"{ended[0].job} has {ended[0].state}: {ended[0].message}"
+            if (moves := str([(one.state, one.done, one.note) for one in now])) != stood:
+                stood, since = moves, time.monotonic()
+            assert time.monotonic() - since < STANDSTILL_S, f"nothing has moved for long: {stood}"
+            tab.wait_for_timeout(500)
 
 
 @pytest.fixture

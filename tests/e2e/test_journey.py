@@ -20,11 +20,11 @@ from cadc.study.decisions import latest, read_decisions
 pytestmark = pytest.mark.e2e
 NAME = "数を読む · reading"
 SETTINGS = {"checkpoints": "2", "warmup_min_rows": "64", "warmup_epochs": "1", "permutations": "1", "shard_rows": "32",
-            "judge_steps": "10"}
+            "judge_steps": "2"}
 
 
 PACK = Path(os.environ.get("CADC_REAL_PACK", Path(__file__).parents[3] / "shared" / "packs" / "real"))
-ROWS = 160
+ROWS = 120
 
 
 def drawn(folder: Path) -> dict[str, Path]:
@@ -91,7 +91,7 @@ def run_the_jobs(app, browser: Browser, tab: Page) -> Page:
     again.goto(f"{app.url}/trajectories?study=journey")
     live = again.get_by_text("You may close this tab").or_(again.get_by_text("All jobs are done"))
     expect(live.first).to_be_visible()
-    expect(again.get_by_text("All jobs are done")).to_be_visible(timeout=400_000)
+    app.watch_jobs(again, "journey")
     assert [s.pid for s in jobs.statuses(study) if s.job == "attribute"] == [worker], "nobody started it anew"
     return again
 

@@ -22,8 +22,18 @@ FOCUS = """() => {
 """Role or tag of what has the focus, also inside a component, and what it is called."""
 
 
+def there(tab: Page, kind: str, name: str) -> None:
+    """Wait until something so named is on the page: a page may stand still while parts of it are still loaded."""
+    ends = re.compile(rf"{name}\s*$")
+    roles = {"a": "link", "button": "button", "combobox": "combobox"}
+    found = {"input": tab.get_by_label(ends), "summary": tab.locator("summary", has_text=ends)}
+    (found.get(kind) or tab.get_by_role(roles[kind], name=ends)).first.wait_for(state="attached")
+
+
 def reach(tab: Page, kind: str, name: str) -> None:
     """Press Tab until the focus is on something of this kind whose name ends so."""
+    settle(tab)
+    there(tab, kind, name)
     settle(tab)
     seen = []
     for _ in range(220):
@@ -57,7 +67,7 @@ def page(tab: Page, name: str) -> None:
     settle(tab)
 
 
-def make_the_study(tab: Page, folder: Path) -> None:
+def make_the_study(app, tab: Page, folder: Path) -> None:
     """Two files, a unit column, a preset, a name; its jobs, until they are done."""
     for label, text in (("Pool file", str(folder / "pool.json")), ("Target file", str(folder / "target.json")),
                         ("Unit column of the target", "task")):
@@ -73,7 +83,7 @@ def make_the_study(tab: Page, folder: Path) -> None:
     expect(tab.get_by_role("tab", name="Pool", exact=True)).to_be_visible()
     page(tab, "Trajectories")
     enter(tab, "button", "Start")
-    expect(tab.get_by_text("All jobs are done")).to_be_visible(timeout=400_000)
+    app.watch_jobs(tab, "keys")
 
 
 def shape_capabilities(tab: Page) -> str:
@@ -115,7 +125,7 @@ def test_from_the_start_page_to_an_export_by_keys_alone(app, tab, tmp_path):
     squares_study(tmp_path / "data")  # its files; the study is made on the page
     tab.goto(app.url)
     expect(tab.get_by_role("heading", name="Data", level=1)).to_be_visible()
-    make_the_study(tab, tmp_path / "data")
+    make_the_study(app, tab, tmp_path / "data")
     study = app.study("keys")
     unit = shape_capabilities(tab)
     found = open_workbench(study).capabilities

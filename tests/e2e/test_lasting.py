@@ -78,10 +78,11 @@ def test_units_that_were_drawn_round_moved_and_named(app, tab, study):
     assert said.startswith(f"{chosen} of 12 units selected · {chosen} in seen from afar")
 
     tab.reload()
-    expect(line).to_have_text(said)
+    field = tab.get_by_label(re.compile(rf"^Name of {new}\b"))  # comes after the line
+    expect(field).to_have_value("seen from afar")
     settle(tab)
-    assert names(tab) == shown
-    again(app, tab, line)
+    assert line.inner_text() == said and names(tab) == shown
+    again(app, tab, field)
     assert line.inner_text() == said and names(tab) == shown and tab.url == link
     expect(tab.locator(".unit-map [aria-pressed=true]")).to_have_count(chosen)
     press(tab, "Redo")

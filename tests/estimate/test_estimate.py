@@ -106,14 +106,15 @@ def test_disk_is_predicted_to_a_tenth(ready):
 
 def test_seconds_and_disk_grow_in_proportion_to_the_pool(read):
     known = sizes(read)
-    costs = [measured_costs(read, dataclasses.replace(known, pool=n * 1000), RATES, 2)["attribute"] for n in (1, 2, 3)]
+    sizes_of = [dataclasses.replace(known, pool=n * 1000, distinct=n * 1000) for n in (1, 2, 3)]
+    costs = [measured_costs(read, one, RATES, 2)["attribute"] for one in sizes_of]
     for key in ("seconds", "disk_mb"):
         first, second, third = (c[key] for c in costs)
         assert second > first and third - second == pytest.approx(second - first, abs=0.11)
 
 
 def test_two_processes_halve_the_rows_of_each_and_hold_the_vectors_twice(read):
-    known = dataclasses.replace(sizes(read), pool=10_000, singles=5_000)
+    known = dataclasses.replace(sizes(read), pool=10_000, distinct=10_000, singles=5_000)
     alone, both = (measured_costs(read, known, RATES, workers)["attribute"] for workers in (1, 2))
     assert both["seconds"] - RATES.pool_start < 0.51 * (alone["seconds"] - RATES.pool_start) + 1
     assert both["memory_mb"] > 1.5 * alone["memory_mb"] - 500
@@ -122,6 +123,15 @@ def test_two_processes_halve_the_rows_of_each_and_hold_the_vectors_twice(read):
 def test_warmup_rows_of_later_passes_are_counted_as_known(read):
     known = sizes(read)
     assert (known.fresh_rows, known.known_rows) == (12, 12)  # 12 rows, two passes
+
+
+def test_steps_of_the_warmup_cost_less_by_what_parts_side_by_side_gain_and_nothing_else_does(read):
+    known = sizes(read)
+    alone, both = (measured_costs(read, known, dataclasses.replace(RATES, warmup_gain=gain), 2) for gain in (1.0, 2.0))
+    steps = (known.fresh_rows + known.known_rows) * RATES.known_row
+    assert alone["warmup"]["seconds"] - both["warmup"]["seconds"] == pytest.approx(steps / 2, abs=0.11)
+    assert {job: cost for job, cost in alone.items() if job != "warmup"} == {
+        job: cost for job, cost in both.items() if job != "warmup"}
 
 
 def test_runs_are_neighbours_spread_over_all_lengths():
@@ -152,8 +162,8 @@ def test_a_model_that_cannot_be_loaded_is_said_in_one_line(data, tmp_path):
 
 
 def test_landmarks_pay_for_their_own_rows_and_one_forward_of_all(read):
-    known = Sizes(pool=10_000, fresh_rows=0, known_rows=0, singles=12, targets=15, target_rows=18, units=3, passes=15,
-                  grounded=False)
+    known = Sizes(pool=10_000, distinct=10_000, fresh_rows=0, known_rows=0, singles=12, targets=15, target_rows=18,
+                  units=3, passes=15, grounded=False)
     row = RowFlops(vision=4.0, below=1.0, forward=4.0, backward=4.0, kept=0.0)
 
     def flops(**settings) -> dict[str, float]:

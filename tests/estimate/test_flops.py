@@ -43,18 +43,27 @@ def lora_by_hand(layers: int, tokens: int) -> int:
     return layers * 2 * tokens * RANK * both
 
 
+def spared_by_hand(elsewhere: int) -> int:
+    """FLOP of the last layer's queries, output and MLP at positions that predict no answer, with LoRA branches."""
+    linear = WIDTH * WIDTH * 2 + 3 * WIDTH * INNER
+    return 2 * elsewhere * (linear + RANK * (2 * (WIDTH + WIDTH) + 3 * (WIDTH + INNER)))
+
+
 @pytest.mark.parametrize("chosen, first", [("all", 0), ("last:1", 2)])
 def test_forward_flops_are_those_of_the_hand_count(text_model, chosen, first):
     vlm = load_vlm(str(text_model))
     add_lora(vlm, rank=RANK, alpha=4.0, layers=chosen)
     sample = encoded(vlm, 9)
     found = flops.count(vlm, vlm.collate([sample]))
+    length = int(sample.answer.nonzero().max())  # what follows the last prediction is not computed
+    assert length < sample.length
     head = 2 * WIDTH * VOCABULARY * sample.tokens
-    rope = 2 * sample.length * (WIDTH // HEADS // 2)  # the outer product of positions and frequencies, once a forward
-    lower, upper = by_hand(first, sample.length), by_hand(3 - first, sample.length)
+    rope = 2 * length * (WIDTH // HEADS // 2)  # the outer product of positions and frequencies, once a forward
+    lower, upper = by_hand(first, length), by_hand(3 - first, length)
     assert found.vision == 0
     assert found.below == pytest.approx(lower, abs=rope)
-    assert found.forward == pytest.approx(upper + lora_by_hand(3 - first, sample.length) + head, abs=rope)
+    upper += lora_by_hand(3 - first, length) - spared_by_hand(length - sample.tokens)
+    assert found.forward == pytest.approx(upper + head, abs=rope)
     assert 0.9 * found.forward < found.backward < 2 * found.forward  # frozen weights: no gradient of W
 
 
@@ -117,7 +126,7 @@ def test_flops_of_a_job_grow_with_the_pool_and_the_checkpoints(data, tmp_path):
     study = make_study(data, tmp_path, judges=0)  # which would make the embedding on their way
     row = flops.RowFlops(vision=5, below=3, forward=7, backward=11, kept=1)
     known = sizes(study)
-    twice = dataclasses.replace(known, pool=2 * known.pool)
+    twice = dataclasses.replace(known, pool=2 * known.pool, distinct=2 * known.distinct)
     prices = costs.counted(row, study.config.checkpoints, flops.product_flops(1, 10))
     once, more = ({job: cost.price for job, cost in costs.costs_of(
         costs.Work(config=study.config, sizes=k, parameters=10, width=32), prices).items()} for k in (known, twice))
@@ -148,3 +157,20 @@ def test_an_unknown_device_is_answered_with_the_known_ones(data, tmp_path):
 def test_an_impossible_efficiency_is_refused(efficiency):
     with pytest.raises(DataError, match="share of the device's peak"):
         share(efficiency)
+
+
+def test_copies_are_read_once(data, tmp_path):
+    study = make_study(data, tmp_path)
+    row = flops.RowFlops(vision=5, below=3, forward=7, backward=11, kept=1)
+    known = dataclasses.replace(sizes(study), pool=100, distinct=100)
+    prices = costs.counted(row, study.config.checkpoints, flops.product_flops(1, 10))
+
+    def of(distinct: int) -> dict[str, float]:
+        work = costs.Work(config=study.config, sizes=dataclasses.replace(known, distinct=distinct), parameters=10,
+                          width=32)
+        return {job: cost.price for job, cost in costs.costs_of(work, prices).items()}
+
+    whole, half = of(100), of(50)
+    assert half["attribute"] == whole["attribute"] / 2
+    assert whole["judge"] - half["judge"] == 50 * (8 + 7 + study.config.judges * 7)
+    assert half["warmup"] == whole["warmup"] and half["targets"] == whole["targets"]

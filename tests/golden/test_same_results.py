@@ -7,6 +7,7 @@ import platform
 import re
 from dataclasses import replace
 from importlib.metadata import version
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -52,12 +53,12 @@ def exact() -> bool:
 
 
 def same(found: np.ndarray, wanted: np.ndarray, name: str = "") -> bool:
-    """Equal in every bit on such a machine, else within what rounding explains: Adam's first steps are as long for a
-    gradient that is all rounding as for any other, so 1 % of the largest value; rows of a ranking (`best_…`) change
-    places where they are as near."""
-    if name.startswith("best_") and found.dtype.kind == "i" and not exact():
+    """Within what rounding explains (sums are made in another order since decision 0043): Adam's first steps are as
+    long for a gradient that is all rounding as for any other, so 1 % of the largest value; rows of a ranking (`best_…`)
+    change places where they are as near."""
+    if name.startswith("best_") and found.dtype.kind == "i":
         return found.shape == wanted.shape and np.mean(found == wanted) > 0.95
-    if exact() or found.dtype.kind not in "f":
+    if found.dtype.kind not in "f":
         return found.dtype == wanted.dtype and np.array_equal(found, wanted)
     return found.shape == wanted.shape and np.allclose(found, wanted, rtol=1e-3, atol=1e-2 * np.abs(wanted).max())
 
@@ -107,6 +108,16 @@ def test_a_column_is_what_it_was(finished, golden, name):
     assert found.shape == wanted.shape and same(np.asarray(found), wanted, name), name
 
 
+def test_columns_have_the_bits_that_they_had_on_such_a_machine(finished):
+    """What this version gave when its sums were last changed on purpose (`bits.json`, decision 0043): nothing else may
+    change them."""
+    if not exact():
+        pytest.skip("another processor rounds otherwise in the last bits; columns are compared above")
+    bits = {name: hashlib.sha256(np.ascontiguousarray(columns.read(finished, name)).tobytes()).hexdigest()
+            for name in compared()}
+    assert bits == json.loads((Path(__file__).parent / "bits.json").read_text()), json.dumps(bits, indent=1)
+
+
 def test_checkpoints_and_shards_hold_the_same_tensors(finished, golden):
     pairs = [(finished.warmup_folder / path.name, path) for path in golden.old("warmup").glob("*.safetensors")]
     pairs += [(finished.targets_folder / path.name, path) for path in golden.old("targets").glob("*.safetensors")]
@@ -117,8 +128,25 @@ def test_checkpoints_and_shards_hold_the_same_tensors(finished, golden):
         assert found.keys() >= wanted.keys(), ours.name
         assert all("whitened" in key or "balanced" in key or key == "feature_norm"
                    for key in found.keys() - wanted.keys()), ours.name
+        if "rows" in wanted:  # copies follow their original now
+            found, wanted = by_row(found), by_row(wanted)
         for key, value in wanted.items():
             assert same(found[key], value, key), (ours.name, key)
+
+
+def by_row(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """A shard's tensors with its rows in ascending order."""
+    order = np.argsort(tensors["rows"])
+    return {key: value if key.startswith("best_") else value[order] for key, value in tensors.items()}
+
+
+def alike(found, wanted) -> bool:
+    """JSON values that are equal but for rounding."""
+    if isinstance(wanted, dict):
+        return found.keys() == wanted.keys() and all(alike(found[key], value) for key, value in wanted.items())
+    if isinstance(wanted, list):
+        return len(found) == len(wanted) and all(map(alike, found, wanted))
+    return found == (pytest.approx(wanted, rel=0.02, abs=1e-4) if isinstance(wanted, float) else wanted)
 
 
 NAMED = ("target", "target_index", "target_id", "target_unit", "target_value")
@@ -133,7 +161,7 @@ def test_capabilities_pools_curriculum_and_exports_of_the_paper_are_the_same(fin
     plain = SimpleNamespace(kind="discover", payload={"signal": "plain"})  # what the first version drew maps from
     bench = replace(open_workbench(finished), decisions=(plain,)).with_settings(budget="20%", preset=preset)
     assert np.array_equal(bench.assignment, golden.array(f"assignment-{preset}"))
-    assert np.array_equal(bench.influence, golden.array(f"influence-{preset}"))
+    assert same(bench.influence, golden.array(f"influence-{preset}"))
     wanted = golden.json("exports")
     for old, now, how in (("llava", "llava", "copy"), ("messages-tags", "llamafactory", "copy"),
                           ("messages-blocks", "hub", "copy"), ("input", "input", "copy")):
@@ -149,9 +177,9 @@ def test_capabilities_pools_curriculum_and_exports_of_the_paper_are_the_same(fin
     rows = [dict(row) for row in done.manifest["rows"]]
     assert all(row.pop("tokens") > 0 for row in rows)
     before = [{key: value for key, value in row.items() if key not in NAMED} for row in was["rows"]]
-    assert [{key: value for key, value in row.items() if key not in NAMED} for row in rows] == before
+    assert alike([{key: value for key, value in row.items() if key not in NAMED} for row in rows], before)
     for key in ("capabilities", "discovery", "budgets", "stages"):
-        assert done.manifest[key] == was[key], key
+        assert alike(json.loads(json.dumps(done.manifest[key])), was[key]), key
 
 
 def test_a_cache_of_the_first_version_is_taken_over(golden, caplog):

@@ -9,7 +9,7 @@ from watching import Counting, times
 
 from cadc.errors import JobError
 from cadc.gradients.attribute import run_attribute
-from cadc.scores import compaction
+from cadc.scores import attribution
 from cadc.scores.scores import Scores
 from cadc.study import Study
 from cadc.study.progress import Cancelled, Silent
@@ -99,11 +99,11 @@ def test_shards_of_other_target_vectors_are_computed_again(study):
 
 def test_row_that_cannot_be_encoded_is_set_aside_and_the_rest_goes_on(data, tmp_path):
     study = make_study(data, tmp_path, max_tokens=70, checkpoints=1)
-    scores, failed = scored(study), compaction.left_out(study)
+    scores, failed = scored(study), attribution.left_out(study)
     assert failed and all("max_tokens=70" in bad["reason"] for bad in failed)
     assert sorted([*scores.index.tolist(), *(bad["index"] for bad in failed)]) == list(range(30))
     assert np.isfinite(scores.dots).all() and (scores.winner >= 0).all()
-    assert compaction.report(study)["failed"] == len(failed)
+    assert attribution.report(study)["failed"] == len(failed)
 
 
 def test_attribution_without_targets_says_what_to_do(data, tmp_path):

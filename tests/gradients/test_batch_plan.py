@@ -10,10 +10,10 @@ from tiny_study import scored
 from watching import Counting
 
 from cadc.errors import JobError
-from cadc.gradients import batch_plan
+from cadc.gradients import batch_plan, batch_search
 from cadc.gradients.attribute import PoolPass, run_attribute
 from cadc.models.batching import ROWS, TOKENS, packed
-from cadc.scores import compaction
+from cadc.scores import attribution
 from cadc.study import Study
 from cadc.study.progress import Cancelled, Silent
 from cadc.study.results import read_sealed, write_sealed
@@ -44,7 +44,7 @@ class Device:
 
 
 def found(device: Device, longest: int = 1000) -> batch_plan.BatchPlan:
-    return batch_plan.search(device.run, items([50, 60]), items([longest - 1, longest]), device)
+    return batch_search.search(device.run, items([50, 60]), items([longest - 1, longest]), device)
 
 
 def test_search_grows_while_it_gains_and_stays_within_the_memory():
@@ -83,15 +83,15 @@ def test_plan_is_settled_once_and_read_by_all_that_follow(study):
         return engine.scores(batch)
 
     def settle():
-        plans.append(batch_plan.choose_batch_size(study, "attribute", engine.vlm, feed, run,
-                                       lambda f: (f["loss"], f["gradient_norm"])))
+        plans.append(batch_search.choose_batch_size(study, "attribute", engine.vlm, feed, run,
+                                                    lambda f: (f["loss"], f["gradient_norm"])))
 
     threads = [threading.Thread(target=settle) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert runs == [1, 1, 2] and plans == [batch_plan.BatchPlan()] * 3
+    assert runs == [1, 1, 2] and plans == [batch_search.fixed()] * 3
 
 
 def test_the_pass_cuts_its_batches_by_the_plan_and_loses_nothing(study):
@@ -112,7 +112,7 @@ def test_the_pass_cuts_its_batches_by_the_plan_and_loses_nothing(study):
     after = scored(study)
     assert max(sizes) <= 3 and sum(sizes) == 30 and after.index.tolist() == before.index.tolist()
     assert abs(after.dots - dots).max() <= 1e-5 * abs(dots).max()
-    assert compaction.report(study)["batch"] == by_hand
+    assert attribution.report(study)["batch"] == by_hand
 
 
 def test_out_of_memory_in_the_pass_halves_and_is_counted(study, monkeypatch):
@@ -125,9 +125,9 @@ def test_out_of_memory_in_the_pass_halves_and_is_counted(study, monkeypatch):
 
     monkeypatch.setattr(PoolPass, "scores", small)
     scored(study)
-    report = compaction.report(study)
+    report = attribution.report(study)
     assert report["halved_batches"] > 0 and report["rows"] == 30
-    assert any("did not fit into memory and were halved" in line for line in compaction.sentences(study))
+    assert any("did not fit into memory and were halved" in line for line in attribution.sentences(study))
 
 
 def test_plan_of_another_question_is_refused(study):

@@ -7,7 +7,7 @@ from watching import Counting
 from cadc.gradients import targets
 from cadc.gradients.attribute import PoolPass, run_attribute
 from cadc.models.feed import Feed
-from cadc.scores import compaction
+from cadc.scores import attribution, compaction
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_attention_that_ignores_the_mask_is_named_and_the_warning_is_kept(ready,
     told = Counting()
     for job in (targets.run_targets, run_attribute, compaction.run_scores):
         job(study, told)
-    for found in (targets.summary(study), compaction.report(study)):
+    for found in (targets.summary(study), attribution.report(study)):
         warnings = found["warnings"]
         assert len(warnings) == 1 and "'sdpa' may ignore padding" in warnings[0] and "'eager'" in warnings[0]
     assert sum("scores depend on which samples share a batch" in note for note in told.notes) == 2

@@ -14,7 +14,7 @@ from cadc.gradients import modes, targets
 from cadc.gradients.attribute import PoolPass, pool_shards
 from cadc.jobs.shards import sidecar
 from cadc.models.feed import Feed
-from cadc.scores import compaction
+from cadc.scores import attribution
 from cadc.scores.scores import Scores
 from cadc.study import Study
 from cadc.study.progress import Silent
@@ -65,7 +65,7 @@ def test_sketched_scores_follow_exact_ones(data, tmp_path, features):
 def test_reported_agreement_is_that_of_the_scores(data, tmp_path):
     _, exact = run(data, tmp_path, mode="exact")
     study, sketched = run(data, tmp_path, mode="sketch", sketch_dim=128)
-    found = compaction.report(study)["products"]
+    found = attribution.report(study)["products"]
     assert found.items() <= modes.recorded(study).items() and found["dim"] == 128
     agreement = found["agreement"]
     assert agreement["rows"] == 30  # the whole pool: fewer than are drawn

@@ -13,7 +13,7 @@ from cadc.gradients.checkpoints import open_model
 from cadc.models import answer_losses, lora_parameters, prefix
 from cadc.models.feed import Feed
 from cadc.models.precision import arithmetic
-from cadc.scores import compaction
+from cadc.scores import attribution
 from cadc.scores.scores import Scores
 from cadc.training import warmup
 from cadc.training.warmup import checkpoint_file
@@ -26,7 +26,7 @@ def half(data, tmp_path_factory, request):
 
 
 def test_chain_runs_and_says_its_precision(half):
-    for found in (warmup.summary(half), targets.summary(half), compaction.report(half)):
+    for found in (warmup.summary(half), targets.summary(half), attribution.report(half)):
         assert found["precision"] == "bfloat16"
     scores = Scores.load(half, near="gradients")
     assert len(scores.index) == 30 and np.isfinite(scores.dots).all() and np.isfinite(scores.near).all()

@@ -18,7 +18,7 @@ from cadc.gradients import landmarks
 from cadc.gradients.attribute import pool_inputs, run_attribute
 from cadc.jobs import engines
 from cadc.jobs.engines import local
-from cadc.scores import compaction
+from cadc.scores import attribution
 from cadc.scores.influence import InfluenceColumns
 from cadc.scores.regression import Basis, Kernel, Ridge
 from cadc.scores.scores import Scores
@@ -81,7 +81,7 @@ def test_best_rows_mix_measured_and_predicted_ones(study, ready_pair):
 
 def test_the_report_says_how_well_unseen_rows_are_predicted(study):
     found, held = scored(study), Scores.held_out(study)
-    said = compaction.report(study)["landmarks"]
+    said = attribution.report(study)["landmarks"]
     assert (said["measured"], said["predicted"]) == (ROWS // 2, ROWS // 2)
     assert np.array_equal(held.index, found.index[found.measured])
     again = spearman(held.near.T, found.near[:, found.measured].T)

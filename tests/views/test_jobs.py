@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.synthesise import synthesise
-from cadc.gradients import batch_plan
+from cadc.gradients import batch_plan, batch_search
 from cadc.jobs.control import JobStatus, worker_lock, write_status
 from cadc.study import JOBS, Study
 from cadc.study.jobs import core_jobs
@@ -78,5 +78,5 @@ def test_where_a_study_stands(study):
 
 def test_start_warnings_are_said_once(study):
     for job in ("targets", "attribute"):
-        batch_plan.write_first(study, job, batch_plan.BatchPlan(warnings=("eager attention",)))
+        batch_plan.write_first(study, job, replace(batch_search.fixed(), warnings=("eager attention",)))
     assert jobs.start_warnings(study) == ["eager attention"]

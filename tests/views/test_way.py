@@ -33,6 +33,13 @@ def test_every_page_of_the_way_is_a_page_of_the_app():
         assert place.asks.endswith(".") and place.asks.count(".") == 1
 
 
+def test_lengths_that_come_before_asked_jobs_are_jobs_at_work_and_alone_they_are_not():
+    alone = replace(FRESH, active="lengths")
+    assert states(alone)[1] == "next"
+    asked = replace(alone, states=(("ingest", "done"), *((job, "queued") for job in JOBS[1:])))
+    assert way(asked).steps[1].state == "running" and "at work: lengths, 1 of 4 jobs done" in way(asked).sentence
+
+
 def test_without_a_study_the_first_step_is_to_make_one():
     assert states(None) == ["next", *["waiting"] * 5] and following(None) == "Data"
     assert way(None).sentence == "There is no study yet."

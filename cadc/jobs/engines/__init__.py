@@ -17,8 +17,6 @@ from cadc.study import Study
 from cadc.study.progress import Progress
 
 ENGINES = ("local", "ray")
-QUIET = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false"}
-"""Environment of every process that computes beside others: one thread each, none that waits by spinning."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from cadc.errors import CadcError, JobError
-from cadc.jobs.engines import QUIET, EngineSettings, Work
+from cadc.jobs.engines import EngineSettings, Work
 from cadc.jobs.engines.devices import cores, release_gpu_memory
 from cadc.jobs.engines.passes import ShardWorker
 from cadc.jobs.engines.shard_queue import ShardQueue
+from cadc.jobs.processes import QUIET
 from cadc.study import Study
 from cadc.study.progress import Progress
 

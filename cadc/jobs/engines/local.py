@@ -1,26 +1,28 @@
 """Engine `local`: shards spread over processes of this machine, one per visible GPU, or N on the CPU.
 
-A worker is `python -m cadc.jobs.engines.local`. It asks for one shard after the other (a slow one takes fewer)
-and tells its parent about every batch in one JSON line. The shard of a dead worker goes to another one; the worker is
-started again a few times; what is still missing then is computed by the parent.
+A worker asks for one shard after the other (a slow one takes fewer) and tells its parent about every batch in a
+message of JSON. The shard of a dead worker goes to another one; the worker is started again a few times; what is still
+missing then is computed by the parent.
 """
 
 import json
 import logging
 import os
 import queue
-import subprocess
-import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from cadc.errors import CadcError, JobError
-from cadc.jobs.engines import QUIET, Work
+from cadc.jobs.engines import Work
 from cadc.jobs.engines.devices import asked_threads, default_workers, release_gpu_memory, visible_gpus
 from cadc.jobs.engines.passes import ShardWorker
 from cadc.jobs.engines.shard_queue import ShardQueue
+from cadc.jobs.processes import QUIET, begin, context
 from cadc.study import Study
 from cadc.study.progress import Progress
 
@@ -69,7 +71,8 @@ class _WorkerPool:
         self._work, self._workers, self._progress = work, workers, progress
         self._queue = ShardQueue(work.shards, progress)
         self._said: queue.Queue[tuple[int, dict[str, Any] | None]] = queue.Queue()
-        self._processes: dict[int, subprocess.Popen[str]] = {}
+        self._processes: dict[int, BaseProcess] = {}
+        self._pipes: dict[int, Connection] = {}
         self._idle: set[int] = set()
         self._restarts = dict.fromkeys(range(workers), 0)
         self._gpus = visible_gpus()
@@ -92,28 +95,23 @@ class _WorkerPool:
             self._stop()
 
     def _start(self, number: int) -> None:
-        work = self._work
-        command = [sys.executable, "-m", "cadc.jobs.engines.local", work.root, work.study.identity, work.kind]
-        own = {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-        if self._gpus:
-            own["CUDA_VISIBLE_DEVICES"] = self._gpus[number % len(self._gpus)]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                                   env=os.environ | QUIET | own)
-        self._processes[number] = process
-        threading.Thread(target=self._listen, args=(number, process), daemon=True).start()
+        work, (here, there) = self._work, Pipe()
+        own = {"CUDA_VISIBLE_DEVICES": self._gpus[number % len(self._gpus)]} if self._gpus else {}
+        process = context().Process(target=_serve, daemon=True, args=(
+            there, os.environ | QUIET | own, work.root, work.study.identity, work.kind))
+        process.start()
+        there.close()
+        self._processes[number], self._pipes[number] = process, here
+        threading.Thread(target=self._listen, args=(number, process, here), daemon=True).start()
 
-    def _listen(self, number: int, process: "subprocess.Popen[str]") -> None:
+    def _listen(self, number: int, process: BaseProcess, pipe: Connection) -> None:
         """Hand on what a worker says, and last (None) that it has ended."""
-        for text in process.stdout or ():
-            try:
-                line = json.loads(text)
-            except ValueError:
-                line = None
-            if isinstance(line, dict):
-                self._said.put((number, line))
-            else:
-                log.debug("worker %d said something else", number + 1)
-        process.wait()
+        try:
+            while True:
+                self._said.put((number, json.loads(pipe.recv_bytes())))
+        except (EOFError, OSError):
+            log.debug("worker %d has said its last", number + 1)
+        process.join()
         self._said.put((number, None))
 
     def _hear(self, number: int, line: dict[str, Any] | None) -> None:
@@ -138,21 +136,19 @@ class _WorkerPool:
             return
         self._idle.discard(number)
         try:
-            to = _input(self._processes[number])
-            to.write(f"{shard}\n")
-            to.flush()
-        except BrokenPipeError:
+            self._pipes[number].send_bytes(json.dumps(shard).encode())
+        except OSError:
             log.debug("worker %d is gone", number + 1)
 
     def _ended(self, number: int) -> None:
         """A worker is gone: its shard goes to an idle one, else it is started again."""
         process = self._processes.pop(number)
-        self._close(process)
+        self._pipes.pop(number).close()
         self._idle.discard(number)
         shard = self._queue.lose(number)
         lost = "" if shard is None else f"; shard {shard} is computed again"
-        log.warning("worker %d ended with code %s%s", number + 1, process.returncode, lost)
-        self._progress.note(f"worker {number + 1} died (code {process.returncode}){lost}")
+        log.warning("worker %d ended with code %s%s", number + 1, process.exitcode, lost)
+        self._progress.note(f"worker {number + 1} died (code {process.exitcode}){lost}")
         for other in sorted(self._idle):
             self._give(other)
         if self._queue.waiting and self._restarts[number] < RESTARTS:
@@ -161,61 +157,30 @@ class _WorkerPool:
 
     def _stop(self) -> None:
         for process in self._processes.values():
-            if process.poll() is None:
-                process.terminate()
+            process.terminate()
         for process in self._processes.values():
-            try:
-                process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
+            process.join(10)
+            if process.is_alive():
                 process.kill()
-                process.wait()
-            self._close(process)
-
-    @staticmethod
-    def _close(process: "subprocess.Popen[str]") -> None:
-        """Close our end of a worker's input; a number that it never read may still be in it."""
-        try:
-            _input(process).close()
-        except BrokenPipeError:
-            log.debug("a worker left its last shard unread")
+                process.join()
 
 
-def _input(process: "subprocess.Popen[str]") -> IO[str]:
-    """Our end of a worker's input, which every worker is started with."""
-    assert process.stdin is not None
-    return process.stdin
+def _serve(pipe: Connection, environment: Mapping[str, str], root: str, identity: str, kind: str) -> None:
+    """One worker: shard numbers come in, one a message. Ends when its parent is gone, or listens no more."""
+    begin(environment)
+    logging.basicConfig(level=logging.INFO)  # to stderr, which is the log of the worker that asks
 
-
-def main(arguments: Sequence[str]) -> int:
-    """One worker: cache root, identity, pass; shard numbers come in one a line. Ends when its parent is gone."""
-    import torch
-
-    root, identity, kind = arguments
-    torch.set_num_threads(1)
-    parent = os.getppid()
-
-    def step(rows: int, loss: float) -> None:
-        if os.getppid() != parent:
-            raise SystemExit(3)
-        _say({"rows": rows, "loss": loss})
+    def say(**line: object) -> None:
+        pipe.send_bytes(json.dumps(line).encode())
 
     try:
         worker = ShardWorker(Study.open(identity, root=Path(root)), kind)
-        _say({"ready": os.getpid()})
-        for text in sys.stdin:
-            worker.shard(int(text), step)
-            _say({"done": int(text)})
+        say(ready=os.getpid())
+        while True:
+            number = int(json.loads(pipe.recv_bytes()))
+            worker.shard(number, lambda rows, loss: say(rows=rows, loss=loss))
+            say(done=number)
     except CadcError as error:
-        _say({"error": str(error)})
-        return 1
-    return 0
-
-
-def _say(line: dict[str, object]) -> None:
-    sys.stdout.write(json.dumps(line) + "\n")
-    sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr)
-    sys.exit(main(sys.argv[1:]))
+        say(error=str(error))
+    except (EOFError, BrokenPipeError):
+        log.debug("nobody listens any more")

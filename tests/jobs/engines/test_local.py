@@ -9,6 +9,7 @@ from watching import Watching, cancel, digests, finished_shards, wait_for
 from cadc.errors import JobError
 from cadc.gradients.attribute import run_attribute
 from cadc.jobs import control as jobs
+from cadc.jobs import processes
 from cadc.jobs.engines import EngineSettings, local
 from cadc.jobs.engines.devices import visible_gpus
 from cadc.jobs.status import log_tail
@@ -29,6 +30,15 @@ def test_two_processes_make_the_bytes_of_one(study, undisturbed):
     run_attribute(study, progress, engine=TWO)
     assert len(progress.processes()) == 2 and not any("computed here" in note for note in progress.notes)
     assert progress.rows == 120 and digests(study) == digests(undisturbed)
+
+
+def test_processes_that_begin_anew_for_a_gpu_make_the_same_bytes(study, undisturbed, monkeypatch):
+    for module in (processes, local):
+        monkeypatch.setattr(module, "visible_gpus", lambda: ["0", "1"])
+    progress = Watching()
+    run_attribute(study, progress, engine=TWO)
+    assert len(progress.processes()) == 2 and not any("computed here" in note for note in progress.notes)
+    assert digests(study) == digests(undisturbed)
 
 
 def test_killed_process_loses_nothing(study, undisturbed):
