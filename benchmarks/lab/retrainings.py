@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import inf
 from multiprocessing import get_context
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cadc.jobs.processes import end_with_parent
+from cadc.models.threads import torch_threads
 from cadc.study import Study
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _done(study: Study, tasks: "Sequence[RunTask | HalfTask]", processes: int, m
           until: float) -> Iterator[None]:
     """Yields after each task; one process is this one. No task begins after `until`; those begun end."""
     if processes == 1:
-        with _one_thread():
+        with torch_threads(1):  # as a process of its own has it
             here = _Here(study, model)
             for task in tasks:
                 if time.monotonic() >= until:
@@ -117,19 +117,6 @@ def _done(study: Study, tasks: "Sequence[RunTask | HalfTask]", processes: int, m
             for done in ended:
                 done.result()
                 yield
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """As a process of its own has it: sums in another order are other numbers."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 # ---- what does it ----------------------------------------------------------------------------------------------------

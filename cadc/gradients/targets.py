@@ -26,6 +26,7 @@ from cadc.gradients.lanes import lanes
 from cadc.gradients.vectors import stored
 from cadc.jobs.engines import EngineSettings
 from cadc.models.batching import Item, run_batches
+from cadc.models.threads import lone_threads
 from cadc.study import Study, write_json, write_tensors
 from cadc.study.progress import Progress, Silent
 
@@ -75,8 +76,9 @@ def run_targets(study: Study, progress: Progress, *, engine: EngineSettings | No
     else:
         kept = keeping.SketchKeeping(model, mode, choice, (feed, Feed(study, "pool", vlm)), free)
     work = _Targets(model, feed, choice, kept)
-    work.run(progress, workers)
-    work.write(round(time.monotonic() - started, 3))
+    with lone_threads(vlm.device):
+        work.run(progress, workers)
+        work.write(round(time.monotonic() - started, 3))
 
 
 class _Targets:

@@ -19,7 +19,6 @@ from cadc.data.reasons import NOT_FINITE, Reason
 from cadc.errors import JobError
 from cadc.jobs import engines, shards
 from cadc.jobs.engines import EngineSettings
-from cadc.jobs.engines.devices import asked_threads
 from cadc.jobs.processes import begin, context
 from cadc.scores import columns
 from cadc.scores.left_out import write_report
@@ -103,17 +102,12 @@ def _train(study: Study, target: "Sequence[Sample]", progress: Progress, engine:
 
 
 def _one_by_one(study: Study, todo: Sequence[Lesson], progress: Progress) -> None:
-    """In this process; the number of threads is set, since sums round by it."""
-    import torch
+    from cadc.models.threads import asked_threads, torch_threads
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(asked_threads())
-    try:
+    with torch_threads(asked_threads()):
         school = open_school(study)
         for lesson in todo:
             train_judge(study, lesson, school, progress)
-    finally:
-        torch.set_num_threads(before)
 
 
 def _side_by_side(study: Study, todo: Sequence[Lesson], workers: int, work: dict[int, int], progress: Progress) -> None:

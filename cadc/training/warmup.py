@@ -94,6 +94,7 @@ def run_warmup(study: Study, progress: Progress, *, engine: "EngineSettings | No
         return
     from cadc.models import open_vlm
     from cadc.models.feed import Feed
+    from cadc.models.threads import lone_threads
     from cadc.training.lanes import lane_count, opened
 
     started = time.monotonic()
@@ -102,7 +103,8 @@ def run_warmup(study: Study, progress: Progress, *, engine: "EngineSettings | No
     vlm = open_vlm(config)
     rows = _Rows(vlm, Feed(study, "pool", vlm))
     todo = plan(study, len(rows.feed))
-    with opened(vlm, lane_count(vlm, config.warmup_batch, engine.processes if engine else 1)) as lanes:
+    with lone_threads(vlm.device), \
+            opened(vlm, lane_count(vlm, config.warmup_batch, engine.processes if engine else 1)) as lanes:
         _train(study, vlm, rows, todo, lanes, progress)
     failed = rows.failures(todo.rows)
     write_json(result.folder / "warmup.json", {

@@ -17,6 +17,7 @@ from cadc.gradients import targets
 from cadc.gradients.checkpoints import open_model
 from cadc.gradients.choice import choose, donors, swappable
 from cadc.jobs.engines import EngineSettings
+from cadc.models.threads import torch_threads
 from cadc.study import read_about, write_tensors
 from cadc.study.progress import Silent
 from cadc.study.results import write_sealed
@@ -106,9 +107,8 @@ def test_several_batches_at_a_time_make_the_same_vectors(ready, own_copy, monkey
         return open_model(study)
 
     monkeypatch.setattr(targets, "open_model", counted)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    with torch_threads(2):  # as numba leaves them behind
         study = own_copy(ready)
         for workers in (1, 3):
             study.result("targets").remove()
@@ -116,8 +116,6 @@ def test_several_batches_at_a_time_make_the_same_vectors(ready, own_copy, monkey
             write_sealed(study.batch_file("targets"), plan)
             targets.run_targets(study, Silent(), engine=EngineSettings(workers=workers))
             made.append({path.name: torch_file(path) for path in study.targets_folder.glob("*.safetensors")})
-    finally:
-        torch.set_num_threads(threads)
     assert len(opened) == 1 + 3
     for name, one in made[0].items():
         assert all(torch.equal(value, made[1][name][key]) for key, value in one.items())

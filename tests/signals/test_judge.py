@@ -19,6 +19,7 @@ from cadc.gradients.choice import gradient_samples
 from cadc.jobs import control as jobs
 from cadc.jobs.engines import EngineSettings
 from cadc.jobs.status import log_tail
+from cadc.models.threads import torch_threads
 from cadc.scores import columns
 from cadc.scores.left_out import left_out
 from cadc.scores.scores import Scores
@@ -36,12 +37,8 @@ COLUMNS = ("judge_rows", "judge_loss", "base_loss", "judge_tokens", "judge_sampl
 @pytest.fixture(scope="module", autouse=True)
 def _one_thread() -> Iterator[None]:
     """As in the processes of a worker: another number of threads rounds otherwise."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with torch_threads(1):
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from tiny_study import make_study
 from cadc.data import read_samples
 from cadc.jobs.engines import EngineSettings
 from cadc.models import add_lora, answer_losses, load_vlm, lora_parameters, prefix, switch
+from cadc.models.threads import torch_threads
 from cadc.study.progress import Silent
 from cadc.training import lanes
 from cadc.training.warmup import checkpoint_file, plan, run_warmup
@@ -26,12 +27,13 @@ def test_a_batch_is_cut_into_even_parts_of_neighbours_in_length(lengths):
     assert lanes.cut(lengths, "cuda") == [list(range(len(lengths)))]
 
 
-def test_as_many_at_a_time_as_there_are_workers_parts_and_single_threads(data, monkeypatch):
+def test_as_many_at_a_time_as_there_are_workers_parts_and_single_threads(data):
     vlm = load_vlm(str(data / "model"))
-    assert [lanes.lane_count(vlm, 40, workers) for workers in (1, 2, 3, 9)] == [1, 2, 3, 3]
-    assert lanes.lane_count(vlm, lanes.PART, 9) == 1
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
-    assert lanes.lane_count(vlm, 40, 9) == 1
+    with torch_threads(1):
+        assert [lanes.lane_count(vlm, 40, workers) for workers in (1, 2, 3, 9)] == [1, 2, 3, 3]
+        assert lanes.lane_count(vlm, lanes.PART, 9) == 1
+    with torch_threads(2):
+        assert lanes.lane_count(vlm, 40, 9) == 1
 
 
 @pytest.fixture
@@ -100,12 +102,21 @@ def test_an_error_in_a_lane_is_raised(vlm):
         made.backward(broken, 6)
 
 
-def test_a_warm_up_has_the_same_bits_with_one_process_and_with_two(data, tmp_path):
-    made = []
+def test_a_warm_up_has_the_same_bits_with_one_process_and_with_two(data, tmp_path, monkeypatch):
+    made, widths, opened = [], [], lanes.opened
+
+    def counted(vlm, count):
+        widths.append(count)
+        return opened(vlm, count)
+
+    monkeypatch.setattr(lanes, "opened", counted)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     for workers in (1, 2):
         study = make_study(data, tmp_path / str(workers), checkpoints=2, warmup_epochs=2, warmup_batch=24,
                            warmup_min_rows=24)
         assert len(plan(study, len(read_samples(study.samples_file("pool")))).rows) > lanes.PART
-        run_warmup(study, Silent(), engine=EngineSettings(workers=workers))
+        with torch_threads(workers):  # numba leaves another number behind
+            run_warmup(study, Silent(), engine=EngineSettings(workers=workers))
         made.append([checkpoint_file(study, t).read_bytes() for t in (1, 2)])
+    assert widths == [1, 2]
     assert made[0] == made[1]

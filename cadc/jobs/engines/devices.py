@@ -23,12 +23,6 @@ def default_workers() -> int:
     return len(visible_gpus()) or cores()
 
 
-def asked_threads() -> int:
-    """Threads of the only process that computes: OMP_NUM_THREADS where it says so, else one, as every worker has."""
-    given = os.environ.get("OMP_NUM_THREADS", "")
-    return int(given) if given.isdecimal() and int(given) else 1
-
-
 def release_gpu_memory() -> None:
     """Give back what earlier jobs of this process left in the allocator, before other processes need the device."""
     import torch

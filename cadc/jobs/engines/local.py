@@ -19,7 +19,7 @@ from typing import Any
 
 from cadc.errors import CadcError, JobError
 from cadc.jobs.engines import Work
-from cadc.jobs.engines.devices import asked_threads, default_workers, release_gpu_memory, visible_gpus
+from cadc.jobs.engines.devices import default_workers, release_gpu_memory, visible_gpus
 from cadc.jobs.engines.passes import ShardWorker
 from cadc.jobs.engines.shard_queue import ShardQueue
 from cadc.jobs.processes import QUIET, begin, context
@@ -36,6 +36,8 @@ def compute(work: Work, progress: Progress, workers: int | None) -> None:
     """Compute all open shards. Raises Cancelled, JobError, ModelError."""
     workers = min(workers or default_workers(), len(work.shards))
     if workers == 1:
+        from cadc.models.threads import asked_threads
+
         _here(work, progress, asked_threads())
         return
     _WorkerPool(work, workers, progress).run()
@@ -47,21 +49,16 @@ def compute(work: Work, progress: Progress, workers: int | None) -> None:
 
 
 def _here(work: Work, progress: Progress, threads: int) -> None:
-    """Compute shards in this process, one after the other. The number of threads is set and not left as found: sums
-    round by it, and other libraries change it (numba does)."""
-    import torch
+    """Compute shards in this process, one after the other."""
+    from cadc.models.threads import torch_threads
 
     progress.note("loading the model and the target vectors")
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
+    with torch_threads(threads):
         worker = ShardWorker(work.study, work.kind)
         queue_ = ShardQueue(work.shards, progress)
         while (number := queue_.take("here")) is not None:
             worker.shard(number, lambda rows, loss: queue_.said("here", rows, loss))
             queue_.finish("here")
-    finally:
-        torch.set_num_threads(before)
 
 
 class _WorkerPool:

@@ -30,12 +30,10 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Study:
 
 def one_thread(do) -> None:
     """As in a worker: another number of threads rounds otherwise."""
-    import torch
+    from cadc.models.threads import torch_threads
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    do()
-    torch.set_num_threads(before)
+    with torch_threads(1):
+        do()
 
 
 @pytest.fixture
