@@ -15,8 +15,8 @@ from cadc.study import Study, StudyConfig
 from cadc.training.loop import BETAS, CLIP, EPSILON
 
 ONE_RUN = """The default is one run over the whole file in its order, again and again, at a constant rate. Measured on
-the embedded study (docs/evidence.md of CADC Studio): in this order 64.5 ± 0.4 %, the same rows shuffled 65.1 ± 1.6 %,
-each stage to its end before the next 46.7 ± 4.1 % (later stages overwrite earlier ones), all rows 48.7 ± 2.6 %. So do
+the embedded study (docs/evidence.md of CADC Studio): in this order 62.9 ± 2.0 %, the same rows shuffled 64.3 ± 1.6 %,
+each stage to its end before the next 45.8 ± 5.4 % (later stages overwrite earlier ones), all rows 48.6 ± 2.8 %. So do
 not train stage by stage to the end; the stage files are there for other plans and for looking."""
 MIXED = """All rows are one mixed stage, so they are shuffled anew in every pass, as in the study's own comparison.
 Keeping one order gained nothing on the pools of docs/evidence.md (CADC Studio), and single orders of the same rows
