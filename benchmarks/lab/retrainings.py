@@ -83,14 +83,15 @@ def work(study: Study, tasks: "Sequence[RunTask | HalfTask]", processes: int, mo
     """Run tasks, as many at a time as there are processes; says how far it is on stderr."""
     if not tasks:
         return
-    began = time.monotonic()
+    began, number = time.monotonic(), 0
     for number, _ in enumerate(_done(study, tasks, processes, model, until), 1):
         spent = time.monotonic() - began
         left = spent / number * (len(tasks) - number)
         print(f"{number} of {len(tasks)} retrainings, {spent:.0f} s, about {left:.0f} s left",
               file=sys.stderr, flush=True)
-    if time.monotonic() >= until:
-        print("the time is up: the tables are of the runs that are finished", file=sys.stderr, flush=True)
+    if number < len(tasks):
+        print(f"the time is up: {len(tasks) - number} retrainings are not run, the tables are of the others",
+              file=sys.stderr, flush=True)
 
 
 def _done(study: Study, tasks: "Sequence[RunTask | HalfTask]", processes: int, model: str,

@@ -68,7 +68,7 @@ def test_the_cells_are_the_means_of_the_arms(run):
         assert np.mean(list(cells[row["name"]]["units"].values())) == pytest.approx(row["mean"], abs=1e-3)
 
 
-def test_when_the_time_is_up_the_finished_seeds_are_told_and_no_run_begins(run, tmp_path):
+def test_when_the_time_is_up_the_finished_seeds_are_told_and_no_run_begins(run, tmp_path, capsys):
     done, _ = run
     root = tmp_path / "cache"
     shutil.copytree(done.root, root)
@@ -81,6 +81,7 @@ def test_when_the_time_is_up_the_finished_seeds_are_told_and_no_run_begins(run, 
     assert found["finished"] < found["asked"]
     left = by_seed(study, list(requests(study, more, list(more.named)).values()))
     assert len(left) == 4 and all(task.key for task in left)
+    assert "the time is up: 4 retrainings are not run" in capsys.readouterr().err
     nothing = replace(more, seeds=(7,), beside=())
     with pytest.raises(JobError, match="no retraining is finished"):
         measure(study, replace(nothing, arms=("random",)), 1, Clock(), until=0.0)
